@@ -1,0 +1,124 @@
+"""Settings, read once from the environment (and `.env`). Every name here is documented in docs/configuration.md."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+log = logging.getLogger(__name__)
+
+# Public on purpose: fit for a first look on one machine and refused in production.
+DEFAULT_SECRET = "not-a-secret-change-me"
+DEFAULT_ENCRYPTION_KEY = base64.b64encode(b"not-a-secret-change-me-32-bytes!").decode()
+SECRET_NAMES = ("SECRET_KEY", "JWT_SECRET", "ENCRYPTION_KEY")
+
+
+class ConfigurationError(RuntimeError):
+    """The environment does not add up; the message says what to set."""
+
+
+class Settings(BaseSettings):
+    """Typed settings. Field names are the environment's names in lower case."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=False)
+
+    ballast_env: Literal["local", "test", "production"] = "local"
+    database_url: str = "postgresql://localhost/ballast"
+    database_owner_url: str = ""
+    database_worker_url: str = ""
+    redis_url: str = "redis://localhost:6379/0"
+    secret_key: str = DEFAULT_SECRET
+    jwt_secret: str = DEFAULT_SECRET
+    jwt_expires_in: int = Field(default=604_800, description="seconds")
+    encryption_key: str = DEFAULT_ENCRYPTION_KEY
+    public_url: str = "http://127.0.0.1:8000"
+    webapp_url: str = ""
+    admin_url: str = ""
+    sandbox_url: str = ""
+    trusted_proxies: int = Field(default=0, ge=0, description="how many reverse proxies in front set X-Forwarded-For")
+
+    stripe_secret_key: str = ""
+    stripe_publishable_key: str = ""
+    stripe_webhook_secret: str = ""
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_js_url: str = "https://js.stripe.com/endive/stripe.js"
+    braintree_base_url: str = ""
+    square_base_url: str = ""
+    processor_connect_timeout: float = Field(default=2.0, gt=0, description="seconds")
+    processor_read_timeout: float = Field(default=30.0, gt=0, description="seconds")
+
+    resend_api_key: str = ""
+    resend_from_email: str = "Ballast <onboarding@resend.dev>"
+    resend_api_url: str = "https://api.resend.com"
+
+    webhook_timeout: float = Field(default=5.0, gt=0, le=30, description="seconds")
+    webhook_max_retries: int = Field(default=5, ge=0)
+    webhook_retry_delays: str = Field(default="30,120,600,3600,86400", description="seconds, comma-separated")
+    payment_reminder_days_before: int = Field(default=3, ge=0)
+    rate_limit_default_rpm: int = Field(default=1000, gt=0)
+    rate_limit_window_seconds: int = Field(default=60, gt=0)
+    jobs_internal_api_token: str = ""
+
+    @field_validator("database_url", "database_owner_url", "database_worker_url")
+    @classmethod
+    def use_psycopg3(cls, value: str) -> str:
+        for scheme in ("postgresql://", "postgres://"):
+            if value.startswith(scheme):
+                return "postgresql+psycopg://" + value.removeprefix(scheme)
+        return value
+
+    @field_validator("public_url", "sandbox_url", "stripe_api_base", "resend_api_url")
+    @classmethod
+    def drop_trailing_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @cached_property
+    def webhook_delays(self) -> tuple[int, ...]:
+        """Seconds to wait after the first, second … failed delivery; after the last one comes the dead letter."""
+        return tuple(int(part) for part in self.webhook_retry_delays.split(",") if part.strip())[: self.webhook_max_retries]
+
+    @property
+    def is_production(self) -> bool:
+        return self.ballast_env == "production"
+
+    @property
+    def owner_url(self) -> str:
+        return self.database_owner_url or self.database_url
+
+    @property
+    def worker_url(self) -> str:
+        return self.database_worker_url or self.database_url
+
+
+def load() -> Settings:
+    """Read the environment. Warns once for each default in use that a deployment would want to set; raises ConfigurationError in
+    production when a secret is missing."""
+    settings = Settings()
+    defaulted = [name for name in SECRET_NAMES if name.lower() not in settings.model_fields_set]
+    public = [name for name in SECRET_NAMES if getattr(settings, name.lower()) in {DEFAULT_SECRET, DEFAULT_ENCRYPTION_KEY, ""}]
+    if settings.is_production and public:
+        raise ConfigurationError(f"Refusing to start in production: set {', '.join(public)} to secrets of your own.")
+    for name in [*defaulted, *(n for n in ("DATABASE_URL", "REDIS_URL") if n.lower() not in settings.model_fields_set)]:
+        log.warning("%s is not set: using the default, which is fit for this machine only", name)
+    return settings
+
+
+_current: Settings | None = None
+
+
+def use(settings: Settings) -> None:
+    """Make these the settings of this process."""
+    global _current
+    _current = settings
+
+
+def current() -> Settings:
+    """The settings of this process. Raises ConfigurationError before create_app() has run."""
+    if _current is None:
+        raise ConfigurationError("no settings yet: call create_app() first")
+    return _current

@@ -1,0 +1,29 @@
+"""Public ids: TypeIDs (`pay_01j…`), a prefix that names the kind and a UUIDv7 inside, so they sort by time and leak no count."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from typeid import TypeID
+from typeid.core.errors import TypeIDException
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id, time-ordered within its prefix."""
+    return str(TypeID(prefix))
+
+
+def to_uuid(public_id: str, prefix: str) -> UUID | None:
+    """The UUID inside `public_id`, or None when it is not an id of this kind."""
+    head, _, _ = public_id.rpartition("_")
+    if head != prefix or len(public_id) != len(prefix) + 27:
+        return None
+    try:
+        return UUID(str(TypeID.from_string(public_id).uuid))
+    except (TypeIDException, ValueError):
+        return None
+
+
+def from_uuid(value: UUID, prefix: str) -> str:
+    """The public id of kind `prefix` for a UUID out of the database."""
+    return str(TypeID.from_uuid(value, prefix=prefix))

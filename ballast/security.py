@@ -1,0 +1,137 @@
+"""Secrets: how they are made, hashed, compared and kept at rest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ballast import config
+
+# OWASP's first choice for argon2id: 19 MiB, two passes, one lane.
+_passwords = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_decoy = _passwords.hash(secrets.token_hex(16))
+
+
+def hash_password(password: str) -> str:
+    """An argon2id hash with its own salt and parameters."""
+    return _passwords.hash(password)
+
+
+def verify_password(stored: str | None, password: str) -> bool:
+    """Whether `password` fits. With no stored hash the same work is done against a decoy, so timing tells nothing."""
+    try:
+        fits = _passwords.verify(stored or _decoy, password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return fits and stored is not None
+
+
+def new_token(size: int = 32) -> str:
+    """A URL-safe random token of `size` bytes."""
+    return secrets.token_urlsafe(size)
+
+
+def new_api_key(mode: str) -> str:
+    """`bl_live_…` or `bl_test_…` with 32 random bytes; shown once, stored only as its hash."""
+    return f"bl_{'live' if mode == 'live' else 'test'}_{secrets.token_urlsafe(32)}"
+
+
+def hash_token(token: str) -> bytes:
+    """SHA-256 of a high-entropy token, for lookup. (Passwords go through argon2 instead.)"""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def new_webhook_secret() -> str:
+    """`whsec_` + base64 of 32 random bytes (Standard Webhooks 1.0.0: 24–64 bytes)."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def webhook_key(secret: str) -> bytes:
+    """The HMAC key inside a `whsec_…` secret (Standard Webhooks: the decoded part)."""
+    return base64.b64decode(secret.removeprefix("whsec_"))
+
+
+def sign(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA256."""
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def same(left: str | bytes, right: str | bytes) -> bool:
+    """Constant-time equality."""
+    as_bytes = [value.encode() if isinstance(value, str) else value for value in (left, right)]
+    return hmac.compare_digest(*as_bytes)
+
+
+class Keyring:
+    """AES-256-GCM with key rotation: the first key encrypts, every key decrypts. Raises ValueError for malformed keys."""
+
+    def __init__(self, spec: str) -> None:
+        """`spec`: comma-separated `id:base64` of 32 bytes each; plain base64 means id 1."""
+        self._keys: dict[str, AESGCM] = {}
+        for part in filter(None, (piece.strip() for piece in spec.split(","))):
+            key_id, separator, encoded = part.partition(":")
+            raw = base64.b64decode(encoded if separator else part, validate=True)
+            if len(raw) != 32:
+                raise ValueError("ENCRYPTION_KEY needs 32 bytes of base64 per key")
+            self._keys[key_id if separator else "1"] = AESGCM(raw)
+        if not self._keys:
+            raise ValueError("ENCRYPTION_KEY is empty")
+
+    def encrypt(self, plain: str, context: str) -> bytes:
+        """Ciphertext bound to `context` (what it is and whose), so a row's secret cannot be moved to another row."""
+        key_id, cipher = next(iter(self._keys.items()))
+        nonce = os.urandom(12)
+        return key_id.encode() + b":" + nonce + cipher.encrypt(nonce, plain.encode(), context.encode())
+
+    def decrypt(self, sealed: bytes, context: str) -> str:
+        """The plain text. Raises ValueError when the key is unknown or the ciphertext is not what was sealed for `context`."""
+        key_id, _, rest = sealed.partition(b":")
+        cipher = self._keys.get(key_id.decode(errors="replace"))
+        if cipher is None:
+            raise ValueError("this secret was sealed with a key that is not in ENCRYPTION_KEY")
+        try:
+            return cipher.decrypt(rest[:12], rest[12:], context.encode()).decode()
+        except InvalidTag:
+            raise ValueError("this secret was altered, or belongs to another row") from None
+
+
+@cache
+def _keyring(spec: str) -> Keyring:
+    return Keyring(spec)
+
+
+def keyring() -> Keyring:
+    """This process's keys, from ENCRYPTION_KEY."""
+    return _keyring(config.current().encryption_key)
+
+
+def looks_like_card_number(text: str) -> bool:
+    """Whether `text` holds a run of 13–19 digits (spaces and dashes between them allowed) that passes Luhn and starts as cards do."""
+    run: list[str] = []
+    for char in text + "\0":
+        if char.isdigit() and char.isascii():
+            run.append(char)
+        elif char in " -" and run:
+            continue
+        else:
+            if 13 <= len(run) <= 19 and run[0] in "23456" and _passes_luhn(run):
+                return True
+            run = []
+    return False
+
+
+def _passes_luhn(digits: list[str]) -> bool:
+    total = 0
+    for index, char in enumerate(reversed(digits)):
+        value = int(char) * (2 if index % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
