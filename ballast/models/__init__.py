@@ -1,0 +1,40 @@
+"""Tables, constraints, predicates, selects and transition tables. No I/O, no commits."""
+
+from ballast.models.catalog import Price, Product
+from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount
+from ballast.models.identity import ApiKey, Membership, Organization, User
+from ballast.models.ledger import LedgerAccount, LedgerTransfer
+from ballast.models.orders import Cart, CartLine, Order, OrderLine
+from ballast.models.outbox import Email, Event, WebhookDelivery, WebhookEndpoint
+from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.records import AuditEntry, IdempotencyKey, InboxEvent, JobRun
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "AuditEntry",
+    "Cart",
+    "CartLine",
+    "Claim",
+    "Customer",
+    "Email",
+    "Event",
+    "IdempotencyKey",
+    "InboxEvent",
+    "JobRun",
+    "LedgerAccount",
+    "LedgerTransfer",
+    "Membership",
+    "Order",
+    "OrderLine",
+    "Organization",
+    "Payment",
+    "PaymentMethod",
+    "Price",
+    "ProcessorAccount",
+    "Product",
+    "Refund",
+    "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+]

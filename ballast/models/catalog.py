@@ -1,0 +1,72 @@
+"""Products and their prices. Both are archived, never deleted: orders point at them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import CheckConstraint, Select, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ballast.db import Base
+from ballast.models.columns import Scoped, created_column, id_column, json_column, money_checks, one_of, reference, within
+
+PRICE_KINDS: Final = ("one_time", "recurring")
+INTERVALS: Final = ("day", "week", "month", "year")
+
+
+class Product(Scoped, Base):
+    """Something sold."""
+
+    __tablename__ = "products"
+    __table_args__ = (UniqueConstraint("organization_id", "slug"),)
+
+    id: Mapped[str] = id_column("prod")
+    name: Mapped[str]
+    slug: Mapped[str]
+    tagline: Mapped[str] = mapped_column(default="", server_default="")
+    description: Mapped[str] = mapped_column(default="", server_default="")
+    image: Mapped[str | None]
+    position: Mapped[int] = mapped_column(default=0, server_default="0")
+    metadata_: Mapped[dict[str, Any]] = json_column("metadata")
+    created_at: Mapped[datetime] = created_column()
+    archived_at: Mapped[datetime | None]
+
+
+class Price(Scoped, Base):
+    """What a product costs, in minor units. A changed price is a new row."""
+
+    __tablename__ = "prices"
+    __table_args__ = (
+        within("product_id", "products"),
+        one_of("kind", PRICE_KINDS),
+        *money_checks(),
+        CheckConstraint("(kind = 'recurring') = (interval is not null)", name="interval_when_recurring"),
+        CheckConstraint("interval in ('day', 'week', 'month', 'year')", name="interval_known"),
+        CheckConstraint("interval_count > 0", name="interval_count_positive"),
+    )
+
+    id: Mapped[str] = id_column("price")
+    product_id: Mapped[str] = reference("prod")
+    kind: Mapped[str] = mapped_column(default="one_time", server_default="one_time")
+    amount: Mapped[int]
+    currency: Mapped[str]
+    interval: Mapped[str | None]
+    interval_count: Mapped[int] = mapped_column(default=1, server_default="1")
+    created_at: Mapped[datetime] = created_column()
+    archived_at: Mapped[datetime | None]
+
+
+def on_sale(organization_id: str) -> Select[tuple[Product, Price]]:
+    """Products with their present one-time price, in shop order."""
+    return (
+        select(Product, Price)
+        .join(Price, (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id))
+        .where(
+            Product.organization_id == organization_id,
+            Product.archived_at.is_(None),
+            Price.archived_at.is_(None),
+            Price.kind == "one_time",
+        )
+        .order_by(Product.position, Product.created_at, Price.created_at)
+    )

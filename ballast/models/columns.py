@@ -1,0 +1,62 @@
+"""The few column shapes that every model shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
+
+from ballast.clock import now
+from ballast.db import PublicId
+from ballast.ids import new_id
+
+
+class Scoped:
+    """A row of one organization. The organization comes first in every key, so no row is looked up by its id alone."""
+
+    organization_id: Mapped[str] = mapped_column(
+        PublicId("org"), ForeignKey("organizations.id"), primary_key=True, sort_order=-20
+    )
+
+
+def id_column(prefix: str) -> MappedColumn[str]:
+    """The row's own public id, the second half of its primary key."""
+    return mapped_column(PublicId(prefix), primary_key=True, default=lambda: new_id(prefix), sort_order=-10)
+
+
+def reference(prefix: str, **options: Any) -> MappedColumn[Any]:
+    """A column holding the id of another row of the same organization; pair it with `within` in `__table_args__`."""
+    return mapped_column(PublicId(prefix), **options)
+
+
+def within(column: str, table: str) -> ForeignKeyConstraint:
+    """A foreign key that cannot leave the organization."""
+    return ForeignKeyConstraint(["organization_id", column], [f"{table}.organization_id", f"{table}.id"])
+
+
+def created_column() -> MappedColumn[datetime]:
+    """When the fact happened on the organization's clock; the database fills in real time where Python did not."""
+    return mapped_column(default=now, server_default=func.now())
+
+
+def json_column(name: str | None = None) -> MappedColumn[dict[str, Any]]:
+    """A JSON object, empty by default. (`metadata` is taken on a declarative class, hence the name.)"""
+    return mapped_column(*([name] if name else []), JSONB, default=dict, server_default="{}")
+
+
+def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    """The database knows the states too."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} in ({listed})", name=f"{column}_known")
+
+
+def money_checks() -> tuple[CheckConstraint, CheckConstraint]:
+    """`amount` is positive minor units, `currency` three capitals."""
+    return (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code"),
+    )

@@ -1,0 +1,106 @@
+"""Organizations, the people in them, and the keys their programs use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Select, String, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ballast.clock import now
+from ballast.db import Base, PublicId
+from ballast.ids import new_id
+from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of
+
+ROLES: Final = ("owner", "admin", "viewer")
+PLANS: Final = ("STARTER", "GROWTH", "ENTERPRISE")
+MODES: Final = ("live", "sandbox")
+SCOPES: Final = (
+    "payments:read",
+    "payments:write",
+    "refunds:write",
+    "customers:read",
+    "customers:write",
+    "webhooks:read",
+    "webhooks:write",
+)
+
+
+class Organization(Base):
+    """A merchant. Mode belongs to it: key prefix and processor mode follow."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        one_of("plan", PLANS),
+        one_of("mode", MODES),
+        CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'", name="slug_shape"),
+    )
+
+    id: Mapped[str] = mapped_column(PublicId("org"), primary_key=True, default=lambda: new_id("org"))
+    name: Mapped[str]
+    shop_name: Mapped[str] = mapped_column(server_default="")
+    slug: Mapped[str] = mapped_column(unique=True)
+    plan: Mapped[str] = mapped_column(default="STARTER", server_default="STARTER")
+    mode: Mapped[str] = mapped_column(default="sandbox", server_default="sandbox")
+    currency: Mapped[str] = mapped_column(default="USD", server_default="USD")
+    timezone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
+    metadata_: Mapped[dict[str, Any]] = json_column("metadata")
+    created_at: Mapped[datetime] = created_column()
+    archived_at: Mapped[datetime | None]
+
+
+class User(Base):
+    """A person who can sign in. Not of one organization: see Membership."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    id: Mapped[str] = mapped_column(PublicId("usr"), primary_key=True, default=lambda: new_id("usr"))
+    email: Mapped[str] = mapped_column(unique=True)
+    full_name: Mapped[str] = mapped_column(default="", server_default="")
+    avatar_url: Mapped[str | None]
+    password_hash: Mapped[str]
+    email_verified: Mapped[bool] = mapped_column(default=False, server_default="false")
+    is_admin: Mapped[bool] = mapped_column(default=False, server_default="false")
+    token_generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    banned_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = created_column()
+
+
+class Membership(Scoped, Base):
+    """What a user may do in an organization. Read per request, never from a token."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (one_of("role", ROLES), Index("ix_memberships_user", "user_id"))
+
+    user_id: Mapped[str] = mapped_column(PublicId("usr"), ForeignKey("users.id"), primary_key=True)
+    role: Mapped[str]
+    created_at: Mapped[datetime] = created_column()
+
+
+class ApiKey(Scoped, Base):
+    """A program's credential. Only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = id_column("key")
+    name: Mapped[str]
+    prefix: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
+    created_by: Mapped[str | None] = mapped_column(PublicId("usr"), ForeignKey("users.id"))
+    created_at: Mapped[datetime] = created_column()
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+    @property
+    def usable(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now())
+
+
+def members_of(organization_id: str) -> Select[tuple[Membership, User]]:
+    """Members with their users, oldest first."""
+    joined = select(Membership, User).join(User, User.id == Membership.user_id)
+    return joined.where(Membership.organization_id == organization_id).order_by(Membership.created_at)

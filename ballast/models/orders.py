@@ -1,0 +1,115 @@
+"""Carts, and the orders they become. An order's lines are frozen: a product edit never changes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ballast.db import Base
+from ballast.models.catalog import Price, Product
+from ballast.models.columns import Scoped, created_column, id_column, json_column, money_checks, one_of, reference, within
+from ballast.models.states import CART, ORDER
+from ballast.security import new_token
+
+MAX_QUANTITY = 99
+
+
+class Cart(Scoped, Base):
+    """What a shopper has gathered. Known to the browser by its token."""
+
+    __tablename__ = "carts"
+    __table_args__ = (one_of("status", CART),)
+    machine = "cart"
+
+    id: Mapped[str] = id_column("cart")
+    token: Mapped[str] = mapped_column(unique=True, default=lambda: new_token(24))
+    currency: Mapped[str]
+    status: Mapped[str] = mapped_column(default="open", server_default="open")
+    created_at: Mapped[datetime] = created_column()
+
+
+class CartLine(Scoped, Base):
+    """One price in a cart."""
+
+    __tablename__ = "cart_lines"
+    __table_args__ = (
+        within("cart_id", "carts"),
+        within("price_id", "prices"),
+        UniqueConstraint("organization_id", "cart_id", "price_id"),
+        CheckConstraint(f"quantity between 1 and {MAX_QUANTITY}", name="quantity_sane"),
+    )
+
+    id: Mapped[str] = id_column("cl")
+    cart_id: Mapped[str] = reference("cart")
+    price_id: Mapped[str] = reference("price")
+    quantity: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = created_column()
+
+
+class Order(Scoped, Base):
+    """Something a shopper agreed to pay, reached at /checkout/<token>."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        one_of("status", ORDER),
+        *money_checks(),
+        within("cart_id", "carts"),
+        within("customer_id", "customers"),
+        Index("uq_orders_cart", "organization_id", "cart_id", unique=True, postgresql_where="status in ('pending', 'paid')"),
+    )
+    machine = "order"
+
+    id: Mapped[str] = id_column("ord")
+    token: Mapped[str] = mapped_column(unique=True, default=lambda: new_token(24))
+    cart_id: Mapped[str | None] = reference("cart")
+    customer_id: Mapped[str | None] = reference("cus")
+    status: Mapped[str] = mapped_column(default="pending", server_default="pending")
+    amount: Mapped[int]
+    currency: Mapped[str]
+    email: Mapped[str | None]
+    name: Mapped[str | None]
+    address: Mapped[dict[str, Any]] = json_column()
+    created_at: Mapped[datetime] = created_column()
+    paid_at: Mapped[datetime | None]
+
+    @property
+    def number(self) -> str:
+        """What a person reads out: the random tail of the id, in capitals."""
+        return self.id[-8:].upper()
+
+
+class OrderLine(Scoped, Base):
+    """One line as it was when the order was made."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (within("order_id", "orders"), within("price_id", "prices"))
+
+    id: Mapped[str] = id_column("ol")
+    order_id: Mapped[str] = reference("ord")
+    price_id: Mapped[str | None] = reference("price")
+    position: Mapped[int]
+    name: Mapped[str]
+    image: Mapped[str | None]
+    quantity: Mapped[int]
+    unit_amount: Mapped[int]
+    amount: Mapped[int]
+
+
+def lines_of_cart(organization_id: str, cart_id: str) -> Select[tuple[CartLine, Price, Product]]:
+    """A cart's lines with their prices and products, as they were added."""
+    return (
+        select(CartLine, Price, Product)
+        .join(Price, (Price.organization_id == CartLine.organization_id) & (Price.id == CartLine.price_id))
+        .join(Product, (Product.organization_id == Price.organization_id) & (Product.id == Price.product_id))
+        .where(CartLine.organization_id == organization_id, CartLine.cart_id == cart_id)
+        .order_by(CartLine.created_at, CartLine.id)
+    )
+
+
+def lines_of_order(organization_id: str, order_id: str) -> Select[tuple[OrderLine]]:
+    """An order's lines, in order."""
+    found = select(OrderLine).where(OrderLine.organization_id == organization_id, OrderLine.order_id == order_id)
+    return found.order_by(OrderLine.position)

@@ -1,0 +1,91 @@
+"""State machines as data: one table each, one function that moves a row.
+
+A table maps a state to the states it may go to; a state that maps to nothing is final.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from ballast.errors import Conflict
+
+Transitions = dict[str, frozenset[str]]
+
+
+def _table(**edges: str) -> Transitions:
+    return {state: frozenset(targets.split()) for state, targets in edges.items()}
+
+
+# Stripe's seven PaymentIntent states and `failed`, which is final: the payment was given up.
+PAYMENT: Final = _table(
+    requires_payment_method="requires_confirmation processing requires_action canceled failed",
+    requires_confirmation="requires_payment_method processing requires_action canceled failed",
+    requires_action="requires_payment_method processing requires_capture succeeded canceled failed",
+    processing="requires_payment_method requires_confirmation requires_action requires_capture succeeded canceled failed",
+    requires_capture="processing succeeded canceled failed",
+    succeeded="",
+    canceled="",
+    failed="",
+)
+
+# `created`: intent committed, nothing sent. `submitted`: a call may be under way; only the resolver or its caller finishes it.
+ATTEMPT: Final = _table(
+    created="submitted not_sent",
+    submitted="approved declined action_required unknown not_sent",
+    unknown="approved declined action_required not_sent",
+    action_required="submitted approved declined unknown not_sent",
+    approved="",
+    declined="",
+    not_sent="",
+)
+OPEN_ATTEMPT: Final = ("created", "submitted", "unknown", "action_required")
+
+CLAIM: Final = _table(open="paid released", paid="released", released="")
+
+REFUND: Final = _table(
+    pending="submitted canceled",
+    submitted="processing succeeded failed unknown pending",
+    unknown="processing succeeded failed pending",
+    processing="succeeded failed",
+    succeeded="failed",  # a bank may send a refund back days later
+    failed="",
+    canceled="",
+)
+HELD_REFUND: Final = ("pending", "submitted", "unknown", "processing", "succeeded")
+
+ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="")
+CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
+DELIVERY: Final = _table(pending="delivered failed dead_letter", failed="delivered dead_letter pending", dead_letter="pending", delivered="pending")
+EMAIL: Final = _table(pending="sent failed", failed="pending sent", sent="pending")
+INBOX: Final = _table(received="applied ignored failed", failed="received applied ignored", applied="received", ignored="received")
+
+MACHINES: Final[dict[str, Transitions]] = {
+    "payment": PAYMENT,
+    "attempt": ATTEMPT,
+    "claim": CLAIM,
+    "refund": REFUND,
+    "order": ORDER,
+    "cart": CART,
+    "delivery": DELIVERY,
+    "email": EMAIL,
+    "inbox": INBOX,
+}
+
+
+class Stateful(Protocol):
+    """A row with a status and the name of its machine."""
+
+    machine: str
+    status: str
+
+
+def may_move(machine: str, current: str, target: str) -> bool:
+    """Whether the machine has an edge from `current` to `target`."""
+    return target in MACHINES[machine][current]
+
+
+def move(row: Stateful, target: str) -> None:
+    """Set the row's status. Raises Conflict(`state_conflict`) when its machine has no such edge."""
+    if not may_move(row.machine, row.status, target):
+        raise Conflict("state_conflict", f"A {row.machine} that is {row.status} cannot become {target}.")
+    row.status = target
