@@ -1,0 +1,49 @@
+"""The decline taxonomy, as data: what a processor's code means for the next step.
+
+`soft`: later, bounded. `hard`: never this credential again. `authentication`: bring the customer on-session. `fraud`: never, and say
+nothing specific. `configuration`: our fault, leave the customer alone. An unknown code is soft (docs/decline-codes.md).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+CLASSES = {
+    "soft": "soft",
+    "hard": "hard",
+    "auth": "authentication",
+    "fraud": "fraud",
+    "config": "configuration",
+}
+ADVICE = {"do_not_try_again": "hard", "try_again_later": "soft", "confirm_card_data": "hard"}
+
+SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
+HARD = "This card can't be used here. Nothing was charged. Please use another card; your cart is saved."
+AUTHENTICATION = "Your bank couldn't confirm it was you. Nothing was charged. Try again, or use another card."
+CONFIGURATION = "We couldn't take this payment because of a problem on our side. Nothing was charged. Please try again later."
+PUBLIC_SENTENCE = {
+    "soft": SOFT,
+    "hard": HARD,
+    "fraud": HARD,
+    "authentication": AUTHENTICATION,
+    "configuration": CONFIGURATION,
+}
+
+
+@cache
+def _taxonomy() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(files("ballast.processors").joinpath("declines.json").read_text())
+    return loaded
+
+
+def classify_stripe(code: str | None, decline_code: str | None, advice_code: str | None = None) -> str:
+    """The class of a Stripe decline: the network's advice first, then decline_code, then code; fraud is never softened."""
+    table = _taxonomy()["stripe"]
+    found = table["decline_code"].get(decline_code) or table["code"].get(code)
+    by_code = CLASSES[found["class"]] if found else "soft"
+    if by_code in {"fraud", "authentication"}:
+        return by_code
+    return ADVICE.get(advice_code or "", by_code)
