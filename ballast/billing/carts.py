@@ -1,0 +1,209 @@
+"""Carts and the orders they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from ballast.clock import now
+from ballast.db import db, transaction
+from ballast.errors import Conflict, InvalidRequest
+from ballast.ids import new_id, to_uuid
+from ballast.models import Cart, CartLine, Order, OrderLine, Organization, Price, Product
+from ballast.models.orders import MAX_QUANTITY, lines_of_cart
+from ballast.models.states import move
+
+
+@dataclass(frozen=True)
+class LineView:
+    """A cart line as a page shows it; `amount` is minor units."""
+
+    id: str
+    product: Product
+    price: Price
+    quantity: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class CartView:
+    """A cart as a page shows it."""
+
+    lines: list[LineView]
+    currency: str
+
+    @property
+    def amount(self) -> int:
+        return sum(line.amount for line in self.lines)
+
+    @property
+    def count(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+
+def view(organization: Organization, token: str | None) -> CartView:
+    """What is in the cart that the browser knows by `token`; empty without one."""
+    cart = _open_cart(organization.id, token)
+    if cart is None:
+        return CartView([], organization.currency)
+    rows = db.session.execute(lines_of_cart(organization.id, cart.id))
+    return CartView(
+        [LineView(line.id, product, price, line.quantity, price.amount * line.quantity) for line, price, product in rows],
+        cart.currency,
+    )
+
+
+def _open_cart(organization_id: str, token: str | None, lock: bool = False) -> Cart | None:
+    if not token:
+        return None
+    wanted = select(Cart).where(Cart.organization_id == organization_id, Cart.token == token, Cart.status == "open")
+    return db.session.scalars(wanted.with_for_update() if lock else wanted).first()
+
+
+def add(organization: Organization, token: str | None, price_id: str, quantity: int) -> str:
+    """Put a price into the cart (a new one if need be); answers the cart's token. Raises InvalidRequest."""
+    _check_quantity(quantity)
+    with transaction() as session:
+        price = _price(organization.id, price_id)
+        cart = _open_cart(organization.id, token, lock=True)
+        if cart is None or cart.currency != price.currency:
+            cart = Cart(organization_id=organization.id, id=new_id("cart"), currency=price.currency)
+            session.add(cart)
+            session.flush()
+        adding = insert(CartLine).values(
+            organization_id=organization.id,
+            id=new_id("cl"),
+            cart_id=cart.id,
+            price_id=price.id,
+            quantity=quantity,
+            created_at=now(),
+        )
+        total = CartLine.quantity + adding.excluded.quantity
+        session.execute(
+            adding.on_conflict_do_update(
+                index_elements=["organization_id", "cart_id", "price_id"], set_={"quantity": _at_most(total)}
+            )
+        )
+        return cart.token
+
+
+def _at_most(value: Any) -> Any:
+    from sqlalchemy import func
+
+    return func.least(value, MAX_QUANTITY)
+
+
+def set_quantity(organization: Organization, token: str | None, line_id: str, quantity: int) -> None:
+    """Set a line's quantity; 0 takes it out. Raises InvalidRequest; a line that is gone stays gone."""
+    if quantity != 0:
+        _check_quantity(quantity)
+    with transaction() as session:
+        cart = _open_cart(organization.id, token, lock=True)
+        if cart is None or to_uuid(line_id, "cl") is None:
+            return
+        line = session.scalars(
+            select(CartLine).where(
+                CartLine.organization_id == organization.id, CartLine.cart_id == cart.id, CartLine.id == line_id
+            )
+        ).first()
+        if line is not None and quantity == 0:
+            session.delete(line)
+        elif line is not None:
+            line.quantity = quantity
+
+
+def _check_quantity(quantity: int) -> None:
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise InvalidRequest("quantity_invalid", f"Choose a quantity from 1 to {MAX_QUANTITY}.", param="quantity")
+
+
+def _price(organization_id: str, price_id: str) -> Price:
+    found = None
+    if to_uuid(price_id, "price") is not None:
+        found = db.session.scalars(
+            select(Price).where(
+                Price.organization_id == organization_id,
+                Price.id == price_id,
+                Price.archived_at.is_(None),
+                Price.kind == "one_time",
+            )
+        ).first()
+    if found is None:
+        raise InvalidRequest("price_unknown", "This item is no longer for sale.", param="price_id")
+    return found
+
+
+def order(organization: Organization, token: str | None) -> Order:
+    """Freeze the cart into an order. A cart that changed since its last unpaid order replaces that order.
+
+    Raises Conflict(`cart_empty`).
+    """
+    with transaction() as session:
+        cart = _open_cart(organization.id, token, lock=True)
+        rows = list(session.execute(lines_of_cart(organization.id, cart.id))) if cart else []
+        if cart is None or not rows:
+            raise Conflict("cart_empty", "Your cart is empty.")
+        amount = sum(price.amount * line.quantity for line, price, _product in rows)
+        made = Order(
+            organization_id=organization.id,
+            id=new_id("ord"),
+            cart_id=cart.id,
+            status="pending",
+            amount=amount,
+            currency=cart.currency,
+            created_at=now(),
+        )
+        _cancel_earlier(organization.id, cart.id)
+        session.add(made)
+        session.flush()
+        session.add_all(_frozen(made, position, *row) for position, row in enumerate(rows))
+        session.flush()
+        session.refresh(made)
+        session.expunge(made)
+        return made
+
+
+def _cancel_earlier(organization_id: str, cart_id: str) -> None:
+    """An order nobody has tried to pay gives way; one with a payment under way does not."""
+    from ballast.models import Payment
+
+    earlier = db.session.scalars(
+        select(Order)
+        .where(Order.organization_id == organization_id, Order.cart_id == cart_id, Order.status == "pending")
+        .with_for_update()
+    ).first()
+    if earlier is None:
+        return
+    payment = db.session.scalars(
+        select(Payment).where(Payment.organization_id == organization_id, Payment.order_id == earlier.id)
+    ).first()
+    if payment is not None and payment.status in ("processing", "requires_action"):
+        raise Conflict("payment_in_progress", "A payment for this cart is under way. Finish it first.")
+    move(earlier, "canceled")
+    db.session.flush()
+
+
+def _frozen(made: Order, position: int, line: CartLine, price: Price, product: Product) -> OrderLine:
+    return OrderLine(
+        organization_id=made.organization_id,
+        order_id=made.id,
+        price_id=price.id,
+        position=position,
+        name=product.name,
+        image=product.image,
+        quantity=line.quantity,
+        unit_amount=price.amount,
+        amount=price.amount * line.quantity,
+    )
+
+
+def close(order_: Order) -> None:
+    """A paid order ends its cart. In the caller's transaction."""
+    cart = db.session.scalars(
+        select(Cart).where(Cart.organization_id == order_.organization_id, Cart.id == order_.cart_id)
+    ).first()
+    if cart is not None and cart.status == "open":
+        move(cart, "ordered")

@@ -1,0 +1,248 @@
+"""A shopper pays an order: the page's state, and the one way to try.
+
+Whatever the shopper does (a second click, a second tab, the back button, a reload), the order has one payment, the payment one open
+attempt, and an order that is paid stays paid once: the claim's unique index decides, not this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
+
+from ballast import audit, config
+from ballast.billing import carts, payments, resolver
+from ballast.clock import now
+from ballast.db import db, end_reading, transaction
+from ballast.errors import Conflict, NotFound
+from ballast.ids import new_id
+from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Payment, Refund
+from ballast.models.orders import lines_of_order
+from ballast.models.payments import open_attempt_of, refunds_of
+from ballast.security import looks_like_card_number
+
+ADDRESS_FIELDS = ("line1", "line2", "city", "region", "postal_code", "country")
+REQUIRED = {
+    "name": "Enter your full name.",
+    "line1": "Enter your street and number.",
+    "city": "Enter your city.",
+    "postal_code": "Enter your postal code.",
+    "country": "Choose your country.",
+}
+LIMITS = {"email": 254, "name": 120, "line1": 200, "line2": 200, "city": 100, "region": 100, "postal_code": 20, "country": 2}
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the shopper typed, and the processor's one-time token for the card."""
+
+    email: str
+    name: str
+    address: dict[str, str]
+    payment_method: str
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """An order on its way to being paid. `state`: form, action, processing, paid or gone."""
+
+    order: Order
+    lines: list[OrderLine]
+    payment: Payment | None
+    refunds: list[Refund] = field(default_factory=list)
+    waiting_since: datetime | None = None
+
+    @property
+    def state(self) -> str:
+        if self.order.status in ("paid", "refunded"):
+            return "paid"
+        if self.order.status == "canceled":
+            return "gone"
+        match self.payment.status if self.payment else None:
+            case "processing":
+                return "processing"
+            case "requires_action":
+                return "action"
+            case "requires_capture" | "succeeded":
+                return "paid"
+            case _:
+                return "form"
+
+    @property
+    def decline(self) -> str | None:
+        """Why the last try did not work, in plain words."""
+        if self.state != "form" or self.payment is None:
+            return None
+        if self.payment.last_error:
+            return str(self.payment.last_error["message"])
+        if self.payment.status == "requires_confirmation":
+            return "We couldn't reach the payment processor. Nothing was charged. Please try again."
+        return None
+
+
+def find(organization_id: str, token: str) -> Checkout:
+    """The checkout behind a token. Raises NotFound."""
+    order = db.session.scalars(select(Order).where(Order.organization_id == organization_id, Order.token == token)).first()
+    if order is None:
+        raise NotFound("checkout")
+    payment = _payment_of(order)
+    return Checkout(
+        order,
+        list(db.session.scalars(lines_of_order(organization_id, order.id))),
+        payment,
+        list(db.session.scalars(refunds_of(organization_id, payment.id))) if payment else [],
+        attempt.created_at if (attempt := _open_attempt(payment)) else None,
+    )
+
+
+def _payment_of(order: Order) -> Payment | None:
+    wanted = select(Payment).where(Payment.organization_id == order.organization_id, Payment.order_id == order.id)
+    return db.session.scalars(wanted.order_by(Payment.id.desc()).limit(1)).first()
+
+
+def check(typed: dict[str, str]) -> dict[str, str]:
+    """Field name → sentence, for whatever is wrong with what was typed; empty when all is well."""
+    problems = {name: sentence for name, sentence in REQUIRED.items() if not typed.get(name, "").strip()}
+    problems |= {name: "This is too long." for name, limit in LIMITS.items() if len(typed.get(name, "")) > limit}
+    problems |= {
+        name: "This looks like a card number. Cards go into the card field only."
+        for name in LIMITS
+        if looks_like_card_number(typed.get(name, ""))
+    }
+    try:
+        validate_email(typed.get("email", ""), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        problems["email"] = "Enter an email address such as ada@example.com."
+    if not typed.get("payment_method", "").strip():
+        problems["payment_method"] = "Enter your card details."
+    return problems
+
+
+def read_details(typed: dict[str, str]) -> Details:
+    """What was typed, trimmed; call `check` first."""
+    return Details(
+        email=typed["email"].strip().lower(),
+        name=typed["name"].strip(),
+        address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
+        payment_method=typed["payment_method"].strip()[:255],
+    )
+
+
+def pay(organization_id: str, token: str, details: Details) -> None:
+    """Try to collect the order with the card given. What came of it is read with `find`.
+
+    An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
+    new is tried.
+    """
+    end_reading()
+    _take_back_challenge(organization_id, token)
+    with transaction():
+        order = _locked(organization_id, token)
+        if order.status != "pending":
+            return
+        _keep_details(order, details)
+        payment = _payment_of(order)
+        if payment is not None and payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
+            return
+        if payment is None:
+            payment = _new_payment(order)
+        payment = payments.locked(organization_id, payment.id)
+        begun = payments.begin(
+            payment, details.payment_method, return_url=f"{config.current().public_url}/checkout/{token}/return"
+        )
+    payments.run(begun)
+    _close_cart(organization_id, token)
+
+
+def _locked(organization_id: str, token: str) -> Order:
+    wanted = select(Order).where(Order.organization_id == organization_id, Order.token == token)
+    order = db.session.scalars(wanted.with_for_update()).first()
+    if order is None:
+        raise NotFound("checkout")
+    return order
+
+
+def _keep_details(order: Order, details: Details) -> None:
+    order.email, order.name, order.address = details.email, details.name, details.address
+    customer = db.session.scalars(
+        select(Customer)
+        .where(
+            Customer.organization_id == order.organization_id, Customer.email == details.email, Customer.erased_at.is_(None)
+        )
+        .order_by(Customer.created_at)
+        .limit(1)
+    ).first()
+    if customer is not None and customer.held_at is not None:
+        raise Conflict("customer_held", "We can't take payments from this address at the moment. Please contact the shop.")
+    if customer is None:
+        customer = Customer(
+            id=new_id("cus"), organization_id=order.organization_id, email=details.email, name=details.name, created_at=now()
+        )
+        db.session.add(customer)
+        db.session.flush()
+        audit.record(order.organization_id, "customer.created", "customer", customer.id)
+    order.customer_id = customer.id
+
+
+def _new_payment(order: Order) -> Payment:
+    payment = payments.create(
+        order.organization_id,
+        payments.NewPayment(
+            amount=order.amount,
+            currency=order.currency,
+            description=f"Order {order.number}",
+            customer_id=order.customer_id,
+            order_id=order.id,
+            metadata={"order": order.number},
+        ),
+    )
+    db.session.add(
+        Claim(
+            organization_id=order.organization_id,
+            payment_id=payment.id,
+            obligation="order",
+            obligation_id=order.id,
+            amount=order.amount,
+            status="open",
+            created_at=now(),
+        )
+    )
+    db.session.flush()
+    return payment
+
+
+def _take_back_challenge(organization_id: str, token: str) -> None:
+    found = find(organization_id, token)
+    waiting = _open_attempt(found.payment) if found.state == "action" else None
+    attempt_id = waiting.id if waiting else None
+    end_reading()
+    if attempt_id:
+        resolver.abandon(organization_id, attempt_id)
+
+
+def _open_attempt(payment: Payment | None) -> Attempt | None:
+    if payment is None or payment.status not in ("processing", "requires_action"):
+        return None
+    return db.session.scalars(open_attempt_of(payment.organization_id, payment.id)).first()
+
+
+def look_again(organization_id: str, token: str) -> None:
+    """The shopper is back from the bank: ask the processor what is true and record it."""
+    found = find(organization_id, token)
+    attempt = _open_attempt(found.payment)
+    attempt_id = attempt.id if attempt else None
+    end_reading()
+    if attempt_id:
+        for open_attempt in resolver.read_open([(organization_id, attempt_id)]):
+            resolver.resolve_hint(open_attempt)
+        _close_cart(organization_id, token)
+
+
+def _close_cart(organization_id: str, token: str) -> None:
+    with transaction():
+        order = _locked(organization_id, token)
+        if order.status == "paid":
+            carts.close(order)
+

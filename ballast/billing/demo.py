@@ -1,0 +1,215 @@
+"""The demo organization: Acme Corp and its shop, Acme Coffee. Planted on a first start, mended on every later one."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sqlalchemy import select
+
+from ballast import config
+from ballast.billing import processing
+from ballast.db import db, set_organization, transaction
+from ballast.identity import api_keys, users
+from ballast.ids import new_id
+from ballast.models import ApiKey, Membership, Organization, Price, ProcessorAccount, Product, User, WebhookEndpoint
+from ballast.notifications import webhooks
+from ballast.processors.base import Credentials
+from ballast.processors.stripe import StripeAdapter
+from ballast.security import hash_password, hash_token, keyring, new_webhook_secret
+
+SLUG = "acme"
+PEOPLE = {
+    "owner": ("owner@acme.test", "Ada Okafor", "owner"),
+    "admin": ("admin@acme.test", "Jun Watanabe", "admin"),
+    "viewer": ("viewer@acme.test", "Lena Brandt", "viewer"),
+    "staff": ("staff@ballast.test", "Sam Rivera", None),
+    "shopper": ("shopper@example.com", "Noor Haddad", None),
+}
+CATALOG = (
+    (
+        "Espresso machine",
+        "espresso-machine",
+        64_000,
+        "Nine bars, one lever, thirty years.",
+        "A dual-boiler machine in brushed steel. It heats in six minutes, holds its temperature to half a degree and can be taken "
+        "apart with one screwdriver. We keep every part in stock.",
+    ),
+    (
+        "Grinder",
+        "grinder",
+        24_000,
+        "Quiet burrs, even grounds.",
+        "Sixty-four millimeter flat burrs, stepless, slow enough to be quiet. From Turkish to French press without changing a part.",
+    ),
+    (
+        "Kettle",
+        "kettle",
+        9_000,
+        "A steady pour, to the degree.",
+        "A gooseneck kettle that holds any temperature from 60 to 100 °C for an hour. The handle stays cool.",
+    ),
+    (
+        "Beans",
+        "beans",
+        1_800,
+        "Roasted on Monday, with you by Thursday.",
+        "A bag of 500 g from one farm at a time, roasted light to medium. The farm, the altitude and the date are on the bag.",
+    ),
+)
+
+
+def plant(known: dict[str, Any]) -> dict[str, Any]:
+    """Put Acme Corp in place and answer its credentials: {api_key, webhook_secret, owner, admin, viewer, staff, shopper, …}.
+
+    `known` is what an earlier call answered: passwords, key and secret that still hold are kept, others are made anew.
+    """
+    organization_id = _organization()
+    set_organization(organization_id)
+    with transaction():
+        organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+        people = {name: _person(organization, name, known.get(name)) for name in PEOPLE}
+        db.session.flush()
+        _catalog(organization)
+        found = {
+            **people,
+            "organization": organization.id,
+            "api_key": _api_key(organization, known.get("api_key")),
+            "webhook_secret": _endpoint(organization, known.get("webhook_secret")),
+            "store_path": f"/shop/{SLUG}/",
+        }
+    _connect_stripe(organization_id)
+    return found
+
+
+def _organization() -> str:
+    existing = users.organization_by_slug(SLUG)
+    if existing is not None:
+        return existing.id
+    made = new_id("org")
+    set_organization(made)
+    with transaction() as session:
+        session.add(Organization(id=made, name="Acme Corp", shop_name="Acme Coffee", slug=SLUG, currency="USD", plan="GROWTH"))
+    return made
+
+
+def _person(organization: Organization, name: str, known: dict[str, str] | None) -> dict[str, str]:
+    email, full_name, role = PEOPLE[name]
+    user = db.session.scalars(select(User).where(User.email == email)).first()
+    password = (known or {}).get("password") or secrets.token_urlsafe(9)
+    if user is None:
+        user = User(
+            id=new_id("usr"), email=email, full_name=full_name, email_verified=True, is_admin=name == "staff", password_hash=""
+        )
+        db.session.add(user)
+        db.session.flush()
+    if not known or not user.password_hash:
+        user.password_hash = hash_password(password)
+    is_member = users.role_in(organization.id, user.id) is not None
+    if role and not is_member:
+        db.session.add(Membership(organization_id=organization.id, user_id=user.id, role=role))
+    return {"email": email, "password": password}
+
+
+def _catalog(organization: Organization) -> None:
+    if db.session.scalars(select(Product.id).where(Product.organization_id == organization.id).limit(1)).first():
+        return
+    for position, (name, slug, amount, tagline, description) in enumerate(CATALOG):
+        product = Product(
+            id=new_id("prod"),
+            organization_id=organization.id,
+            name=name,
+            slug=slug,
+            tagline=tagline,
+            description=description,
+            image=f"shop/{slug}.svg",
+            position=position,
+        )
+        db.session.add(product)
+        db.session.flush()
+        db.session.add(Price(organization_id=organization.id, product_id=product.id, amount=amount, currency=organization.currency))
+
+
+def _api_key(organization: Organization, known: str | None) -> str:
+    if known:
+        wanted = select(ApiKey).where(ApiKey.organization_id == organization.id, ApiKey.token_hash == hash_token(known))
+        key = db.session.scalars(wanted).first()
+        if key is not None and key.usable:
+            return known
+    _key, token = api_keys.create(organization, "Demo key", None)
+    return token
+
+
+def _endpoint(organization: Organization, known: str | None) -> str:
+    """The demo's webhook endpoint is the sandbox's receiver, which plays the merchant's server."""
+    settings = config.current()
+    url = f"{settings.sandbox_url}/_sandbox/receiver"
+    existing = db.session.scalars(
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.organization_id == organization.id, WebhookEndpoint.url.like("%/_sandbox/receiver"))
+        .limit(1)
+    ).first()
+    secret = known or new_webhook_secret()
+    if existing is None:
+        webhooks.create_endpoint(organization.id, url, ["*"], secret)
+        return secret
+    existing.url, existing.enabled = url, True
+    existing.secret = keyring().encrypt(secret, f"webhook_endpoint:{existing.id}")
+    return secret
+
+
+def _connect_stripe(organization_id: str) -> None:
+    """The demo's Stripe account from STRIPE_*; at the sandbox, its webhook endpoint is made through Stripe's own API."""
+    settings = config.current()
+    if not settings.stripe_secret_key:
+        return
+    with transaction():
+        organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+        external = settings.stripe_publishable_key.rpartition("_")[2] or "default"
+        account = db.session.scalars(
+            select(ProcessorAccount).where(
+                ProcessorAccount.organization_id == organization_id,
+                ProcessorAccount.processor == "stripe",
+                ProcessorAccount.external_account == external,
+            )
+        ).first()
+        if account is None:
+            account = processing.add_account(
+                organization, "stripe", settings.stripe_secret_key, settings.stripe_publishable_key, "", external
+            )
+            _only_default(organization_id)
+            db.session.add(account)
+        account_id = account.id
+    webhook_secret = settings.stripe_webhook_secret or _register_webhook(account_id)
+    with transaction() as session:
+        kept = session.scalars(
+            select(ProcessorAccount).where(
+                ProcessorAccount.organization_id == organization_id, ProcessorAccount.id == account_id
+            )
+        ).one()
+        processing.seal(kept, settings.stripe_secret_key, webhook_secret)
+
+
+def _only_default(organization_id: str) -> None:
+    for other in db.session.scalars(
+        select(ProcessorAccount).where(ProcessorAccount.organization_id == organization_id, ProcessorAccount.is_default)
+    ):
+        other.is_default = False
+    db.session.flush()
+
+
+def _register_webhook(account_id: str) -> str:
+    """Tell the sandbox's Stripe where we listen; answers the signing secret. Only against the sandbox: a real account is the owner's."""
+    settings = config.current()
+    if not settings.sandbox_url:
+        return ""
+    account = Credentials(
+        "stripe",
+        settings.stripe_secret_key,
+        settings.stripe_publishable_key,
+        "",
+        settings.stripe_api_base,
+        settings.processor_connect_timeout,
+        settings.processor_read_timeout,
+    )
+    return StripeAdapter(account).listen(f"{settings.public_url}/hooks/stripe/{account_id}")

@@ -1,0 +1,189 @@
+"""Recording what a processor said of an attempt: one transaction, once, whoever learned it first."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from ballast import audit
+from ballast.billing import ledger, receipts
+from ballast.billing.payloads import payment_payload
+from ballast.clock import now, real_time
+from ballast.db import db, transaction
+from ballast.models import Attempt, Claim, Order, Payment
+from ballast.models.payments import payment_of
+from ballast.models.states import move
+from ballast.notifications import webhooks
+from ballast.processors.base import ActionRequired, Approved, Card, Declined, NotSent, Outcome, Unknown
+
+log = logging.getLogger(__name__)
+
+# Real time between probes of an attempt nobody knows the outcome of. After the last one it goes on once a day.
+PROBES = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 3600, 21_600, 86_400))
+# How long a shopper may take to confirm with the bank before we take the challenge back.
+CHALLENGE_LASTS = timedelta(hours=1)
+
+
+def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
+    """Finish an attempt (or note that it stays open) and move its payment, claims, order and ledger with it, in one commit.
+
+    A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed.
+    """
+    with transaction():
+        attempt, payment = _lock(organization_id, attempt_id)
+        if not attempt.is_open:
+            _check_late_success(attempt, outcome)
+            return
+        match outcome:
+            case Approved():
+                _approve(payment, attempt, outcome)
+            case Declined():
+                _decline(payment, attempt, outcome)
+            case ActionRequired():
+                _require_action(payment, attempt, outcome)
+            case Unknown():
+                _leave_unknown(payment, attempt, outcome)
+            case NotSent():
+                _give_up(payment, attempt, outcome)
+
+
+def _lock(organization_id: str, attempt_id: str) -> tuple[Attempt, Payment]:
+    """Payment first, attempt second, everywhere: no two recorders deadlock."""
+    wanted = select(Attempt.payment_id).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
+    payment_id = db.session.scalars(wanted).one()
+    payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
+    found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
+    return db.session.scalars(found.with_for_update()).one(), payment
+
+
+def _finish(attempt: Attempt, status: str, external_id: str | None) -> None:
+    move(attempt, status)
+    attempt.external_id = attempt.external_id or external_id
+    attempt.finished_at = now()
+    attempt.next_probe_at = None
+
+
+def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
+    if attempt.status == "created":
+        move(attempt, "submitted")
+    _finish(attempt, "approved", outcome.external_id)
+    _show_card(payment, outcome.card)
+    payment.last_error = payment.next_action = None
+    if not outcome.captured:
+        move(payment, "requires_capture")
+        _tell(payment, "payment_intent.amount_capturable_updated")
+        return
+    move(payment, "succeeded")
+    payment.amount_captured = outcome.captured
+    payment.succeeded_at = now()
+    if outcome.captured != payment.amount:
+        log.error("captured %s of %s %s: %s", outcome.captured, payment.amount, payment.currency, payment.id)
+    ledger.post(
+        payment.organization_id,
+        "capture",
+        attempt.id,
+        "processor_receivable",
+        "sales",
+        outcome.captured,
+        payment.currency,
+        payment.id,
+    )
+    order = _settle(payment)
+    receipts.send_receipt(payment, order)
+    _tell(payment, "payment_intent.succeeded")
+
+
+def _settle(payment: Payment) -> Order | None:
+    """Mark what the payment claimed as paid; answers its order."""
+    claims = db.session.scalars(
+        select(Claim).where(
+            Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
+        )
+    )
+    for claim in claims:
+        move(claim, "paid")
+    if payment.order_id is None:
+        return None
+    order = db.session.scalars(
+        select(Order).where(Order.organization_id == payment.organization_id, Order.id == payment.order_id).with_for_update()
+    ).one()
+    if order.status == "pending":
+        move(order, "paid")
+        order.paid_at = now()
+    return order
+
+
+def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
+    if attempt.status == "created":
+        move(attempt, "submitted")
+    _finish(attempt, "declined", outcome.external_id)
+    attempt.decline_class, attempt.decline_code, attempt.message = outcome.decline_class, outcome.code, outcome.message
+    if outcome.card:
+        _show_card(payment, outcome.card)
+    move(payment, "requires_payment_method")
+    payment.next_action = None
+    payment.last_error = {
+        "type": "card_error" if outcome.decline_class != "configuration" else "processor_error",
+        "code": "card_declined" if outcome.decline_class != "configuration" else outcome.code,
+        "decline_code": "generic_decline" if outcome.decline_class == "fraud" else outcome.code,
+        "decline_class": "hard" if outcome.decline_class == "fraud" else outcome.decline_class,
+        "message": outcome.message,
+    }
+    _tell(payment, "payment_intent.attempt_failed")
+
+
+def _require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired) -> None:
+    waiting = attempt.status == "action_required"
+    if waiting and attempt.created_at < now() - CHALLENGE_LASTS:
+        log.info("a challenge has been open for long: %s", attempt.id)
+    if not waiting:
+        if attempt.status == "created":
+            move(attempt, "submitted")
+        move(attempt, "action_required")
+        move(payment, "requires_action")
+        payment.next_action = _next_action(outcome)
+        _tell(payment, "payment_intent.requires_action")
+    attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
+
+
+def _next_action(outcome: ActionRequired) -> dict[str, str | None]:
+    if outcome.redirect_url:
+        return {"type": "redirect_to_url", "url": outcome.redirect_url}
+    return {"type": "use_processor_sdk", "client_secret": outcome.client_secret}
+
+
+def _leave_unknown(payment: Payment, attempt: Attempt, outcome: Unknown) -> None:
+    bank_is_deciding = outcome.reason == "processing"
+    if attempt.status == "submitted" or (attempt.status == "action_required" and bank_is_deciding):
+        move(attempt, "unknown")
+    if payment.status == "requires_action" and bank_is_deciding:
+        move(payment, "processing")
+        payment.next_action = None
+    attempt.message = outcome.reason
+    attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
+
+
+def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
+    _finish(attempt, "not_sent", outcome.external_id)
+    attempt.message = outcome.reason
+    payment.next_action = None
+    move(payment, "requires_payment_method" if payment.status == "requires_action" else "requires_confirmation")
+
+
+def _check_late_success(attempt: Attempt, outcome: Outcome) -> None:
+    """A success for an attempt we had closed: never silent. (Automatic refund by policy comes with the money-safety rooms.)"""
+    if isinstance(outcome, Approved) and attempt.status != "approved":
+        log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
+        audit.record(
+            attempt.organization_id, "payment.late_success", "payment", attempt.payment_id, {"attempt": attempt.id, "was": attempt.status}
+        )
+
+
+def _show_card(payment: Payment, card: Card) -> None:
+    payment.card_brand, payment.card_last4 = card.brand or payment.card_brand, card.last4 or payment.card_last4
+
+
+def _tell(payment: Payment, event_type: str) -> None:
+    webhooks.publish(payment.organization_id, event_type, "payment", payment.id, payment_payload(payment))

@@ -1,0 +1,45 @@
+"""How payments and refunds look from outside: the same on the API and in events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ballast.models import Payment, Refund
+
+
+def payment_payload(payment: Payment) -> dict[str, Any]:
+    """A payment as JSON: amounts in minor units, times ISO 8601 in UTC."""
+    card = {"brand": payment.card_brand, "last4": payment.card_last4} if payment.card_last4 else None
+    return {
+        "id": payment.id,
+        "object": "payment",
+        "amount": payment.amount,
+        "amount_captured": payment.amount_captured,
+        "amount_refunded": payment.amount_refunded,
+        "currency": payment.currency,
+        "status": payment.status,
+        "capture_method": payment.capture_method,
+        "description": payment.description,
+        "customer": payment.customer_id,
+        "processor": payment.processor,
+        "payment_method": payment.payment_method_token,
+        "card": card,
+        "next_action": payment.next_action,
+        "last_error": payment.last_error,
+        "metadata": payment.metadata_,
+        "created_at": payment.created_at.isoformat(),
+    }
+
+
+def refund_payload(refund: Refund) -> dict[str, Any]:
+    """A refund as JSON."""
+    return {
+        "id": refund.id,
+        "object": "refund",
+        "payment": refund.payment_id,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "status": refund.status,
+        "reason": refund.reason,
+        "created_at": refund.created_at.isoformat(),
+    }

@@ -1,0 +1,90 @@
+"""What customers are told by mail about their money: composed with the fact, once per fact."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from ballast import config
+from ballast.db import db
+from ballast.models import Customer, Order, OrderLine, Organization, Payment, Refund
+from ballast.models.orders import lines_of_order
+from ballast.money import format_money
+from ballast.notifications import emails
+
+
+def send_receipt(payment: Payment, order: Order | None) -> None:
+    """The receipt of a payment that succeeded, to the order's or the customer's address. In the caller's transaction."""
+    recipient = _recipient(payment, order)
+    if recipient is None:
+        return
+    organization = _organization(payment.organization_id)
+    emails.compose(
+        payment.organization_id,
+        "receipt",
+        recipient,
+        f"Your receipt from {organization.shop_name or organization.name}: {format_money(payment.amount_captured, payment.currency)}",
+        f"receipt/{payment.id}",
+        payment.id,
+        {
+            "organization": organization,
+            "payment": payment,
+            "order": order,
+            "lines": _lines(order),
+            "receipt_url": receipt_url(order),
+        },
+    )
+
+
+def send_refund_notice(payment: Payment, refund: Refund) -> None:
+    """Word that a refund is on its way. In the caller's transaction."""
+    order = _order(payment)
+    recipient = _recipient(payment, order)
+    if recipient is None:
+        return
+    organization = _organization(payment.organization_id)
+    emails.compose(
+        payment.organization_id,
+        "refund",
+        recipient,
+        f"We refunded {format_money(refund.amount, refund.currency)}",
+        f"refund/{refund.id}",
+        payment.id,
+        {
+            "organization": organization,
+            "payment": payment,
+            "refund": refund,
+            "order": order,
+            "receipt_url": receipt_url(order),
+        },
+    )
+
+
+def receipt_url(order: Order | None) -> str | None:
+    """Where the receipt stands, for whoever holds the order's token."""
+    return f"{config.current().public_url}/checkout/{order.token}/receipt" if order else None
+
+
+def _recipient(payment: Payment, order: Order | None) -> str | None:
+    if order is not None and order.email:
+        return order.email
+    if payment.customer_id is None:
+        return None
+    wanted = select(Customer.email).where(
+        Customer.organization_id == payment.organization_id, Customer.id == payment.customer_id
+    )
+    return db.session.scalars(wanted).first()
+
+
+def _organization(organization_id: str) -> Organization:
+    return db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+
+
+def _order(payment: Payment) -> Order | None:
+    if payment.order_id is None:
+        return None
+    wanted = select(Order).where(Order.organization_id == payment.organization_id, Order.id == payment.order_id)
+    return db.session.scalars(wanted).first()
+
+
+def _lines(order: Order | None) -> list[OrderLine]:
+    return list(db.session.scalars(lines_of_order(order.organization_id, order.id))) if order else []

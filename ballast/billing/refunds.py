@@ -1,0 +1,282 @@
+"""Refunds: reserved under the payment's lock, then three phases like a charge.
+
+If the process dies after `request`, the row is `pending` and the sweeper sends it; after the call, it is `submitted` and the sweeper
+asks before it would ever send again, with the same key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Select, func, select, tuple_, update
+
+from ballast import audit, queue
+from ballast.billing import ledger, processing, receipts
+from ballast.billing.outcomes import PROBES
+from ballast.billing.payloads import refund_payload
+from ballast.billing.payments import locked, processor_patience
+from ballast.clock import now, real_time
+from ballast.db import db, organization, transaction
+from ballast.errors import Conflict, InvalidRequest
+from ballast.ids import new_id
+from ballast.models import Attempt, Order, Payment, ProcessorAccount, Refund
+from ballast.models.payments import payment_of
+from ballast.models.states import HELD_REFUND, move
+from ballast.money import format_money
+from ballast.notifications import webhooks
+from ballast.notifications.drain import drain, run_all
+from ballast.processors.base import Credentials, RefundOutcome, RefundRequest
+
+THREADS = 4
+LEASE = timedelta(seconds=90)
+UNSETTLED = ("pending", "submitted", "unknown", "processing")
+REASONS = ("requested_by_customer", "duplicate", "fraudulent", "other")
+
+
+def request(organization_id: str, payment_id: str, amount: int | None, reason: str | None, key: str | None = None) -> Refund:
+    """Reserve a refund of `amount` minor units (None: all that is left). In the caller's transaction; `send` it after the commit.
+
+    A second request under the same `key` answers the refund of the first.
+    Raises NotFound, Conflict(`payment_not_refundable`), InvalidRequest(`refund_too_large`, `amount_invalid`).
+    """
+    payment = locked(organization_id, payment_id)
+    if key and (earlier := _made_under(organization_id, key)):
+        return earlier
+    if payment.status != "succeeded":
+        raise Conflict("payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}.")
+    left = refundable(payment)
+    amount = left if amount is None else amount
+    if left == 0:
+        raise Conflict("payment_refunded", "All of this payment has been refunded already.")
+    if amount <= 0:
+        raise InvalidRequest("amount_invalid", "Enter an amount above zero.", param="amount")
+    if amount > left:
+        shown = format_money(left, payment.currency)
+        raise InvalidRequest("refund_too_large", f"At most {shown} can be refunded.", param="amount")
+    refund = Refund(
+        id=new_id("re"),
+        organization_id=organization_id,
+        payment_id=payment.id,
+        attempt_id=_charged_attempt(payment).id,
+        amount=amount,
+        currency=payment.currency,
+        status="pending",
+        reason=reason,
+        requested_by=audit.actor().id,
+        idempotency_key=key,
+        created_at=now(),
+        next_attempt_at=real_time() + LEASE,
+    )
+    db.session.add(refund)
+    audit.record(organization_id, "refund.requested", "payment", payment.id, {"refund": refund.id, "amount": amount})
+    webhooks.publish(organization_id, "refund.created", "payment", payment.id, refund_payload(refund))
+    return refund
+
+
+def _made_under(organization_id: str, key: str) -> Refund | None:
+    return db.session.scalars(
+        select(Refund).where(Refund.organization_id == organization_id, Refund.idempotency_key == key)
+    ).first()
+
+
+def refundable(payment: Payment) -> int:
+    """Minor units that can still be refunded: captured less what is refunded or on its way. Exact while the payment is locked."""
+    held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
+        Refund.organization_id == payment.organization_id, Refund.payment_id == payment.id, Refund.status.in_(HELD_REFUND)
+    )
+    return payment.amount_captured - int(db.session.scalar(held) or 0)
+
+
+def _charged_attempt(payment: Payment) -> Attempt:
+    return db.session.scalars(
+        select(Attempt).where(
+            Attempt.organization_id == payment.organization_id, Attempt.payment_id == payment.id, Attempt.status == "approved"
+        )
+    ).one()
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A refund on its way to a processor, as plain data."""
+
+    organization_id: str
+    refund_id: str
+    was: str
+    external_id: str | None
+    account: Credentials
+    request: RefundRequest
+
+
+def send(organization_id: str, refund_id: str) -> None:
+    """Take a reserved refund to the processor and record what it said."""
+    for sending in _mark_submitted([(organization_id, refund_id)]):
+        _settle(sending)
+
+
+def check(organization_id: str, refund_id: str) -> None:
+    """A processor says that something happened to a refund it has: look, and record."""
+    with transaction() as session:
+        row = session.execute(_with_account().where(Refund.organization_id == organization_id, Refund.id == refund_id)).one()
+        sending = _sending(*row.tuple())
+    found = processing.call(sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id))
+    if found.status != "absent":
+        record(organization_id, refund_id, found)
+
+
+def _with_account() -> Select[tuple[Refund, Attempt, ProcessorAccount]]:
+    return (
+        select(Refund, Attempt, ProcessorAccount)
+        .join(Attempt, (Attempt.organization_id == Refund.organization_id) & (Attempt.id == Refund.attempt_id))
+        .join(
+            ProcessorAccount,
+            (ProcessorAccount.organization_id == Attempt.organization_id)
+            & (ProcessorAccount.id == Attempt.processor_account_id),
+        )
+    )
+
+
+def submit_due() -> int:
+    """Send what was reserved and never sent; ask about what was sent and never answered. The job behind `queue.REFUND`."""
+    queue.forget_mark(queue.REFUND)
+    return drain("submit_refunds", _submit_batch)
+
+
+def _submit_batch() -> tuple[int, int]:
+    due = _mark_submitted(_claim())
+    results = run_all(_settle, due, THREADS)
+    return len(due), sum(1 for result in results if isinstance(result, Exception))
+
+
+def _claim(limit: int = 100) -> list[tuple[str, str]]:
+    chosen = (
+        select(Refund.organization_id, Refund.id)
+        .where(Refund.status.in_(UNSETTLED), Refund.next_attempt_at <= real_time())
+        .order_by(Refund.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    taking = (
+        update(Refund)
+        .where(tuple_(Refund.organization_id, Refund.id).in_(select(chosen)))
+        .values(next_attempt_at=real_time() + LEASE, probes=Refund.probes + 1)
+        .returning(Refund.organization_id, Refund.id)
+        .execution_options(synchronize_session=False)
+    )
+    with transaction() as session:
+        return [(row[0], row[1]) for row in session.execute(taking)]
+
+
+def _mark_submitted(keys: list[tuple[str, str]]) -> list[Sending]:
+    """Commit that a call is under way, before it is."""
+    if not keys:
+        return []
+    with transaction() as session:
+        rows = session.execute(
+            _with_account()
+            .where(tuple_(Refund.organization_id, Refund.id).in_(keys), Refund.status.in_(UNSETTLED))
+            .with_for_update(of=Refund)
+        ).all()
+        found = [_sending(*row) for row in rows]
+        for refund, _attempt, _account in rows:
+            if refund.status == "pending":
+                move(refund, "submitted")
+            refund.next_attempt_at = real_time() + processor_patience() + timedelta(seconds=5)
+        return found
+
+
+def _sending(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> Sending:
+    return Sending(
+        organization_id=refund.organization_id,
+        refund_id=refund.id,
+        was=refund.status,
+        external_id=refund.external_id,
+        account=processing.credentials_of(account),
+        request=RefundRequest(refund.id, attempt.external_id or "", refund.amount, refund.currency, refund.reason),
+    )
+
+
+def _settle(sending: Sending) -> None:
+    with organization(sending.organization_id):
+        record(sending.organization_id, sending.refund_id, _ask(sending))
+
+
+def _ask(sending: Sending) -> RefundOutcome:
+    """Send a fresh refund; look for one that was sent before, and send it again only when the processor has none."""
+    if sending.was != "pending":
+        found = processing.call(
+            sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id)
+        )
+        if found.status != "absent":
+            return found
+    return processing.call(sending.account, lambda adapter: adapter.refund(sending.request))
+
+
+def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None:
+    """Write what became of a refund, once, with its ledger posting, event and mail."""
+    with transaction() as session:
+        wanted = select(Refund.payment_id).where(Refund.organization_id == organization_id, Refund.id == refund_id)
+        payment_id = session.scalars(wanted).one()
+        payment = session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
+        refund = session.scalars(
+            select(Refund).where(Refund.organization_id == organization_id, Refund.id == refund_id).with_for_update()
+        ).one()
+        if refund.status == outcome.status:
+            _probe_later(refund)
+            return
+        if refund.status in ("failed", "canceled") or (refund.status == "succeeded" and outcome.status != "failed"):
+            return
+        refund.external_id = refund.external_id or outcome.external_id
+        refund.message = outcome.message
+        _apply(payment, refund, outcome.status)
+
+
+def _apply(payment: Payment, refund: Refund, status: str) -> None:
+    was = refund.status
+    move(refund, status)
+    if status == "succeeded":
+        _succeed(payment, refund)
+    elif status == "failed":
+        _fail(payment, refund, was)
+    else:
+        _probe_later(refund)
+
+
+def _probe_later(refund: Refund) -> None:
+    if refund.status in UNSETTLED:
+        refund.next_attempt_at = real_time() + PROBES[min(refund.probes, len(PROBES) - 1)]
+
+
+def _succeed(payment: Payment, refund: Refund) -> None:
+    refund.finished_at, refund.next_attempt_at = now(), None
+    payment.amount_refunded += refund.amount
+    ledger.post(
+        refund.organization_id, "refund", refund.id, "refunds", "processor_receivable", refund.amount, refund.currency, payment.id
+    )
+    if payment.order_id and payment.amount_refunded == payment.amount_captured:
+        order = db.session.scalars(
+            select(Order).where(Order.organization_id == payment.organization_id, Order.id == payment.order_id)
+        ).one()
+        if order.status == "paid":
+            move(order, "refunded")
+    receipts.send_refund_notice(payment, refund)
+    webhooks.publish(refund.organization_id, "refund.succeeded", "payment", payment.id, refund_payload(refund))
+
+
+def _fail(payment: Payment, refund: Refund, was: str) -> None:
+    """The reservation ends; a refund that had gone through and came back from the bank is posted back as well."""
+    refund.finished_at, refund.next_attempt_at = now(), None
+    if was == "succeeded":
+        payment.amount_refunded -= refund.amount
+        ledger.post(
+            refund.organization_id,
+            "refund_returned",
+            refund.id,
+            "processor_receivable",
+            "refunds",
+            refund.amount,
+            refund.currency,
+            payment.id,
+        )
+    webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))

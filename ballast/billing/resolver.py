@@ -1,0 +1,134 @@
+"""Attempts nobody knows the outcome of: ask the processor, record the truth. Never replays, never uses a fresh key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, tuple_, update
+
+from ballast import queue
+from ballast.billing import processing
+from ballast.billing.outcomes import CHALLENGE_LASTS, record
+from ballast.clock import real_time
+from ballast.db import organization, transaction
+from ballast.models import Attempt, ProcessorAccount
+from ballast.models.states import OPEN_ATTEMPT
+from ballast.notifications.drain import drain, run_all
+from ballast.processors.base import ActionRequired, Credentials, NotSent, Outcome
+
+THREADS = 8
+# Longer than any processor's timeout, so that two resolvers never ask at once.
+LEASE = timedelta(seconds=90)
+
+
+@dataclass(frozen=True)
+class Open:
+    """An open attempt, as plain data."""
+
+    organization_id: str
+    attempt_id: str
+    status: str
+    external_id: str | None
+    age: timedelta
+    account: Credentials
+
+
+def resolve_due() -> int:
+    """Probe every open attempt whose time has come. The job behind `queue.RESOLVE`."""
+    queue.forget_mark(queue.RESOLVE)
+    return drain("resolve_attempts", _resolve_batch)
+
+
+def _resolve_batch() -> tuple[int, int]:
+    due = _claim()
+    results = run_all(resolve, due, THREADS)
+    return len(due), sum(1 for result in results if isinstance(result, Exception))
+
+
+def _claim(limit: int = 100) -> list[Open]:
+    now = real_time()
+    chosen = (
+        select(Attempt.organization_id, Attempt.id)
+        .where(Attempt.status.in_(OPEN_ATTEMPT), Attempt.next_probe_at <= now)
+        .order_by(Attempt.next_probe_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    taking = (
+        update(Attempt)
+        .where(tuple_(Attempt.organization_id, Attempt.id).in_(select(chosen)))
+        .values(next_probe_at=now + LEASE, probes=Attempt.probes + 1)
+        .returning(Attempt.organization_id, Attempt.id)
+        .execution_options(synchronize_session=False)
+    )
+    with transaction() as session:
+        keys = [(row[0], row[1]) for row in session.execute(taking)]
+    return read_open(keys)
+
+
+def read_open(keys: list[tuple[str, str]]) -> list[Open]:
+    """The open ones of these attempts, with their accounts' credentials; one read."""
+    if not keys:
+        return []
+    with transaction() as session:
+        rows = session.execute(
+            select(Attempt, ProcessorAccount)
+            .join(
+                ProcessorAccount,
+                (ProcessorAccount.organization_id == Attempt.organization_id)
+                & (ProcessorAccount.id == Attempt.processor_account_id),
+            )
+            .where(tuple_(Attempt.organization_id, Attempt.id).in_(keys), Attempt.status.in_(OPEN_ATTEMPT))
+        ).all()
+        now = real_time()
+        return [
+            Open(
+                attempt.organization_id,
+                attempt.id,
+                attempt.status,
+                attempt.external_id,
+                now - (attempt.submitted_at or attempt.send_deadline_at),
+                processing.credentials_of(account),
+            )
+            for attempt, account in rows
+        ]
+
+
+def resolve(found: Open) -> None:
+    """Learn and record what became of one attempt."""
+    with organization(found.organization_id):
+        record(found.organization_id, found.attempt_id, _learn(found))
+
+
+def resolve_hint(found: Open) -> None:
+    """A processor says that something happened: look, and record it if it is final or needs the shopper. Gives nothing up."""
+    if found.external_id is None:
+        return
+    external_id = found.external_id
+    outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
+    if not isinstance(outcome, NotSent) or outcome.reason == "canceled":
+        record(found.organization_id, found.attempt_id, outcome)
+
+
+def _learn(found: Open) -> Outcome:
+    """Ask. What never reached the bank, or waited too long for the shopper, is canceled at the processor before we give it up."""
+    if found.external_id is None:
+        return NotSent("never_sent")
+    external_id = found.external_id
+    outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
+    expired = isinstance(outcome, ActionRequired) and found.age > CHALLENGE_LASTS
+    if expired or (isinstance(outcome, NotSent) and outcome.reason != "canceled"):
+        return processing.call(found.account, lambda adapter: adapter.cancel(external_id, found.attempt_id))
+    return outcome
+
+
+def abandon(organization_id: str, attempt_id: str) -> None:
+    """The shopper wants another way: cancel at the processor first, and record what that revealed."""
+    for found in read_open([(organization_id, attempt_id)]):
+        external_id = found.external_id
+        if external_id is None:
+            continue
+        outcome = processing.call(found.account, lambda adapter, key=external_id: adapter.cancel(key, found.attempt_id))  # type: ignore[misc]
+        record(organization_id, attempt_id, outcome)

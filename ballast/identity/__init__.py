@@ -1,0 +1,1 @@
+"""Who is who: users, organizations, members and roles, API keys."""

@@ -1,0 +1,68 @@
+"""People: signing in, and which organizations they belong to."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import func, select
+
+from ballast.db import db, organization
+from ballast.ids import from_uuid, to_uuid
+from ballast.models import Membership, Organization, User
+from ballast.security import verify_password
+
+# What each role may do. Everyone in an organization may read everything but the audit log.
+PERMISSIONS: Final[dict[str, frozenset[str]]] = {
+    "owner": frozenset({"read", "audit", "refund", "api_keys", "webhooks", "catalog", "members", "settings"}),
+    "admin": frozenset({"read", "audit", "refund", "api_keys", "webhooks", "catalog"}),
+    "viewer": frozenset({"read"}),
+}
+
+
+def authenticate(email: str, password: str) -> User | None:
+    """The user, or None. The work is the same whether or not the address is known, so timing tells nothing."""
+    user = db.session.scalars(select(User).where(User.email == email.strip().lower())).first()
+    fits = verify_password(user.password_hash if user else None, password)
+    return user if user and fits and user.banned_at is None else None
+
+
+def load(user_id: str, generation: int) -> User | None:
+    """The user of a session, unless banned or signed out everywhere since (both raise the token generation)."""
+    if to_uuid(user_id, "usr") is None:
+        return None
+    user = db.session.scalars(select(User).where(User.id == user_id)).first()
+    return user if user and user.banned_at is None and user.token_generation == generation else None
+
+
+def organizations_of(user_id: str) -> list[str]:
+    """Ids of the organizations the user is a member of, oldest membership first. Asked before an organization is known."""
+    rows = db.session.execute(select(func.organizations_of_user(to_uuid(user_id, "usr")).column_valued("id")))
+    return [from_uuid(row[0], "org") for row in rows]
+
+
+def organization_by_slug(slug: str) -> Organization | None:
+    """The organization behind a shop address; from here on the context works for it when the caller sets it."""
+    found = db.session.scalar(select(func.organization_by_slug(slug)))
+    return _organization(from_uuid(found, "org")) if found else None
+
+
+def _organization(organization_id: str) -> Organization | None:
+    with organization(organization_id):
+        return db.session.scalars(select(Organization).where(Organization.id == organization_id)).first()
+
+
+def role_in(organization_id: str, user_id: str) -> str | None:
+    """The user's role, read anew: never from a token or a session."""
+    wanted = select(Membership.role).where(Membership.organization_id == organization_id, Membership.user_id == user_id)
+    return db.session.scalars(wanted).first()
+
+
+def may(role: str | None, permission: str) -> bool:
+    """Whether a role carries a permission."""
+    return permission in PERMISSIONS.get(role or "", frozenset())
+
+
+def lookup(function: str, value: Any) -> str | None:
+    """One of the questions asked before the organization is known (see migrations/wall.py); answers an organization id."""
+    found = db.session.scalar(select(getattr(func, function)(value)))
+    return from_uuid(found, "org") if found else None

@@ -1,0 +1,161 @@
+"""Mails: rendered when the fact happened, one of each by its dedupe key, sent by a worker through Resend's SDK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import requests
+import resend
+from resend.exceptions import ResendError
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ballast import config, queue
+from ballast.clock import now, real_time
+from ballast.db import db, transaction
+from ballast.ids import new_id
+from ballast.models import Email
+from ballast.notifications.drain import claim, drain, run_all
+from ballast.templating import environment
+
+THREADS = 4
+LEASE = timedelta(seconds=60)
+# Seconds before the second, third … try; after the last the mail stays `failed` and waits for a person.
+DELAYS = (30, 120, 600, 3600, 21_600)
+PERMANENT = {400, 401, 403, 404, 422}
+
+
+def compose(
+    organization_id: str, kind: str, recipient: str, subject: str, dedupe_key: str, resource_id: str | None, context: dict[str, Any]
+) -> None:
+    """Write a mail of `kind` (templates emails/<kind>.html and .txt), once per `dedupe_key`. In the caller's transaction."""
+    html = environment().get_template(f"emails/{kind}.html").render(**context)
+    text = environment().get_template(f"emails/{kind}.txt").render(**context)
+    db.session.execute(
+        insert(Email)
+        .values(
+            organization_id=organization_id,
+            id=new_id("em"),
+            kind=kind,
+            dedupe_key=dedupe_key,
+            resource_id=resource_id,
+            recipient=recipient,
+            subject=subject,
+            html=html,
+            text=text,
+            status="pending",
+            created_at=now(),
+            next_attempt_at=real_time(),
+        )
+        .on_conflict_do_nothing(index_elements=["organization_id", "dedupe_key"])
+    )
+    queue.wake(queue.SEND_EMAILS)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail, ready to send."""
+
+    key: tuple[str, str]
+    params: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What Resend said. `reason` is set when it was not taken; `permanent` when trying again is no use."""
+
+    external_id: str | None
+    reason: str | None = None
+    permanent: bool = False
+
+
+def send_due() -> int:
+    """Send every mail that is due, in batches. The job behind `queue.SEND_EMAILS`."""
+    queue.forget_mark(queue.SEND_EMAILS)
+    return drain("send_emails", _send_batch)
+
+
+def _send_batch() -> tuple[int, int]:
+    due = (Email.status.in_(("pending", "failed")), Email.next_attempt_at <= real_time())
+    keys = claim(Email, due, LEASE)
+    letters = _letters(keys)
+    _configure()
+    results = run_all(_post, letters, THREADS)
+    with transaction():
+        for letter, result in zip(letters, results, strict=True):
+            _record(letter, result if isinstance(result, Posted) else Posted(None, "internal_error"))
+    return len(keys), sum(1 for result in results if not isinstance(result, Posted) or result.reason)
+
+
+def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
+    if not keys:
+        return []
+    sender = config.current().resend_from_email
+    with transaction() as session:
+        rows = session.scalars(select(Email).where(tuple_(Email.organization_id, Email.id).in_(keys)))
+        return [
+            Letter(
+                (mail.organization_id, mail.id),
+                {"from": sender, "to": [mail.recipient], "subject": mail.subject, "html": mail.html, "text": mail.text},
+                mail.attempts,
+            )
+            for mail in rows
+        ]
+
+
+class _PooledClient(resend.RequestsClient):
+    """Resend's own client opens a connection per mail; this one keeps them."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout=int(timeout))
+        self._session = requests.Session()
+
+    def request(self, method: str, url: str, headers: Any, json: Any = None) -> tuple[bytes, int, Any]:
+        try:
+            response = self._session.request(method, url, headers=headers, json=json, timeout=self._timeout)
+        except requests.RequestException as error:
+            raise RuntimeError(f"no answer: {type(error).__name__}") from error
+        return response.content, response.status_code, response.headers
+
+
+@cache
+def _client() -> _PooledClient:
+    return _PooledClient(10)
+
+
+def _configure() -> None:
+    settings = config.current()
+    resend.api_key = settings.resend_api_key
+    resend.api_url = settings.resend_api_url
+    resend.default_http_client = _client()
+
+
+def _post(letter: Letter) -> Posted:
+    """Hand one mail to Resend; our id is the idempotency key, so a lost answer cannot send it twice (Resend keeps keys 24 h)."""
+    try:
+        answer = resend.Emails.send(letter.params, {"idempotency_key": letter.key[1]})  # type: ignore[arg-type]
+    except ResendError as error:
+        code = int(error.code) if str(error.code).isdigit() else 500
+        reason = "no_answer" if error.error_type == "HttpClientError" else f"http_{code}"
+        return Posted(None, reason, permanent=code in PERMANENT and reason != "no_answer")
+    return Posted(answer["id"])
+
+
+def _record(letter: Letter, result: Posted) -> None:
+    values: dict[str, Any] = {"attempts": letter.attempts + 1, "reason": result.reason, "lease_until": None}
+    if result.reason is None:
+        values |= {"status": "sent", "sent_at": now(), "external_id": result.external_id, "next_attempt_at": None}
+    elif result.permanent or letter.attempts >= len(DELAYS):
+        values |= {"status": "failed", "next_attempt_at": None}
+    else:
+        values |= {"status": "failed", "next_attempt_at": real_time() + timedelta(seconds=DELAYS[letter.attempts])}
+    db.session.execute(
+        update(Email)
+        .where(Email.organization_id == letter.key[0], Email.id == letter.key[1])
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

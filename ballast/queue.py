@@ -1,0 +1,93 @@
+"""RQ: the wake-up, never the job. What must happen is a row in Postgres; this only makes it prompt.
+
+A wake-up is best effort: its own Redis client without retries and with 250 ms timeouts, errors counted and logged, no unique job id.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache, partial
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+
+from ballast import config
+from ballast.db import after_commit
+
+log = logging.getLogger(__name__)
+
+QUEUES = ("payments", "inbox", "webhooks", "emails", "default")
+
+DELIVER = "ballast.notifications.webhooks.deliver_due"
+SEND_EMAILS = "ballast.notifications.emails.send_due"
+APPLY_INBOX = "ballast.billing.inbox.apply_due"
+RESOLVE = "ballast.billing.resolver.resolve_due"
+REFUND = "ballast.billing.refunds.submit_due"
+
+# job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
+SCHEDULE: dict[str, tuple[str, int]] = {
+    DELIVER: ("webhooks", 5),
+    SEND_EMAILS: ("emails", 5),
+    APPLY_INBOX: ("inbox", 5),
+    RESOLVE: ("payments", 5),
+    REFUND: ("payments", 10),
+    "ballast.billing.idempotency.forget_expired": ("default", 3600),
+}
+# The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.
+JOB_TIMEOUT = 600
+# One waiting wake-up per job is enough; the mark is lifted by the job itself, and by time if the worker died.
+MARK_SECONDS = 5
+
+lost_wake_ups = 0
+
+
+@cache
+def _waker(url: str) -> Redis:
+    return Redis.from_url(url, socket_timeout=0.25, socket_connect_timeout=0.25, retry=Retry(NoBackoff(), 0))
+
+
+def connect(url: str) -> Redis:
+    """A client for workers, with redis-py's own retries."""
+    return Redis.from_url(url, health_check_interval=30)
+
+
+def wake(job: str) -> None:
+    """Ask a worker to run `job` (a dotted name from SCHEDULE) once the running transaction has committed."""
+    after_commit(_Wake(job))
+
+
+class _Wake(partial[None]):
+    """Equal for the same job, so that one commit wakes a worker once."""
+
+    def __new__(cls, job: str) -> _Wake:
+        return super().__new__(cls, wake_now, job)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Wake) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash(self.args)
+
+
+def wake_now(job: str) -> None:
+    """Enqueue `job` unless one is waiting already. Never raises: the sweeper comes anyway."""
+    global lost_wake_ups
+    try:
+        connection = _waker(config.current().redis_url)
+        if connection.set(f"ballast:woken:{job}", "1", nx=True, ex=MARK_SECONDS):
+            queue = Queue(SCHEDULE[job][0], connection=connection)
+            queue.enqueue(job, job_timeout=JOB_TIMEOUT, ttl=60, result_ttl=0, failure_ttl=86_400)
+    except (RedisError, OSError) as error:
+        lost_wake_ups += 1
+        log.warning("wake-up lost: %s (%s)", job, error)
+
+
+def forget_mark(job: str) -> None:
+    """Called by a job before it claims: rows committed from here on wake a worker again."""
+    try:
+        _waker(config.current().redis_url).delete(f"ballast:woken:{job}")
+    except (RedisError, OSError) as error:
+        log.warning("could not lift the mark of %s: %s", job, error)

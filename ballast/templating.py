@@ -1,0 +1,83 @@
+"""Jinja: one environment for pages and mails. Plain Jinja, no Flask: the web adds its own globals on top."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from ballast.clock import now
+from ballast.money import format_money
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+@cache
+def environment() -> Environment:
+    """The process's Jinja environment: strict, autoescaping, macros as the global `ui`."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(("html", "svg", "xml")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    prepare(made)
+    return made
+
+
+def prepare(made: Environment) -> None:
+    """Give an environment Ballast's filters and globals."""
+    made.filters.update(
+        money=format_money, datetime=show_datetime, date=show_date, relative=show_relative, json=show_json
+    )
+    made.globals["static_url"] = static_url
+    made.globals["ui"] = made.get_template("ui.html", globals=made.globals).module
+
+
+def zone(name: str | None) -> tzinfo:
+    """The time zone of that name, UTC where there is none."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def show_datetime(value: datetime, tz: str | None = None) -> str:
+    """Nov 21, 2026, 11:55 PM, in the time zone given."""
+    return format_datetime(value, "MMM d, y, h:mm a", tzinfo=zone(tz), locale="en_US")
+
+
+def show_date(value: datetime | date, tz: str | None = None) -> str:
+    """Nov 21, 2026."""
+    local = value.astimezone(zone(tz)) if isinstance(value, datetime) else value
+    return format_date(local, "MMM d, y", locale="en_US")
+
+
+def show_relative(value: datetime) -> str:
+    """3 minutes ago."""
+    return format_timedelta(value - now(), add_direction=True, locale="en_US")
+
+
+def show_json(value: Any) -> str:
+    """Indented JSON for a person to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@cache
+def _fingerprint(path: str, _changed: float) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def static_url(path: str) -> str:
+    """The URL of a static file with a hash of its content, so that it may be cached for ever. Raises FileNotFoundError."""
+    return f"/static/{path}?v={_fingerprint(path, (STATIC / path).stat().st_mtime)}"
