@@ -1,0 +1,187 @@
+"""The dashboard: overview, payments, refunds. Guarded as a whole; views read and make one domain call."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Response, flash, g, request, url_for
+from flask_login import current_user
+from sqlalchemy import Select, select
+
+from ballast.billing import figures, payments, refunds, timeline
+from ballast.db import db, end_reading, transaction
+from ballast.errors import BallastError
+from ballast.identity import users
+from ballast.models import Customer, Payment
+from ballast.models.payments import attempts_of
+from ballast.models.states import PAYMENT
+from ballast.money import format_money, from_decimal, to_decimal
+from ballast.web import keyset, render, require_member, requires, see_other
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint.before_request(require_member)
+
+REASONS = [
+    ("requested_by_customer", "Requested by the customer"),
+    ("duplicate", "Duplicate"),
+    ("fraudulent", "Fraudulent"),
+    ("other", "Something else"),
+]
+
+
+@blueprint.context_processor
+def for_every_page() -> dict[str, Any]:
+    """What the dashboard's frame shows."""
+    return {"organization": g.get("organization"), "current_user": current_user}
+
+
+@blueprint.get("/")
+def overview() -> Response:
+    """How it goes, and what needs attention."""
+    seen = figures.overview(g.organization)
+    recent = db.session.execute(_with_customers().order_by(Payment.id.desc()).limit(8))
+    return render(
+        "admin/overview.html",
+        metrics=seen.metrics,
+        volume=seen.volume,
+        attention=[{**item, "url": url_for("admin.payments", status=item.pop("status"))} for item in seen.attention],
+        payments=[{"payment": row[0], "customer": row[1]} for row in recent],
+    )
+
+
+@blueprint.get("/payments", endpoint="payments")
+def payments_list() -> Response:
+    """Payments, newest first, by status."""
+    chosen = request.args.get("status", "")
+    wanted = _with_customers()
+    if chosen in PAYMENT:
+        wanted = wanted.where(Payment.status == chosen)
+    page = keyset(wanted, Payment.id, "pay", request.args.get("before"), request.args.get("after"))
+    return render(
+        "admin/payments/index.html",
+        "list",
+        payments=[{"payment": row[0], "customer": row[1]} for row in page.rows],
+        filters=_filters(chosen),
+        filtered=chosen in PAYMENT,
+        previous_url=_page_url(chosen, before=page.before),
+        next_url=_page_url(chosen, after=page.after),
+    )
+
+
+def _with_customers() -> Select[tuple[Payment, Customer]]:
+    return (
+        select(Payment, Customer)
+        .outerjoin(Customer, (Customer.organization_id == Payment.organization_id) & (Customer.id == Payment.customer_id))
+        .where(Payment.organization_id == g.organization.id)
+    )
+
+
+def _filters(chosen: str) -> list[dict[str, Any]]:
+    shown = [("", "All"), ("succeeded", "Succeeded"), ("processing", "Processing"), ("requires_action", "Needs approval")]
+    shown += [("requires_capture", "On hold"), ("requires_payment_method", "Needs a card"), ("canceled", "Canceled"), ("failed", "Failed")]
+    return [
+        {"label": label, "url": url_for("admin.payments", status=status or None), "current": status == (chosen if chosen in PAYMENT else "")}
+        for status, label in shown
+    ]
+
+
+def _page_url(chosen: str, **edge: str | None) -> str | None:
+    return url_for("admin.payments", status=chosen or None, **edge) if any(edge.values()) else None
+
+
+@blueprint.get("/payments/<payment_id>")
+def payment(payment_id: str) -> Response:
+    """One payment and all that belongs to it."""
+    history = timeline.read(payments.find(g.organization.id, payment_id))
+    return render(
+        "admin/payments/show.html",
+        "live",
+        payment=history.payment,
+        attempts=history.attempts,
+        timeline=history.entries,
+        customer=history.customer,
+        order=history.order,
+        lines=history.lines,
+        refunds=history.refunds,
+        may_refund=users.may(g.role, "refund") and history.payment.status == "succeeded" and _left(history) > 0,
+        transfers=history.transfers,
+        deliveries=history.deliveries,
+        emails=history.emails,
+        inbox=history.inbox,
+        pending=history.pending,
+    )
+
+
+def _left(history: timeline.History) -> int:
+    held = sum(refund.amount for refund in history.refunds if refund.status not in ("failed", "canceled"))
+    return history.payment.amount_captured - held
+
+
+@blueprint.get("/payments/<payment_id>/refund")
+@requires("refund")
+def refund_form(payment_id: str) -> Response:
+    """The consequence, before it happens."""
+    found = payments.find(g.organization.id, payment_id)
+    return _refund_page(found, str(to_decimal(refunds.refundable(found), found.currency)), "requested_by_customer")
+
+
+@blueprint.post("/payments/<payment_id>/refund")
+@requires("refund")
+def refund(payment_id: str) -> Response:
+    """Give money back. The form's key makes a form that is sent twice one refund."""
+    found = payments.find(g.organization.id, payment_id)
+    typed, reason = request.form.get("amount", ""), request.form.get("reason", "")
+    if reason not in refunds.REASONS:
+        return _refund_page(found, typed, "", {"reason": "Choose a reason."})
+    try:
+        amount = from_decimal(typed, found.currency)
+        end_reading()
+        with transaction():
+            made = refunds.request(g.organization.id, payment_id, amount, reason, request.form.get("form_key") or None)
+            refund_id, was_new = made.id, made.status == "pending"
+        if was_new:
+            refunds.send(g.organization.id, refund_id)
+    except BallastError as error:
+        found = payments.find(g.organization.id, payment_id)
+        if error.param == "amount":
+            return _refund_page(found, typed, reason, {"amount": error.message})
+        return _refund_page(found, typed, reason, problem=error.message)
+    flash(f"Refund of {format_money(amount, found.currency)} sent.", "success")
+    return see_other(url_for("admin.payment", payment_id=payment_id))
+
+
+def _refund_page(
+    found: Payment, typed: str, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
+) -> Response:
+    left = refunds.refundable(found)
+    if not errors and not problem and left <= 0:
+        problem = "Nothing is left to refund on this payment."
+    return render(
+        "admin/payments/refund.html",
+        "form",
+        422 if errors or problem else 200,
+        payment=found,
+        attempts=list(db.session.scalars(attempts_of(found.organization_id, found.id))),
+        refundable=left,
+        amount_text=typed,
+        amount=_amount_or(typed, found.currency, left),
+        reason=reason,
+        reasons=REASONS,
+        errors=errors or {},
+        problem=problem,
+        form_key=request.form.get("form_key") or str(uuid4()),
+    )
+
+
+def _amount_or(typed: str, currency: str, otherwise: int) -> int:
+    try:
+        return from_decimal(typed, currency)
+    except BallastError:
+        return otherwise
+
+
+@blueprint.get("/style")
+def style() -> Response:
+    """Every component, in every state."""
+    return render("admin/style.html")

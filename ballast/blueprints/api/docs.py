@@ -1,0 +1,72 @@
+"""The API's reference page and how its description and validation errors are set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response
+from flask_openapi import Info, OpenAPI
+from flask_openapi.models import SecurityScheme
+from pydantic import ValidationError
+
+from ballast.blueprints.api.schemas import ErrorOut
+from ballast.models.outbox import API_VERSION
+from ballast.web import error_body, policy, render
+
+blueprint = Blueprint("api_docs", __name__)
+
+INFO = Info(
+    title="Ballast API",
+    version=API_VERSION,
+    summary="Payments that are never taken twice.",
+    description="Amounts are integers in minor units. Send your key as `X-API-Key` or `Authorization: Bearer`. "
+    "Creating a payment needs an `Idempotency-Key` (a UUID): the same key and body give the first answer again.",
+)
+SECURITY = {
+    "api_key": SecurityScheme(type="apiKey", name="X-API-Key", **{"in": "header"}),  # type: ignore[arg-type]
+    "bearer": SecurityScheme(type="http", scheme="bearer"),
+}
+
+
+def make_openapi(import_name: str, **options: Any) -> OpenAPI:
+    """A Flask application that describes its API as OpenAPI 3.1 at /api/openapi.json."""
+    app = OpenAPI(
+        import_name,
+        info=INFO,
+        security_schemes=SECURITY,  # type: ignore[arg-type]
+        validation_error_status=400,
+        validation_error_model=ErrorOut,
+        validation_error_callback=on_validation_error,
+        doc_prefix="/api",
+        doc_ui=False,
+        **options,
+    )
+    app.openapi_version = "3.1.0"
+    return app
+
+
+def on_validation_error(error: ValidationError) -> Response:
+    """400 with the first thing that is wrong: which parameter, and what it should be. What was sent is not repeated."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    param = ".".join(str(part) for part in first["loc"]) or None
+    code = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}.get(first["type"], "parameter_invalid")
+    message = f"{param or 'The body'}: {first['msg'].lower()}."
+    response = jsonify(error_body("invalid_request_error", code, message, param))
+    response.status_code = 400
+    return response
+
+
+@blueprint.get("/api/openapi.json")
+def description() -> Response:
+    """The OpenAPI 3.1 description."""
+    from flask import current_app
+
+    return jsonify(current_app.api_doc)  # type: ignore[attr-defined]
+
+
+@blueprint.get("/api/docs")
+def reference() -> Response:
+    """The reference, from our own static files. Swagger UI styles elements inline, hence the wider style-src on this page alone."""
+    response = make_response(render("api/docs.html", openapi_url="/api/openapi.json"))
+    response.headers["Content-Security-Policy"] = policy(styles=" 'unsafe-inline'")
+    return response

@@ -1,0 +1,196 @@
+"""Checkout: the page, the one pay button, the bank's challenge, the receipt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+
+from babel import Locale
+from flask import Blueprint, Response, g, make_response, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+
+from ballast import config
+from ballast.billing import checkout
+from ballast.clock import now
+from ballast.db import db, set_organization
+from ballast.errors import NotFound
+from ballast.identity.users import lookup
+from ballast.models import Organization, ProcessorAccount
+from ballast.models.customers import default_account
+from ballast.web import act, origin, policy, render, see_other
+
+blueprint = Blueprint("checkout", __name__, url_prefix="/checkout/<token>")
+
+# The page asks every two seconds for this long; after that the mail tells.
+POLL_FOR = timedelta(minutes=2)
+
+
+@blueprint.before_request
+def find_shop() -> None:
+    """Whose checkout this is; from here on the request works for that organization."""
+    organization_id = lookup("organization_of_order", (request.view_args or {}).get("token", ""))
+    if organization_id is None:
+        raise NotFound("checkout")
+    set_organization(organization_id)
+    act("customer", None)
+    g.shop = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+
+
+@blueprint.get("")
+def show(token: str) -> Response:
+    """The checkout in whatever state it is."""
+    return _page(checkout.find(g.shop.id, token))
+
+
+@blueprint.post("")
+def pay(token: str) -> Response:
+    """Try to pay. 303 to the receipt; 422 with the form and the reason; the challenge; or "we are checking"."""
+    typed = {name: value for name, value in request.form.items() if isinstance(value, str)}
+    before = checkout.find(g.shop.id, token)
+    if before.state in ("paid", "gone"):
+        return _page(before)
+    problems = checkout.check(typed)
+    if problems:
+        return _page(before, typed, problems, status=422)
+    checkout.pay(g.shop.id, token, checkout.read_details(typed))
+    after = checkout.find(g.shop.id, token)
+    if after.state == "paid":
+        return see_other(url_for("checkout.receipt", token=token))
+    return _page(after, typed, status=422 if after.state == "form" else 200)
+
+
+@blueprint.get("/return")
+def returned(token: str) -> Response:
+    """Back from the bank: what it says in the address is a hint, the processor is asked."""
+    checkout.look_again(g.shop.id, token)
+    return see_other(url_for("checkout.show", token=token))
+
+
+@blueprint.get("/status")
+def status(token: str) -> Response:
+    """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
+    found = checkout.find(g.shop.id, token)
+    if found.state != "processing":
+        return see_other(url_for("checkout.show", token=token))
+    return _page(found, block="processing")
+
+
+@blueprint.get("/receipt")
+def receipt(token: str) -> Response:
+    """The receipt, for whoever holds the token."""
+    found = checkout.find(g.shop.id, token)
+    if found.state != "paid" or found.payment is None:
+        return see_other(url_for("checkout.show", token=token))
+    return render(
+        "checkout/receipt.html",
+        shop=g.shop,
+        order=found.order,
+        lines=found.lines,
+        payment=found.payment,
+        refunds=found.refunds,
+    )
+
+
+def _page(
+    found: checkout.Checkout,
+    typed: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
+    status: int = 200,
+    block: str | None = None,
+) -> Response:
+    if found.state in ("paid", "gone"):
+        return _closed(found)
+    account = _account(found)
+    settings = config.current()
+    response = make_response(
+        render(
+            "checkout/show.html",
+            block,
+            status,
+            shop=g.shop,
+            token=found.order.token,
+            state=found.state,
+            amount=found.order.amount,
+            currency=found.order.currency,
+            lines=found.lines,
+            values=typed or _known(found),
+            errors=problems or {},
+            decline=None if problems else found.decline,
+            countries=countries(),
+            processor={
+                "name": account.processor,
+                "publishable_key": account.public_config.get("publishable_key", ""),
+                "script": settings.stripe_js_url,
+                "locale": "en",
+            },
+            action=_action(found),
+            email=found.order.email or "",
+            polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
+        )
+    )
+    response.headers["Content-Security-Policy"] = _policy(settings)
+    return response
+
+
+def _policy(settings: config.Settings) -> str:
+    """Ourselves and the processor of this page. Source: docs.stripe.com/security/guide."""
+    script = origin(settings.stripe_js_url)
+    frames = [script] if settings.sandbox_url else [script, "https://*.js.stripe.com", "https://hooks.stripe.com"]
+    scripts = [script] if settings.sandbox_url else [script, "https://*.js.stripe.com"]
+    return policy(scripts, frames, [origin(settings.stripe_api_base), script])
+
+
+def _closed(found: checkout.Checkout) -> Response:
+    paid_at = found.order.paid_at or found.order.created_at
+    return render(
+        "checkout/gone.html",
+        shop=g.shop,
+        reason="paid" if found.state == "paid" else "changed",
+        amount=found.order.amount,
+        currency=found.order.currency,
+        paid_at=paid_at,
+        receipt_url=url_for("checkout.receipt", token=found.order.token),
+    )
+
+
+def _known(found: checkout.Checkout) -> dict[str, str]:
+    """What we know already: typed before, or from the signed-in shopper."""
+    order = found.order
+    known = {"email": order.email or "", "name": order.name or "", **(order.address or {})}
+    if not order.email and current_user.is_authenticated:
+        known |= {"email": current_user.email, "name": current_user.full_name}
+    return known
+
+
+def _action(found: checkout.Checkout) -> dict[str, str | None]:
+    wanted = (found.payment.next_action if found.payment else None) or {}
+    return {
+        "redirect_url": wanted.get("url"),
+        "client_secret": wanted.get("client_secret"),
+        "return_url": url_for("checkout.returned", token=found.order.token),
+    }
+
+
+def _account(found: checkout.Checkout) -> ProcessorAccount:
+    if found.payment is not None:
+        wanted = select(ProcessorAccount).where(
+            ProcessorAccount.organization_id == g.shop.id, ProcessorAccount.id == found.payment.processor_account_id
+        )
+        return db.session.scalars(wanted).one()
+    account = db.session.scalars(default_account(g.shop.id)).first()
+    if account is None:
+        raise NotFound("way to pay at this shop")
+    return account
+
+
+@cache
+def countries() -> list[tuple[str, str]]:
+    """ISO 3166 codes and English names, by name."""
+    names = Locale("en").territories
+    found = [(code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+_NOT_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+

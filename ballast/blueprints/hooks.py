@@ -1,0 +1,26 @@
+"""Where processors send their events: verified on the raw bytes, stored once, answered fast."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from ballast.billing import inbox
+from ballast.db import set_organization
+from ballast.errors import NotFound
+from ballast.ids import to_uuid
+from ballast.identity.users import lookup
+from ballast.models.customers import PROCESSORS
+
+blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
+
+
+@blueprint.post("/<processor>/<account_id>")
+def receive(processor: str, account_id: str) -> Response:
+    """2xx for a known event too: a duplicate has no effect."""
+    inside = to_uuid(account_id, "pac")
+    organization_id = lookup("organization_of_account", inside) if inside and processor in PROCESSORS else None
+    if organization_id is None:
+        raise NotFound("processor account")
+    set_organization(organization_id)
+    inbox.receive(organization_id, account_id, request.get_data(cache=False), request.headers)
+    return Response(status=204)

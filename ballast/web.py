@@ -1,0 +1,273 @@
+"""What every page and every answer shares: page or fragment, guards, errors, headers, keyset pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Response, abort, current_app, g, jsonify, make_response, redirect, render_template, request, session, url_for
+from flask_login import current_user
+from jinja2_fragments.flask import render_block
+from sqlalchemy import Select, select
+from werkzeug.exceptions import HTTPException
+
+from ballast import audit, config
+from ballast.db import db, set_organization
+from ballast.errors import BallastError, RateLimited
+from ballast.ids import new_id, to_uuid
+from ballast.identity import users
+from ballast.models import Organization
+
+log = logging.getLogger(__name__)
+
+Params = ParamSpec("Params")
+PAGE_SIZE = 25
+REQUEST_ID_LENGTH = 64
+
+
+# --- Every request -----------------------------------------------------------------------------------------------------------
+
+
+def start_request() -> None:
+    """Name the request; nobody acts and no organization is set until a guard says so."""
+    given = request.headers.get("X-Request-Id", "")
+    sane = 8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
+    g.request_id = given if sane else new_id("req")
+    set_organization(None)
+    audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
+
+
+def act(kind: str, actor_id: str | None) -> None:
+    """From here on in this request, this actor acts."""
+    audit.act_as(audit.Actor(kind, actor_id, request.remote_addr, g.request_id))
+
+
+def finish_response(response: Response) -> Response:
+    """Headers on every answer."""
+    response.headers.setdefault("Content-Security-Policy", policy())
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(self)"
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.add("HX-Request")
+    if config.current().is_production:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return response
+
+
+def policy(scripts: Sequence[str] = (), frames: Sequence[str] = (), connects: Sequence[str] = (), styles: str = "") -> str:
+    """The Content-Security-Policy: ourselves, and whatever a page must add (a processor's origins on checkout)."""
+    extra = {"script-src": scripts, "frame-src": frames, "connect-src": connects}
+    lines = [
+        "default-src 'self'",
+        "img-src 'self' data:",
+        f"style-src 'self'{styles}",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+    lines += [" ".join((name, "'self'", *dict.fromkeys(origins))) for name, origins in extra.items()]
+    return "; ".join(lines)
+
+
+def origin(url: str) -> str:
+    """scheme://host:port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+# --- Pages -------------------------------------------------------------------------------------------------------------------
+
+
+def is_htmx() -> bool:
+    """Whether htmx asked: the server decides between page and fragment, never a request parameter."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def render(template: str, block: str | None = None, status: int = 200, **context: Any) -> Response:
+    """The page, or its block alone when htmx asks and a block is named."""
+    if block and is_htmx():
+        return make_response(render_block(template, block, **context), status)
+    return make_response(render_template(template, **context), status)
+
+
+def see_other(url: str) -> Response:
+    """303 to a browser; HX-Redirect to htmx."""
+    if is_htmx():
+        return Response(status=204, headers={"HX-Redirect": url})
+    return make_response(redirect(url, 303))
+
+
+def safe_next(target: str | None, otherwise: str) -> str:
+    """A path of ours to go to; never another site."""
+    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and "\n" not in target:
+        return target
+    return otherwise
+
+
+# --- Guards ------------------------------------------------------------------------------------------------------------------
+
+
+def require_member() -> Response | None:
+    """Guard of the dashboard: a signed-in member of the session's organization, whose role is read anew."""
+    if not current_user.is_authenticated:
+        return see_other(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
+    organization_id = session.get("organization")
+    if not organization_id:
+        abort(403)
+    set_organization(organization_id)
+    g.role = users.role_in(organization_id, current_user.id)
+    if g.role is None:
+        abort(403)
+    g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+    act("user", current_user.id)
+    return None
+
+
+def requires(permission: str) -> Callable[[Callable[Params, Any]], Callable[Params, Any]]:
+    """A view that needs more than reading."""
+
+    def decorate(view: Callable[Params, Any]) -> Callable[Params, Any]:
+        @wraps(view)
+        def guarded(*args: Params.args, **kwargs: Params.kwargs) -> Any:
+            if not users.may(g.get("role"), permission):
+                abort(403)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+# --- Errors ------------------------------------------------------------------------------------------------------------------
+
+SENTENCES = {
+    400: "This request could not be read.",
+    401: "Please sign in first.",
+    403: "You do not have access to this page.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that kind of request.",
+    413: "This request is too large.",
+    415: "Send application/json.",
+    429: "Too many requests. Please wait a moment.",
+    500: "Something failed on our side. It has been recorded under the request id below.",
+}
+CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+def error_body(kind: str, code: str, message: str, param: str | None = None, **more: Any) -> dict[str, Any]:
+    """The API's error envelope."""
+    return {
+        "error": {
+            "type": kind,
+            "code": code,
+            "message": message,
+            "param": param,
+            "request_id": g.get("request_id", ""),
+            "doc_url": f"{config.current().public_url}/api/docs#error-{code}",
+            **more,
+        }
+    }
+
+
+def wants_json() -> bool:
+    """Whether the answer goes to a program."""
+    return request.path.startswith(("/api/v1", "/hooks/", "/health", "/readyz"))
+
+
+def on_ballast_error(error: BallastError) -> Response:
+    """Our own errors: the envelope for programs, a page for people."""
+    db.session.rollback()
+    if wants_json():
+        response = jsonify(error_body(error.kind, error.code, error.message, error.param))
+        response.status_code = error.status
+    else:
+        response = error_page(error.status, error.code, error.message)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def on_http_error(error: HTTPException) -> Response:
+    """Werkzeug's errors in our clothes."""
+    status = error.code or 500
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    db.session.rollback()
+    code = CODES.get(status, error.name.lower().replace(" ", "_"))
+    sentence = SENTENCES.get(status, error.description or error.name)
+    if wants_json():
+        response = jsonify(error_body("invalid_request_error" if status < 500 else "api_error", code, sentence))
+        response.status_code = status
+    else:
+        response = error_page(status, code, sentence)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def on_crash(error: Exception) -> Response:
+    """What we did not foresee: logged with its trace, told without it."""
+    log.exception("request %s failed", g.get("request_id"), exc_info=error)
+    db.session.rollback()
+    if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
+        raise error
+    if wants_json():
+        response = jsonify(error_body("api_error", "internal_error", SENTENCES[500]))
+        response.status_code = 500
+        return response
+    return error_page(500, "internal_error", SENTENCES[500])
+
+
+def error_page(status: int, code: str, sentence: str) -> Response:
+    """An error for a person, with the id to quote."""
+    page = render_template("errors/error.html", status=status, code=code, message=sentence, request_id=g.get("request_id", ""))
+    return make_response(page, status)
+
+
+# --- Keyset pages ------------------------------------------------------------------------------------------------------------
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A keyset page, newest first. `before` and `after` are ids to page with, None at an end."""
+
+    rows: list[Any]
+    before: str | None
+    after: str | None
+
+
+def keyset(wanted: Select[Any], id_column: Any, prefix: str, before: str | None, after: str | None, size: int = PAGE_SIZE) -> Page:
+    """Rows older than `after` or newer than `before` (ids of this list); one statement, one row more than shown to know the end.
+
+    Row ids are time-ordered, so they are the key. An id that is not one of this kind starts at the beginning.
+    """
+    backwards = bool(before and to_uuid(before, prefix))
+    if backwards:
+        wanted = wanted.where(id_column > before).order_by(id_column.asc())
+    else:
+        if after and to_uuid(after, prefix):
+            wanted = wanted.where(id_column < after)
+        wanted = wanted.order_by(id_column.desc())
+    found = list(db.session.execute(wanted.limit(size + 1)))
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    first, last = (_id_of(found[0]), _id_of(found[-1])) if found else (None, None)
+    has_newer = more if backwards else bool(after and to_uuid(after, prefix))
+    has_older = True if backwards else more
+    return Page(found, first if has_newer else None, last if has_older else None)
+
+
+def _id_of(row: Any) -> str:
+    return str(row[0].id)

@@ -1,0 +1,141 @@
+"""How a process is put together: settings, database role, extensions, blueprints."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+from jinja2 import StrictUndefined
+from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException
+
+from ballast import config, models  # noqa: F401  every table must be known before anything asks
+from ballast.config import Settings
+from ballast.db import APP_ROLE, WORKER_ROLE, assume_role, db
+from ballast.errors import BallastError
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+WEEK = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What hangs on the Flask application."""
+
+    settings: Settings
+    role: str
+
+
+def build(role: str, settings: Settings) -> Flask:
+    """The Flask application of a web process (`app`) or of a worker (`worker`)."""
+    config.use(settings)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("alembic", "stripe", "rq", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    app = _worker(settings) if role == "worker" else _web(settings)
+    app.extensions["ballast"] = Runtime(settings, role)
+    return app
+
+
+def _worker(settings: Settings) -> Flask:
+    app = Flask("ballast", static_folder=None)
+    _connect(app, settings.worker_url, WORKER_ROLE, pool=16)
+    return app
+
+
+def _web(settings: Settings) -> Flask:
+    from ballast.blueprints.api.docs import make_openapi
+
+    app = make_openapi("ballast", static_folder=None)
+    app.secret_key = settings.secret_key
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+        SESSION_COOKIE_NAME="ballast",
+        PERMANENT_SESSION_LIFETIME=WEEK,
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        JSON_SORT_KEYS=False,
+    )
+    _connect(app, settings.database_url, APP_ROLE, pool=8)
+    _extend(app, settings)
+    _mount(app)
+    _serve_static(app, settings)
+    return app
+
+
+def _connect(app: Flask, url: str, role: str, pool: int) -> None:
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": pool,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "pool_timeout": 10,
+        "connect_args": {"connect_timeout": 5, "application_name": f"ballast-{role}"},
+    }
+    db.init_app(app)
+    with app.app_context():
+        engine: Engine = db.engine
+        assume_role(engine, role)
+
+
+def _extend(app: Flask, settings: Settings) -> None:
+    from flask_login import LoginManager
+    from flask_migrate import Migrate
+    from flask_wtf.csrf import CSRFProtect
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from ballast import cli, templating
+    from ballast.blueprints.auth import load_user
+
+    Migrate(app, db, directory=str(MIGRATIONS))
+    CSRFProtect(app)
+    LoginManager(app).user_loader(load_user)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    templating.prepare(app.jinja_env)
+    cli.register(app)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=settings.trusted_proxies
+        )
+
+
+def _mount(app: Flask) -> None:
+    from ballast import web
+    from ballast.blueprints import admin, auth, checkout, health, hooks, start, storefront
+    from ballast.blueprints.api import docs, payments
+
+    app.before_request(web.start_request)
+    app.after_request(web.finish_response)
+    app.register_error_handler(BallastError, web.on_ballast_error)
+    app.register_error_handler(HTTPException, web.on_http_error)
+    app.register_error_handler(Exception, web.on_crash)
+    csrf = app.extensions["csrf"]
+    csrf.exempt(hooks.blueprint)
+    csrf.exempt(payments.blueprint)
+    app.register_api(payments.blueprint)  # type: ignore[attr-defined]
+    pages = (start, storefront, checkout, auth, admin, hooks, health)
+    for module in (*pages, docs):
+        app.register_blueprint(module.blueprint)
+
+
+def _serve_static(app: Flask, settings: Settings) -> None:
+    """Content-hashed addresses are cached for a year. The local stack looks at the files anew, so that an edit is seen."""
+    from whitenoise import WhiteNoise
+
+    from ballast.templating import STATIC
+
+    local = settings.ballast_env == "local"
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=str(STATIC),
+        prefix="static/",
+        autorefresh=local,
+        max_age=0 if local else 365 * 24 * 3600,
+        immutable_file_test=lambda _path, _url: not local,
+    )
