@@ -32,7 +32,7 @@ class ContextWorker(SimpleWorker):
 
     def request_stop(self, signum: int, frame: Any) -> None:
         drain.stopping.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def work() -> None:
@@ -49,7 +49,7 @@ def tick() -> None:
         module, _, function = job.rpartition(".")
         found = getattr(importlib.import_module(module), function)
         scheduler.register(found, name, interval=seconds, ttl=60, result_ttl=0, job_timeout=queue.JOB_TIMEOUT)
-    scheduler.start()
+    scheduler.start()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def register(app: Flask) -> None:
 
 
 @seed.command("demo")
-@click.option("--credentials", type=click.Path(path_type=Path), required=True, help="JSON file for keys and sign-ins (mode 600).")
+@click.option(
+    "--credentials", type=click.Path(path_type=Path), required=True, help="JSON file for keys and sign-ins (mode 600)."
+)
 def seed_demo(credentials: Path) -> None:
     """The demo organization: Acme Corp with its shop. Safe to repeat; what the file already knows is kept."""
     from ballast.billing.demo import plant

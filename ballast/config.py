@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 log = logging.getLogger(__name__)
 
 # Public on purpose: fit for a first look on one machine and refused in production.
-DEFAULT_SECRET = "not-a-secret-change-me"
+DEFAULT_SECRET = "not-a-secret-change-me"  # noqa: S105
 DEFAULT_ENCRYPTION_KEY = base64.b64encode(b"not-a-secret-change-me-32-bytes!").decode()
 SECRET_NAMES = ("SECRET_KEY", "JWT_SECRET", "ENCRYPTION_KEY")
 
@@ -80,7 +80,9 @@ class Settings(BaseSettings):
     @cached_property
     def webhook_delays(self) -> tuple[int, ...]:
         """Seconds to wait after the first, second … failed delivery; after the last one comes the dead letter."""
-        return tuple(int(part) for part in self.webhook_retry_delays.split(",") if part.strip())[: self.webhook_max_retries]
+        return tuple(int(part) for part in self.webhook_retry_delays.split(",") if part.strip())[
+            : self.webhook_max_retries
+        ]
 
     @property
     def is_production(self) -> bool:
@@ -100,7 +102,9 @@ def load() -> Settings:
     production when a secret is missing."""
     settings = Settings()
     defaulted = [name for name in SECRET_NAMES if name.lower() not in settings.model_fields_set]
-    public = [name for name in SECRET_NAMES if getattr(settings, name.lower()) in {DEFAULT_SECRET, DEFAULT_ENCRYPTION_KEY, ""}]
+    public = [
+        name for name in SECRET_NAMES if getattr(settings, name.lower()) in {DEFAULT_SECRET, DEFAULT_ENCRYPTION_KEY, ""}
+    ]
     if settings.is_production and public:
         raise ConfigurationError(f"Refusing to start in production: set {', '.join(public)} to secrets of your own.")
     for name in [*defaulted, *(n for n in ("DATABASE_URL", "REDIS_URL") if n.lower() not in settings.model_fields_set)]:

@@ -39,7 +39,7 @@ class PublicId(TypeDecorator[str]):
         super().__init__()
         self.prefix = prefix
 
-    def process_bind_param(self, value: str | None, dialect: Any) -> UUID | None:
+    def process_bind_param(self, value: str | None, _dialect: Any) -> UUID | None:
         if value is None:
             return None
         found = ids.to_uuid(value, self.prefix)
@@ -47,7 +47,7 @@ class PublicId(TypeDecorator[str]):
             raise ValueError(f"{value!r} is not a {self.prefix}_ id")
         return found
 
-    def process_result_value(self, value: UUID | None, dialect: Any) -> str | None:
+    def process_result_value(self, value: UUID | None, _dialect: Any) -> str | None:
         return None if value is None else ids.from_uuid(value, self.prefix)
 
 
@@ -105,7 +105,7 @@ def _tell_postgres(connection: Connection) -> None:
 
 
 @event.listens_for(Session, "after_begin")
-def _on_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+def _on_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     if _organization.get() is not None:
         _tell_postgres(connection)
 
@@ -139,7 +139,8 @@ def transaction() -> Iterator[Session]:
     if session.info.get("in_block"):
         raise RuntimeError("transaction() does not nest: let the outermost caller own it")
     session.info["in_block"] = True
-    session.info["after_commit"] = callbacks = []
+    callbacks: list[Callable[[], None]] = []
+    session.info["after_commit"] = callbacks
     try:
         yield session
         session.commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import uuid_utils
 from typeid import TypeID
 from typeid.core.errors import TypeIDException
 
@@ -26,4 +27,4 @@ def to_uuid(public_id: str, prefix: str) -> UUID | None:
 
 def from_uuid(value: UUID, prefix: str) -> str:
     """The public id of kind `prefix` for a UUID out of the database."""
-    return str(TypeID.from_uuid(value, prefix=prefix))
+    return str(TypeID.from_uuid(uuid_utils.UUID(int=value.int), prefix=prefix))

@@ -20,7 +20,31 @@ MAX_AMOUNT = 999_999_999_999
 BPS = 10_000
 # ISO 4217 codes that are not money a card can be charged in: funds codes, metals, units of account, tests.
 NOT_CHARGEABLE = frozenset(
-    "BOV CHE CHW CLF COU MXV USN UYI UYW XAD XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX".split()
+    [
+        "BOV",
+        "CHE",
+        "CHW",
+        "CLF",
+        "COU",
+        "MXV",
+        "USN",
+        "UYI",
+        "UYW",
+        "XAD",
+        "XAG",
+        "XAU",
+        "XBA",
+        "XBB",
+        "XBC",
+        "XBD",
+        "XDR",
+        "XPD",
+        "XPT",
+        "XSU",
+        "XTS",
+        "XUA",
+        "XXX",
+    ]
 )
 
 
@@ -33,9 +57,13 @@ def exponent(currency: str) -> int:
     try:
         found = Currency(currency)
     except ValueError:
-        raise InvalidRequest("currency_unknown", f"“{currency[:12]}” is not a currency we know.", param="currency") from None
+        raise InvalidRequest(
+            "currency_unknown", f"“{currency[:12]}” is not a currency we know.", param="currency"
+        ) from None
     if found.exponent is None or currency in NOT_CHARGEABLE:
-        raise InvalidRequest("currency_unknown", f"{currency} is not a currency one can be charged in.", param="currency")
+        raise InvalidRequest(
+            "currency_unknown", f"{currency} is not a currency one can be charged in.", param="currency"
+        )
     return int(found.exponent)
 
 
@@ -85,7 +113,9 @@ def from_decimal(text: str, currency: str) -> int:
     except InvalidOperation:
         raise InvalidRequest("amount_invalid", "Enter an amount such as 20.00.", param="amount") from None
     if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(scaled) > MAX_AMOUNT:
-        raise InvalidRequest("amount_invalid", f"Enter an amount with at most {exponent(currency)} decimals.", param="amount")
+        raise InvalidRequest(
+            "amount_invalid", f"Enter an amount with at most {exponent(currency)} decimals.", param="amount"
+        )
     return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 

@@ -9,7 +9,19 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, abort, current_app, g, jsonify, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Response,
+    abort,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
 from sqlalchemy import Select, select
@@ -18,8 +30,8 @@ from werkzeug.exceptions import HTTPException
 from ballast import audit, config
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, RateLimited
-from ballast.ids import new_id, to_uuid
 from ballast.identity import users
+from ballast.ids import new_id, to_uuid
 from ballast.models import Organization
 
 log = logging.getLogger(__name__)
@@ -35,7 +47,9 @@ REQUEST_ID_LENGTH = 64
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     given = request.headers.get("X-Request-Id", "")
-    sane = 8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
+    sane = (
+        8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
+    )
     g.request_id = given if sane else new_id("req")
     set_organization(None)
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
@@ -62,7 +76,9 @@ def finish_response(response: Response) -> Response:
     return response
 
 
-def policy(scripts: Sequence[str] = (), frames: Sequence[str] = (), connects: Sequence[str] = (), styles: str = "") -> str:
+def policy(
+    scripts: Sequence[str] = (), frames: Sequence[str] = (), connects: Sequence[str] = (), styles: str = ""
+) -> str:
     """The Content-Security-Policy: ourselves, and whatever a page must add (a processor's origins on checkout)."""
     extra = {"script-src": scripts, "frame-src": frames, "connect-src": connects}
     lines = [
@@ -159,7 +175,14 @@ SENTENCES = {
     429: "Too many requests. Please wait a moment.",
     500: "Something failed on our side. It has been recorded under the request id below.",
 }
-CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+CODES = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
 
 
 def error_body(kind: str, code: str, message: str, param: str | None = None, **more: Any) -> dict[str, Any]:
@@ -229,7 +252,9 @@ def on_crash(error: Exception) -> Response:
 
 def error_page(status: int, code: str, sentence: str) -> Response:
     """An error for a person, with the id to quote."""
-    page = render_template("errors/error.html", status=status, code=code, message=sentence, request_id=g.get("request_id", ""))
+    page = render_template(
+        "errors/error.html", status=status, code=code, message=sentence, request_id=g.get("request_id", "")
+    )
     return make_response(page, status)
 
 
@@ -247,7 +272,14 @@ class Page:
     after: str | None
 
 
-def keyset(wanted: Select[Any], id_column: Any, prefix: str, before: str | None, after: str | None, size: int = PAGE_SIZE) -> Page:
+def keyset(
+    wanted: Select[*tuple[Any, ...]],
+    id_column: Any,
+    prefix: str,
+    before: str | None,
+    after: str | None,
+    size: int = PAGE_SIZE,
+) -> Page:
     """Rows older than `after` or newer than `before` (ids of this list); one statement, one row more than shown to know the end.
 
     Row ids are time-ordered, so they are the key. An id that is not one of this kind starts at the beginning.

@@ -51,7 +51,10 @@ def view(organization: Organization, token: str | None) -> CartView:
         return CartView([], organization.currency)
     rows = db.session.execute(lines_of_cart(organization.id, cart.id))
     return CartView(
-        [LineView(line.id, product, price, line.quantity, price.amount * line.quantity) for line, price, product in rows],
+        [
+            LineView(line.id, product, price, line.quantity, price.amount * line.quantity)
+            for line, price, product in rows
+        ],
         cart.currency,
     )
 

@@ -31,7 +31,16 @@ REQUIRED = {
     "postal_code": "Enter your postal code.",
     "country": "Choose your country.",
 }
-LIMITS = {"email": 254, "name": 120, "line1": 200, "line2": 200, "city": 100, "region": 100, "postal_code": 20, "country": 2}
+LIMITS = {
+    "email": 254,
+    "name": 120,
+    "line1": 200,
+    "line2": 200,
+    "city": 100,
+    "region": 100,
+    "postal_code": 20,
+    "country": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,9 @@ class Checkout:
 
 def find(organization_id: str, token: str) -> Checkout:
     """The checkout behind a token. Raises NotFound."""
-    order = db.session.scalars(select(Order).where(Order.organization_id == organization_id, Order.token == token)).first()
+    order = db.session.scalars(
+        select(Order).where(Order.organization_id == organization_id, Order.token == token)
+    ).first()
     if order is None:
         raise NotFound("checkout")
     payment = _payment_of(order)
@@ -169,16 +180,24 @@ def _keep_details(order: Order, details: Details) -> None:
     customer = db.session.scalars(
         select(Customer)
         .where(
-            Customer.organization_id == order.organization_id, Customer.email == details.email, Customer.erased_at.is_(None)
+            Customer.organization_id == order.organization_id,
+            Customer.email == details.email,
+            Customer.erased_at.is_(None),
         )
         .order_by(Customer.created_at)
         .limit(1)
     ).first()
     if customer is not None and customer.held_at is not None:
-        raise Conflict("customer_held", "We can't take payments from this address at the moment. Please contact the shop.")
+        raise Conflict(
+            "customer_held", "We can't take payments from this address at the moment. Please contact the shop."
+        )
     if customer is None:
         customer = Customer(
-            id=new_id("cus"), organization_id=order.organization_id, email=details.email, name=details.name, created_at=now()
+            id=new_id("cus"),
+            organization_id=order.organization_id,
+            email=details.email,
+            name=details.name,
+            created_at=now(),
         )
         db.session.add(customer)
         db.session.flush()
@@ -245,4 +264,3 @@ def _close_cart(organization_id: str, token: str) -> None:
         order = _locked(organization_id, token)
         if order.status == "paid":
             carts.close(order)
-

@@ -89,7 +89,9 @@ def _organization() -> str:
     made = new_id("org")
     set_organization(made)
     with transaction() as session:
-        session.add(Organization(id=made, name="Acme Corp", shop_name="Acme Coffee", slug=SLUG, currency="USD", plan="GROWTH"))
+        session.add(
+            Organization(id=made, name="Acme Corp", shop_name="Acme Coffee", slug=SLUG, currency="USD", plan="GROWTH")
+        )
     return made
 
 
@@ -99,7 +101,12 @@ def _person(organization: Organization, name: str, known: dict[str, str] | None)
     password = (known or {}).get("password") or secrets.token_urlsafe(9)
     if user is None:
         user = User(
-            id=new_id("usr"), email=email, full_name=full_name, email_verified=True, is_admin=name == "staff", password_hash=""
+            id=new_id("usr"),
+            email=email,
+            full_name=full_name,
+            email_verified=True,
+            is_admin=name == "staff",
+            password_hash="",
         )
         db.session.add(user)
         db.session.flush()
@@ -127,7 +134,9 @@ def _catalog(organization: Organization) -> None:
         )
         db.session.add(product)
         db.session.flush()
-        db.session.add(Price(organization_id=organization.id, product_id=product.id, amount=amount, currency=organization.currency))
+        db.session.add(
+            Price(organization_id=organization.id, product_id=product.id, amount=amount, currency=organization.currency)
+        )
 
 
 def _api_key(organization: Organization, known: str | None) -> str:
@@ -199,7 +208,7 @@ def _only_default(organization_id: str) -> None:
 
 
 def _register_webhook(account_id: str) -> str:
-    """Tell the sandbox's Stripe where we listen; answers the signing secret. Only against the sandbox: a real account is the owner's."""
+    """Tell the sandbox's Stripe where we listen; answers the signing secret. A real account's endpoints are its owner's."""
     settings = config.current()
     if not settings.sandbox_url:
         return ""

@@ -40,10 +40,22 @@ def overview(organization: Organization) -> Overview:
     refunded = _refunded(organization.id, currency, since)
     total = sum(days.values())
     metrics = [
-        {"label": "Volume", "value": format_money(total, currency), "note": f"Captured in {currency}, last {DAYS} days"},
-        {"label": "Success rate", "value": _percent(approved, tried), "note": f"{approved} of {tried} attempts approved"},
+        {
+            "label": "Volume",
+            "value": format_money(total, currency),
+            "note": f"Captured in {currency}, last {DAYS} days",
+        },
+        {
+            "label": "Success rate",
+            "value": _percent(approved, tried),
+            "note": f"{approved} of {tried} attempts approved",
+        },
         {"label": "Refunded", "value": format_money(refunded, currency), "note": "Of the volume shown"},
-        {"label": "Webhooks delivered", "value": _percent(delivered, sent), "note": f"{delivered} of {sent} deliveries"},
+        {
+            "label": "Webhooks delivered",
+            "value": _percent(delivered, sent),
+            "note": f"{delivered} of {sent} deliveries",
+        },
     ]
     return Overview(metrics, _chart(days, organization) if total else None, _attention(unknown, dead))
 
@@ -124,7 +136,8 @@ def _chart(days: dict[date, int], organization: Organization) -> dict[str, Any]:
     best = max(days, key=lambda day: days[day])
     return {
         "bars": [
-            {"label": f"{day:%b} {day.day}", "value": value, "text": format_money(value, currency)} for day, value in days.items()
+            {"label": f"{day:%b} {day.day}", "value": value, "text": format_money(value, currency)}
+            for day, value in days.items()
         ],
         "ticks": [{"value": value, "text": _short(value, currency)} for value in (0, top // 2, top)],
         "sentence": f"{format_money(sum(days.values()), currency)} in {DAYS} days; the best day was {best:%b} {best.day} "
@@ -134,7 +147,7 @@ def _chart(days: dict[date, int], organization: Organization) -> dict[str, Any]:
 
 def _round_up(value: int) -> int:
     """The next 1, 2 or 5 times a power of ten."""
-    power = 10 ** (len(str(value)) - 1)
+    power: int = 10 ** (len(str(value)) - 1)
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
 
 

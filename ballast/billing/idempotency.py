@@ -48,7 +48,9 @@ def read_key(header: str | None) -> str:
     """
     if header is None:
         raise InvalidRequest(
-            "idempotency_key_missing", "Send an Idempotency-Key header with a UUID of your own.", param="Idempotency-Key"
+            "idempotency_key_missing",
+            "Send an Idempotency-Key header with a UUID of your own.",
+            param="Idempotency-Key",
         )
     value = header.strip()
     if len(value) > 1 and value[0] == value[-1] == '"':
@@ -101,7 +103,10 @@ def _met(organization_id: str, key: str, wanted: bytes) -> Stored | Orphan:
     if row.response is not None and row.response_status is not None:
         return Stored(row.response_status, row.response)
     if row.locked_until > real_time():
-        raise Conflict("idempotency_in_progress", "The first request with this Idempotency-Key is still running. Try again shortly.")
+        raise Conflict(
+            "idempotency_in_progress",
+            "The first request with this Idempotency-Key is still running. Try again shortly.",
+        )
     return Orphan(row.resource_id)
 
 
@@ -119,7 +124,9 @@ def _update(organization_id: str, key: str, **values: Any) -> None:
     db.session.execute(
         update(IdempotencyKey)
         .where(
-            IdempotencyKey.organization_id == organization_id, IdempotencyKey.key == key, IdempotencyKey.response.is_(None)
+            IdempotencyKey.organization_id == organization_id,
+            IdempotencyKey.key == key,
+            IdempotencyKey.response.is_(None),
         )
         .values(**values)
         .execution_options(synchronize_session=False)

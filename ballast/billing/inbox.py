@@ -37,7 +37,9 @@ def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[
     try:
         event = processing.adapter_for(processing.credentials_of(account)).parse_event(raw, headers)
     except BadSignature:
-        raise InvalidRequest("signature_invalid", "This event is not signed by the processor, or it is too old.") from None
+        raise InvalidRequest(
+            "signature_invalid", "This event is not signed by the processor, or it is too old."
+        ) from None
     with transaction() as session:
         inserted = session.execute(_insertion(organization_id, account_id, event, raw)).first()
         queue.wake(queue.APPLY_INBOX)
@@ -110,7 +112,9 @@ def _read(keys: list[tuple[str, str]]) -> list[Received]:
     if not keys:
         return []
     with transaction() as session:
-        rows = list(session.scalars(select(InboxEvent).where(tuple_(InboxEvent.organization_id, InboxEvent.id).in_(keys))))
+        rows = list(
+            session.scalars(select(InboxEvent).where(tuple_(InboxEvent.organization_id, InboxEvent.id).in_(keys)))
+        )
         subjects = {(row.organization_id, row.processor_account_id, row.subject_id) for row in rows if row.subject_id}
         attempts = {
             (found.organization_id, found.processor_account_id, found.external_id): found
@@ -121,13 +125,17 @@ def _read(keys: list[tuple[str, str]]) -> list[Received]:
             )
         }
         waiting = _open_refunds([(found.organization_id, found.id) for found in attempts.values()])
-        return [_received(row, attempts.get((row.organization_id, row.processor_account_id, row.subject_id or "")), waiting) for row in rows]
+        return [
+            _received(row, attempts.get((row.organization_id, row.processor_account_id, row.subject_id or "")), waiting)
+            for row in rows
+        ]
 
 
 def _open_refunds(keys: list[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     wanted = select(Refund.attempt_id, Refund.id).where(
-        tuple_(Refund.organization_id, Refund.attempt_id).in_(keys), Refund.status.in_(("processing", "unknown", "succeeded"))
+        tuple_(Refund.organization_id, Refund.attempt_id).in_(keys),
+        Refund.status.in_(("processing", "unknown", "succeeded")),
     )
     for attempt_id, refund_id in db.session.execute(wanted) if keys else ():
         found.setdefault(attempt_id, []).append(refund_id)
@@ -136,7 +144,9 @@ def _open_refunds(keys: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _received(row: InboxEvent, attempt: Attempt | None, waiting: dict[str, list[str]]) -> Received:
     is_open = attempt is not None and attempt.status in OPEN_ATTEMPT
-    busy = bool(attempt and attempt.status in ("created", "submitted") and (attempt.next_probe_at or real_time()) > real_time())
+    busy = bool(
+        attempt and attempt.status in ("created", "submitted") and (attempt.next_probe_at or real_time()) > real_time()
+    )
     about_refund = row.type.startswith(("refund.", "charge.refund"))
     return Received(
         key=(row.organization_id, row.id),
@@ -165,7 +175,9 @@ def _apply(event: Received) -> str:
 
 def _mark(event: Received, verdict: str | Exception) -> None:
     row = db.session.scalars(
-        select(InboxEvent).where(InboxEvent.organization_id == event.key[0], InboxEvent.id == event.key[1]).with_for_update()
+        select(InboxEvent)
+        .where(InboxEvent.organization_id == event.key[0], InboxEvent.id == event.key[1])
+        .with_for_update()
     ).one()
     row.attempts += 1
     row.lease_until = None

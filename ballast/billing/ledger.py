@@ -48,13 +48,21 @@ def post(
 def _accounts(organization_id: str, currency: str, codes: tuple[str, ...]) -> dict[str, str]:
     """The ids of the accounts, opened if this is their first use."""
     wanted = select(LedgerAccount.code, LedgerAccount.id).where(
-        LedgerAccount.organization_id == organization_id, LedgerAccount.currency == currency, LedgerAccount.code.in_(codes)
+        LedgerAccount.organization_id == organization_id,
+        LedgerAccount.currency == currency,
+        LedgerAccount.code.in_(codes),
     )
     found = {row[0]: row[1] for row in db.session.execute(wanted)}
     if len(found) == len(set(codes)):
         return found
     missing = [
-        {"organization_id": organization_id, "id": new_id("acc"), "code": code, "kind": CHART[code], "currency": currency}
+        {
+            "organization_id": organization_id,
+            "id": new_id("acc"),
+            "code": code,
+            "kind": CHART[code],
+            "currency": currency,
+        }
         for code in codes
         if code not in found
     ]

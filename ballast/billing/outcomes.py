@@ -107,7 +107,9 @@ def _settle(payment: Payment) -> Order | None:
     if payment.order_id is None:
         return None
     order = db.session.scalars(
-        select(Order).where(Order.organization_id == payment.organization_id, Order.id == payment.order_id).with_for_update()
+        select(Order)
+        .where(Order.organization_id == payment.organization_id, Order.id == payment.order_id)
+        .with_for_update()
     ).one()
     if order.status == "pending":
         move(order, "paid")
@@ -177,7 +179,11 @@ def _check_late_success(attempt: Attempt, outcome: Outcome) -> None:
     if isinstance(outcome, Approved) and attempt.status != "approved":
         log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
         audit.record(
-            attempt.organization_id, "payment.late_success", "payment", attempt.payment_id, {"attempt": attempt.id, "was": attempt.status}
+            attempt.organization_id,
+            "payment.late_success",
+            "payment",
+            attempt.payment_id,
+            {"attempt": attempt.id, "was": attempt.status},
         )
 
 

@@ -92,8 +92,14 @@ def create(organization_id: str, asked: NewPayment) -> Payment:
         created_at=now(),
     )
     db.session.add(payment)
-    _flush_once(payment)
-    audit.record(organization_id, "payment.created", "payment", payment.id, {"amount": payment.amount, "currency": payment.currency})
+    _flush_once()
+    audit.record(
+        organization_id,
+        "payment.created",
+        "payment",
+        payment.id,
+        {"amount": payment.amount, "currency": payment.currency},
+    )
     webhooks.publish(organization_id, "payment_intent.created", "payment", payment.id, payment_payload(payment))
     return payment
 
@@ -102,7 +108,9 @@ def check_amount(amount: int, currency: str) -> None:
     """Raises InvalidRequest(`currency_unknown`, `amount_invalid`)."""
     money.exponent(currency)
     if not 0 < amount <= money.MAX_AMOUNT:
-        raise InvalidRequest("amount_invalid", f"The amount must be between 1 and {money.MAX_AMOUNT} minor units.", param="amount")
+        raise InvalidRequest(
+            "amount_invalid", f"The amount must be between 1 and {money.MAX_AMOUNT} minor units.", param="amount"
+        )
 
 
 def _account(organization_id: str, processor: str | None) -> ProcessorAccount:
@@ -126,7 +134,7 @@ def _check_customer(organization_id: str, customer_id: str | None) -> None:
         raise Conflict("customer_held", "This customer's charges are on hold.")
 
 
-def _flush_once(payment: Payment) -> None:
+def _flush_once() -> None:
     try:
         db.session.flush()
     except IntegrityError as error:
@@ -134,11 +142,13 @@ def _flush_once(payment: Payment) -> None:
             raise
         raise Conflict(
             "idempotency_key_expired",
-            "A payment was already made under this Idempotency-Key, and its stored answer has expired. Look for it in the payments list.",
+            "A payment was made under this Idempotency-Key and its stored answer has expired. Look in the payments list.",
         ) from error
 
 
-def begin(payment: Payment, payment_method: str | None = None, return_url: str | None = None, off_session: bool = False) -> Begun:
+def begin(
+    payment: Payment, payment_method: str | None = None, return_url: str | None = None, off_session: bool = False
+) -> Begun:
     """Commit to an attempt: the payment becomes `processing`. In the caller's transaction, with the payment locked or new.
 
     Raises Conflict(`payment_in_progress`) while another attempt is open, Conflict(`state_conflict`) for a payment that is final,
@@ -158,7 +168,9 @@ def begin(payment: Payment, payment_method: str | None = None, return_url: str |
     try:
         db.session.flush()
     except IntegrityError as error:
-        raise Conflict("payment_in_progress", "Another attempt at this payment is open. Wait for its outcome.") from error
+        raise Conflict(
+            "payment_in_progress", "Another attempt at this payment is open. Wait for its outcome."
+        ) from error
     return Begun(
         payment.organization_id,
         attempt.id,
@@ -180,7 +192,8 @@ def begin(payment: Payment, payment_method: str | None = None, return_url: str |
 def _account_of(payment: Payment) -> ProcessorAccount:
     return db.session.scalars(
         select(ProcessorAccount).where(
-            ProcessorAccount.organization_id == payment.organization_id, ProcessorAccount.id == payment.processor_account_id
+            ProcessorAccount.organization_id == payment.organization_id,
+            ProcessorAccount.id == payment.processor_account_id,
         )
     ).one()
 
@@ -246,7 +259,9 @@ def _mark_submitted(begun: Begun, prepared: Prepared) -> Any:
         return deadline
 
 
-def confirm(organization_id: str, payment_id: str, payment_method: str | None = None, return_url: str | None = None) -> None:
+def confirm(
+    organization_id: str, payment_id: str, payment_method: str | None = None, return_url: str | None = None
+) -> None:
     """Try to collect a payment, now. Raises NotFound, and what `begin` raises."""
     with transaction():
         payment = locked(organization_id, payment_id)

@@ -52,7 +52,12 @@ def credentials_of(account: ProcessorAccount) -> Credentials:
 
 
 def add_account(
-    organization: Organization, processor: str, secret_key: str, publishable_key: str, webhook_secret: str, external_account: str
+    organization: Organization,
+    processor: str,
+    secret_key: str,
+    publishable_key: str,
+    webhook_secret: str,
+    external_account: str,
 ) -> ProcessorAccount:
     """A processor account with its secrets sealed. In the caller's transaction (the caller adds the row).
 
@@ -61,7 +66,8 @@ def add_account(
     is_live = secret_key.startswith(("sk_live_", "rk_live_"))
     if is_live != (organization.mode == "live"):
         raise InvalidRequest(
-            "processor_mode_mismatch", f"A {organization.mode} organization takes {'live' if not is_live else 'test'} keys only."
+            "processor_mode_mismatch",
+            f"A {organization.mode} organization takes {'live' if not is_live else 'test'} keys only.",
         )
     account_id = new_id("pac")
     account = ProcessorAccount(

@@ -34,7 +34,9 @@ UNSETTLED = ("pending", "submitted", "unknown", "processing")
 REASONS = ("requested_by_customer", "duplicate", "fraudulent", "other")
 
 
-def request(organization_id: str, payment_id: str, amount: int | None, reason: str | None, key: str | None = None) -> Refund:
+def request(
+    organization_id: str, payment_id: str, amount: int | None, reason: str | None, key: str | None = None
+) -> Refund:
     """Reserve a refund of `amount` minor units (None: all that is left). In the caller's transaction; `send` it after the commit.
 
     A second request under the same `key` answers the refund of the first.
@@ -44,7 +46,9 @@ def request(organization_id: str, payment_id: str, amount: int | None, reason: s
     if key and (earlier := _made_under(organization_id, key)):
         return earlier
     if payment.status != "succeeded":
-        raise Conflict("payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}.")
+        raise Conflict(
+            "payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}."
+        )
     left = refundable(payment)
     amount = left if amount is None else amount
     if left == 0:
@@ -83,7 +87,9 @@ def _made_under(organization_id: str, key: str) -> Refund | None:
 def refundable(payment: Payment) -> int:
     """Minor units that can still be refunded: captured less what is refunded or on its way. Exact while the payment is locked."""
     held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
-        Refund.organization_id == payment.organization_id, Refund.payment_id == payment.id, Refund.status.in_(HELD_REFUND)
+        Refund.organization_id == payment.organization_id,
+        Refund.payment_id == payment.id,
+        Refund.status.in_(HELD_REFUND),
     )
     return payment.amount_captured - int(db.session.scalar(held) or 0)
 
@@ -91,7 +97,9 @@ def refundable(payment: Payment) -> int:
 def _charged_attempt(payment: Payment) -> Attempt:
     return db.session.scalars(
         select(Attempt).where(
-            Attempt.organization_id == payment.organization_id, Attempt.payment_id == payment.id, Attempt.status == "approved"
+            Attempt.organization_id == payment.organization_id,
+            Attempt.payment_id == payment.id,
+            Attempt.status == "approved",
         )
     ).one()
 
@@ -117,14 +125,16 @@ def send(organization_id: str, refund_id: str) -> None:
 def check(organization_id: str, refund_id: str) -> None:
     """A processor says that something happened to a refund it has: look, and record."""
     with transaction() as session:
-        row = session.execute(_with_account().where(Refund.organization_id == organization_id, Refund.id == refund_id)).one()
+        row = session.execute(
+            _with_account().where(Refund.organization_id == organization_id, Refund.id == refund_id)
+        ).one()
         sending = _sending(*row.tuple())
     found = processing.call(sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id))
     if found.status != "absent":
         record(organization_id, refund_id, found)
 
 
-def _with_account() -> Select[tuple[Refund, Attempt, ProcessorAccount]]:
+def _with_account() -> Select[Refund, Attempt, ProcessorAccount]:
     return (
         select(Refund, Attempt, ProcessorAccount)
         .join(Attempt, (Attempt.organization_id == Refund.organization_id) & (Attempt.id == Refund.attempt_id))
@@ -252,7 +262,14 @@ def _succeed(payment: Payment, refund: Refund) -> None:
     refund.finished_at, refund.next_attempt_at = now(), None
     payment.amount_refunded += refund.amount
     ledger.post(
-        refund.organization_id, "refund", refund.id, "refunds", "processor_receivable", refund.amount, refund.currency, payment.id
+        refund.organization_id,
+        "refund",
+        refund.id,
+        "refunds",
+        "processor_receivable",
+        refund.amount,
+        refund.currency,
+        payment.id,
     )
     if payment.order_id and payment.amount_refunded == payment.amount_captured:
         order = db.session.scalars(

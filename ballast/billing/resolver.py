@@ -120,15 +120,16 @@ def _learn(found: Open) -> Outcome:
     outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
     expired = isinstance(outcome, ActionRequired) and found.age > CHALLENGE_LASTS
     if expired or (isinstance(outcome, NotSent) and outcome.reason != "canceled"):
-        return processing.call(found.account, lambda adapter: adapter.cancel(external_id, found.attempt_id))
+        return _cancel(found.account, external_id, found.attempt_id)
     return outcome
 
 
 def abandon(organization_id: str, attempt_id: str) -> None:
     """The shopper wants another way: cancel at the processor first, and record what that revealed."""
     for found in read_open([(organization_id, attempt_id)]):
-        external_id = found.external_id
-        if external_id is None:
-            continue
-        outcome = processing.call(found.account, lambda adapter, key=external_id: adapter.cancel(key, found.attempt_id))  # type: ignore[misc]
-        record(organization_id, attempt_id, outcome)
+        if found.external_id is not None:
+            record(organization_id, attempt_id, _cancel(found.account, found.external_id, attempt_id))
+
+
+def _cancel(account: Credentials, external_id: str, attempt_id: str) -> Outcome:
+    return processing.call(account, lambda adapter: adapter.cancel(external_id, attempt_id))

@@ -129,9 +129,14 @@ def _transfers(organization_id: str, payment_id: str) -> list[Transfer]:
     debit, credit = aliased(LedgerAccount), aliased(LedgerAccount)
     wanted = (
         select(LedgerTransfer, debit.code, credit.code)
-        .join(debit, (debit.organization_id == LedgerTransfer.organization_id) & (debit.id == LedgerTransfer.debit_account_id))
         .join(
-            credit, (credit.organization_id == LedgerTransfer.organization_id) & (credit.id == LedgerTransfer.credit_account_id)
+            debit,
+            (debit.organization_id == LedgerTransfer.organization_id) & (debit.id == LedgerTransfer.debit_account_id),
+        )
+        .join(
+            credit,
+            (credit.organization_id == LedgerTransfer.organization_id)
+            & (credit.id == LedgerTransfer.credit_account_id),
         )
         .where(LedgerTransfer.organization_id == organization_id, LedgerTransfer.payment_id == payment_id)
         .order_by(LedgerTransfer.id)
@@ -147,5 +152,7 @@ def _emails(organization_id: str, payment_id: str) -> list[Email]:
 def _inbox(organization_id: str, subjects: list[str]) -> list[InboxEvent]:
     if not subjects:
         return []
-    wanted = select(InboxEvent).where(InboxEvent.organization_id == organization_id, InboxEvent.subject_id.in_(subjects))
+    wanted = select(InboxEvent).where(
+        InboxEvent.organization_id == organization_id, InboxEvent.subject_id.in_(subjects)
+    )
     return list(db.session.scalars(wanted.order_by(InboxEvent.id.desc()).limit(SHOWN)))

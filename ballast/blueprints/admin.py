@@ -69,24 +69,40 @@ def payments_list() -> Response:
     )
 
 
-def _with_customers() -> Select[tuple[Payment, Customer]]:
+def _with_customers() -> Select[Payment, Customer]:
     return (
         select(Payment, Customer)
-        .outerjoin(Customer, (Customer.organization_id == Payment.organization_id) & (Customer.id == Payment.customer_id))
+        .outerjoin(
+            Customer, (Customer.organization_id == Payment.organization_id) & (Customer.id == Payment.customer_id)
+        )
         .where(Payment.organization_id == g.organization.id)
     )
 
 
 def _filters(chosen: str) -> list[dict[str, Any]]:
-    shown = [("", "All"), ("succeeded", "Succeeded"), ("processing", "Processing"), ("requires_action", "Needs approval")]
-    shown += [("requires_capture", "On hold"), ("requires_payment_method", "Needs a card"), ("canceled", "Canceled"), ("failed", "Failed")]
+    shown = [
+        ("", "All"),
+        ("succeeded", "Succeeded"),
+        ("processing", "Processing"),
+        ("requires_action", "Needs approval"),
+    ]
+    shown += [
+        ("requires_capture", "On hold"),
+        ("requires_payment_method", "Needs a card"),
+        ("canceled", "Canceled"),
+        ("failed", "Failed"),
+    ]
     return [
-        {"label": label, "url": url_for("admin.payments", status=status or None), "current": status == (chosen if chosen in PAYMENT else "")}
+        {
+            "label": label,
+            "url": url_for("admin.payments", status=status or None),
+            "current": status == (chosen if chosen in PAYMENT else ""),
+        }
         for status, label in shown
     ]
 
 
-def _page_url(chosen: str, **edge: str | None) -> str | None:
+def _page_url(chosen: str, **edge: Any) -> str | None:
     return url_for("admin.payments", status=chosen or None, **edge) if any(edge.values()) else None
 
 

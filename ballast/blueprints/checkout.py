@@ -64,7 +64,8 @@ def pay(token: str) -> Response:
 def returned(token: str) -> Response:
     """Back from the bank: what it says in the address is a hint, the processor is asked."""
     checkout.look_again(g.shop.id, token)
-    return see_other(url_for("checkout.show", token=token))
+    paid = checkout.find(g.shop.id, token).state == "paid"
+    return see_other(url_for("checkout.receipt" if paid else "checkout.show", token=token))
 
 
 @blueprint.get("/status")
@@ -72,7 +73,7 @@ def status(token: str) -> Response:
     """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
     found = checkout.find(g.shop.id, token)
     if found.state != "processing":
-        return see_other(url_for("checkout.show", token=token))
+        return see_other(url_for("checkout.receipt" if found.state == "paid" else "checkout.show", token=token))
     return _page(found, block="processing")
 
 
@@ -188,9 +189,10 @@ def _account(found: checkout.Checkout) -> ProcessorAccount:
 def countries() -> list[tuple[str, str]]:
     """ISO 3166 codes and English names, by name."""
     names = Locale("en").territories
-    found = [(code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES]
+    found = [
+        (code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES
+    ]
     return sorted(found, key=lambda pair: pair[1])
 
 
 _NOT_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
-

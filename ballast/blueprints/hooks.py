@@ -7,8 +7,8 @@ from flask import Blueprint, Response, request
 from ballast.billing import inbox
 from ballast.db import set_organization
 from ballast.errors import NotFound
-from ballast.ids import to_uuid
 from ballast.identity.users import lookup
+from ballast.ids import to_uuid
 from ballast.models.customers import PROCESSORS
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
@@ -22,5 +22,5 @@ def receive(processor: str, account_id: str) -> Response:
     if organization_id is None:
         raise NotFound("processor account")
     set_organization(organization_id)
-    inbox.receive(organization_id, account_id, request.get_data(cache=False), request.headers)
+    inbox.receive(organization_id, account_id, request.get_data(cache=False), dict(request.headers))
     return Response(status=204)

@@ -19,7 +19,7 @@ blueprint = Blueprint("storefront", __name__, url_prefix="/shop/<slug>")
 @blueprint.before_request
 def find_shop() -> None:
     """Whose shop this is; from here on the request works for that organization."""
-    shop = users.organization_by_slug((request.view_args or {}).get("slug", ""))
+    shop = users.organization_by_slug((request.view_args or {}).pop("slug", ""))
     if shop is None:
         raise NotFound("shop")
     set_organization(shop.id)
@@ -28,14 +28,14 @@ def find_shop() -> None:
 
 
 @blueprint.get("/")
-def index(slug: str) -> Response:
+def index() -> Response:
     """All products, the first one as the hero."""
     shown = [_shown(product, price) for product, price in db.session.execute(on_sale(g.shop.id))]
     return render("storefront/index.html", shop=g.shop, products=shown, cart=_cart())
 
 
 @blueprint.get("/products/<product>")
-def product(slug: str, product: str) -> Response:
+def product(product: str) -> Response:
     """One product."""
     row = db.session.execute(on_sale(g.shop.id).where(Product.slug == product).limit(1)).first()
     if row is None:
@@ -55,28 +55,28 @@ def _shown(product: Product, price: Price) -> dict[str, object]:
 
 
 @blueprint.get("/cart")
-def cart(slug: str) -> Response:
+def cart() -> Response:
     """What has been gathered."""
     return render("storefront/cart.html", shop=g.shop, cart=_cart())
 
 
 @blueprint.post("/cart/lines")
-def add_line(slug: str) -> Response:
+def add_line() -> Response:
     """Put something in."""
     token = carts.add(g.shop, _token(), request.form.get("price_id", ""), _quantity("1"))
     browser[f"cart:{g.shop.id}"] = token
-    return see_other(url_for("storefront.cart", slug=slug))
+    return see_other(url_for("storefront.cart", slug=g.shop.slug))
 
 
 @blueprint.post("/cart/lines/<line_id>")
-def set_quantity(slug: str, line_id: str) -> Response:
+def set_quantity(line_id: str) -> Response:
     """Change how many; 0 takes it out."""
     carts.set_quantity(g.shop, _token(), line_id, _quantity("-1"))
-    return see_other(url_for("storefront.cart", slug=slug))
+    return see_other(url_for("storefront.cart", slug=g.shop.slug))
 
 
 @blueprint.post("/checkout")
-def begin_checkout(slug: str) -> Response:
+def begin_checkout() -> Response:
     """Freeze the cart into an order and go to pay it."""
     try:
         order = carts.order(g.shop, _token())

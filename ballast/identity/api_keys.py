@@ -10,8 +10,8 @@ from ballast import audit
 from ballast.clock import real_time
 from ballast.db import db, set_organization, transaction
 from ballast.errors import Forbidden, Unauthenticated
-from ballast.ids import new_id
 from ballast.identity.users import lookup
+from ballast.ids import new_id
 from ballast.models import ApiKey, Organization
 from ballast.models.identity import SCOPES
 from ballast.security import hash_token, new_api_key
@@ -20,7 +20,9 @@ from ballast.security import hash_token, new_api_key
 LAST_USED_EVERY = timedelta(minutes=1)
 
 
-def create(organization: Organization, name: str, created_by: str | None, scopes: tuple[str, ...] = SCOPES) -> tuple[ApiKey, str]:
+def create(
+    organization: Organization, name: str, created_by: str | None, scopes: tuple[str, ...] = SCOPES
+) -> tuple[ApiKey, str]:
     """A new key and its token, which is shown this once. In the caller's transaction."""
     token = new_api_key(organization.mode)
     key = ApiKey(

@@ -9,7 +9,16 @@ from sqlalchemy import CheckConstraint, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
-from ballast.models.columns import Scoped, created_column, id_column, json_column, money_checks, one_of, reference, within
+from ballast.models.columns import (
+    Scoped,
+    created_column,
+    id_column,
+    json_column,
+    money_checks,
+    one_of,
+    reference,
+    within,
+)
 
 PRICE_KINDS: Final = ("one_time", "recurring")
 INTERVALS: Final = ("day", "week", "month", "year")
@@ -57,7 +66,7 @@ class Price(Scoped, Base):
     archived_at: Mapped[datetime | None]
 
 
-def on_sale(organization_id: str) -> Select[tuple[Product, Price]]:
+def on_sale(organization_id: str) -> Select[Product, Price]:
     """Products with their present one-time price, in shop order."""
     return (
         select(Product, Price)

@@ -45,7 +45,7 @@ def created_column() -> MappedColumn[datetime]:
 
 def json_column(name: str | None = None) -> MappedColumn[dict[str, Any]]:
     """A JSON object, empty by default. (`metadata` is taken on a declarative class, hence the name.)"""
-    return mapped_column(*([name] if name else []), JSONB, default=dict, server_default="{}")
+    return mapped_column(name, JSONB(), default=dict, server_default="{}")
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:

@@ -82,7 +82,7 @@ class PaymentMethod(Scoped, Base):
     detached_at: Mapped[datetime | None]
 
 
-def default_account(organization_id: str, processor: str | None = None) -> Select[tuple[ProcessorAccount]]:
+def default_account(organization_id: str, processor: str | None = None) -> Select[ProcessorAccount]:
     """The account new cards go to: of `processor` if named, the default one first."""
     found = select(ProcessorAccount).where(
         ProcessorAccount.organization_id == organization_id,

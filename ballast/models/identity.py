@@ -100,7 +100,7 @@ class ApiKey(Scoped, Base):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now())
 
 
-def members_of(organization_id: str) -> Select[tuple[Membership, User]]:
+def members_of(organization_id: str) -> Select[Membership, User]:
     """Members with their users, oldest first."""
     joined = select(Membership, User).join(User, User.id == Membership.user_id)
     return joined.where(Membership.organization_id == organization_id).order_by(Membership.created_at)

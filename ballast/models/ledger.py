@@ -64,7 +64,7 @@ class LedgerTransfer(Scoped, Base):
     posted_at: Mapped[datetime] = created_column()
 
 
-def accounts_of(organization_id: str, currency: str) -> Select[tuple[LedgerAccount]]:
+def accounts_of(organization_id: str, currency: str) -> Select[LedgerAccount]:
     """The organization's accounts in a currency."""
     return select(LedgerAccount).where(
         LedgerAccount.organization_id == organization_id, LedgerAccount.currency == currency

@@ -10,7 +10,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
 from ballast.models.catalog import Price, Product
-from ballast.models.columns import Scoped, created_column, id_column, json_column, money_checks, one_of, reference, within
+from ballast.models.columns import (
+    Scoped,
+    created_column,
+    id_column,
+    json_column,
+    money_checks,
+    one_of,
+    reference,
+    within,
+)
 from ballast.models.states import CART, ORDER
 from ballast.security import new_token
 
@@ -58,7 +67,13 @@ class Order(Scoped, Base):
         *money_checks(),
         within("cart_id", "carts"),
         within("customer_id", "customers"),
-        Index("uq_orders_cart", "organization_id", "cart_id", unique=True, postgresql_where="status in ('pending', 'paid')"),
+        Index(
+            "uq_orders_cart",
+            "organization_id",
+            "cart_id",
+            unique=True,
+            postgresql_where="status in ('pending', 'paid')",
+        ),
     )
     machine = "order"
 
@@ -98,7 +113,7 @@ class OrderLine(Scoped, Base):
     amount: Mapped[int]
 
 
-def lines_of_cart(organization_id: str, cart_id: str) -> Select[tuple[CartLine, Price, Product]]:
+def lines_of_cart(organization_id: str, cart_id: str) -> Select[CartLine, Price, Product]:
     """A cart's lines with their prices and products, as they were added."""
     return (
         select(CartLine, Price, Product)
@@ -109,7 +124,7 @@ def lines_of_cart(organization_id: str, cart_id: str) -> Select[tuple[CartLine, 
     )
 
 
-def lines_of_order(organization_id: str, order_id: str) -> Select[tuple[OrderLine]]:
+def lines_of_order(organization_id: str, order_id: str) -> Select[OrderLine]:
     """An order's lines, in order."""
     found = select(OrderLine).where(OrderLine.organization_id == organization_id, OrderLine.order_id == order_id)
     return found.order_by(OrderLine.position)

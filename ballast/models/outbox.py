@@ -87,7 +87,11 @@ class Email(Scoped, Base):
     __table_args__ = (
         one_of("status", EMAIL),
         UniqueConstraint("organization_id", "dedupe_key"),
-        Index("ix_emails_due", "next_attempt_at", postgresql_where="status in ('pending', 'failed') and next_attempt_at is not null"),
+        Index(
+            "ix_emails_due",
+            "next_attempt_at",
+            postgresql_where="status in ('pending', 'failed') and next_attempt_at is not null",
+        ),
         Index("ix_emails_resource", "organization_id", "resource_id"),
     )
     machine = "email"
@@ -110,11 +114,13 @@ class Email(Scoped, Base):
     sent_at: Mapped[datetime | None]
 
 
-def deliveries_of(organization_id: str, resource_id: str) -> Select[tuple[WebhookDelivery, Event, WebhookEndpoint]]:
+def deliveries_of(organization_id: str, resource_id: str) -> Select[WebhookDelivery, Event, WebhookEndpoint]:
     """Deliveries of a resource's events, newest first."""
     return (
         select(WebhookDelivery, Event, WebhookEndpoint)
-        .join(Event, (Event.organization_id == WebhookDelivery.organization_id) & (Event.id == WebhookDelivery.event_id))
+        .join(
+            Event, (Event.organization_id == WebhookDelivery.organization_id) & (Event.id == WebhookDelivery.event_id)
+        )
         .join(
             WebhookEndpoint,
             (WebhookEndpoint.organization_id == WebhookDelivery.organization_id)

@@ -13,7 +13,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
-from ballast.models.columns import Scoped, created_column, id_column, json_column, money_checks, one_of, reference, within
+from ballast.models.columns import (
+    Scoped,
+    created_column,
+    id_column,
+    json_column,
+    money_checks,
+    one_of,
+    reference,
+    within,
+)
 from ballast.models.customers import PROCESSORS
 from ballast.models.states import ATTEMPT, CLAIM, OPEN_ATTEMPT, PAYMENT, REFUND
 
@@ -131,7 +140,12 @@ class Claim(Scoped, Base):
         CheckConstraint("amount > 0", name="amount_positive"),
         within("payment_id", "payments"),
         Index(
-            "uq_claims_one_open", "organization_id", "obligation", "obligation_id", unique=True, postgresql_where="status = 'open'"
+            "uq_claims_one_open",
+            "organization_id",
+            "obligation",
+            "obligation_id",
+            unique=True,
+            postgresql_where="status = 'open'",
         ),
         Index(
             "uq_claims_order_paid_once",
@@ -163,7 +177,11 @@ class Refund(Scoped, Base):
         within("payment_id", "payments"),
         UniqueConstraint("organization_id", "idempotency_key"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
-        Index("ix_refunds_due", "next_attempt_at", postgresql_where="status in ('pending', 'submitted', 'unknown', 'processing')"),
+        Index(
+            "ix_refunds_due",
+            "next_attempt_at",
+            postgresql_where="status in ('pending', 'submitted', 'unknown', 'processing')",
+        ),
     )
     machine = "refund"
 
@@ -184,23 +202,23 @@ class Refund(Scoped, Base):
     finished_at: Mapped[datetime | None]
 
 
-def payment_of(organization_id: str, payment_id: str) -> Select[tuple[Payment]]:
+def payment_of(organization_id: str, payment_id: str) -> Select[Payment]:
     """One payment of the organization."""
     return select(Payment).where(Payment.organization_id == organization_id, Payment.id == payment_id)
 
 
-def attempts_of(organization_id: str, payment_id: str) -> Select[tuple[Attempt]]:
+def attempts_of(organization_id: str, payment_id: str) -> Select[Attempt]:
     """A payment's attempts, first to last."""
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.payment_id == payment_id)
     return found.order_by(Attempt.number)
 
 
-def open_attempt_of(organization_id: str, payment_id: str) -> Select[tuple[Attempt]]:
+def open_attempt_of(organization_id: str, payment_id: str) -> Select[Attempt]:
     """The payment's open attempt; the database allows one."""
     return attempts_of(organization_id, payment_id).where(Attempt.status.in_(OPEN_ATTEMPT))
 
 
-def refunds_of(organization_id: str, payment_id: str) -> Select[tuple[Refund]]:
+def refunds_of(organization_id: str, payment_id: str) -> Select[Refund]:
     """A payment's refunds, first to last."""
     found = select(Refund).where(Refund.organization_id == organization_id, Refund.payment_id == payment_id)
     return found.order_by(Refund.id)

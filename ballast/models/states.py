@@ -55,9 +55,16 @@ HELD_REFUND: Final = ("pending", "submitted", "unknown", "processing", "succeede
 
 ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
-DELIVERY: Final = _table(pending="delivered failed dead_letter", failed="delivered dead_letter pending", dead_letter="pending", delivered="pending")
+DELIVERY: Final = _table(
+    pending="delivered failed dead_letter",
+    failed="delivered dead_letter pending",
+    dead_letter="pending",
+    delivered="pending",
+)
 EMAIL: Final = _table(pending="sent failed", failed="pending sent", sent="pending")
-INBOX: Final = _table(received="applied ignored failed", failed="received applied ignored", applied="received", ignored="received")
+INBOX: Final = _table(
+    received="applied ignored failed", failed="received applied ignored", applied="received", ignored="received"
+)
 
 MACHINES: Final[dict[str, Transitions]] = {
     "payment": PAYMENT,

@@ -29,7 +29,9 @@ Row = TypeVar("Row")
 Result = TypeVar("Result")
 
 
-def claim(model: Any, due: Sequence[ColumnElement[bool]], lease: timedelta, limit: int = BATCH) -> list[tuple[str, str]]:
+def claim(
+    model: Any, due: Sequence[ColumnElement[bool]], lease: timedelta, limit: int = BATCH
+) -> list[tuple[str, str]]:
     """Take up to `limit` due rows for `lease`, oldest first; answers (organization_id, id). Commits.
 
     `due` is written on `next_attempt_at`/`lease_until`; two workers never get the same row (FOR UPDATE SKIP LOCKED).
@@ -68,7 +70,7 @@ def _guarded(work: Callable[[Row], Result], row: Row) -> Result | Exception:
     try:
         with own_session():
             return work(row)
-    except Exception as error:  # noqa: BLE001  one bad row must not take the batch with it; it is logged and retried by its lease
+    except Exception as error:
         log.exception("a row of a batch failed: %r", row)
         return error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -29,7 +30,13 @@ PERMANENT = {400, 401, 403, 404, 422}
 
 
 def compose(
-    organization_id: str, kind: str, recipient: str, subject: str, dedupe_key: str, resource_id: str | None, context: dict[str, Any]
+    organization_id: str,
+    kind: str,
+    recipient: str,
+    subject: str,
+    dedupe_key: str,
+    resource_id: str | None,
+    context: dict[str, Any],
 ) -> None:
     """Write a mail of `kind` (templates emails/<kind>.html and .txt), once per `dedupe_key`. In the caller's transaction."""
     html = environment().get_template(f"emails/{kind}.html").render(**context)
@@ -114,9 +121,19 @@ class _PooledClient(resend.RequestsClient):
         super().__init__(timeout=int(timeout))
         self._session = requests.Session()
 
-    def request(self, method: str, url: str, headers: Any, json: Any = None) -> tuple[bytes, int, Any]:
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        json: dict[str, object] | list[object] | None = None,
+        files: dict[str, Any] | None = None,
+        data: dict[str, str] | None = None,
+    ) -> tuple[bytes, int, Mapping[str, str]]:
         try:
-            response = self._session.request(method, url, headers=headers, json=json, timeout=self._timeout)
+            response = self._session.request(
+                method, url, headers=headers, json=json, files=files, data=data, timeout=self._timeout
+            )
         except requests.RequestException as error:
             raise RuntimeError(f"no answer: {type(error).__name__}") from error
         return response.content, response.status_code, response.headers

@@ -59,7 +59,8 @@ def publish(organization_id: str, event_type: str, resource_type: str, resource_
 def wants(patterns: list[str], event_type: str) -> bool:
     """Whether a filter (`*`, `payment_intent.*`, or exact types) lets `event_type` through."""
     return any(
-        pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1])) for pattern in patterns
+        pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
+        for pattern in patterns
     )
 
 
@@ -116,7 +117,10 @@ def _pack(keys: list[tuple[str, str]]) -> list[Parcel]:
     with transaction() as session:
         rows = session.execute(
             select(WebhookDelivery, Event, WebhookEndpoint)
-            .join(Event, (Event.organization_id == WebhookDelivery.organization_id) & (Event.id == WebhookDelivery.event_id))
+            .join(
+                Event,
+                (Event.organization_id == WebhookDelivery.organization_id) & (Event.id == WebhookDelivery.event_id),
+            )
             .join(
                 WebhookEndpoint,
                 (WebhookEndpoint.organization_id == WebhookDelivery.organization_id)
@@ -192,7 +196,13 @@ def _send(parcel: Parcel) -> Answer:
     timeout = config.current().webhook_timeout
     try:
         response = _pool().request(
-            "POST", parcel.url, body=parcel.body, headers=headers, redirect=False, timeout=timeout, preload_content=False
+            "POST",
+            parcel.url,
+            body=parcel.body,
+            headers=headers,
+            redirect=False,
+            timeout=timeout,
+            preload_content=False,
         )
         try:
             kept = response.read(BODY_KEPT, decode_content=True).decode(errors="replace").replace("\0", "")

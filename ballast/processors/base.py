@@ -134,7 +134,6 @@ class ProcessorEvent:
     external_id: str
     type: str
     subject_id: str | None
-    reference: str | None
 
 
 class BadSignature(Exception):

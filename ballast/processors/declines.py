@@ -23,7 +23,9 @@ ADVICE = {"do_not_try_again": "hard", "try_again_later": "soft", "confirm_card_d
 SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
 HARD = "This card can't be used here. Nothing was charged. Please use another card; your cart is saved."
 AUTHENTICATION = "Your bank couldn't confirm it was you. Nothing was charged. Try again, or use another card."
-CONFIGURATION = "We couldn't take this payment because of a problem on our side. Nothing was charged. Please try again later."
+CONFIGURATION = (
+    "We couldn't take this payment because of a problem on our side. Nothing was charged. Please try again later."
+)
 PUBLIC_SENTENCE = {
     "soft": SOFT,
     "hard": HARD,

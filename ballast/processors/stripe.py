@@ -7,7 +7,7 @@ reading it, never by replaying (Stripe stores and replays a 500, and keys lapse)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import requests
 import stripe
@@ -31,10 +31,10 @@ from ballast.processors.base import (
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_stripe
 
-API_VERSION = "2026-10-28.endive"
+API_VERSION: Final = "2026-10-28.endive"
 POOL = 32
-# The metadata key that carries our attempt's or refund's id, for resolving and reconciling.
-REFERENCE = "ballast_reference"
+# The metadata keys that carry our ids, for resolving and reconciling.
+ATTEMPT, PAYMENT, REFUND = "attempt", "payment", "refund"
 REFUND_STATUS = {
     "pending": "processing",
     "requires_action": "processing",
@@ -86,7 +86,9 @@ class StripeAdapter:
             params["return_url"] = charge.return_url
         try:
             intent = self._intents.confirm(
-                charge.external_id, params, {"idempotency_key": f"{charge.reference}:confirm"}
+                charge.external_id,
+                params,  # type: ignore[arg-type]
+                {"idempotency_key": f"{charge.reference}:confirm"},
             )
         except stripe.StripeError as error:
             return _refused(error, charge.external_id) or Unknown(_reason(error), charge.external_id)
@@ -103,7 +105,9 @@ class StripeAdapter:
         """Cancel the PaymentIntent; when that is too late, say what became of it."""
         try:
             return _outcome(
-                self._intents.cancel(external_id, {"expand": ["payment_method"]}, {"idempotency_key": f"{reference}:cancel"})
+                self._intents.cancel(
+                    external_id, {"expand": ["payment_method"]}, {"idempotency_key": f"{reference}:cancel"}
+                )
             )
         except stripe.InvalidRequestError:
             return self.find(external_id)
@@ -115,7 +119,7 @@ class StripeAdapter:
         params: dict[str, Any] = {
             "payment_intent": request.external_payment_id,
             "amount": request.amount,
-            "metadata": {REFERENCE: request.reference},
+            "metadata": {REFUND: request.reference},
         }
         if request.reason in REFUND_REASONS:
             params["reason"] = request.reason
@@ -135,7 +139,7 @@ class StripeAdapter:
                 return RefundOutcome(REFUND_STATUS[str(found.status)], found.id)
             listed = self._refunds.list({"payment_intent": request.external_payment_id, "limit": 100})
             for refund in listed.auto_paging_iter():
-                if refund.metadata and refund.metadata.to_dict().get(REFERENCE) == request.reference:
+                if refund.metadata and refund.metadata.to_dict().get(REFUND) == request.reference:
                     return RefundOutcome(REFUND_STATUS[str(refund.status)], refund.id)
         except stripe.StripeError as error:
             return RefundOutcome("unknown", message=_reason(error))
@@ -157,8 +161,7 @@ class StripeAdapter:
             raise BadSignature(str(error)) from error
         subject: dict[str, Any] = event.data.object.to_dict()
         payment_intent = subject["id"] if subject.get("object") == "payment_intent" else subject.get("payment_intent")
-        reference = (subject.get("metadata") or {}).get(REFERENCE)
-        return ProcessorEvent(event.id, event.type, payment_intent, reference)
+        return ProcessorEvent(event.id, event.type, payment_intent)
 
 
 def _creation(charge: Charge) -> Any:
@@ -167,7 +170,7 @@ def _creation(charge: Charge) -> Any:
         "currency": charge.currency.lower(),
         "capture_method": "automatic" if charge.capture else "manual",
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        "metadata": {REFERENCE: charge.reference, "ballast_payment": charge.payment_id},
+        "metadata": {ATTEMPT: charge.reference, PAYMENT: charge.payment_id},
     }
     if charge.description:
         params["description"] = charge.description[:1000]
@@ -208,7 +211,11 @@ def _refused(error: stripe.StripeError, external_id: str | None = None) -> Decli
     details = error.error.to_dict() if error.error is not None else {}
     if isinstance(error, stripe.CardError):
         return _declined(
-            details.get("code"), details.get("decline_code"), details.get("advice_code"), external_id, details.get("payment_intent")
+            details.get("code"),
+            details.get("decline_code"),
+            details.get("advice_code"),
+            external_id,
+            details.get("payment_intent"),
         )
     if details.get("code") == "payment_intent_unexpected_state":
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response
-from flask_openapi import Info, OpenAPI
-from flask_openapi.models import SecurityScheme
+from flask_openapi.models.info import Info
+from flask_openapi.models.security_scheme import SecurityScheme
+from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
 from ballast.blueprints.api.schemas import ErrorOut
@@ -23,7 +24,7 @@ INFO = Info(
     "Creating a payment needs an `Idempotency-Key` (a UUID): the same key and body give the first answer again.",
 )
 SECURITY = {
-    "api_key": SecurityScheme(type="apiKey", name="X-API-Key", **{"in": "header"}),  # type: ignore[arg-type]
+    "api_key": SecurityScheme(type="apiKey", name="X-API-Key", **{"in": "header"}),
     "bearer": SecurityScheme(type="http", scheme="bearer"),
 }
 
@@ -49,7 +50,9 @@ def on_validation_error(error: ValidationError) -> Response:
     """400 with the first thing that is wrong: which parameter, and what it should be. What was sent is not repeated."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     param = ".".join(str(part) for part in first["loc"]) or None
-    code = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}.get(first["type"], "parameter_invalid")
+    code = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}.get(
+        first["type"], "parameter_invalid"
+    )
     message = f"{param or 'The body'}: {first['msg'].lower()}."
     response = jsonify(error_body("invalid_request_error", code, message, param))
     response.status_code = 400

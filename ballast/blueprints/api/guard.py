@@ -16,7 +16,10 @@ MAX_DEPTH = 8
 
 
 def require_key() -> None:
-    """A usable API key (`X-API-Key` or `Authorization: Bearer`) and a body that can be read. Raises Unauthenticated, InvalidRequest."""
+    """A usable API key (`X-API-Key` or `Authorization: Bearer`) and a body that can be read.
+
+    Raises Unauthenticated, Forbidden, InvalidRequest.
+    """
     key = api_keys.authenticate(_token())
     g.api_key = key
     g.organization_id = key.organization_id
@@ -76,5 +79,3 @@ def _refuse_text(text: str, path: str) -> None:
         )
     if "\0" in text or any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise InvalidRequest("character_invalid", "A text holds a character that cannot be stored.", param=path)
-
-

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from flask import Response, g, request
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
 from sqlalchemy import select
 
 from ballast.billing import idempotency, payments
@@ -35,12 +36,17 @@ KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "format": "uuid"},
-    "description": "A UUID of your own. The same key and body give the first answer again for 72 hours; a payment is never made twice.",
+    "description": "A UUID of your own. The same key and body give the first answer again for 72 hours.",
     "example": EXAMPLE_KEY,
 }
 
 blueprint = APIBlueprint(
-    "api", __name__, url_prefix="/api/v1", abp_tags=[TAG], abp_security=[{"api_key": []}, {"bearer": []}], abp_responses=ERRORS
+    "api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_tags=[TAG],
+    abp_security=[{"api_key": []}, {"bearer": []}],
+    abp_responses=ERRORS,
 )
 blueprint.before_request(require_key)
 
@@ -146,7 +152,9 @@ def _again(key: str, met: Stored | Orphan, status: int) -> Response:
     if isinstance(met, Stored):
         response = _json(met.status, met.body)
     elif met.resource_id is None:
-        raise BallastError("request_lost", "The first request failed before it made anything. Use a new key.", status=409)
+        raise BallastError(
+            "request_lost", "The first request failed before it made anything. Use a new key.", status=409
+        )
     else:
         response = _answer(key, met.resource_id, status)
     response.headers["Idempotent-Replayed"] = "true"

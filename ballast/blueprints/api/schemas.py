@@ -46,11 +46,17 @@ class PaymentCreate(Strict):
     currency: Currency = Field(description="ISO 4217, capitals.")
     description: Text | None = Field(default=None, description="Shown to your team and on the processor's side.")
     customer: Token | None = Field(default=None, description="A customer of yours (`cus_…`).")
-    processor: Literal["stripe", "braintree", "square"] | None = Field(default=None, description="Your default account if left out.")
+    processor: Literal["stripe", "braintree", "square"] | None = Field(
+        default=None, description="Your default account if left out."
+    )
     payment_method: Token | None = Field(default=None, description="The processor's own token, never a card number.")
-    capture_method: Literal["automatic", "manual"] = Field(default="automatic", description="`manual` holds the amount only.")
+    capture_method: Literal["automatic", "manual"] = Field(
+        default="automatic", description="`manual` holds the amount only."
+    )
     confirm: StrictBool = Field(default=False, description="Charge right away.")
-    return_url: HttpUrl | None = Field(default=None, description="Where the shopper returns to after a 3-D Secure challenge.")
+    return_url: HttpUrl | None = Field(
+        default=None, description="Where the shopper returns to after a 3-D Secure challenge."
+    )
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict, max_length=20, description="Yours: up to 20 keys.")
 
 
@@ -100,7 +106,9 @@ class PaymentOut(BaseModel):
     processor: str
     payment_method: str | None
     card: CardOut | None
-    next_action: dict[str, Any] | None = Field(description="`redirect_to_url` with `url`, or `use_processor_sdk` with `client_secret`.")
+    next_action: dict[str, Any] | None = Field(
+        description="`redirect_to_url` with `url`, or `use_processor_sdk` with `client_secret`."
+    )
     last_error: dict[str, Any] | None
     metadata: dict[str, str]
     created_at: str = Field(description="ISO 8601, UTC")

@@ -1,0 +1,202 @@
+"""The fixed people of the test world and what tests do with them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from ballast.billing import inbox, processing, refunds, resolver
+from ballast.config import Settings
+from ballast.db import db, organization, set_organization, transaction
+from ballast.identity import api_keys
+from ballast.ids import new_id
+from ballast.models import Membership, Organization, Payment, Price, Product, User
+from ballast.notifications import emails, webhooks
+from ballast.security import hash_password, new_webhook_secret
+
+PASSWORD = "correct horse battery staple"
+_HASHED = hash_password(PASSWORD)
+
+
+@dataclass(frozen=True)
+class Merchant:
+    """An organization with what tests need of it."""
+
+    id: str
+    slug: str
+    account_id: str
+    api_key: str
+    webhook_secret: str
+    price_id: str
+
+
+class Api:
+    """A program that holds an API key."""
+
+    def __init__(self, client: FlaskClient, key: str) -> None:
+        self.client = client
+        self.key = key
+
+    def post(self, path: str, body: Any = None, key: str | None = None, **headers: str) -> TestResponse:
+        """POST with an Idempotency-Key, a fresh one unless given."""
+        sent = {"X-API-Key": self.key, "Idempotency-Key": key or str(uuid4()), **headers}
+        return self.client.post(f"/api/v1{path}", json={} if body is None else body, headers=sent)
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        return self.client.get(f"/api/v1{path}", query_string=query, headers={"X-API-Key": self.key})
+
+    def pay(self, **fields: Any) -> TestResponse:
+        """Create and confirm a payment of $20.00, unless told otherwise."""
+        body = {"amount": 2000, "currency": "USD", "payment_method": "pm_card_visa", "confirm": True, **fields}
+        return self.post("/payments", body)
+
+
+@dataclass
+class World:
+    """Everything a test touches."""
+
+    app: Flask
+    worker_app: Flask
+    settings: Settings
+    sandbox_url: str
+    acme: Merchant
+    stranger: Merchant
+
+    def api(self, key: str) -> Api:
+        return Api(self.app.test_client(), key)
+
+    def sign_in(self, role: str) -> FlaskClient:
+        """A browser signed in as owner, admin, viewer (of Acme), stranger (an owner elsewhere), shopper or staff."""
+        client = self.app.test_client()
+        page = client.get("/sign-in").get_data(as_text=True)
+        answer = client.post(
+            "/sign-in", data={"email": f"{role}@example.com", "password": PASSWORD, "csrf_token": csrf(page)}
+        )
+        assert answer.status_code == 303, answer.get_data(as_text=True)
+        return client
+
+    def drain(self) -> None:
+        """What the worker would do until nothing is due."""
+        with self.worker_app.app_context():
+            set_organization(None)
+            for _ in range(20):
+                done = [
+                    inbox.apply_due(),
+                    resolver.resolve_due(),
+                    refunds.submit_due(),
+                    webhooks.deliver_due(),
+                    emails.send_due(),
+                ]
+                if not any(done):
+                    return
+
+    def fault(self, **rule: Any) -> None:
+        """Have the sandbox misbehave."""
+        requests.post(
+            f"{self.sandbox_url}/_sandbox/faults", json={"processor": "stripe", **rule}, timeout=5
+        ).raise_for_status()
+
+    def forget_faults(self) -> None:
+        requests.delete(f"{self.sandbox_url}/_sandbox/faults", timeout=5).raise_for_status()
+
+    def charges(self) -> list[dict[str, Any]]:
+        """The money the sandbox took or holds."""
+        found: list[dict[str, Any]] = requests.get(f"{self.sandbox_url}/_sandbox/charges", timeout=5).json()
+        return found
+
+    def mails(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = requests.get(f"{self.sandbox_url}/_sandbox/mails", timeout=5).json()
+        return found
+
+    def received(self) -> list[dict[str, Any]]:
+        """What the merchant's server received."""
+        found: list[dict[str, Any]] = requests.get(f"{self.sandbox_url}/_sandbox/receiver/events", timeout=5).json()
+        return found
+
+    def payment(self, payment_id: str) -> Payment:
+        """The payment as the database has it now."""
+        db.session.rollback()
+        with organization(self.acme.id):
+            return db.session.scalars(
+                select(Payment).where(Payment.organization_id == self.acme.id, Payment.id == payment_id)
+            ).one()
+
+    def all_of(self, model: Any) -> list[Any]:
+        """Every row of a table of Acme's, oldest first."""
+        db.session.rollback()
+        with organization(self.acme.id):
+            return list(
+                db.session.scalars(select(model).where(model.organization_id == self.acme.id).order_by(model.id))
+            )
+
+
+def csrf(page: str) -> str:
+    """The token in a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, "no CSRF token in this page"
+    return found[1]
+
+
+def build_world(app: Flask, worker_app: Flask, settings: Settings, sandbox_url: str) -> World:
+    """Acme with owner, admin and viewer; a stranger's organization; a shopper; platform staff."""
+    acme = _merchant("acme", "Acme Corp", settings, ("owner", "admin", "viewer"))
+    stranger = _merchant("elsewhere", "Elsewhere Ltd", settings, ("stranger",))
+    _people("shopper", None)
+    _people("staff", None)
+    requests.put(
+        f"{sandbox_url}/_sandbox/receiver/config", json={"secret": acme.webhook_secret}, timeout=5
+    ).raise_for_status()
+    set_organization(None)
+    return World(app, worker_app, settings, sandbox_url, acme, stranger)
+
+
+def _people(name: str, organization_id: str | None) -> None:
+    with transaction() as session:
+        user = User(
+            id=new_id("usr"),
+            email=f"{name}@example.com",
+            full_name=name.capitalize(),
+            password_hash=_HASHED,
+            is_admin=name == "staff",
+        )
+        session.add(user)
+        session.flush()
+        if organization_id:
+            role = "owner" if name == "stranger" else name
+            session.add(Membership(organization_id=organization_id, user_id=user.id, role=role))
+
+
+def _merchant(slug: str, name: str, settings: Settings, people: tuple[str, ...]) -> Merchant:
+    organization_id, secret = new_id("org"), new_webhook_secret()
+    set_organization(organization_id)
+    with transaction() as session:
+        made = Organization(id=organization_id, name=name, shop_name=name, slug=slug, currency="USD", mode="sandbox")
+        session.add(made)
+        session.flush()
+        account = processing.add_account(
+            made, "stripe", f"{settings.stripe_secret_key}_{slug}", f"pk_test_{slug}", "whsec_of_the_tests", slug
+        )
+        session.add(account)
+        _key, token = api_keys.create(made, "Tests", None)
+        webhooks.create_endpoint(organization_id, f"{settings.sandbox_url}/_sandbox/receiver", ["*"], secret)
+        product = Product(
+            id=new_id("prod"), organization_id=organization_id, name="Kettle", slug="kettle", image="shop/kettle.svg"
+        )
+        session.add(product)
+        session.flush()
+        price = Price(
+            id=new_id("price"), organization_id=organization_id, product_id=product.id, amount=9000, currency="USD"
+        )
+        session.add(price)
+        account_id, price_id = account.id, price.id
+    for person in people:
+        _people(person, organization_id)
+    return Merchant(organization_id, slug, account_id, token, secret, price_id)
