@@ -1,0 +1,549 @@
+"""Sample contexts: for every template what a view would hand it, in the states that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace as Row
+from typing import Any
+
+Context = dict[str, Any]
+NOW = datetime(2026, 11, 21, 14, 5, 9, tzinfo=UTC)
+
+SHOP = Row(
+    id="org_01kbe8wv6pe2r9f3x7m5d0t1ac",
+    name="Acme Corp",
+    shop_name="Acme Coffee",
+    slug="acme",
+    mode="sandbox",
+    currency="USD",
+    timezone="America/New_York",
+    created_at=NOW,
+)
+USER = Row(email="owner@acme.test", full_name="Ada Okafor")
+CARD_TOKEN = "tok_5sX2m"
+
+
+def _product(name: str, slug: str, image: str, amount: int, tagline: str, description: str = "") -> Row:
+    price = Row(id=f"price_{slug}", amount=amount, currency="USD")
+    return Row(name=name, slug=slug, image=f"shop/{image}.svg", tagline=tagline, description=description, price=price)
+
+
+PRODUCTS = [
+    _product(
+        "Espresso machine",
+        "espresso-machine",
+        "espresso-machine",
+        64000,
+        "Nine bars, one lever, and a boiler that is hot in four minutes.",
+        "A single lever and a gauge you can read across the kitchen. "
+        "The boiler is steel and the feet are cork, so it is quiet.\n\n"
+        "Comes with a bottomless filter, a tamper that fits, and a brush.",
+    ),
+    _product("Grinder", "grinder", "grinder", 24000, "Steel burrs and forty steps, from Turkish to cold brew."),
+    _product("Kettle", "kettle", "kettle", 9000, "A slow, even pour, and a handle that stays cool."),
+    _product("Beans", "beans", "beans", 1800, "250 g from one farm, roasted on Monday."),
+]
+
+
+def _cart_line(product: Row, quantity: int) -> Row:
+    amount = product.price.amount * quantity
+    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+
+
+def _order_line(product: Row, quantity: int) -> Row:
+    unit = product.price.amount
+    return Row(name=product.name, image=product.image, quantity=quantity, unit_amount=unit, amount=unit * quantity)
+
+
+CART_LINES = [_cart_line(PRODUCTS[0], 1), _cart_line(PRODUCTS[3], 2)]
+CART = Row(lines=CART_LINES, amount=67600, currency="USD", count=3)
+EMPTY_CART = Row(lines=[], amount=0, currency="USD", count=0)
+ORDER_LINES = [_order_line(PRODUCTS[0], 1), _order_line(PRODUCTS[3], 2)]
+ADDRESS = {
+    "line1": "12 Harbor Street",
+    "line2": "",
+    "city": "Portland",
+    "region": "ME",
+    "postal_code": "04101",
+    "country": "US",
+}
+ORDER = Row(
+    number="7M5D0T1A",
+    id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad",
+    token="t0k3n",
+    email="ada@example.com",
+    name="Ada Okafor",
+    address=ADDRESS,
+    status="paid",
+    amount=67600,
+    currency="USD",
+    paid_at=NOW,
+    created_at=NOW,
+)
+
+
+def _payment(**changes: Any) -> Row:
+    fields: Context = {
+        "id": "pay_01kbe8wv6pe2r9f3x7m5d0t1ac",
+        "amount": 67600,
+        "currency": "USD",
+        "status": "succeeded",
+        "amount_captured": 67600,
+        "amount_refunded": 0,
+        "refundable": 67600,
+        "capture_method": "automatic",
+        "description": "Order 7M5D0T1A",
+        "processor": "stripe",
+        "card_brand": "visa",
+        "card_last4": "4242",
+        "last_error": None,
+        "created_at": NOW - timedelta(minutes=3),
+        "succeeded_at": NOW,
+        "idempotency_key": None,
+        "metadata_": {},
+    }
+    return Row(**(fields | changes))
+
+
+PAYMENT = _payment()
+REFUND = Row(
+    id="re_01kbe9000pe2r9f3x7m5d0t1aa",
+    amount=2000,
+    currency="USD",
+    status="succeeded",
+    reason="requested_by_customer",
+    message=None,
+    created_at=NOW,
+    finished_at=NOW,
+)
+COUNTRIES = [("US", "United States"), ("IN", "India"), ("DE", "Germany")]
+PROCESSOR = Row(name="stripe", publishable_key="pk_test_acme", script="/js/stripe.js", locale="en")
+CHECKOUT: Context = {
+    "shop": SHOP,
+    "token": "t0k3n",
+    "state": "form",
+    "amount": 67600,
+    "currency": "USD",
+    "lines": ORDER_LINES,
+    "values": {},
+    "errors": {},
+    "decline": None,
+    "countries": COUNTRIES,
+    "processor": PROCESSOR,
+    "action": Row(
+        redirect_url="https://bank.test/3ds", client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return"
+    ),
+    "email": "ada@example.com",
+    "polling": True,
+}
+TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
+SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
+
+
+def checkout_samples() -> Iterator[tuple[str, str, Context]]:
+    show = "checkout/show.html"
+    yield show, "fresh", CHECKOUT
+    yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
+    errors = {
+        "email": "Enter an email address such as ada@example.com.",
+        "postal_code": "Enter a postal code.",
+        "payment_method": "Enter your card.",
+    }
+    yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
+    yield show, "action", CHECKOUT | {"state": "action"}
+    secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
+    yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
+    yield show, "processing", CHECKOUT | {"state": "processing"}
+    yield show, "processing-over", CHECKOUT | {"state": "processing", "polling": False}
+    receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    yield "checkout/receipt.html", "paid", receipt
+    refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
+    pending = Row(amount=500, status="pending", created_at=NOW)
+    yield "checkout/receipt.html", "refunded", receipt | {"payment": refunded, "refunds": [REFUND, pending]}
+    gone: Context = {
+        "shop": SHOP,
+        "amount": 67600,
+        "currency": "USD",
+        "paid_at": NOW,
+        "receipt_url": "/checkout/t0k3n/receipt",
+    }
+    for reason in ("paid", "changed", "expired"):
+        yield "checkout/gone.html", reason, gone | {"reason": reason}
+
+
+def storefront_samples() -> Iterator[tuple[str, str, Context]]:
+    shop: Context = {"shop": SHOP, "cart": EMPTY_CART}
+    yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
+    yield "storefront/index.html", "empty", shop | {"products": []}
+    bare = _product("Filter papers", "papers", "kettle", 600, "")
+    bare.image = None
+    yield "storefront/index.html", "no-image", shop | {"products": [bare]}
+    yield "storefront/product.html", "plain", shop | {"product": PRODUCTS[0]}
+    yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
+    yield "storefront/cart.html", "full", shop | {"cart": CART}
+    yield "storefront/cart.html", "empty", shop
+    yield "storefront/cart.html", "notice", shop | {"cart": CART, "notice": "The price of beans has changed to $18.00."}
+
+
+def _row(minutes: int, email: str | None, **changes: Any) -> Row:
+    at = NOW - timedelta(minutes=minutes)
+    customer = Row(id="cus_01kbe8wv6pe2r9f3x7m5d0t1ae", email=email, name="Ada Okafor") if email else None
+    return Row(payment=_payment(created_at=at, **changes), customer=customer)
+
+
+PAYMENT_ROWS = [
+    _row(3, "ada@example.com"),
+    _row(
+        14,
+        "jun.watanabe@example.jp",
+        amount=18400,
+        currency="JPY",
+        status="requires_action",
+        amount_captured=0,
+        description="Order 0K2M9A7C",
+    ),
+    _row(
+        40,
+        "lena@brandt.example",
+        amount=4990,
+        currency="EUR",
+        status="requires_payment_method",
+        amount_captured=0,
+        description=None,
+    ),
+    _row(
+        65, None, amount=49900, currency="INR", description="Invoice 1042", card_brand="mastercard", card_last4="4444"
+    ),
+    _row(70, "omar@example.com", amount=64000, amount_captured=64000, amount_refunded=64000),
+    _row(90, "sofia.reyes@example.com", amount=3215, amount_captured=3215, amount_refunded=1000),
+    _row(
+        120,
+        "a.very.long.address.of.a.customer@subdomain.example.com",
+        status="processing",
+        amount_captured=0,
+        card_last4=None,
+        card_brand=None,
+    ),
+    _row(300, "kim@example.com", status="failed", amount=9000, amount_captured=0),
+    _row(310, "mia@example.com", status="requires_capture", amount=24000, amount_captured=0),
+    _row(400, "bo@example.com", status="canceled", amount=1800, amount_captured=0),
+]
+ADMIN: Context = {"organization": SHOP, "current_user": USER}
+FILTERS = [
+    Row(label=label, url=f"/admin/payments?status={label.lower()}", current=index == 0)
+    for index, label in enumerate(
+        ("All", "Succeeded", "Processing", "Waiting for customer", "Authorized", "Failed", "Canceled")
+    )
+]
+
+
+def _attempt(number: int, status: str, minutes: int, **changes: Any) -> Row:
+    fields: Context = {
+        "id": f"att_{number}",
+        "number": number,
+        "status": status,
+        "processor": "stripe",
+        "external_id": "pi_3Qx8Yb2eZvKYlo2C1gFJqL0a",
+        "decline_class": None,
+        "decline_code": None,
+        "message": None,
+        "is_open": status in ("created", "submitted", "unknown", "action_required"),
+        "created_at": NOW - timedelta(minutes=minutes),
+        "finished_at": None,
+        "amount": 67600,
+        "currency": "USD",
+    }
+    return Row(**(fields | changes))
+
+
+DECLINED = _attempt(1, "declined", 3, decline_code="generic_decline", message=SOFT)
+APPROVED = _attempt(2, "approved", 1)
+EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
+ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
+SHOW: Context = ADMIN | {
+    "payment": PAYMENT,
+    "attempts": [DECLINED, APPROVED],
+    "timeline": [
+        Row(at=NOW, kind="event", item=EVENT),
+        Row(at=NOW - timedelta(minutes=1), kind="attempt", item=APPROVED),
+        Row(at=NOW - timedelta(minutes=3), kind="attempt", item=DECLINED),
+    ],
+    "customer": PAYMENT_ROWS[0].customer,
+    "order": ORDER,
+    "lines": ORDER_LINES,
+    "refunds": [],
+    "may_refund": True,
+    "transfers": [
+        Row(
+            debit="processor_receivable",
+            credit="sales",
+            transfer=Row(kind="capture", amount=67600, currency="USD", posted_at=NOW),
+        ),
+        Row(
+            debit="refunds",
+            credit="processor_receivable",
+            transfer=Row(kind="refund", amount=2000, currency="USD", posted_at=NOW),
+        ),
+    ],
+    "deliveries": [
+        Row(
+            event=EVENT,
+            endpoint=ENDPOINT,
+            delivery=Row(status="delivered", attempts=1, response_status=204, reason=None),
+        ),
+        Row(
+            event=EVENT,
+            endpoint=ENDPOINT,
+            delivery=Row(status="failed", attempts=3, response_status=None, reason="timeout"),
+        ),
+        Row(
+            event=EVENT,
+            endpoint=ENDPOINT,
+            delivery=Row(status="pending", attempts=0, response_status=None, reason=None),
+        ),
+    ],
+    "emails": [
+        Row(
+            subject="Receipt for $676.00 from Acme Coffee",
+            status="sent",
+            recipient="ada@example.com",
+            sent_at=NOW,
+            created_at=NOW,
+        )
+    ],
+    "inbox": [
+        Row(
+            type="payment_intent.succeeded",
+            status="applied",
+            external_id="evt_3Qx8Yb2eZvKYlo2C1gFJqL0a",
+            received_at=NOW,
+        )
+    ],
+    "pending": False,
+}
+NOTHING: Context = {
+    "order": None,
+    "lines": [],
+    "refunds": [],
+    "transfers": [],
+    "deliveries": [],
+    "emails": [],
+    "inbox": [],
+    "timeline": [],
+    "attempts": [],
+}
+REFUND_FORM: Context = ADMIN | {
+    "payment": PAYMENT,
+    "attempts": [APPROVED],
+    "refundable": 67600,
+    "amount_text": "676.00",
+    "amount": 67600,
+    "reason": "requested_by_customer",
+    "reasons": [("requested_by_customer", "The customer asked"), ("duplicate", "Paid twice"), ("fraudulent", "Fraud")],
+    "errors": {},
+    "problem": None,
+    "form_key": "0190",
+}
+BARS = [
+    Row(
+        label=f"{(datetime(2026, 10, 23, tzinfo=UTC) + timedelta(days=day)):%b %-d}",
+        value=value * 100,
+        text=f"${value:,}.00",
+    )
+    for day, value in enumerate(
+        (
+            820,
+            940,
+            1210,
+            1180,
+            1490,
+            610,
+            540,
+            1260,
+            1330,
+            1290,
+            1520,
+            1710,
+            720,
+            690,
+            1400,
+            1380,
+            1550,
+            1600,
+            1820,
+            880,
+            760,
+            1490,
+            1650,
+            1580,
+            1770,
+            1960,
+            930,
+            0,
+            1720,
+            1316,
+        )
+    )
+]
+VOLUME = Row(
+    bars=BARS,
+    ticks=[Row(value=0, text="$0"), Row(value=100000, text="$1k"), Row(value=200000, text="$2k")],
+    sentence="$38,256.00 in 30 days, 12 % more than in the 30 days before.",
+)
+METRICS = [
+    Row(label="Volume", value="$38,256.00", note="12 % more than before"),
+    Row(label="Payments", value="412", note="of 431 tried"),
+    Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
+    Row(label="Refunded", value="$1,204.00", note="9 refunds"),
+]
+ATTENTION = [
+    Row(tone="danger", text="3 webhook deliveries gave up", url="/admin/payments", action="Look"),
+    Row(
+        tone="warning",
+        text="1 payment has no answer from the processor yet",
+        url="/admin/payments?status=processing",
+        action="Look",
+    ),
+]
+
+
+def admin_samples() -> Iterator[tuple[str, str, Context]]:
+    overview: Context = ADMIN | {
+        "metrics": METRICS,
+        "volume": VOLUME,
+        "attention": ATTENTION,
+        "payments": PAYMENT_ROWS[:6],
+    }
+    yield "admin/overview.html", "full", overview
+    yield "admin/overview.html", "empty", overview | {"volume": None, "attention": [], "payments": []}
+    index: Context = ADMIN | {
+        "payments": PAYMENT_ROWS,
+        "filters": FILTERS,
+        "filtered": False,
+        "previous_url": None,
+        "next_url": "/admin/payments?before=x",
+    }
+    yield "admin/payments/index.html", "full", index
+    yield "admin/payments/index.html", "empty", index | {"payments": [], "next_url": None}
+    yield (
+        "admin/payments/index.html",
+        "filtered",
+        index | {"payments": [], "filtered": True, "previous_url": "/admin/payments?after=x"},
+    )
+    show = "admin/payments/show.html"
+    yield show, "paid", SHOW
+    bare = _payment(
+        status="requires_payment_method", amount_captured=0, card_last4=None, card_brand=None, description=None
+    )
+    yield show, "new", SHOW | NOTHING | {"payment": bare, "customer": None, "may_refund": False}
+    unknown = _attempt(1, "unknown", 3)
+    waiting = _payment(status="processing", amount_captured=0, succeeded_at=None)
+    timeline = [Row(at=NOW, kind="attempt", item=unknown)]
+    yield (
+        show,
+        "unknown",
+        SHOW
+        | NOTHING
+        | {"payment": waiting, "attempts": [unknown], "timeline": timeline, "may_refund": False, "pending": True},
+    )
+    for status in ("requires_action", "requires_capture", "failed", "canceled", "requires_confirmation"):
+        yield show, status, SHOW | {"payment": _payment(status=status, amount_captured=0), "may_refund": False}
+    error = _payment(status="requires_payment_method", last_error={"code": "card_declined"}, amount_captured=0)
+    yield show, "declined", SHOW | {"payment": error, "attempts": [DECLINED], "may_refund": False}
+    yield (
+        show,
+        "refunded",
+        SHOW
+        | {
+            "payment": _payment(amount_refunded=2000, refundable=65600),
+            "refunds": [REFUND],
+            "timeline": [Row(at=NOW, kind="refund", item=REFUND), *SHOW["timeline"]],
+        },
+    )
+    refund = "admin/payments/refund.html"
+    yield refund, "whole", REFUND_FORM
+    yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
+    yield (
+        refund,
+        "refused",
+        REFUND_FORM | {"problem": "The processor did not accept this refund. Nothing was refunded."},
+    )
+    yield "admin/style.html", "all", ADMIN
+    yield refund, "nothing-left", REFUND_FORM | {"refundable": 0, "payment": _payment(amount_refunded=67600)}
+
+
+def start_samples() -> Iterator[tuple[str, str, Context]]:
+    sandbox = Row(
+        **{
+            name: f"http://127.0.0.1:8010/_sandbox/{name}"
+            for name in ("mailbox", "receiver", "charges", "wire", "faults")
+        }
+    )
+    people = [Row(role=role, email=f"{role}@acme.test") for role in ("owner", "admin", "viewer", "staff", "shopper")]
+    page: Context = {
+        "store_url": "/shop/acme/",
+        "admin_url": "/admin/",
+        "docs_url": "/api/docs",
+        "sandbox": sandbox,
+        "people": people,
+    }
+    last = PAYMENT
+    yield "start/index.html", "fresh", page | {"last_payment": None}
+    yield "start/index.html", "bought", page | {"last_payment": last}
+
+
+def email_samples() -> Iterator[tuple[str, str, Context]]:
+    receipt: Context = {
+        "organization": SHOP,
+        "payment": PAYMENT,
+        "order": ORDER,
+        "lines": ORDER_LINES,
+        "receipt_url": "http://127.0.0.1:8000/checkout/t/receipt",
+    }
+    api: Context = {
+        "organization": SHOP,
+        "payment": _payment(card_brand=None, card_last4=None, description="Invoice 1042"),
+        "order": None,
+        "lines": [],
+        "receipt_url": None,
+    }
+    for ending in ("html", "txt"):
+        yield f"emails/receipt.{ending}", "order", receipt
+        yield f"emails/receipt.{ending}", "api", api
+        refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
+        yield f"emails/refund.{ending}", "order", receipt | refund
+        yield f"emails/refund.{ending}", "api", api | refund
+
+
+def auth_samples() -> Iterator[tuple[str, str, Context]]:
+    form: Context = {"email": "", "error": None, "next": ""}
+    yield "auth/sign_in.html", "fresh", form
+    yield (
+        "auth/sign_in.html",
+        "error",
+        form
+        | {
+            "email": "owner@acme.test",
+            "error": "That email and password don't match an account.",
+            "next": "/admin/payments",
+        },
+    )
+
+
+def other_samples() -> Iterator[tuple[str, str, Context]]:
+    for status in (400, 401, 403, 404, 405, 409, 413, 418, 422, 429, 500, 503):
+        context: Context = {"status": status, "code": "some_code", "message": "One sentence for a person."}
+        yield "errors/error.html", str(status), context | {"request_id": "req_01kbe8wv6pe2r9f3x7m5d0t1ac"}
+    yield "api/docs.html", "page", {"openapi_url": "/api/openapi.json"}
+
+
+def samples() -> Iterator[tuple[str, str, Context]]:
+    """(template, name of the state, context) for every page."""
+    yield from storefront_samples()
+    yield from checkout_samples()
+    yield from admin_samples()
+    yield from auth_samples()
+    yield from other_samples()
+    yield from start_samples()
+    yield from email_samples()
