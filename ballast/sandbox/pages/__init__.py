@@ -1,0 +1,1 @@
+"""What people and tests see of the sandbox: charges, mails, events received, the wire log, faults."""

@@ -1,0 +1,1 @@
+"""Resend's API for sending mail."""

@@ -1,0 +1,28 @@
+"""Stripe's API as its version 2026-10-28.endive speaks it."""
+
+# Importing a noun puts its routes in the table.
+from ballast.sandbox.stripe import (
+    balance_transactions,
+    captures,
+    charges,
+    customers,
+    events,
+    payment_intents,
+    payment_methods,
+    refunds,
+    setup_intents,
+    webhook_endpoints,
+)
+
+__all__ = [
+    "balance_transactions",
+    "captures",
+    "charges",
+    "customers",
+    "events",
+    "payment_intents",
+    "payment_methods",
+    "refunds",
+    "setup_intents",
+    "webhook_endpoints",
+]

@@ -1,0 +1,69 @@
+"""The state of a running sandbox, shared by everything that answers requests."""
+
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from ballast.sandbox.agenda import Agenda
+from ballast.sandbox.faults import Faults
+from ballast.sandbox.store import Store, Transaction
+from ballast.sandbox.stripe import refunds
+from ballast.sandbox.stripe.deliveries import Deliveries
+from ballast.sandbox.stripe.idempotency import IdempotencyKeys
+from ballast.sandbox.stripe.routes import Call
+from ballast.sandbox.wire import WireLog
+
+
+class World:
+    """Records, faults, the wire log, and what is still to happen."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = Store(directory)
+        self.faults = Faults(self.store)
+        self.wire = WireLog(directory)
+        self.idempotency = IdempotencyKeys(self.store)
+        self.deliveries = Deliveries(self.store, self.faults)
+        self.timers = Agenda(self._ring)
+        self.started_at = time.time()
+
+    async def start(self) -> None:
+        """Take up what an earlier run left to be done."""
+        await self.deliveries.start()
+        self.timers.start()
+        for account in self.store.accounts("timers"):
+            for timer in self.store.begin(account).newest("timers"):
+                self.timers.enter(timer["due"], account, timer["id"])
+
+    async def stop(self) -> None:
+        """Close the files; nothing that was answered is lost."""
+        await self.timers.stop()
+        await self.deliveries.stop()
+        self.wire.close()
+        self.store.journal.close()
+
+    def commit(self, tx: Transaction) -> None:
+        """Make a transaction durable, then set going what it planned."""
+        planned = [(kind, record) for (kind, _), record in tx.changes.items() if kind in ("deliveries", "timers")]
+        tx.commit()
+        for kind, record in planned:
+            if record and kind == "deliveries":
+                self.deliveries.enter(tx.account, record)
+            elif record:
+                self.timers.enter(record["due"], tx.account, record["id"])
+
+    def reset(self) -> None:
+        """Forget what happened: records, faults, mails, the wire log and what was planned."""
+        self.deliveries.clear()
+        self.timers.clear()
+        self.faults.rules.clear()
+        self.store.clear()
+        self.wire.clear()
+
+    async def _ring(self, account: str, key: str) -> None:
+        tx = self.store.begin(account)
+        refunds.decide_refund(Call(tx, {}), key)
+        self.commit(tx)
+
+
+WORLD = web.AppKey("world", World)
