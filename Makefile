@@ -1,0 +1,42 @@
+# `make help` lists what there is. Paths are relative, so a checkout may lie below a folder with spaces.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.PHONY: help run stop test check bench browser sync clean
+
+PYTEST_OPTIONS ?= -n 2 --dist loadscope
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.synced-run ## Start everything on this machine: database, queue, sandbox, web, worker
+	@.venv/bin/python app.py
+
+stop: ## Stop what `make run` started in another terminal
+	@if [ -x .venv/bin/python ]; then .venv/bin/python app.py stop; else echo "Nothing is running here."; fi
+
+test: .venv/.synced-dev ## Run every test, those in the browser included
+	@BALLAST_CHROMIUM="$$(.venv/bin/python -m ballast.local.chromium)" && export BALLAST_CHROMIUM && \
+	  .venv/bin/python -m pytest $(PYTEST_OPTIONS)
+
+check: .venv/.synced-dev ## Format, lint, types, imports, templates, migrations, links: the first failure ends it
+	@.venv/bin/python -m scripts.check
+
+bench: .venv/.synced-dev ## Measure payments per second against what the database alone can do
+	@.venv/bin/python -m bench
+
+browser: .venv/.synced-dev ## Find a Chromium for the tests, or install one; prints where it is
+	@.venv/bin/python -m ballast.local.chromium
+
+sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
+
+clean: stop ## Back to a fresh clone: removes .venv, caches and .ballast with its demo data
+	rm -rf .venv .ballast .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.synced-run: pyproject.toml uv.lock
+	@scripts/sync $@ --no-default-groups --group local
+
+.venv/.synced-dev: pyproject.toml uv.lock
+	@scripts/sync $@
+	@touch .venv/.synced-run

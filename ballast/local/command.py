@@ -1,0 +1,59 @@
+"""`python app.py` and `python app.py stop`."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+from ballast.local import stack
+from ballast.local.errors import LocalError
+from ballast.local.lock import Lock
+from ballast.local.panel import complain, say
+
+USAGE = "usage: python app.py [stop]"
+STOP_PATIENCE_SECONDS = 100.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Start or stop the local stack of this checkout; the exit code."""
+    root = Path(__file__).resolve().parents[2]
+    state = Path(os.environ.get("BALLAST_STATE_DIR") or root / ".ballast").expanduser().absolute()
+    try:
+        if not arguments:
+            return stack.run(root, state, os.environ)
+        if list(arguments) == ["stop"]:
+            return stop(state)
+    except (LocalError, OSError, subprocess.SubprocessError, psycopg.Error) as error:
+        complain(f"ballast: {error}")
+        return 1
+    complain(USAGE)
+    return 2
+
+
+def stop(state: Path) -> int:
+    """End the stack that holds this state folder and wait for it; the exit code. Nothing running is a success."""
+    if not state.exists():
+        say("Nothing is running here.")
+        return 0
+    lock = Lock(state / "lock")
+    if lock.acquire():
+        stack.clear_leftovers(state)
+        lock.release()
+        say("Nothing is running here.")
+        return 0
+    pid, _ = lock.read_holder()
+    if not pid:
+        raise LocalError("A stack is just starting here; try again in a moment.")
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_PATIENCE_SECONDS
+    while not lock.acquire():
+        if time.monotonic() > deadline:
+            raise LocalError(f"Process {pid} is still stopping after {STOP_PATIENCE_SECONDS:.0f} seconds.")
+        time.sleep(0.1)
+    lock.release()
+    say("Stopped.")
+    return 0

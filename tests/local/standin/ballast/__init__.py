@@ -1,0 +1,36 @@
+"""A stand-in for the product: as little of an application as the supervisor needs to have something to supervise."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+import psycopg
+from flask import Flask
+
+
+def create_app() -> Flask:
+    app = Flask("standin")
+    app.add_url_rule("/health", view_func=lambda: {"status": "ok"})
+    app.cli.add_command(click.Group("db", commands=[click.Command("upgrade", callback=upgrade)]))
+    credentials = click.Option(["--credentials"], type=click.Path(path_type=Path))
+    app.cli.add_command(click.Group("seed", commands=[click.Command("demo", callback=seed, params=[credentials])]))
+    return app
+
+
+def upgrade() -> None:
+    if os.environ.get("STANDIN_FAILS") == "migrate":
+        raise SystemExit("the stand-in was told to fail")
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as connection:
+        connection.execute("create table if not exists runs (at timestamptz default now())")
+        connection.execute("insert into runs default values")
+
+
+def seed(credentials: Path) -> None:
+    people = {
+        name: {"email": f"{name}@acme.test", "password": "demo"}
+        for name in ("owner", "admin", "viewer", "staff", "shopper")
+    }
+    credentials.write_text(
+        json.dumps({"api_key": "key", "webhook_secret": "whsec_x", "store_path": "/shop/acme/", **people})
+    )
