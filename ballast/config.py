@@ -103,7 +103,9 @@ def load() -> Settings:
     settings = Settings()
     defaulted = [name for name in SECRET_NAMES if name.lower() not in settings.model_fields_set]
     public = [
-        name for name in SECRET_NAMES if getattr(settings, name.lower()) in {DEFAULT_SECRET, DEFAULT_ENCRYPTION_KEY, ""}
+        name
+        for name in SECRET_NAMES
+        if not (value := getattr(settings, name.lower())) or value == DEFAULT_SECRET or DEFAULT_ENCRYPTION_KEY in value
     ]
     if settings.is_production and public:
         raise ConfigurationError(f"Refusing to start in production: set {', '.join(public)} to secrets of your own.")

@@ -155,7 +155,9 @@ def transaction() -> Iterator[Session]:
 
 
 def after_commit(callback: Callable[[], None]) -> None:
-    """Run `callback` once the running transaction() has committed; equal callbacks run once."""
+    """Run `callback` once the running transaction() has committed; equal callbacks run once. Raises RuntimeError outside of one."""
+    if not db.session().info.get("in_block"):
+        raise RuntimeError("after_commit() outside transaction()")
     callbacks: list[Callable[[], None]] = db.session().info["after_commit"]
     if callback not in callbacks:
         callbacks.append(callback)

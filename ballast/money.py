@@ -5,8 +5,9 @@ Rounding is half up, away from zero on a tie (0.5 → 1, −0.5 → −1), as Re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 
@@ -103,20 +104,30 @@ def to_decimal(amount: int, currency: str) -> Decimal:
     return Decimal(amount).scaleb(-exponent(currency))
 
 
+# A comma groups thousands (lakhs too) and is never a decimal point: "20,50" must not become 2050.
+_TYPED = re.compile(
+    r"(?P<sign>-?)(?P<whole>\d{1,15}|\d{1,3}(,\d{2,3}){0,4},\d{3})(\.(?P<decimals>\d{1,15}))?", re.ASCII
+)
+
+
 def from_decimal(text: str, currency: str) -> int:
     """Minor units from what a person typed ("20", "20.50", "1,234.5").
 
     Raises InvalidRequest(`amount_invalid`) when it is not a number, has more decimals than the currency, or is out of range.
     """
-    try:
-        scaled = Decimal(text.strip().replace(",", "")).scaleb(exponent(currency))
-    except InvalidOperation:
-        raise InvalidRequest("amount_invalid", "Enter an amount such as 20.00.", param="amount") from None
-    if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(scaled) > MAX_AMOUNT:
+    digits = exponent(currency)
+    found = _TYPED.fullmatch(text.strip())
+    if found is None:
+        raise InvalidRequest("amount_invalid", f"Enter an amount such as {to_decimal(2000, currency)}.", param="amount")
+    decimals = (found["decimals"] or "").rstrip("0")
+    amount = int(found["whole"].replace(",", "") + decimals.ljust(digits, "0"))
+    if len(decimals) > digits:
+        raise InvalidRequest("amount_invalid", f"Enter an amount with at most {digits} decimals.", param="amount")
+    if amount > MAX_AMOUNT:
         raise InvalidRequest(
-            "amount_invalid", f"Enter an amount with at most {exponent(currency)} decimals.", param="amount"
+            "amount_invalid", f"Enter an amount of at most {format_money(MAX_AMOUNT, currency)}.", param="amount"
         )
-    return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return -amount if found["sign"] else amount
 
 
 def format_money(amount: int, currency: str, locale: str = "en_US") -> str:

@@ -6,6 +6,7 @@ A wake-up is best effort: its own Redis client without retries and with 250 ms t
 from __future__ import annotations
 
 import logging
+import time
 from functools import cache, partial
 
 from redis import Redis
@@ -42,6 +43,8 @@ JOB_TIMEOUT = 600
 MARK_SECONDS = 5
 
 lost_wake_ups = 0
+# By address of the queue: a server that was silent is left alone until then, so that it slows one request and not all of them.
+_left_alone_until: dict[str, float] = {}
 
 
 @cache
@@ -75,13 +78,18 @@ class _Wake(partial[None]):
 def wake_now(job: str) -> None:
     """Enqueue `job` unless one is waiting already. Never raises: the sweeper comes anyway."""
     global lost_wake_ups
+    url = config.current().redis_url
+    if time.monotonic() < _left_alone_until.get(url, 0):
+        lost_wake_ups += 1
+        return
     try:
-        connection = _waker(config.current().redis_url)
+        connection = _waker(url)
         if connection.set(f"ballast:woken:{job}", "1", nx=True, ex=MARK_SECONDS):
             queue = Queue(SCHEDULE[job][0], connection=connection)
             queue.enqueue(job, job_timeout=JOB_TIMEOUT, ttl=60, result_ttl=0, failure_ttl=86_400)
     except (RedisError, OSError) as error:
         lost_wake_ups += 1
+        _left_alone_until[url] = time.monotonic() + MARK_SECONDS
         log.warning("wake-up lost: %s (%s)", job, error)
 
 

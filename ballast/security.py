@@ -6,8 +6,10 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from functools import cache
+from unicodedata import decimal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -114,22 +116,46 @@ def keyring() -> Keyring:
     return _keyring(config.current().encryption_key)
 
 
+# Digits in groups, as people write them: any kind of space, dash or dot between, invisible characters too.
+_GROUPS = re.compile(r"\d+(?:[\s\-._\u00ad\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff]+\d+)*")
+# Where the schemes' numbers begin and how long they are (ISO/IEC 7812 ranges in use): Visa; Mastercard; Mir; Amex; Diners; JCB;
+# Discover, UnionPay, RuPay and Maestro. A date such as 20261121 begins none of them.
+_SCHEMES = re.compile(
+    r"4\d{12}(?:\d{3}){0,2}|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|220[0-4]\d{12,15}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[689]\d)\d{11,16}|35\d{14,17}|(?:5[06-9]|6\d)\d{11,17}"
+)
+
+
 def looks_like_card_number(text: str) -> bool:
-    """Whether `text` holds a run of 13–19 digits (spaces and dashes between them allowed) that passes Luhn and starts as cards do."""
-    run: list[str] = []
-    for char in text + "\0":
-        if char.isdigit() and char.isascii():
-            run.append(char)
-        elif char in " -" and run:
-            continue
-        else:
-            if 13 <= len(run) <= 19 and run[0] in "23456" and _passes_luhn(run):
+    """Whether `text` holds 13–19 digits, in one piece or in groups, that begin as a card scheme's do and pass Luhn.
+
+    A number is found among others too ("4242 4242 4242 4242 12 26"), as long as its groups have three digits or more.
+    """
+    return any(_holds_card(re.findall(r"\d+", found)) for found in _GROUPS.findall(text))
+
+
+def _holds_card(groups: list[str]) -> bool:
+    if _is_card("".join(groups)):
+        return True
+    for start in range(len(groups)):
+        run = ""
+        for group in groups[start : start + 7]:
+            run += group
+            if len(group) < 3 or len(run) > 19:
+                break
+            if _is_card(run):
                 return True
-            run = []
     return False
 
 
-def _passes_luhn(digits: list[str]) -> bool:
+def _is_card(run: str) -> bool:
+    if not 13 <= len(run) <= 19:
+        return False
+    digits = "".join(str(decimal(char)) for char in run)
+    return _SCHEMES.fullmatch(digits) is not None and _passes_luhn(digits)
+
+
+def _passes_luhn(digits: str) -> bool:
     total = 0
     for index, char in enumerate(reversed(digits)):
         value = int(char) * (2 if index % 2 else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -25,16 +26,21 @@ from flask import (
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
 from sqlalchemy import Select, select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.urls import iri_to_uri
 
 from ballast import audit, config
 from ballast.db import db, set_organization
-from ballast.errors import BallastError, RateLimited
+from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
 from ballast.ids import new_id, to_uuid
 from ballast.models import Organization
+from ballast.security import looks_like_card_number
 
 log = logging.getLogger(__name__)
+requests = logging.getLogger("ballast.requests")
 
 Params = ParamSpec("Params")
 PAGE_SIZE = 25
@@ -46,13 +52,22 @@ REQUEST_ID_LENGTH = 64
 
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
+    g.started = time.monotonic()
     given = request.headers.get("X-Request-Id", "")
     sane = (
         8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
     )
-    g.request_id = given if sane else new_id("req")
+    g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
     set_organization(None)
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
+    _refuse_nul()
+
+
+def _refuse_nul() -> None:
+    """Postgres keeps no NUL character and nobody types one. (JSON bodies are looked through by the API's own guard.)"""
+    given = [request.path, *request.args.values(), *([] if wants_json() else request.form.values())]
+    if any("\0" in text for text in given):
+        raise InvalidRequest("character_invalid", "The request holds a character that cannot be stored.")
 
 
 def act(kind: str, actor_id: str | None) -> None:
@@ -71,9 +86,17 @@ def finish_response(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.headers["Cache-Control"] = "no-store"
         response.vary.add("HX-Request")
+    _note(response)
     if config.current().is_production:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     return response
+
+
+def _note(response: Response) -> None:
+    """One line per request: the route and not the path, for paths hold tokens."""
+    route = request.url_rule.rule if request.url_rule else "no route"
+    took = round(1000 * (time.monotonic() - g.get("started", time.monotonic())))
+    requests.info("%s %s %s %s %d ms", g.get("request_id", "-"), request.method, route, response.status_code, took)
 
 
 def policy(
@@ -117,13 +140,13 @@ def render(template: str, block: str | None = None, status: int = 200, **context
 def see_other(url: str) -> Response:
     """303 to a browser; HX-Redirect to htmx."""
     if is_htmx():
-        return Response(status=204, headers={"HX-Redirect": url})
+        return Response(status=204, headers={"HX-Redirect": iri_to_uri(url)})
     return make_response(redirect(url, 303))
 
 
 def safe_next(target: str | None, otherwise: str) -> str:
-    """A path of ours to go to; never another site."""
-    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and "\n" not in target:
+    """A path of ours to go to; never another site. (Browsers drop tabs and line breaks: "/<tab>/evil.example" would be one.)"""
+    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable():
         return target
     return otherwise
 
@@ -139,11 +162,11 @@ def require_member() -> Response | None:
     if not organization_id:
         abort(403)
     set_organization(organization_id)
-    g.role = users.role_in(organization_id, current_user.id)
+    g.role = users.role_in(organization_id, current_user.id) or ("staff" if current_user.is_admin else None)
     if g.role is None:
         abort(403)
     g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
-    act("user", current_user.id)
+    act("staff" if g.role == "staff" else "user", current_user.id)
     return None
 
 
@@ -174,6 +197,7 @@ SENTENCES = {
     415: "Send application/json.",
     429: "Too many requests. Please wait a moment.",
     500: "Something failed on our side. It has been recorded under the request id below.",
+    503: "We can't reach our database right now. Please try again in a minute.",
 }
 CODES = {
     400: "bad_request",
@@ -183,6 +207,9 @@ CODES = {
     405: "method_not_allowed",
     413: "body_too_large",
 }
+
+# The database is away or too busy to answer: nothing is wrong with the request, and sending it again is right.
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
 def error_body(kind: str, code: str, message: str, param: str | None = None, **more: Any) -> dict[str, Any]:
@@ -243,11 +270,15 @@ def on_crash(error: Exception) -> Response:
     db.session.rollback()
     if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
         raise error
+    status, code = (503, "unavailable") if isinstance(error, AWAY) else (500, "internal_error")
     if wants_json():
-        response = jsonify(error_body("api_error", "internal_error", SENTENCES[500]))
-        response.status_code = 500
-        return response
-    return error_page(500, "internal_error", SENTENCES[500])
+        response = jsonify(error_body("api_error", code, SENTENCES[status]))
+        response.status_code = status
+    else:
+        response = error_page(status, code, SENTENCES[status])
+    if status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
 
 
 def error_page(status: int, code: str, sentence: str) -> Response:

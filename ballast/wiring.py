@@ -46,6 +46,7 @@ def _worker(settings: Settings) -> Flask:
 
 
 def _web(settings: Settings) -> Flask:
+    from ballast import web
     from ballast.blueprints.api.docs import make_openapi
 
     app = make_openapi("ballast", static_folder=None)
@@ -62,6 +63,7 @@ def _web(settings: Settings) -> Flask:
         JSON_SORT_KEYS=False,
     )
     _connect(app, settings.database_url, APP_ROLE, pool=8)
+    app.before_request(web.start_request)  # before the extensions' own, so that what they refuse has a request id too
     _extend(app, settings)
     _mount(app)
     _serve_static(app, settings)
@@ -113,7 +115,6 @@ def _mount(app: Flask) -> None:
     from ballast.blueprints import admin, auth, checkout, health, hooks, start, storefront
     from ballast.blueprints.api import docs, payments
 
-    app.before_request(web.start_request)
     app.after_request(web.finish_response)
     app.register_error_handler(BallastError, web.on_ballast_error)
     app.register_error_handler(HTTPException, web.on_http_error)

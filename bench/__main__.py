@@ -72,7 +72,7 @@ def pgbench(url: str, script: str, seconds: int) -> float:
         file.write(script)
         file.flush()
         program = find_postgres() / "bin" / "pgbench"
-        command = [
+        command: list[str | Path] = [
             program,
             "-n",
             "-M",

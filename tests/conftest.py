@@ -24,7 +24,7 @@ from ballast.db import db
 from ballast.local.ports import any_free
 from ballast.local.postgres import Postgres
 from ballast.local.valkey import Valkey
-from tests.world import World, build_world
+from tests.world import Browser, World, build_world
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,6 +123,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 
     made = create_app("app", settings)
     made.testing = True
+    made.test_client_class = Browser
     with made.app_context():
         from flask_migrate import upgrade
 
@@ -152,7 +153,8 @@ def clean(app: Flask, postgres: Postgres, sandbox_url: str, valkey: Valkey) -> N
         rows = connection.execute(
             "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
         )
-        connection.execute("truncate " + ", ".join(row[0] for row in rows))  # type: ignore[arg-type]
+        # DELETE and not TRUNCATE: on small tables it is several times as fast.
+        connection.execute("; ".join(f"delete from {row[0]}" for row in rows))  # type: ignore[arg-type]
     requests.post(f"{sandbox_url}/_sandbox/reset", timeout=5).raise_for_status()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import requests
 from flask import Flask
+from flask.globals import _cv_app
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -36,6 +38,17 @@ class Merchant:
     api_key: str
     webhook_secret: str
     price_id: str
+
+
+class Browser(FlaskClient):
+    """Each request has an application context of its own, as on the real server, though the test itself stands in one."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        return copy_context().run(self._open_alone, *args, **kwargs)
+
+    def _open_alone(self, *args: Any, **kwargs: Any) -> TestResponse:
+        _cv_app.set(None)  # type: ignore[arg-type]
+        return super().open(*args, **kwargs)
 
 
 class Api:

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from ballast.billing import outcomes
 from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
-from ballast.models import Cart, CartLine, Order, OrderLine, Organization, Price, Product
-from ballast.models.orders import MAX_QUANTITY, lines_of_cart
+from ballast.models import Cart, CartLine, Order, OrderLine, Organization, Payment, Price, Product
+from ballast.models.orders import MAX_QUANTITY, lines_of_cart, lines_of_order
 from ballast.models.states import move
 
 
@@ -140,15 +141,21 @@ def _price(organization_id: str, price_id: str) -> Price:
 
 
 def order(organization: Organization, token: str | None) -> Order:
-    """Freeze the cart into an order. A cart that changed since its last unpaid order replaces that order.
+    """Freeze the cart into an order. The last unpaid order is given again, or replaced if the cart or a price has changed since.
 
-    Raises Conflict(`cart_empty`).
+    Raises Conflict(`cart_empty`), Conflict(`payment_in_progress`) when the order to replace is being paid.
     """
     with transaction() as session:
         cart = _open_cart(organization.id, token, lock=True)
         rows = list(session.execute(lines_of_cart(organization.id, cart.id))) if cart else []
         if cart is None or not rows:
             raise Conflict("cart_empty", "Your cart is empty.")
+        earlier = _pending_order(organization.id, cart.id)
+        if earlier is not None and _fits(earlier, rows):
+            session.expunge(earlier)
+            return earlier
+        if earlier is not None:
+            _replace(earlier)
         amount = sum(price.amount * line.quantity for line, price, _product in rows)
         made = Order(
             organization_id=organization.id,
@@ -159,7 +166,6 @@ def order(organization: Organization, token: str | None) -> Order:
             currency=cart.currency,
             created_at=now(),
         )
-        _cancel_earlier(organization.id, cart.id)
         session.add(made)
         session.flush()
         session.add_all(_frozen(made, position, *row) for position, row in enumerate(rows))
@@ -169,22 +175,26 @@ def order(organization: Organization, token: str | None) -> Order:
         return made
 
 
-def _cancel_earlier(organization_id: str, cart_id: str) -> None:
-    """An order nobody has tried to pay gives way; one with a payment under way does not."""
-    from ballast.models import Payment
+def _pending_order(organization_id: str, cart_id: str) -> Order | None:
+    wanted = select(Order).where(
+        Order.organization_id == organization_id, Order.cart_id == cart_id, Order.status == "pending"
+    )
+    return db.session.scalars(wanted.with_for_update()).first()
 
-    earlier = db.session.scalars(
-        select(Order)
-        .where(Order.organization_id == organization_id, Order.cart_id == cart_id, Order.status == "pending")
-        .with_for_update()
-    ).first()
-    if earlier is None:
-        return
-    payment = db.session.scalars(
-        select(Payment).where(Payment.organization_id == organization_id, Payment.order_id == earlier.id)
-    ).first()
-    if payment is not None and payment.status in ("processing", "requires_action"):
-        raise Conflict("payment_in_progress", "A payment for this cart is under way. Finish it first.")
+
+def _fits(earlier: Order, rows: list[Any]) -> bool:
+    """Whether the order says what the cart says now, at today's prices."""
+    frozen = db.session.scalars(lines_of_order(earlier.organization_id, earlier.id))
+    ordered = [(line.price_id, line.name, line.quantity, line.unit_amount) for line in frozen]
+    return ordered == [(price.id, product.name, line.quantity, price.amount) for line, price, product in rows]
+
+
+def _replace(earlier: Order) -> None:
+    """An order gives way with its payment, so that nobody pays both; one with a payment under way does not."""
+    wanted = select(Payment).where(Payment.organization_id == earlier.organization_id, Payment.order_id == earlier.id)
+    for payment in db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)):
+        if payment.status not in ("canceled", "failed"):
+            outcomes.cancel(payment)
     move(earlier, "canceled")
     db.session.flush()
 
@@ -201,12 +211,3 @@ def _frozen(made: Order, position: int, line: CartLine, price: Price, product: P
         unit_amount=price.amount,
         amount=price.amount * line.quantity,
     )
-
-
-def close(order_: Order) -> None:
-    """A paid order ends its cart. In the caller's transaction."""
-    cart = db.session.scalars(
-        select(Cart).where(Cart.organization_id == order_.organization_id, Cart.id == order_.cart_id)
-    ).first()
-    if cart is not None and cart.status == "open":
-        move(cart, "ordered")

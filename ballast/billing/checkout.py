@@ -6,6 +6,7 @@ attempt, and an order that is paid stays paid once: the claim's unique index dec
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
 from ballast import audit, config
-from ballast.billing import carts, payments, resolver
+from ballast.billing import payments, resolver
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
@@ -21,6 +22,7 @@ from ballast.ids import new_id
 from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Payment, Refund
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import open_attempt_of, refunds_of
+from ballast.processors.declines import CONFIGURATION
 from ballast.security import looks_like_card_number
 
 ADDRESS_FIELDS = ("line1", "line2", "city", "region", "postal_code", "country")
@@ -41,6 +43,8 @@ LIMITS = {
     "postal_code": 20,
     "country": 2,
 }
+# What processors call a card; never the card itself.
+TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,9 @@ class Checkout:
         """Why the last try did not work, in plain words."""
         if self.state != "form" or self.payment is None:
             return None
-        if self.payment.last_error:
-            return str(self.payment.last_error["message"])
+        error = self.payment.last_error
+        if error:  # A processor's own words about our configuration are for the log and the API, not for shoppers.
+            return CONFIGURATION if error["type"] == "processor_error" else str(error["message"])
         if self.payment.status == "requires_confirmation":
             return "We couldn't reach the payment processor. Nothing was charged. Please try again."
         return None
@@ -123,12 +128,18 @@ def check(typed: dict[str, str]) -> dict[str, str]:
         if looks_like_card_number(typed.get(name, ""))
     }
     try:
-        validate_email(typed.get("email", ""), check_deliverability=False, test_environment=True)
+        validate_email(typed.get("email", "").strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         problems["email"] = "Enter an email address such as ada@example.com."
-    if not typed.get("payment_method", "").strip():
+    token = typed.get("payment_method", "").strip()
+    if not TOKEN_SHAPE.fullmatch(token) or looks_like_card_number(token):
         problems["payment_method"] = "Enter your card details."
     return problems
+
+
+def shown_again(typed: dict[str, str]) -> dict[str, str]:
+    """What the form keeps of what was typed: all of it but a card number in the wrong field."""
+    return {name: "" if looks_like_card_number(value) else value for name, value in typed.items()}
 
 
 def read_details(typed: dict[str, str]) -> Details:
@@ -137,7 +148,7 @@ def read_details(typed: dict[str, str]) -> Details:
         email=typed["email"].strip().lower(),
         name=typed["name"].strip(),
         address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
-        payment_method=typed["payment_method"].strip()[:255],
+        payment_method=typed["payment_method"].strip(),
     )
 
 
@@ -155,21 +166,18 @@ def pay(organization_id: str, token: str, details: Details) -> None:
             return
         _keep_details(order, details)
         payment = _payment_of(order)
-        if payment is not None and payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
+        payment = payments.locked(organization_id, payment.id) if payment else _new_payment(order)
+        if payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
             return
-        if payment is None:
-            payment = _new_payment(order)
-        payment = payments.locked(organization_id, payment.id)
         begun = payments.begin(
             payment, details.payment_method, return_url=f"{config.current().public_url}/checkout/{token}/return"
         )
     payments.run(begun)
-    _close_cart(organization_id, token)
 
 
 def _locked(organization_id: str, token: str) -> Order:
     wanted = select(Order).where(Order.organization_id == organization_id, Order.token == token)
-    order = db.session.scalars(wanted.with_for_update()).first()
+    order = db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
     if order is None:
         raise NotFound("checkout")
     return order
@@ -256,11 +264,3 @@ def look_again(organization_id: str, token: str) -> None:
     if attempt_id:
         for open_attempt in resolver.read_open([(organization_id, attempt_id)]):
             resolver.resolve_hint(open_attempt)
-        _close_cart(organization_id, token)
-
-
-def _close_cart(organization_id: str, token: str) -> None:
-    with transaction():
-        order = _locked(organization_id, token)
-        if order.status == "paid":
-            carts.close(order)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -57,7 +58,7 @@ def read_key(header: str | None) -> str:
         value = value[1:-1]
     if not UUID_SHAPE.fullmatch(value):
         raise InvalidRequest("idempotency_key_invalid", "The Idempotency-Key must be a UUID.", param="Idempotency-Key")
-    return value.lower()
+    return str(UUID(value))
 
 
 def fingerprint(method: str, path: str, body: Any) -> bytes:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ballast import queue
 from ballast.billing import processing, refunds, resolver
+from ballast.billing.resolver import CLOSED_UNPAID
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import InvalidRequest, NotFound
@@ -29,6 +30,13 @@ LEASE = timedelta(seconds=90)
 # A request that is still waiting for its own answer comes first; its event is looked at again after this.
 LATER = timedelta(seconds=3)
 GIVE_UP_AFTER: Final = 20
+# Events that tell of money taken or held. For an attempt we had closed they are never only a repetition.
+MONEY_MOVED: Final = (
+    "payment_intent.succeeded",
+    "payment_intent.amount_capturable_updated",
+    "charge.succeeded",
+    "charge.captured",
+)
 
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
@@ -87,6 +95,7 @@ class Received:
     attempts: int
     open_attempt: str | None
     open_attempt_busy: bool
+    closed_attempt: str | None
     refunds: tuple[str, ...]
     ours: bool
 
@@ -153,6 +162,7 @@ def _received(row: InboxEvent, attempt: Attempt | None, waiting: dict[str, list[
         attempts=row.attempts,
         open_attempt=attempt.id if attempt and is_open else None,
         open_attempt_busy=busy,
+        closed_attempt=attempt.id if attempt and attempt.status in CLOSED_UNPAID and row.type in MONEY_MOVED else None,
         refunds=tuple(waiting.get(attempt.id, ())) if attempt and about_refund else (),
         ours=attempt is not None,
     )
@@ -168,9 +178,9 @@ def _apply(event: Received) -> str:
         if event.open_attempt:
             for found in resolver.read_open([(event.key[0], event.open_attempt)]):
                 resolver.resolve_hint(found)
-        for refund_id in event.refunds:
-            refunds.check(event.key[0], refund_id)
-    return "applied"
+        known = event.closed_attempt is None or resolver.look_back(event.key[0], event.closed_attempt)
+        known = known and all(refunds.check(event.key[0], refund_id) for refund_id in event.refunds)
+    return "applied" if known else "later"
 
 
 def _mark(event: Received, verdict: str | Exception) -> None:
@@ -179,6 +189,8 @@ def _mark(event: Received, verdict: str | Exception) -> None:
         .where(InboxEvent.organization_id == event.key[0], InboxEvent.id == event.key[1])
         .with_for_update()
     ).one()
+    if row.status != "received":
+        return  # Another worker had it after our lease ran out, and finished.
     row.attempts += 1
     row.lease_until = None
     if isinstance(verdict, Exception):
@@ -187,7 +199,7 @@ def _mark(event: Received, verdict: str | Exception) -> None:
             move(row, "failed")
         row.next_attempt_at = real_time() + LATER * min(2**row.attempts, 600)
     elif verdict == "later":
-        row.next_attempt_at = real_time() + LATER
+        row.next_attempt_at = real_time() + LATER * min(2 ** max(row.attempts - 3, 0), 600)
     else:
         move(row, verdict)
         row.next_attempt_at, row.applied_at = None, real_time()

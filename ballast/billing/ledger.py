@@ -63,7 +63,7 @@ def _accounts(organization_id: str, currency: str, codes: tuple[str, ...]) -> di
             "kind": CHART[code],
             "currency": currency,
         }
-        for code in codes
+        for code in sorted(codes)  # in one order everywhere, so that two who open the same accounts do not deadlock
         if code not in found
     ]
     db.session.execute(

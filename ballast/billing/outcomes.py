@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from ballast import audit
 from ballast.billing import ledger, receipts
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
-from ballast.models import Attempt, Claim, Order, Payment
+from ballast.errors import Conflict
+from ballast.models import Attempt, AuditEntry, Cart, Claim, Order, Payment
 from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 PROBES = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 3600, 21_600, 86_400))
 # How long a shopper may take to confirm with the bank before we take the challenge back.
 CHALLENGE_LASTS = timedelta(hours=1)
+# A payment in one of these has no open attempt and holds no money: it may be tried, or closed.
+UNPAID = ("requires_payment_method", "requires_confirmation")
 
 
 def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
@@ -32,7 +35,7 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed.
     """
     with transaction():
-        attempt, payment = _lock(organization_id, attempt_id)
+        attempt, payment = _lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
         if not attempt.is_open:
             _check_late_success(attempt, outcome)
             return
@@ -49,13 +52,26 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
                 _give_up(payment, attempt, outcome)
 
 
-def _lock(organization_id: str, attempt_id: str) -> tuple[Attempt, Payment]:
-    """Payment first, attempt second, everywhere: no two recorders deadlock."""
-    wanted = select(Attempt.payment_id).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
-    payment_id = db.session.scalars(wanted).one()
+def _lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
+    """Cart, order, payment, attempt: everybody locks in this order (checkout too), so no two deadlock."""
+    payment_id, order_id, cart_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
+    for model, row_id in ((Cart, cart_id), (Order, order_id)) if with_order else ():
+        if row_id is not None:
+            held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
+            db.session.execute(held.with_for_update())
     payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     return db.session.scalars(found.with_for_update()).one(), payment
+
+
+def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None]:
+    """An attempt's payment, order and cart: ids that never change."""
+    return (
+        select(Payment.id, Payment.order_id, Order.cart_id)
+        .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
+        .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
+        .where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
+    )
 
 
 def _finish(attempt: Attempt, status: str, external_id: str | None) -> None:
@@ -96,13 +112,8 @@ def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
 
 
 def _settle(payment: Payment) -> Order | None:
-    """Mark what the payment claimed as paid; answers its order."""
-    claims = db.session.scalars(
-        select(Claim).where(
-            Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
-        )
-    )
-    for claim in claims:
+    """Mark what the payment claimed as paid, its order too, and end the cart the order came from; answers the order."""
+    for claim in _open_claims(payment):
         move(claim, "paid")
     if payment.order_id is None:
         return None
@@ -114,7 +125,37 @@ def _settle(payment: Payment) -> Order | None:
     if order.status == "pending":
         move(order, "paid")
         order.paid_at = now()
+    _end_cart(order)
     return order
+
+
+def _open_claims(payment: Payment) -> list[Claim]:
+    wanted = select(Claim).where(
+        Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
+    )
+    return list(db.session.scalars(wanted))
+
+
+def _end_cart(order: Order) -> None:
+    wanted = select(Cart).where(Cart.organization_id == order.organization_id, Cart.id == order.cart_id)
+    cart = db.session.scalars(wanted).first()
+    if cart is not None and cart.status == "open":
+        move(cart, "ordered")
+
+
+def cancel(payment: Payment) -> None:
+    """Close a payment for good and release what it claimed. In the caller's transaction, with the payment locked.
+
+    Raises Conflict(`payment_in_progress`) while an attempt is open or money is held or taken.
+    """
+    if payment.status not in UNPAID:
+        raise Conflict("payment_in_progress", "A payment for this cart is under way. Finish it first.")
+    move(payment, "canceled")
+    payment.canceled_at = now()
+    for claim in _open_claims(payment):
+        move(claim, "released")
+    audit.record(payment.organization_id, "payment.canceled", "payment", payment.id)
+    _tell(payment, "payment_intent.canceled")
 
 
 def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
@@ -176,7 +217,7 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
 
 def _check_late_success(attempt: Attempt, outcome: Outcome) -> None:
     """A success for an attempt we had closed: never silent. (Automatic refund by policy comes with the money-safety rooms.)"""
-    if isinstance(outcome, Approved) and attempt.status != "approved":
+    if isinstance(outcome, Approved) and attempt.status != "approved" and not _alarmed(attempt):
         log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
         audit.record(
             attempt.organization_id,
@@ -185,6 +226,17 @@ def _check_late_success(attempt: Attempt, outcome: Outcome) -> None:
             attempt.payment_id,
             {"attempt": attempt.id, "was": attempt.status},
         )
+
+
+def _alarmed(attempt: Attempt) -> bool:
+    """Whether the log holds this late success already: a processor tells of one charge with several events."""
+    told = select(AuditEntry.id).where(
+        AuditEntry.organization_id == attempt.organization_id,
+        AuditEntry.resource_id == attempt.payment_id,
+        AuditEntry.action == "payment.late_success",
+        AuditEntry.changes["attempt"].astext == attempt.id,
+    )
+    return db.session.scalars(told).first() is not None
 
 
 def _show_card(payment: Payment, card: Card) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ballast import audit, config, money
 from ballast.billing import processing
-from ballast.billing.outcomes import record
+from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
@@ -151,14 +151,17 @@ def begin(
 ) -> Begun:
     """Commit to an attempt: the payment becomes `processing`. In the caller's transaction, with the payment locked or new.
 
-    Raises Conflict(`payment_in_progress`) while another attempt is open, Conflict(`state_conflict`) for a payment that is final,
-    InvalidRequest(`payment_method_required`).
+    Raises Conflict(`payment_in_progress`) while another attempt is open, Conflict(`state_conflict`) for a payment that is final or
+    authorized already, Conflict(`customer_held`), InvalidRequest(`payment_method_required`).
     """
     token = payment_method or payment.payment_method_token
     if not token:
         raise InvalidRequest("payment_method_required", "Say which payment_method to charge.", param="payment_method")
     if payment.status in ("processing", "requires_action"):
         raise Conflict("payment_in_progress", "Another attempt at this payment is open. Wait for its outcome.")
+    if payment.status not in UNPAID:
+        raise Conflict("state_conflict", f"A payment that is {payment.status} cannot be tried again.")
+    _check_customer(payment.organization_id, payment.customer_id)
     move(payment, "processing")
     payment.payment_method_token = token
     payment.last_error = payment.next_action = None
@@ -190,12 +193,9 @@ def begin(
 
 
 def _account_of(payment: Payment) -> ProcessorAccount:
-    return db.session.scalars(
-        select(ProcessorAccount).where(
-            ProcessorAccount.organization_id == payment.organization_id,
-            ProcessorAccount.id == payment.processor_account_id,
-        )
-    ).one()
+    """The payment's account; no statement when this transaction has read it already."""
+    key = {"organization_id": payment.organization_id, "id": payment.processor_account_id}
+    return db.session.get_one(ProcessorAccount, key)
 
 
 def _new_attempt(payment: Payment, account: ProcessorAccount, off_session: bool) -> Attempt:
@@ -273,7 +273,9 @@ def locked(organization_id: str, payment_id: str) -> Payment:
     """The payment, locked until the transaction ends. Raises NotFound."""
     if to_uuid(payment_id, "pay") is None:
         raise NotFound("payment", payment_id[:64])
-    payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).first()
+    wanted = payment_of(organization_id, payment_id).with_for_update()
+    # A payment read before it was locked may have been paid in between: what was read is read again.
+    payment = db.session.scalars(wanted.execution_options(populate_existing=True)).first()
     if payment is None:
         raise NotFound("payment", payment_id)
     return payment

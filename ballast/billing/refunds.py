@@ -6,6 +6,7 @@ asks before it would ever send again, with the same key.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,6 +29,9 @@ from ballast.notifications import webhooks
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import Credentials, RefundOutcome, RefundRequest
 
+log = logging.getLogger(__name__)
+
+# As many as are claimed at once, so that the lease outlasts a refund's two calls.
 THREADS = 4
 LEASE = timedelta(seconds=90)
 UNSETTLED = ("pending", "submitted", "unknown", "processing")
@@ -40,10 +44,15 @@ def request(
     """Reserve a refund of `amount` minor units (None: all that is left). In the caller's transaction; `send` it after the commit.
 
     A second request under the same `key` answers the refund of the first.
-    Raises NotFound, Conflict(`payment_not_refundable`), InvalidRequest(`refund_too_large`, `amount_invalid`).
+    Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `idempotency_key_reused`),
+    InvalidRequest(`refund_too_large`, `amount_invalid`).
     """
     payment = locked(organization_id, payment_id)
     if key and (earlier := _made_under(organization_id, key)):
+        if earlier.payment_id != payment.id or amount not in (None, earlier.amount):
+            raise Conflict(
+                "idempotency_key_reused", "This form was sent before, for another refund. Load the page again."
+            )
         return earlier
     if payment.status != "succeeded":
         raise Conflict(
@@ -122,16 +131,17 @@ def send(organization_id: str, refund_id: str) -> None:
         _settle(sending)
 
 
-def check(organization_id: str, refund_id: str) -> None:
-    """A processor says that something happened to a refund it has: look, and record."""
+def check(organization_id: str, refund_id: str) -> bool:
+    """A processor says that something happened to a refund it has: look, and record. False when it cannot say now."""
     with transaction() as session:
         row = session.execute(
             _with_account().where(Refund.organization_id == organization_id, Refund.id == refund_id)
         ).one()
-        sending = _sending(*row.tuple())
+        sending = _sending(*row)
     found = processing.call(sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id))
     if found.status != "absent":
         record(organization_id, refund_id, found)
+    return found.status != "unknown"
 
 
 def _with_account() -> Select[Refund, Attempt, ProcessorAccount]:
@@ -158,7 +168,7 @@ def _submit_batch() -> tuple[int, int]:
     return len(due), sum(1 for result in results if isinstance(result, Exception))
 
 
-def _claim(limit: int = 100) -> list[tuple[str, str]]:
+def _claim(limit: int = THREADS) -> list[tuple[str, str]]:
     chosen = (
         select(Refund.organization_id, Refund.id)
         .where(Refund.status.in_(UNSETTLED), Refund.next_attempt_at <= real_time())
@@ -188,12 +198,20 @@ def _mark_submitted(keys: list[tuple[str, str]]) -> list[Sending]:
             .where(tuple_(Refund.organization_id, Refund.id).in_(keys), Refund.status.in_(UNSETTLED))
             .with_for_update(of=Refund)
         ).all()
-        found = [_sending(*row) for row in rows]
-        for refund, _attempt, _account in rows:
-            if refund.status == "pending":
-                move(refund, "submitted")
-            refund.next_attempt_at = real_time() + processor_patience() + timedelta(seconds=5)
-        return found
+        return [sending for row in rows if (sending := _submitted(*row))]
+
+
+def _submitted(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> Sending | None:
+    """None for an account whose secrets cannot be unsealed: its refunds wait, and nobody else's wait with them."""
+    refund.next_attempt_at = real_time() + 2 * processor_patience() + timedelta(seconds=5)
+    try:
+        sending = _sending(refund, attempt, account)
+    except ValueError as error:
+        log.error("refund %s cannot be sent, account %s: %s", refund.id, account.id, error)
+        return None
+    if refund.status == "pending":
+        move(refund, "submitted")
+    return sending
 
 
 def _sending(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> Sending:
@@ -232,7 +250,7 @@ def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None
         refund = session.scalars(
             select(Refund).where(Refund.organization_id == organization_id, Refund.id == refund_id).with_for_update()
         ).one()
-        if refund.status == outcome.status:
+        if refund.status == outcome.status or (refund.status == "processing" and outcome.status == "unknown"):
             _probe_later(refund)
             return
         if refund.status in ("failed", "canceled") or (refund.status == "succeeded" and outcome.status != "failed"):

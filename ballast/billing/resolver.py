@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,11 +17,14 @@ from ballast.db import organization, transaction
 from ballast.models import Attempt, ProcessorAccount
 from ballast.models.states import OPEN_ATTEMPT
 from ballast.notifications.drain import drain, run_all
-from ballast.processors.base import ActionRequired, Credentials, NotSent, Outcome
+from ballast.processors.base import ActionRequired, Approved, Credentials, Declined, NotSent, Outcome, Unknown
 
+log = logging.getLogger(__name__)
+
+# As many as are claimed at once: the lease then outlasts a row's two calls, and two resolvers never ask about the same attempt.
 THREADS = 8
-# Longer than any processor's timeout, so that two resolvers never ask at once.
 LEASE = timedelta(seconds=90)
+CLOSED_UNPAID = ("declined", "not_sent")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def _resolve_batch() -> tuple[int, int]:
     return len(due), sum(1 for result in results if isinstance(result, Exception))
 
 
-def _claim(limit: int = 100) -> list[Open]:
+def _claim(limit: int = THREADS) -> list[Open]:
     now = real_time()
     chosen = (
         select(Attempt.organization_id, Attempt.id)
@@ -70,6 +75,10 @@ def _claim(limit: int = 100) -> list[Open]:
 
 def read_open(keys: list[tuple[str, str]]) -> list[Open]:
     """The open ones of these attempts, with their accounts' credentials; one read."""
+    return _read(keys, OPEN_ATTEMPT)
+
+
+def _read(keys: list[tuple[str, str]], statuses: Sequence[str]) -> list[Open]:
     if not keys:
         return []
     with transaction() as session:
@@ -80,20 +89,26 @@ def read_open(keys: list[tuple[str, str]]) -> list[Open]:
                 (ProcessorAccount.organization_id == Attempt.organization_id)
                 & (ProcessorAccount.id == Attempt.processor_account_id),
             )
-            .where(tuple_(Attempt.organization_id, Attempt.id).in_(keys), Attempt.status.in_(OPEN_ATTEMPT))
+            .where(tuple_(Attempt.organization_id, Attempt.id).in_(keys), Attempt.status.in_(statuses))
         ).all()
-        now = real_time()
-        return [
-            Open(
-                attempt.organization_id,
-                attempt.id,
-                attempt.status,
-                attempt.external_id,
-                now - (attempt.submitted_at or attempt.send_deadline_at),
-                processing.credentials_of(account),
-            )
-            for attempt, account in rows
-        ]
+        return [found for row in rows if (found := _open(*row))]
+
+
+def _open(attempt: Attempt, account: ProcessorAccount) -> Open | None:
+    """None for an account whose secrets cannot be unsealed: its attempts wait, and nobody else's wait with them."""
+    try:
+        credentials = processing.credentials_of(account)
+    except ValueError as error:
+        log.error("attempt %s cannot be resolved, account %s: %s", attempt.id, account.id, error)
+        return None
+    return Open(
+        attempt.organization_id,
+        attempt.id,
+        attempt.status,
+        attempt.external_id,
+        real_time() - (attempt.submitted_at or attempt.send_deadline_at),
+        credentials,
+    )
 
 
 def resolve(found: Open) -> None:
@@ -106,10 +121,22 @@ def resolve_hint(found: Open) -> None:
     """A processor says that something happened: look, and record it if it is final or needs the shopper. Gives nothing up."""
     if found.external_id is None:
         return
-    external_id = found.external_id
-    outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
+    outcome = _ask(found, found.external_id)
     if not isinstance(outcome, NotSent) or outcome.reason == "canceled":
         record(found.organization_id, found.attempt_id, outcome)
+
+
+def look_back(organization_id: str, attempt_id: str) -> bool:
+    """A processor says that money moved for an attempt we closed without: ask, and alarm if it did. False when it cannot say now."""
+    for found in _read([(organization_id, attempt_id)], CLOSED_UNPAID):
+        if (external_id := found.external_id) is None:
+            continue
+        outcome = processing.call(found.account, lambda adapter, wanted=external_id: adapter.find(wanted))  # type: ignore[misc]
+        if isinstance(outcome, Unknown):
+            return False
+        if isinstance(outcome, Approved):
+            record(organization_id, attempt_id, outcome)
+    return True
 
 
 def _learn(found: Open) -> Outcome:
@@ -117,10 +144,19 @@ def _learn(found: Open) -> Outcome:
     if found.external_id is None:
         return NotSent("never_sent")
     external_id = found.external_id
-    outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
+    outcome = _ask(found, external_id)
     expired = isinstance(outcome, ActionRequired) and found.age > CHALLENGE_LASTS
     if expired or (isinstance(outcome, NotSent) and outcome.reason != "canceled"):
         return _cancel(found.account, external_id, found.attempt_id)
+    return outcome
+
+
+def _ask(found: Open, external_id: str) -> Outcome:
+    """What the processor says now. A failed challenge leaves a charge the shopper's browser could still confirm: it is canceled."""
+    outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
+    if isinstance(outcome, Declined) and found.status == "action_required":
+        closed = _cancel(found.account, external_id, found.attempt_id)
+        return outcome if isinstance(closed, NotSent) else closed
     return outcome
 
 

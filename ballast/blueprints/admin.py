@@ -13,7 +13,7 @@ from ballast.billing import figures, payments, refunds, timeline
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
-from ballast.models import Customer, Payment
+from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
@@ -163,8 +163,16 @@ def refund(payment_id: str) -> Response:
         if error.param == "amount":
             return _refund_page(found, typed, reason, {"amount": error.message})
         return _refund_page(found, typed, reason, problem=error.message)
-    flash(f"Refund of {format_money(amount, found.currency)} sent.", "success")
+    _tell_refund(refund_id, format_money(amount, found.currency))
     return see_other(url_for("admin.payment", payment_id=payment_id))
+
+
+def _tell_refund(refund_id: str, shown: str) -> None:
+    wanted = select(Refund.status).where(Refund.organization_id == g.organization.id, Refund.id == refund_id)
+    if db.session.scalars(wanted).one() == "failed":
+        flash(f"The processor refused to refund {shown}. Nothing went back.", "danger")
+    else:
+        flash(f"Refund of {shown} sent.", "success")
 
 
 def _refund_page(

@@ -57,7 +57,7 @@ def _welcome(user: User, target: str) -> Response:
     session.update(kept)
     session.permanent = True
     login_user(SignedIn(user))
-    organizations = users.organizations_of(user.id)
+    organizations = users.organizations_of(user.id) or users.organizations_for_staff(user.id)
     if not organizations:
         return see_other(safe_next(target if not target.startswith("/admin") else None, "/"))
     session["organization"] = organizations[0]

@@ -52,7 +52,7 @@ def pay(token: str) -> Response:
         return _page(before)
     problems = checkout.check(typed)
     if problems:
-        return _page(before, typed, problems, status=422)
+        return _page(before, checkout.shown_again(typed), problems, status=422)
     checkout.pay(g.shop.id, token, checkout.read_details(typed))
     after = checkout.find(g.shop.id, token)
     if after.state == "paid":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,7 +45,9 @@ def _postgres() -> str:
 
 def _redis() -> str:
     try:
-        with Redis.from_url(config.current().redis_url, socket_timeout=0.5, socket_connect_timeout=0.5) as client:
+        with Redis.from_url(
+            config.current().redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
+        ) as client:
             client.ping()
     except (RedisError, OSError) as error:
         return type(error).__name__

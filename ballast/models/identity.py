@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Select, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ballast.clock import now
+from ballast.clock import real_time
 from ballast.db import Base, PublicId
 from ballast.ids import new_id
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of
@@ -97,7 +97,7 @@ class ApiKey(Scoped, Base):
 
     @property
     def usable(self) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now())
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > real_time())
 
 
 def members_of(organization_id: str) -> Select[Membership, User]:

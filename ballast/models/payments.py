@@ -70,8 +70,8 @@ class Payment(Scoped, Base):
     order_id: Mapped[str | None] = reference("ord")
     card_brand: Mapped[str | None]
     card_last4: Mapped[str | None]
-    last_error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    next_action: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    last_error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    next_action: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     idempotency_key: Mapped[str | None]
     created_at: Mapped[datetime] = created_column()
@@ -175,6 +175,7 @@ class Refund(Scoped, Base):
         one_of("status", REFUND),
         *money_checks(),
         within("payment_id", "payments"),
+        within("attempt_id", "attempts"),
         UniqueConstraint("organization_id", "idempotency_key"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
         Index(

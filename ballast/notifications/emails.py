@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import resend
 from resend.exceptions import ResendError
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import config, queue
@@ -23,7 +23,10 @@ from ballast.notifications.drain import claim, drain, run_all
 from ballast.templating import environment
 
 THREADS = 4
+TIMEOUT_SECONDS = 10
+# No more at once than the lease lets be finished if each takes its whole timeout.
 LEASE = timedelta(seconds=60)
+BATCH = 20
 # Seconds before the second, third … try; after the last the mail stays `failed` and waits for a person.
 DELAYS = (30, 120, 600, 3600, 21_600)
 PERMANENT = {400, 401, 403, 404, 422}
@@ -67,7 +70,7 @@ class Letter:
     """A mail, ready to send."""
 
     key: tuple[str, str]
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=False)
     attempts: int
 
 
@@ -88,7 +91,7 @@ def send_due() -> int:
 
 def _send_batch() -> tuple[int, int]:
     due = (Email.status.in_(("pending", "failed")), Email.next_attempt_at <= real_time())
-    keys = claim(Email, due, LEASE)
+    keys = claim(Email, due, LEASE, BATCH)
     letters = _letters(keys)
     _configure()
     results = run_all(_post, letters, THREADS)
@@ -141,7 +144,7 @@ class _PooledClient(resend.RequestsClient):
 
 @cache
 def _client() -> _PooledClient:
-    return _PooledClient(10)
+    return _PooledClient(TIMEOUT_SECONDS)
 
 
 def _configure() -> None:
@@ -172,7 +175,12 @@ def _record(letter: Letter, result: Posted) -> None:
         values |= {"status": "failed", "next_attempt_at": real_time() + timedelta(seconds=DELAYS[letter.attempts])}
     db.session.execute(
         update(Email)
-        .where(Email.organization_id == letter.key[0], Email.id == letter.key[1])
+        .where(
+            Email.organization_id == letter.key[0],
+            Email.id == letter.key[1],
+            Email.status != "sent",
+            true() if result.reason is None else Email.attempts == letter.attempts,
+        )
         .values(**values)
         .execution_options(synchronize_session=False)
     )

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
-import urllib3
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import ColumnElement, exists, select, true, tuple_, update
 
 from ballast import config, queue
 from ballast.audit import actor
@@ -23,12 +20,11 @@ from ballast.clock import now, real_time
 from ballast.db import db, transaction
 from ballast.ids import new_id
 from ballast.models import Event, WebhookDelivery, WebhookEndpoint
-from ballast.notifications.drain import claim, drain, run_all
+from ballast.notifications.drain import BATCH, claim, drain, run_as_done
+from ballast.notifications.posting import BODY_KEPT, Answer, post
 from ballast.security import keyring, sign, webhook_key
 
 THREADS = 50
-LEASE = timedelta(seconds=90)
-BODY_KEPT = 2048
 
 
 def publish(organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]) -> Event:
@@ -74,22 +70,12 @@ class Parcel:
     """A delivery, ready to send: plain data, so that nothing touches the database while the endpoint answers."""
 
     key: tuple[str, str]
+    endpoint_id: str
     url: str
     event_id: str
-    body: bytes
-    secret: str
+    body: bytes = field(repr=False)
+    secret: bytes = field(repr=False, metadata={"doc": "still sealed"})
     attempts: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back. `reason` is a word when it was not delivered: timeout, refused, tls, dns, http_500 …"""
-
-    status: int | None
-    body: str
-    reason: str | None
-    duration_ms: int
-    retry_after: int | None = None
 
 
 def deliver_due() -> int:
@@ -99,15 +85,35 @@ def deliver_due() -> int:
 
 
 def _deliver_batch() -> tuple[int, int]:
-    due = (WebhookDelivery.status.in_(("pending", "failed")), WebhookDelivery.next_attempt_at <= real_time())
-    keys = claim(WebhookDelivery, due, LEASE)
-    parcels = _pack(keys)
-    answers = run_all(_send, parcels, THREADS)
-    with transaction():
-        for parcel, answer in zip(parcels, answers, strict=True):
-            _record(parcel, answer if isinstance(answer, Answer) else Answer(None, "", "internal_error", 0))
-    failed = sum(1 for answer in answers if not isinstance(answer, Answer) or answer.reason)
+    due = (
+        WebhookDelivery.status.in_(("pending", "failed")),
+        WebhookDelivery.next_attempt_at <= real_time(),
+        _is_enabled(),
+    )
+    keys = claim(WebhookDelivery, due, _lease())
+    failed = 0
+    for answered in run_as_done(_send, _pack(keys), THREADS):
+        with transaction():
+            for parcel, result in sorted(answered, key=lambda pair: pair[0].endpoint_id):
+                answer = result if isinstance(result, Answer) else Answer(None, "", "internal_error", 0)
+                failed += answer.reason is not None
+                _record(parcel, answer)
     return len(keys), failed
+
+
+def _lease() -> timedelta:
+    """Longer than a whole batch can take (to connect, to answer, to tell), so that no delivery is sent while it is being sent."""
+    rounds = -(-BATCH // THREADS)
+    return timedelta(seconds=3 * config.current().webhook_timeout * rounds + 30)
+
+
+def _is_enabled() -> ColumnElement[bool]:
+    """Deliveries of a disabled endpoint wait, unsent and uncounted, until it is enabled again."""
+    return exists().where(
+        WebhookEndpoint.organization_id == WebhookDelivery.organization_id,
+        WebhookEndpoint.id == WebhookDelivery.endpoint_id,
+        WebhookEndpoint.enabled,
+    )
 
 
 def _pack(keys: list[tuple[str, str]]) -> list[Parcel]:
@@ -163,10 +169,11 @@ def _parcel(delivery: WebhookDelivery, event: Event, endpoint: WebhookEndpoint) 
     }
     return Parcel(
         key=(delivery.organization_id, delivery.id),
+        endpoint_id=endpoint.id,
         url=endpoint.url,
         event_id=event.id,
         body=json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode(),
-        secret=keyring().decrypt(endpoint.secret, f"webhook_endpoint:{endpoint.id}"),
+        secret=endpoint.secret,
         attempts=delivery.attempts,
     )
 
@@ -184,62 +191,18 @@ def signed_headers(event_id: str, body: bytes, secret: str, at: int) -> dict[str
     }
 
 
-@cache
-def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(num_pools=200, maxsize=THREADS, retries=False)
-
-
 def _send(parcel: Parcel) -> Answer:
-    """POST one parcel. Only 2xx is success; redirects are not followed."""
-    started = time.monotonic()
-    headers = signed_headers(parcel.event_id, parcel.body, parcel.secret, int(real_time().timestamp()))
-    timeout = config.current().webhook_timeout
-    try:
-        response = _pool().request(
-            "POST",
-            parcel.url,
-            body=parcel.body,
-            headers=headers,
-            redirect=False,
-            timeout=timeout,
-            preload_content=False,
-        )
-        try:
-            kept = response.read(BODY_KEPT, decode_content=True).decode(errors="replace").replace("\0", "")
-        finally:
-            response.drain_conn()
-    except urllib3.exceptions.HTTPError as error:
-        return Answer(None, "", _reason(error), _since(started))
-    reason = None if 200 <= response.status < 300 else f"http_{response.status}"
-    return Answer(response.status, kept, reason, _since(started), _retry_after(response.headers.get("Retry-After")))
-
-
-def _since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
-
-
-def _retry_after(value: str | None) -> int | None:
-    return min(int(value), 86_400) if value and value.isdigit() else None
-
-
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    match error:
-        case urllib3.exceptions.NameResolutionError():
-            return "dns"
-        case urllib3.exceptions.NewConnectionError():
-            return "refused"
-        case urllib3.exceptions.TimeoutError():
-            return "timeout"
-        case urllib3.exceptions.SSLError():
-            return "tls"
-        case urllib3.exceptions.LocationParseError() | urllib3.exceptions.LocationValueError():
-            return "bad_url"
-        case _:
-            return "connection_lost"
+    """POST one parcel, signed as of now."""
+    secret = keyring().decrypt(parcel.secret, f"webhook_endpoint:{parcel.endpoint_id}")
+    headers = signed_headers(parcel.event_id, parcel.body, secret, int(real_time().timestamp()))
+    return post(parcel.url, parcel.body, headers, config.current().webhook_timeout)
 
 
 def _record(parcel: Parcel, answer: Answer) -> None:
-    """Write what came of a delivery: delivered, due again on the schedule, or dead letter; 410 disables the endpoint."""
+    """Write what came of a delivery: delivered, due again on the schedule, or dead letter; 410 disables the endpoint.
+
+    A worker that comes back after its lease ran out may still say "delivered"; its failure is old news and changes nothing.
+    """
     delays = config.current().webhook_delays
     values: dict[str, Any] = {
         "attempts": parcel.attempts + 1,
@@ -258,7 +221,12 @@ def _record(parcel: Parcel, answer: Answer) -> None:
         values |= {"status": "dead_letter"}
     db.session.execute(
         update(WebhookDelivery)
-        .where(WebhookDelivery.organization_id == parcel.key[0], WebhookDelivery.id == parcel.key[1])
+        .where(
+            WebhookDelivery.organization_id == parcel.key[0],
+            WebhookDelivery.id == parcel.key[1],
+            WebhookDelivery.status != "delivered",
+            true() if answer.reason is None else WebhookDelivery.attempts == parcel.attempts,
+        )
         .values(**values)
         .execution_options(synchronize_session=False)
     )
@@ -269,7 +237,7 @@ def _record(parcel: Parcel, answer: Answer) -> None:
 def _disable(parcel: Parcel) -> None:
     db.session.execute(
         update(WebhookEndpoint)
-        .where(WebhookEndpoint.organization_id == parcel.key[0], WebhookEndpoint.url == parcel.url)
+        .where(WebhookEndpoint.organization_id == parcel.key[0], WebhookEndpoint.id == parcel.endpoint_id)
         .values(enabled=False, disabled_at=now())
         .execution_options(synchronize_session=False)
     )

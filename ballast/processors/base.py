@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Credentials:
     api_base: str
     connect_timeout: float
     read_timeout: float
+    extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,71 @@ class Charge:
     description: str | None = None
     return_url: str | None = None
     external_id: str | None = None
+    customer_external_id: str | None = None
+    verification: str | None = field(default=None, repr=False)
+    series: Literal["recurring", "installment", "unscheduled"] | None = None
+    first_of_series: bool = False
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How to ask after a charge: by the processor's id if we have it, else by our reference. `sent_at`: when it may have been sent."""
+
+    reference: str
+    external_id: str | None
+    amount: int
+    currency: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a processor can do; declared, not discovered by exceptions.
+
+    `prepares`: the charge exists before the bank is asked. `challenge`: where 3-D Secure happens, inside the charge or before it.
+    `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
+    """
+
+    prepares: bool
+    challenge: Literal["inside", "before"]
+    multiple_captures: bool
+    idempotent_void: bool
+    refund_waits_for_settlement: bool
+    absent_after_seconds: int
+
+
+@dataclass(frozen=True)
+class SaveCard:
+    """Keep a card for later. `token` is the browser's one-time token; `reference` is ours and the idempotency key."""
+
+    reference: str
+    token: str = field(repr=False)
+    customer_reference: str
+    email: str | None
+    name: str | None
+    customer_external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SavedCard:
+    """A card at the processor: its token there, and the processor's customer."""
+
+    external_id: str
+    customer_external_id: str
+    card: Card
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A charge or refund in a window of time, as the processor lists it. `amount` is minor units."""
+
+    kind: Literal["charge", "refund"]
+    external_id: str
+    reference: str | None
+    amount: int
+    currency: str
+    status: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -56,7 +123,7 @@ class Prepared:
     """The processor knows the charge by `external_id`; nothing has been asked of the bank."""
 
     external_id: str
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,8 +151,8 @@ class ActionRequired:
     """The shopper must confirm with the bank: at `redirect_url`, or in the page with `client_secret`."""
 
     external_id: str
-    redirect_url: str | None
-    client_secret: str | None
+    redirect_url: str | None = field(repr=False)
+    client_secret: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,7 +187,7 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class RefundOutcome:
-    """`status`: succeeded, processing, failed, unknown, or absent (the processor has no such refund)."""
+    """`status`: succeeded, processing, failed, unknown, absent (the processor has no such refund), or waiting_for_settlement."""
 
     status: str
     external_id: str | None = None

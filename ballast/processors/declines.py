@@ -49,3 +49,45 @@ def classify_stripe(code: str | None, decline_code: str | None, advice_code: str
     if by_code in {"fraud", "authentication"}:
         return by_code
     return ADVICE.get(advice_code or "", by_code)
+
+
+SQUARE_OUR_FAULT = ("AUTHENTICATION_ERROR", "INVALID_REQUEST_ERROR", "MERCHANT_SUBSCRIPTION_ERROR")
+
+
+def classify_square(code: str | None, category: str | None, risk_level: str | None = None) -> str:
+    """The class of a Square refusal: its code, then its category. Square masks fraud as a plain decline; a high risk shows it."""
+    found = _taxonomy()["square"]["code"].get(code)
+    by_code = CLASSES[found["class"]] if found else "configuration" if category in SQUARE_OUR_FAULT else "soft"
+    return "fraud" if risk_level == "HIGH" and by_code in {"soft", "hard"} else by_code
+
+
+# Validation errors that are not our fault: the holder did not confirm this charge, or the browser's token was used or is too old.
+BRAINTREE_VALIDATION = {
+    "81571": "authentication",
+    "91568": "authentication",
+    "91570": "authentication",
+    "91584": "authentication",
+    "91585": "authentication",
+    "91564": "hard",
+    "91565": "hard",
+    "91731": "hard",
+    "91732": "hard",
+    "93107": "hard",
+    "93108": "hard",
+    "81724": "hard",
+}
+
+
+def classify_braintree(code: str | None, rejection: str | None = None, kind: str | None = None) -> str:
+    """The class of a Braintree refusal: why the gateway rejected it, then the processor's code (hard or soft as `kind` says if it is
+    not in the list), then the code of a validation error."""
+    table = _taxonomy()["braintree"]
+    if rejection:
+        found = table["gateway_rejection_reason"].get(rejection)
+        return CLASSES[found["class"]] if found else "soft"
+    found = table["processor_response_code"].get(code)
+    if found:
+        return CLASSES[found["class"]]
+    if code and len(code) > 4:
+        return BRAINTREE_VALIDATION.get(code, "configuration")
+    return "hard" if kind == "hard_declined" else "soft"

@@ -559,8 +559,8 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Uuid(), nullable=True),
         sa.Column("card_brand", sa.String(), nullable=True),
         sa.Column("card_last4", sa.String(), nullable=True),
-        sa.Column("last_error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("next_action", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("last_error", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("next_action", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -777,6 +777,11 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_refunds_amount_positive")),
         sa.ForeignKeyConstraint(
+            ["organization_id", "attempt_id"],
+            ["attempts.organization_id", "attempts.id"],
+            name=op.f("fk_refunds_organization_id_attempt_id"),
+        ),
+        sa.ForeignKeyConstraint(
             ["organization_id", "payment_id"],
             ["payments.organization_id", "payments.id"],
             name=op.f("fk_refunds_organization_id_payment_id"),
@@ -798,18 +803,13 @@ def upgrade() -> None:
     build_wall()
 
 
-SHARED_TABLES = {"job_runs"}
-
-
 def build_wall() -> None:
-    """Roles, row-level security, append-only records, and the five questions asked before an organization is known."""
+    """Roles, row-level security, append-only records, and the six questions asked before an organization is known."""
     wall.create_roles()
     for table in wall.tables_with_organization():
-        if table not in SHARED_TABLES:
-            wall.protect(table)
+        wall.protect(table)
     wall.protect("organizations", key="id")
-    for table in ("users", *SHARED_TABLES):
-        wall.share(table)
+    wall.share("users")
     wall.create_refusal()
     wall.make_append_only("ledger_transfers")
     wall.make_append_only("audit_entries")
@@ -831,6 +831,13 @@ def build_wall() -> None:
         "organizations_of_user",
         "wanted uuid",
         "select organization_id from memberships where user_id = wanted order by created_at",
+        "setof uuid",
+    )
+    wall.create_lookup(
+        "organizations_for_staff",
+        "wanted uuid",
+        "select o.id from organizations o join users u on u.id = wanted and u.is_admin and u.banned_at is null "
+        "where o.archived_at is null order by o.created_at",
         "setof uuid",
     )
 

@@ -64,7 +64,18 @@ def description() -> Response:
     """The OpenAPI 3.1 description."""
     from flask import current_app
 
-    return jsonify(current_app.api_doc)  # type: ignore[attr-defined]
+    document: dict[str, Any] = current_app.api_doc  # type: ignore[attr-defined]
+    for item in document["paths"].values():
+        for operation in item.values():
+            _describe_header(operation)
+    return jsonify(document)
+
+
+def _describe_header(operation: dict[str, Any]) -> None:
+    """Headers are read in guards, so flask-openapi does not know them, and it drops parameters given beside a path's own."""
+    header = operation.pop("x-header", None)
+    if header is not None:
+        operation["parameters"] = [*operation.get("parameters", []), header]
 
 
 @blueprint.get("/api/docs")

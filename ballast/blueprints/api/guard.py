@@ -48,7 +48,10 @@ def _body() -> Any:
         return {}
     if not request.is_json:
         raise InvalidRequest("content_type_invalid", "Send application/json.", status=415)
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        body = None
     if not isinstance(body, dict):
         raise InvalidRequest("json_invalid", "The body must be one JSON object.")
     _refuse_unsafe(body, "", 0)

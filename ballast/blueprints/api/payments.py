@@ -31,7 +31,7 @@ from ballast.models import Payment
 from ballast.web import error_body, keyset
 
 TAG = Tag(name="Payments", description="An amount somebody is to pay, through at most one open attempt at a time.")
-ERRORS: dict[Any, Any] = {400: ErrorOut, 401: ErrorOut, 403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 415: ErrorOut}
+ERRORS: dict[Any, Any] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 500), ErrorOut)
 KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -55,7 +55,7 @@ blueprint.before_request(require_key)
     "/payments",
     summary="Create a payment",
     responses={201: PaymentOut, 402: ErrorOut},
-    openapi_extensions={"parameters": [KEY_HEADER | {"required": True}]},
+    openapi_extensions={"x-header": KEY_HEADER | {"required": True}},
 )
 def create(body: PaymentCreate) -> Response:
     """With `confirm`, charges right away: 201 with the payment, or 402 when the bank says no."""
@@ -94,7 +94,7 @@ def create(body: PaymentCreate) -> Response:
     "/payments/<payment_id>/confirm",
     summary="Confirm a payment",
     responses={200: PaymentOut, 402: ErrorOut},
-    openapi_extensions={"parameters": [KEY_HEADER | {"required": False}]},
+    openapi_extensions={"x-header": KEY_HEADER | {"required": False}},
 )
 def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
     """Tries to collect: 200 with the payment, or 402 when the bank says no. One try at a time."""

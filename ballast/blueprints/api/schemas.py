@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StrictBool, StrictInt, StrictStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
 
 from ballast.models.states import PAYMENT
 from ballast.money import MAX_AMOUNT
@@ -21,6 +31,12 @@ class Strict(BaseModel):
     """Unknown fields are refused, so that a typing mistake is told and not swallowed."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_nothing_as_empty(cls, given: Any) -> Any:
+        """A request without a body says nothing: where every field is optional, that is enough."""
+        return {} if given is None else given
 
 
 class PaymentCreate(Strict):

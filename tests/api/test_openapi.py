@@ -1,0 +1,103 @@
+"""The description of the API is true and complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.api.conftest import problem
+from tests.world import Api, World
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> dict[str, Any]:
+    """What /api/openapi.json answers."""
+    found: dict[str, Any] = app.test_client().get("/api/openapi.json").get_json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def test_it_is_a_valid_openapi_3_1_document(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_every_route_of_the_api_is_described_and_nothing_else(app: Flask, document: dict[str, Any]) -> None:
+    served = {
+        f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert set(operations(document)) == served
+
+
+def test_every_operation_has_a_summary_an_id_a_tag_and_its_security(document: dict[str, Any]) -> None:
+    found = operations(document)
+    for name, operation in found.items():
+        assert operation["summary"], name
+        assert operation["tags"], name
+        assert operation["security"] == [{"api_key": []}, {"bearer": []}], name
+    assert len({operation["operationId"] for operation in found.values()}) == len(found)
+
+
+def test_every_operation_documents_its_success_and_its_errors_with_a_schema(document: dict[str, Any]) -> None:
+    for name, operation in operations(document).items():
+        answers = operation["responses"]
+        assert {"400", "401", "403", "404", "409", "413", "415", "500"} <= set(answers), name
+        assert set(answers) & {"200", "201"}, name
+        for status, answer in answers.items():
+            schema = answer["content"]["application/json"]["schema"]
+            assert schema["$ref"].endswith("ErrorOut") == (status >= "400"), (name, status)
+
+
+def test_creating_a_payment_says_that_its_key_is_required(document: dict[str, Any]) -> None:
+    for path, required in (("/api/v1/payments", True), ("/api/v1/payments/{payment_id}/confirm", False)):
+        headers = [p for p in document["paths"][path]["post"]["parameters"] if p["in"] == "header"]
+        assert [(header["name"], header["required"]) for header in headers] == [("Idempotency-Key", required)]
+    confirm = document["paths"]["/api/v1/payments/{payment_id}/confirm"]["post"]["parameters"]
+    assert {parameter["name"] for parameter in confirm} == {"payment_id", "Idempotency-Key"}
+
+
+def test_an_amount_is_an_integer_between_1_and_the_maximum(document: dict[str, Any]) -> None:
+    amount = document["components"]["schemas"]["PaymentCreate"]["properties"]["amount"]
+    assert (amount["type"], amount["minimum"], amount["maximum"]) == ("integer", 1, 999_999_999_999)
+
+
+def test_the_example_of_the_document_works_as_it_stands(api: Api, document: dict[str, Any]) -> None:
+    example = document["components"]["schemas"]["PaymentCreate"]["example"]
+    assert api.post("/payments", example).status_code == 201
+
+
+def test_what_the_api_answers_fits_its_own_schemas(api: Api, document: dict[str, Any]) -> None:
+    from openapi_schema_validator import OAS31Validator
+
+    def fits(body: Any, name: str) -> None:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        errors = [error.message for error in OAS31Validator(schema).iter_errors(body)]
+        assert errors == []
+
+    paid = api.pay(metadata={"order": "1042"}).get_json()
+    fits(paid, "PaymentOut")
+    fits(api.get("/payments").get_json(), "PaymentList")
+    fits(api.pay(payment_method="pm_card_visa_chargeDeclined").get_json(), "ErrorOut")
+    fits(api.pay(payment_method="pm_card_authenticationRequired").get_json(), "PaymentOut")
+    fits(api.get("/payments/nothing").get_json(), "ErrorOut")
+    assert problem(api.get("/payments/nothing"))
+
+
+def test_the_reference_page_uses_our_own_files_alone(world: World) -> None:
+    page = world.app.test_client().get("/api/docs").get_data(as_text=True)
+    assert "/api/openapi.json" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page

@@ -1,0 +1,94 @@
+"""Acme with at least one row in every table, so that a wall that shows nothing has something to hide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy import select
+
+from ballast.db import db, organization, transaction
+from ballast.ids import new_id, to_uuid
+from ballast.models import (
+    CartLine,
+    Customer,
+    Email,
+    Event,
+    InboxEvent,
+    Order,
+    Payment,
+    PaymentMethod,
+    Refund,
+    WebhookDelivery,
+)
+from tests.shopper import Shopper
+from tests.world import World, csrf
+
+
+@dataclass(frozen=True)
+class Known:
+    """What somebody who should not have them might hold: ids and addresses of Acme's."""
+
+    payment_id: str
+    open_payment_id: str
+    checkout_token: str
+    line_id: str
+    customer_id: str
+    owner_key: str
+
+
+def populate(world: World, owner_url: str) -> Known:
+    """Buy, refund, leave a cart, have an unconfirmed payment, and add what no flow writes yet."""
+    checkout = Shopper(world).buy()
+    waiting = Shopper(world)
+    waiting.add()
+    key = "5f0c2f6e-3b0e-4a53-9d6e-0d8f0a1b2c3d"
+    open_id = world.api(world.acme.api_key).pay(confirm=False, description="Acme's own words").get_json()["id"]
+    with organization(world.acme.id):
+        payment_id = db.session.scalars(select(Payment.id).where(Payment.order_id.is_not(None))).one()
+    _refund(world, payment_id)
+    _rows_no_flow_writes(world)
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
+            [to_uuid(world.acme.id, "org")],
+        )
+    with organization(world.acme.id):
+        line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
+        customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
+        missing = [
+            m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
+        ]
+        assert missing == []
+    db.session.rollback()
+    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key)
+
+
+def _refund(world: World, payment_id: str) -> None:
+    owner = world.sign_in("owner")
+    page = owner.get(f"/admin/payments/{payment_id}/refund").get_data(as_text=True)
+    form = {"amount": "1.00", "reason": "other", "csrf_token": csrf(page)}
+    assert owner.post(f"/admin/payments/{payment_id}/refund", data=form).status_code == 303
+
+
+def _rows_no_flow_writes(world: World) -> None:
+    with organization(world.acme.id), transaction() as session:
+        session.add(
+            InboxEvent(
+                organization_id=world.acme.id,
+                processor_account_id=world.acme.account_id,
+                external_id=new_id("evt"),
+                type="payment_intent.succeeded",
+                payload=b"{}",
+                status="ignored",
+            )
+        )
+        session.add(
+            PaymentMethod(
+                organization_id=world.acme.id,
+                processor_account_id=world.acme.account_id,
+                external_id="pm_1",
+                brand="visa",
+                last4="4242",
+            )
+        )

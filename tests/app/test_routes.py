@@ -1,0 +1,285 @@
+"""Every address has a guard that somebody chose, and a stranger gets nothing of Acme's through any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from ballast.db import db, transaction
+from ballast.local.postgres import Postgres
+from ballast.models import CartLine, User
+from tests.app.populated import Known, populate
+from tests.shopper import Shopper
+from tests.world import World, csrf
+
+PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "order token", "member", "api key", "processor signature"
+
+# A new route takes its place here, or this file fails.
+GUARDS = {
+    "GET /": PUBLIC,
+    "GET /health": PUBLIC,
+    "GET /readyz": PUBLIC,
+    "GET /api/docs": PUBLIC,
+    "GET /api/openapi.json": PUBLIC,
+    "GET /sign-in": PUBLIC,
+    "POST /sign-in": PUBLIC,
+    "POST /sign-out": PUBLIC,
+    "GET /shop/<slug>/": PUBLIC,
+    "GET /shop/<slug>/cart": PUBLIC,
+    "GET /shop/<slug>/products/<product>": PUBLIC,
+    "POST /shop/<slug>/cart/lines": PUBLIC,
+    "POST /shop/<slug>/cart/lines/<line_id>": PUBLIC,
+    "POST /shop/<slug>/checkout": PUBLIC,
+    "GET /checkout/<token>": TOKEN,
+    "POST /checkout/<token>": TOKEN,
+    "GET /checkout/<token>/receipt": TOKEN,
+    "GET /checkout/<token>/return": TOKEN,
+    "GET /checkout/<token>/status": TOKEN,
+    "GET /admin/": MEMBER,
+    "GET /admin/payments": MEMBER,
+    "GET /admin/payments/<payment_id>": MEMBER,
+    "GET /admin/payments/<payment_id>/refund": MEMBER,
+    "POST /admin/payments/<payment_id>/refund": MEMBER,
+    "GET /admin/style": MEMBER,
+    "GET /api/v1/payments": KEY,
+    "POST /api/v1/payments": KEY,
+    "GET /api/v1/payments/<payment_id>": KEY,
+    "POST /api/v1/payments/<payment_id>/confirm": KEY,
+    "POST /hooks/<processor>/<account_id>": SIGNED,
+}
+NOBODY_HAS = "an-address-nobody-has"
+
+
+def guarded_by(*guards: str) -> list[str]:
+    return [route for route, guard in GUARDS.items() if guard in guards]
+
+
+def address(route: str, **ids: str) -> tuple[str, str]:
+    """Method and path of a route, its variables filled in."""
+    method, _, path = route.partition(" ")
+    while "<" in path:
+        before, _, rest = path.partition("<")
+        name, _, after = rest.partition(">")
+        path = before + ids.get(name, NOBODY_HAS) + after
+    return method, path
+
+
+def ask(client: FlaskClient, route: str, ids: dict[str, str] | None = None, **more: object) -> TestResponse:
+    method, path = address(route, **(ids or {}))
+    return client.open(path, method=method, **more)  # type: ignore[arg-type]
+
+
+def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
+    found = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert found == set(GUARDS)
+
+
+@pytest.mark.parametrize("route", guarded_by(MEMBER))
+def test_a_member_page_sends_everyone_else_to_sign_in(client: FlaskClient, route: str) -> None:
+    form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
+    answer = ask(client, route, data=form if route.startswith("POST") else None)
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/sign-in?next=")
+
+
+def test_a_member_page_refuses_who_is_signed_in_but_no_member(world: World) -> None:
+    client = world.sign_in("shopper")
+    form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
+    got = {
+        route: ask(client, route, data=form if route.startswith("POST") else None).status_code
+        for route in guarded_by(MEMBER)
+    }
+    assert got == dict.fromkeys(guarded_by(MEMBER), 403)
+
+
+def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: World) -> None:
+    payment_id = world.api(world.acme.api_key).pay().get_json()["id"]
+    staff = world.sign_in("staff")
+    form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
+    for route in guarded_by(MEMBER):
+        answer = ask(staff, route, {"payment_id": payment_id}, data=form if route.startswith("POST") else None)
+        assert answer.status_code == (403 if "refund" in route else 200), route
+    assert world.payment(payment_id).amount_refunded == 0
+
+
+def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> None:
+    staff = world.sign_in("staff")
+    assert staff.get("/admin/").status_code == 200
+    db.session.rollback()
+    with transaction() as session:
+        session.execute(update(User).where(User.is_admin).values(is_admin=False))
+    assert staff.get("/admin/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "api_key_missing"),
+        ({"X-API-Key": ""}, "api_key_missing"),
+        ({"X-API-Key": "bl_test_nobody"}, "api_key_invalid"),
+        ({"X-API-Key": "sk_test_of_another_trade"}, "api_key_invalid"),
+        ({"X-API-Key": "x" * 5000}, "api_key_invalid"),
+        ({"X-API-Key": "bl_test_ä"}, "api_key_invalid"),
+        ({"Authorization": "Bearer bl_test_nobody"}, "api_key_invalid"),
+        ({"Authorization": "Bearer "}, "api_key_missing"),
+        ({"Authorization": "Basic YTpi"}, "api_key_missing"),
+    ],
+)
+def test_the_api_answers_401_without_a_key_that_holds(client: FlaskClient, headers: dict[str, str], code: str) -> None:
+    for route in guarded_by(KEY):
+        answer = ask(client, route, headers=headers, json={} if route.startswith("POST") else None)
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (401, code), route
+
+
+def test_a_session_is_no_key_and_a_key_is_no_session(world: World) -> None:
+    owner = world.sign_in("owner")
+    assert {ask(owner, route).status_code for route in guarded_by(KEY)} == {401}
+    with_key = {"X-API-Key": world.acme.api_key, "Authorization": f"Bearer {world.acme.api_key}"}
+    answer = world.app.test_client().get("/admin/payments", headers=with_key)
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("route", guarded_by(TOKEN, SIGNED))
+def test_an_address_nobody_has_is_404(client: FlaskClient, route: str) -> None:
+    form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
+    assert ask(client, route, data=form if route.startswith("POST") else None).status_code == 404
+
+
+# --- The stranger ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def known(world: World, postgres: Postgres) -> Known:
+    """What the stranger got hold of."""
+    return populate(world, postgres.owner_url)
+
+
+def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
+    for payment_id in (known.payment_id, known.open_payment_id):
+        yield {
+            "payment_id": payment_id,
+            "line_id": known.line_id,
+            "slug": world.stranger.slug,
+            "product": "kettle",
+            "processor": "stripe",
+            "account_id": world.acme.account_id,
+        }
+
+
+def tells_of_acme(answer: TestResponse, known: Known) -> list[str]:
+    page = answer.get_data(as_text=True)
+    secrets = ["Acme", "noor@example.com", known.checkout_token, known.customer_id, "pm_card_visa"]
+    return [secret for secret in secrets if secret in page]
+
+
+def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> None:
+    headers = {"X-API-Key": world.stranger.api_key, "Idempotency-Key": known.owner_key}
+    for route in guarded_by(KEY):
+        if "<" not in route:
+            continue
+        for ids in ids_of(known, world):
+            answer = ask(world.app.test_client(), route, ids, headers=headers, json={} if "POST" in route else None)
+            assert answer.status_code == 404, route
+            assert answer.get_json()["error"]["code"] == "resource_missing"
+            assert tells_of_acme(answer, known) == [], route
+    listed = world.api(world.stranger.api_key).get("/payments").get_json()
+    assert listed["data"] == []
+    for cursor in ("starting_after", "ending_before"):
+        paged = world.api(world.stranger.api_key).get("/payments", **{cursor: known.payment_id}).get_json()
+        assert paged["data"] == []
+    assert world.api(world.stranger.api_key).get("/payments", customer=known.customer_id).get_json()["data"] == []
+
+
+def test_a_stranger_cannot_charge_acmes_customer_or_confirm_acmes_payment(world: World, known: Known) -> None:
+    theirs = world.api(world.stranger.api_key)
+    answer = theirs.pay(customer=known.customer_id)
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "customer_unknown")
+    before = world.charges()
+    assert theirs.post(f"/payments/{known.open_payment_id}/confirm").status_code == 404
+    assert world.charges() == before
+    assert world.payment(known.open_payment_id).status == "requires_confirmation"
+
+
+def test_a_strangers_session_gets_nothing_of_acmes(world: World, known: Known) -> None:
+    client = world.sign_in("stranger")
+    form = {"csrf_token": csrf(client.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
+    form |= {"price_id": world.acme.price_id, "quantity": "1"}
+    for route in guarded_by(MEMBER):
+        for ids in ids_of(known, world):
+            answer = ask(client, route, ids, data=form if route.startswith("POST") else None)
+            assert answer.status_code == (404 if "<" in route else 200), route
+            assert tells_of_acme(answer, known) == [], route
+    for edge in ("before", "after"):
+        page = client.get("/admin/payments", query_string={edge: known.payment_id})
+        assert tells_of_acme(page, known) == []
+    assert len(world.payment(known.payment_id).metadata_) == 1
+    assert world.payment(known.payment_id).amount_refunded == 100
+
+
+def test_a_strangers_shop_does_not_sell_or_change_what_is_acmes(world: World, known: Known) -> None:
+    shopper = Shopper(world, world.stranger)
+    answer = shopper.add(price_id=world.acme.price_id)
+    assert answer.status_code == 400
+    assert "no longer for sale" in answer.get_data(as_text=True)
+    shopper.add()
+    assert shopper.post(f"/shop/{world.stranger.slug}/cart/lines/{known.line_id}", {"quantity": "7"}).status_code == 303
+    assert [line.quantity for line in world.all_of(CartLine)] == [1, 1]
+
+
+def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
+    owner = world.sign_in("owner")
+    token = csrf(owner.get("/admin/").get_data(as_text=True))
+    odd = [
+        "%00",
+        "%ff%fe",
+        "..%2f..%2fetc",
+        "pay_",
+        "pay_01jd8h2m4s6v8x0z2b4d6f8h0k",
+        "'--",
+        "%F0%9F%92%B8",
+        "x" * 2000,
+    ]
+    for value in odd:
+        ids = dict.fromkeys(("payment_id", "line_id", "slug", "product", "processor", "account_id", "token"), value)
+        for route in GUARDS:
+            if "<" not in route:
+                continue
+            more: dict[str, object] = {"headers": {"X-API-Key": world.acme.api_key}} if "/api/v1" in route else {}
+            if route.startswith("POST"):
+                more |= {"json": {}} if "/api/v1" in route else {"data": {"csrf_token": token}}
+            answer = ask(owner, route, ids, **more)
+            assert 400 <= answer.status_code < 500, (route, value, answer.status_code)
+
+
+# --- Forms -------------------------------------------------------------------------------------------------------------------
+
+
+FORMS = [route for route, guard in GUARDS.items() if route.startswith("POST") and guard not in (KEY, SIGNED)]
+
+
+@pytest.mark.parametrize("token", [None, "", "made-up", "of another session"])
+def test_a_form_without_its_own_sessions_token_is_refused(world: World, token: str | None) -> None:
+    client = world.sign_in("owner")
+    if token == "of another session":
+        token = csrf(world.app.test_client().get("/sign-in").get_data(as_text=True))
+    for route in FORMS:
+        answer = ask(client, route, {"slug": world.acme.slug}, data={} if token is None else {"csrf_token": token})
+        assert answer.status_code == 400, route
+        assert answer.headers["X-Request-Id"].startswith("req_"), route
+    assert client.get("/admin/").status_code == 200, "still signed in"
+
+
+def test_a_cookie_alone_moves_no_money_over_the_api(world: World) -> None:
+    """The API is exempt from CSRF because it takes keys in headers and nothing from cookies."""
+    owner = world.sign_in("owner")
+    answer = owner.post("/api/v1/payments", json={"amount": 1, "currency": "USD"})
+    assert answer.status_code == 401

@@ -1,0 +1,144 @@
+"""The one way to commit, what runs after it, and who is asking."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from ballast.db import (
+    after_commit,
+    assert_no_transaction,
+    current_organization,
+    db,
+    end_reading,
+    organization,
+    own_session,
+    set_organization,
+    transaction,
+)
+from ballast.ids import to_uuid
+from ballast.models import Customer
+from tests.billing.acts import Died, at_once, rows
+from tests.world import World
+
+
+def add_customer(world: World, name: str = "Ada") -> None:
+    db.session.add(Customer(organization_id=world.acme.id, name=name))
+
+
+def asked_for() -> str:
+    """The organization Postgres was told."""
+    return str(db.session.scalar(text("select coalesce(current_setting('app.organization', true), '')")))
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Died, KeyboardInterrupt])
+def test_after_any_error_nothing_remains_and_nothing_runs(world: World, error: type[BaseException]) -> None:
+    ran: list[int] = []
+
+    def fail() -> None:
+        with organization(world.acme.id), transaction():
+            add_customer(world)
+            db.session.flush()
+            after_commit(lambda: ran.append(1))
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert_no_transaction()
+    assert rows(world, Customer) == []
+    with organization(world.acme.id), transaction():
+        add_customer(world)
+    assert ran == []
+    assert len(rows(world, Customer)) == 1
+
+
+def test_callbacks_run_after_the_commit_once_each(world: World) -> None:
+    ran: list[str] = []
+
+    def note() -> None:
+        assert_no_transaction()
+        ran.append("noted")
+
+    with organization(world.acme.id), transaction():
+        add_customer(world)
+        after_commit(note)
+        after_commit(note)
+        assert ran == []
+    assert ran == ["noted"]
+
+
+def test_a_commit_that_fails_runs_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[int] = []
+
+    def commit_twice_the_same() -> None:
+        with organization(world.acme.id), transaction() as session:
+            after_commit(lambda: ran.append(1))
+            monkeypatch.setattr(session, "commit", lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        commit_twice_the_same()
+    assert ran == []
+
+
+def test_transactions_do_not_nest_and_the_outer_one_is_undone(world: World) -> None:
+    def nest() -> None:
+        with organization(world.acme.id), transaction():
+            add_customer(world)
+            with transaction():
+                add_customer(world)
+
+    with pytest.raises(RuntimeError, match="does not nest"):
+        nest()
+    assert rows(world, Customer) == []
+
+
+def test_a_callback_outside_a_transaction_is_refused_not_lost(world: World) -> None:
+    with transaction():
+        pass
+    with pytest.raises(RuntimeError, match="outside"):
+        after_commit(lambda: None)
+
+
+def test_reading_ends_but_not_inside_a_transaction(world: World) -> None:
+    db.session.execute(text("select 1"))
+    with pytest.raises(RuntimeError, match="transaction is open"):
+        assert_no_transaction()
+    end_reading()
+    assert_no_transaction()
+
+    def end_inside() -> None:
+        with transaction():
+            end_reading()
+
+    with pytest.raises(RuntimeError, match="inside"):
+        end_inside()
+
+
+def test_postgres_is_told_who_is_asking_in_every_transaction_and_forgets_it_after(world: World) -> None:
+    inside = str(to_uuid(world.acme.id, "org"))
+    with organization(world.acme.id):
+        assert asked_for() == inside
+        db.session.rollback()
+        assert asked_for() == inside
+        with organization(world.stranger.id):
+            assert asked_for() == str(to_uuid(world.stranger.id, "org"))
+        assert asked_for() == inside
+    assert asked_for() == ""
+    db.session.rollback()
+    assert asked_for() == ""
+    db.session.rollback()
+    assert current_organization() is None
+
+
+def test_a_thread_has_its_own_session_and_its_own_organization(world: World) -> None:
+    set_organization(world.acme.id)
+    mine = db.session()
+
+    def look() -> tuple[bool, str | None]:
+        with own_session():
+            set_organization(world.stranger.id)
+            return db.session() is mine, current_organization()
+
+    assert at_once(world.app, look, look) == [(False, world.stranger.id)] * 2
+    assert current_organization() == world.acme.id
+    set_organization(None)
