@@ -83,8 +83,9 @@ def finish_response(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(self)"
-    if response.mimetype == "text/html":
+    if response.mimetype in ("text/html", "application/json"):
         response.headers["Cache-Control"] = "no-store"
+    if response.mimetype == "text/html":
         response.vary.add("HX-Request")
     _note(response)
     if config.current().is_production:
@@ -110,6 +111,7 @@ def policy(
         f"style-src 'self'{styles}",
         "object-src 'none'",
         "base-uri 'none'",
+        "form-action 'self'",
         "frame-ancestors 'none'",
     ]
     lines += [" ".join((name, "'self'", *dict.fromkeys(origins))) for name, origins in extra.items()]

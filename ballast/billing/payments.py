@@ -272,7 +272,7 @@ def confirm(
 def locked(organization_id: str, payment_id: str) -> Payment:
     """The payment, locked until the transaction ends. Raises NotFound."""
     if to_uuid(payment_id, "pay") is None:
-        raise NotFound("payment", payment_id[:64])
+        raise NotFound("payment")
     wanted = payment_of(organization_id, payment_id).with_for_update()
     # A payment read before it was locked may have been paid in between: what was read is read again.
     payment = db.session.scalars(wanted.execution_options(populate_existing=True)).first()
@@ -284,7 +284,7 @@ def locked(organization_id: str, payment_id: str) -> Payment:
 def find(organization_id: str, payment_id: str) -> Payment:
     """The payment. Raises NotFound."""
     if to_uuid(payment_id, "pay") is None:
-        raise NotFound("payment", payment_id[:64])
+        raise NotFound("payment")
     payment = db.session.scalars(payment_of(organization_id, payment_id)).first()
     if payment is None:
         raise NotFound("payment", payment_id)

@@ -51,6 +51,8 @@ def pay(token: str) -> Response:
     if before.state in ("paid", "gone"):
         return _page(before)
     problems = checkout.check(typed)
+    if typed.get("country", "") not in dict(countries()):
+        problems.setdefault("country", checkout.REQUIRED["country"])
     if problems:
         return _page(before, checkout.shown_again(typed), problems, status=422)
     checkout.pay(g.shop.id, token, checkout.read_details(typed))

@@ -45,6 +45,10 @@ REFUND_STATUS = {
 }
 REFUND_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
 
+# Stripe counts these in other minor units than ISO 4217 does (docs.stripe.com/currencies, special cases). Refused rather than
+# charged a hundred times too much or too little.
+OTHER_MINOR_UNITS = frozenset({"ISK", "MGA", "UGX"})
+
 stripe.enable_telemetry = False
 
 
@@ -71,6 +75,10 @@ class StripeAdapter:
 
     def prepare(self, charge: Charge) -> Prepared | Declined | NotSent:
         """Create the PaymentIntent, unconfirmed: whatever happens to the answer, nothing is charged."""
+        if charge.currency in OTHER_MINOR_UNITS:
+            return Declined(
+                "configuration", "currency_unsupported", f"We don't take {charge.currency} through Stripe yet."
+            )
         try:
             intent = self._intents.create(_creation(charge), {"idempotency_key": f"{charge.reference}:create"})
         except stripe.StripeError as error:

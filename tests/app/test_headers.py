@@ -30,6 +30,8 @@ def pages(world: World) -> list[TestResponse]:
     one = f"/admin/payments/pay_{payment_id}"
     found += [owner.get(path) for path in ("/admin/", "/admin/payments", "/admin/style", one, f"{one}/refund")]
     found += [owner.post(f"{one}/refund"), owner.put("/admin/")]
+    statuses = [answer.status_code for answer in found]
+    assert statuses == [200] * 4 + [422, 422, 303, 200, 200] + [200, 404, 404, 200] + [200] * 5 + [400, 405]
     return found
 
 

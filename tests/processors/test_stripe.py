@@ -392,3 +392,12 @@ def test_no_secret_is_in_a_repr(credentials: Credentials) -> None:
     assert credentials.secret_key not in shown
     assert credentials.webhook_secret not in shown
     assert "secret_abc" not in shown
+
+
+@pytest.mark.parametrize("currency", ["ISK", "MGA", "UGX"])
+def test_a_currency_stripe_counts_in_other_units_is_refused_before_stripe_hears_of_it(
+    adapter: StripeAdapter, currency: str
+) -> None:
+    outcome = adapter.prepare(make_charge(currency=currency))
+    assert isinstance(outcome, Declined)
+    assert (outcome.decline_class, outcome.code) == ("configuration", "currency_unsupported")

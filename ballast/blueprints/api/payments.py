@@ -162,7 +162,7 @@ def _again(key: str, met: Stored | Orphan, status: int) -> Response:
 
 
 def _answer(key: str | None, payment_id: str, status: int) -> Response:
-    """The payment as it is now, kept under the key unless its outcome is still open to us."""
+    """The payment as it is now; kept under the key, for the first answer is the one that comes again, an open outcome too."""
     with transaction():
         payment = payments.find(g.organization_id, payment_id)
         if key:
