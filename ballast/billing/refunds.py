@@ -289,14 +289,17 @@ def _succeed(payment: Payment, refund: Refund) -> None:
         refund.currency,
         payment.id,
     )
-    if payment.order_id and payment.amount_refunded == payment.amount_captured:
-        order = db.session.scalars(
-            select(Order).where(Order.organization_id == payment.organization_id, Order.id == payment.order_id)
-        ).one()
-        if order.status == "paid":
-            move(order, "refunded")
+    if payment.amount_refunded == payment.amount_captured:
+        _move_order(payment, "paid", "refunded")
     receipts.send_refund_notice(payment, refund)
     webhooks.publish(refund.organization_id, "refund.succeeded", "payment", payment.id, refund_payload(refund))
+
+
+def _move_order(payment: Payment, present: str, target: str) -> None:
+    wanted = select(Order).where(Order.organization_id == payment.organization_id, Order.id == payment.order_id)
+    order = db.session.scalars(wanted).first() if payment.order_id else None
+    if order is not None and order.status == present:
+        move(order, target)
 
 
 def _fail(payment: Payment, refund: Refund, was: str) -> None:
@@ -304,6 +307,7 @@ def _fail(payment: Payment, refund: Refund, was: str) -> None:
     refund.finished_at, refund.next_attempt_at = now(), None
     if was == "succeeded":
         payment.amount_refunded -= refund.amount
+        _move_order(payment, "refunded", "paid")
         ledger.post(
             refund.organization_id,
             "refund_returned",

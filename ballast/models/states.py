@@ -53,7 +53,8 @@ REFUND: Final = _table(
 )
 HELD_REFUND: Final = ("pending", "submitted", "unknown", "processing", "succeeded")
 
-ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="")
+# A refund that comes back from the bank makes the order paid again.
+ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="paid")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",

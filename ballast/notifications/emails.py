@@ -29,7 +29,8 @@ LEASE = timedelta(seconds=60)
 BATCH = 20
 # Seconds before the second, third … try; after the last the mail stays `failed` and waits for a person.
 DELAYS = (30, 120, 600, 3600, 21_600)
-PERMANENT = {400, 401, 403, 404, 422}
+# (A wrong key, 401 or 403, is ours to mend, and the mail goes out once it is.)
+PERMANENT = {400, 404, 422}
 
 
 def compose(
