@@ -241,6 +241,21 @@ def test_a_refund_that_comes_back_from_the_bank_is_taken_back(world: World, api:
     assert balance(world, "processor_receivable") == 2000
 
 
+def test_an_order_whose_refund_comes_back_is_paid_again(world: World) -> None:
+    shopper = Shopper(world)
+    shopper.pay(shopper.buy(), "pm_card_refundFail")
+    (order,) = rows(world, Order)
+    (payment,) = rows(world, Payment)
+    refund_id = refund(world, payment.id)
+    assert rows(world, Order)[0].status == "refunded"
+    until(lambda: given_back(world, payment.id) == 0)
+    (attempt,) = attempts(world)
+    hook(world, event_of(attempt.external_id or "", "refund.failed"))
+    world.drain()
+    assert one(world, refund_id).status == "failed"
+    assert [(found.id, found.status) for found in rows(world, Order)] == [(order.id, "paid")]
+
+
 FAULTS = ("reset_after", "reset_before", "error_after", "truncate", "rate_limit")
 STEP = st.tuples(st.integers(1, 1500), st.one_of(st.none(), st.sampled_from(FAULTS)), st.booleans())
 
