@@ -13,7 +13,7 @@ from aiohttp import web
 from ballast.sandbox.journal import StateInUseError
 from ballast.sandbox.server import KEEP_ALIVE_SECONDS, create_app
 
-LIVE_PREFIXES = ("sk_live_", "rk_live_", "pk_live_")
+LIVE_PREFIXES = ("sk_live_", "rk_live_", "pk_live_", "sq0idp-", "sq0csp-", "sq0atp-")
 
 
 def main() -> int:

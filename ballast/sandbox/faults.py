@@ -21,7 +21,7 @@ REQUEST_KINDS = (
 )
 WEBHOOK_KINDS = ("webhook_lost", "webhook_duplicate", "webhook_late", "webhook_bad_signature", "webhook_reordered")
 KINDS = REQUEST_KINDS + WEBHOOK_KINDS
-PROCESSORS = ("stripe", "resend")
+PROCESSORS = ("stripe", "braintree", "square", "resend")
 DEFAULT_SECONDS = {"latency": 1.0, "slow": 3.0, "rate_limit": 1.0, "webhook_late": 5.0, "webhook_reordered": 1.0}
 MOST_RULES = 100
 MOST_SECONDS = 600.0

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ballast.sandbox.braintree import web as braintree
 from ballast.sandbox.pages import charges, faults, mailbox, overview, receiver, wire
 from ballast.sandbox.resend import endpoint as resend_endpoint
+from ballast.sandbox.square import serving as square
 from ballast.sandbox.stripe import challenges
 from ballast.sandbox.stripe import endpoint as stripe_endpoint
 from ballast.sandbox.world import WORLD, World
@@ -34,6 +36,8 @@ def add_processors(app: web.Application) -> None:
     """Enter the APIs."""
     app.router.add_route("OPTIONS", "/v1/{path:.+}", stripe_endpoint.allow_browsers)
     app.router.add_route("*", "/v1/{path:.+}", stripe_endpoint.handle)
+    square.add_routes(app.router)
+    braintree.add_routes(app.router)
     app.router.add_post("/emails", resend_endpoint.send_email)
     app.router.add_post("/emails/batch", resend_endpoint.send_batch)
     app.router.add_get("/emails/{id}", resend_endpoint.show_email)

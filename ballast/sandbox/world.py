@@ -6,7 +6,9 @@ from pathlib import Path
 from aiohttp import web
 
 from ballast.sandbox.agenda import Agenda
+from ballast.sandbox.braintree.side import BraintreeSide
 from ballast.sandbox.faults import Faults
+from ballast.sandbox.square.side import SquareSide
 from ballast.sandbox.store import Store, Transaction
 from ballast.sandbox.stripe import refunds
 from ballast.sandbox.stripe.deliveries import Deliveries
@@ -25,10 +27,14 @@ class World:
         self.idempotency = IdempotencyKeys(self.store)
         self.deliveries = Deliveries(self.store, self.faults)
         self.timers = Agenda(self._ring)
+        self.square = SquareSide(self.store, self.faults)
+        self.braintree = BraintreeSide(self.store, self.faults)
         self.started_at = time.time()
 
     async def start(self) -> None:
         """Take up what an earlier run left to be done."""
+        await self.square.start()
+        await self.braintree.start()
         await self.deliveries.start()
         self.timers.start()
         for account in self.store.accounts("timers"):
@@ -37,6 +43,8 @@ class World:
 
     async def stop(self) -> None:
         """Close the files; nothing that was answered is lost."""
+        await self.square.stop()
+        await self.braintree.stop()
         await self.timers.stop()
         await self.deliveries.stop()
         self.wire.close()
@@ -54,6 +62,8 @@ class World:
 
     def reset(self) -> None:
         """Forget what happened: records, faults, mails, the wire log and what was planned."""
+        self.square.clear()
+        self.braintree.clear()
         self.deliveries.clear()
         self.timers.clear()
         self.faults.rules.clear()

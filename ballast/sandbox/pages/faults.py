@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ballast.sandbox.braintree.routes import ROUTES as BRAINTREE_ROUTES
 from ballast.sandbox.faults import (
     PROCESSORS,
     REQUEST_KINDS,
@@ -13,6 +14,7 @@ from ballast.sandbox.faults import (
     InvalidRuleError,
 )
 from ballast.sandbox.pages.rendering import answer_json, page, wants_html
+from ballast.sandbox.square.routes import ROUTES as SQUARE_ROUTES
 from ballast.sandbox.stripe.routes import ROUTES
 from ballast.sandbox.world import WORLD
 
@@ -84,6 +86,8 @@ def read_form(form: dict[str, Any]) -> dict[str, Any]:
 def show_page(request: web.Request, error: str | None = None, status: int = 200) -> web.Response:
     """Render the rules and the form."""
     operations = sorted({route.operation for route in ROUTES.values()} | {"emails.send", "emails.batch", "webhook"})
+    operations += sorted({route.operation for route in SQUARE_ROUTES.values()} - set(operations))
+    operations += sorted({route.operation for route in BRAINTREE_ROUTES.values()} - set(operations))
     return page(
         "faults",
         status=status,

@@ -1,0 +1,137 @@
+"""One Braintree merchant at the gateway: the connection, its accounts in currencies, and finding what it holds."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import braintree
+import requests
+from braintree import TransactionSearch
+from braintree.environment import Environment
+from braintree.util.http import Http
+
+from ballast.processors import braintree_answers as answers
+from ballast.processors.base import Credentials, Outcome
+from ballast.processors.braintree_answers import ask
+
+SCRIPTS_VERSION: Final = "3.144.0"
+
+
+class DirectHttp(Http):  # type: ignore[misc]
+    """The SDK's HTTP, but for the proxies of the environment, which it takes even where NO_PROXY says not to."""
+
+    def http_do(self, http_verb: str, path: str, headers: dict[str, str], request_body: Any) -> list[Any]:
+        """Send one request; answers its status and text."""
+        prepared = requests.Request(http_verb, path, headers=headers, data=request_body).prepare()
+        prepared.url = path
+        verify = self.environment.ssl_certificate or self.environment.is_ssl
+        session = self._get_session()
+        session.trust_env = False
+        response = session.send(prepared, verify=verify, timeout=self.config.timeout, allow_redirects=False)
+        response.encoding = "utf-8"
+        return [response.status_code, response.text]
+
+
+class Merchant:
+    """The gateway with one merchant's keys. Its connections belong to the threads that use it; the rest is learned once and shared."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        extra = dict(credentials.extra)
+        self.environment = _environment(credentials.api_base)
+        self.scripts = extra.get("js_base") or _scripts(credentials.api_base, self.environment)
+        # Whether the merchant is allowed api_request_keys: learned from the first refusal.
+        self.keyed = extra.get("api_request_keys") != "no"
+        self._accounts: dict[str, str] | None = _read_accounts(extra.get("merchant_accounts", ""))
+        self.gateway = braintree.BraintreeGateway(
+            braintree.Configuration(
+                environment=self.environment,
+                merchant_id=extra["merchant_id"],
+                public_key=extra["public_key"],
+                private_key=credentials.secret_key,
+                timeout=(credentials.connect_timeout, credentials.read_timeout),
+                wrap_http_exceptions=True,
+                http_strategy=DirectHttp,
+            )
+        )
+        self.transactions = self.gateway.transaction
+
+    def account(self, currency: str) -> str | None:
+        """The merchant account that takes a currency: a sale names none, its account has one. Raises OpenError, RefusedError."""
+        if self._accounts is None:
+            self._accounts = self.list_accounts()
+        return self._accounts.get(currency)
+
+    def list_accounts(self) -> dict[str, str]:
+        """The active merchant accounts by currency, the default one first. Raises OpenError, RefusedError."""
+        accounts = ask(lambda: list(self.gateway.merchant_account.all().merchant_accounts.items))
+        found: dict[str, str] = {}
+        for one in sorted(accounts, key=lambda one: not getattr(one, "default", False)):
+            if getattr(one, "status", "active") == "active":
+                found.setdefault(str(one.currency_iso_code), str(one.id))
+        return found
+
+    def load(self, transaction_id: str) -> Any:
+        """A transaction. Raises OpenError, RefusedError."""
+        return ask(lambda: self.transactions.find(transaction_id))
+
+    def search(self, reference: str, amount: int, currency: str) -> Any:
+        """The charge with our reference: of several, one that took money before one that did not; None if there is none."""
+        found = [
+            one for one in self.list_orders(reference, "sale") if not getattr(one, "authorized_transaction_id", None)
+        ]
+        ours = [one for one in found if one.currency_iso_code == currency and answers.amount_of(one) <= amount]
+        return min(ours, key=_rank, default=None)
+
+    def list_orders(self, order_id: str, kind: str) -> list[Any]:
+        """The sales or the credits with an order id."""
+        found = ask(lambda: [*self.transactions.search(TransactionSearch.order_id == order_id).items])
+        return [one for one in found if one.type == kind and one.order_id == order_id]
+
+    def legs(self, charge: Any) -> list[Any]:
+        """The transactions that hold a charge's money: itself, or the parts it was captured in, in their order."""
+        ids = getattr(charge, "partial_settlement_transaction_ids", None)
+        return [self.load(key) for key in ids] if ids else [charge]
+
+    def read(self, charge: Any) -> Outcome:
+        """The outcome of a charge; what was captured in parts is added up."""
+        if not getattr(charge, "partial_settlement_transaction_ids", None):
+            return answers.outcome_of(charge)
+        taken = [answers.amount_of(leg) for leg in self.legs(charge) if leg.status in answers.CAPTURED]
+        return answers.outcome_of(charge, sum(taken))
+
+
+def _rank(transaction: Any) -> int:
+    """Money that moved or is held comes first, then what was given up, then what was declined, then a mere duplicate."""
+    if transaction.status in answers.CAPTURED or transaction.status == "authorized":
+        return 0
+    if transaction.status not in answers.REFUSED:
+        return 1
+    return 3 if getattr(transaction, "gateway_rejection_reason", None) == "duplicate" else 2
+
+
+def _environment(base: str) -> Environment:
+    """The SDK's own environment where the address is one of theirs, else one for this address. Raises ValueError."""
+    url = urlsplit(base)
+    host = url.hostname or ""
+    for known in (Environment.Sandbox, Environment.Production):
+        if host == known.server:
+            return known
+    secure = url.scheme == "https"
+    port = str(url.port or (443 if secure else 80))
+    if not host or url.scheme not in ("http", "https") or secure != (port == "443"):
+        raise ValueError("BRAINTREE_BASE_URL must be http, or https on port 443: the SDK knows no other")
+    return Environment("local", host, port, base, secure, None, host, port)
+
+
+def _scripts(base: str, environment: Environment) -> str:
+    """Where the browser library lies: with Braintree, or with whoever plays it."""
+    is_known = environment in (Environment.Sandbox, Environment.Production)
+    origin = "https://js.braintreegateway.com" if is_known else f"{base.rstrip('/')}/js/braintree"
+    return f"{origin}/web/{SCRIPTS_VERSION}/js"
+
+
+def _read_accounts(text: str) -> dict[str, str] | None:
+    """Merchant accounts as a setting gives them, `USD:acme_usd,EUR:acme_eur`; None when it gives none."""
+    pairs = [pair.strip().partition(":") for pair in text.split(",") if ":" in pair]
+    return {currency.strip(): account.strip() for currency, _, account in pairs} or None
