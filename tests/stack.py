@@ -88,14 +88,17 @@ class Stack(Product):
 
     # What the sandbox saw.
 
-    def fault(self, **rule: Any) -> None:
-        """Have the sandbox's Stripe misbehave."""
-        rule = {"processor": "stripe", **rule}
-        requests.post(f"{self.sandbox}/_sandbox/faults", json=rule, timeout=PATIENCE).raise_for_status()
+    def fault(self, **rule: Any) -> str:
+        """Have the sandbox's Stripe misbehave; the rule's id."""
+        answer = requests.post(
+            f"{self.sandbox}/_sandbox/faults", json={"processor": "stripe", **rule}, timeout=PATIENCE
+        )
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
 
-    def forget_faults(self) -> None:
-        """Have it behave again."""
-        requests.delete(f"{self.sandbox}/_sandbox/faults", timeout=PATIENCE).raise_for_status()
+    def forget_faults(self, rule_id: str = "") -> None:
+        """Have it behave again: lift all rules, or the one named (which may be used up)."""
+        requests.delete(f"{self.sandbox}/_sandbox/faults/{rule_id}".rstrip("/"), timeout=PATIENCE)
 
     def _list(self, page: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = requests.get(f"{self.sandbox}/_sandbox/{page}", timeout=PATIENCE).json()
@@ -176,6 +179,8 @@ class Shopper:
         self.stack = stack
         self.email = email or f"{uuid4().hex[:12]}@example.com"
         self.browser = requests.Session()
+        # A kept connection to a process that was killed would fail the next request, which a browser sends again.
+        self.browser.headers["Connection"] = "close"
         self.checkout = self.publishable_key = ""
 
     def __enter__(self) -> Shopper:

@@ -212,7 +212,7 @@ def _outcome(intent: Any) -> Outcome:
             return Approved(intent.id, 0, _card(intent.payment_method))
         case "requires_action":
             return ActionRequired(intent.id, _redirect_url(intent), intent.client_secret)
-        case "requires_payment_method" if intent.last_payment_error:
+        case "requires_payment_method" | "canceled" if intent.last_payment_error:  # canceled after it was declined
             error = intent.last_payment_error.to_dict()
             return _declined(error.get("code"), error.get("decline_code"), error.get("advice_code"), intent.id)
         case "requires_payment_method" | "requires_confirmation" | "canceled":

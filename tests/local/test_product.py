@@ -3,31 +3,13 @@
 import http.client
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ballast.local import environment
-from tests.local.checkout import Checkout, get_status
+from tests.local.checkout import get_status
+from tests.stack import Product
 
 pytestmark = pytest.mark.stack
-
-REPLACING = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", *environment.STRIPE, *environment.RESEND)
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Product(Checkout):
-    """This checkout with a state folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(ROOT)
-        self.state = folder / "state"
-        self.output = folder / "terminal.txt"
-
-    def begin(self, **extra: str) -> None:
-        # Empty counts as not set, and wins over a developer's `.env`.
-        nothing = dict.fromkeys(REPLACING, "")
-        super().begin(**nothing, BALLAST_STATE_DIR=str(self.state), **extra)
 
 
 @pytest.fixture(scope="session")

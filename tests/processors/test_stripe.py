@@ -402,3 +402,14 @@ def test_a_currency_stripe_counts_in_other_units_is_refused_before_stripe_hears_
     outcome = adapter.prepare(make_charge(currency=currency))
     assert isinstance(outcome, Declined)
     assert (outcome.decline_class, outcome.code) == ("configuration", "currency_unsupported")
+
+
+def test_a_failed_challenge_that_was_then_canceled_is_still_the_banks_no(adapter: StripeAdapter) -> None:
+    _charge, waiting = pay(adapter, "pm_card_authenticationRequired", return_url="http://127.0.0.1:9/return")
+    assert isinstance(waiting, ActionRequired)
+    assert waiting.redirect_url
+    requests.post(waiting.redirect_url, data={"decision": "fail"}, allow_redirects=False, timeout=5).raise_for_status()
+    adapter.cancel(waiting.external_id, "att_1")
+    found = adapter.find(waiting.external_id)
+    assert isinstance(found, Declined)
+    assert found.decline_class == "authentication"

@@ -1,0 +1,104 @@
+"""Other ways through the shop: without scripts, with the keyboard alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.people import Buyer
+from tests.stack import APPROVED, Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
+
+NEEDS_SCRIPTS = "The card field comes from our payment processor and needs JavaScript."
+MOST_STOPS = 40
+
+
+@pytest.fixture
+def plain(profile: Callable[..., BrowserContext], stack: Stack) -> Buyer:
+    """A shopper whose browser runs no scripts."""
+    return Buyer(profile(java_script_enabled=False).new_page(), stack)
+
+
+def test_without_scripts_everything_works_down_to_the_card(plain: Buyer, stack: Stack) -> None:
+    page = plain.page
+    plain.fill_cart("grinder")
+    page.get_by_role("button", name="One more Grinder").click()
+    expect(page.get_by_label("Total")).to_contain_text("$480.00")
+    page.get_by_role("button", name="One less Grinder").click()
+    expect(page.get_by_label("Total")).to_contain_text("$240.00")
+    page.get_by_role("button", name="Check out").click()
+    expect(page.locator("noscript p")).to_be_visible()
+    expect(page.locator("noscript p")).to_contain_text(NEEDS_SCRIPTS)
+    plain.fill_details()
+    plain.pay_button.click()
+    expect(page.get_by_role("link", name="Enter your card details.")).to_be_visible()
+    expect(page.get_by_label("Email")).to_have_value(plain.email)
+    expect(page.get_by_label("City")).to_have_value("Oslo")
+    assert stack.query("select count(*) from orders where email = %s", plain.email) == [(0,)]
+    assert page.goto("/shop/acme/cart")
+    expect(page.get_by_role("link", name="Grinder")).to_be_visible()
+    page.get_by_role("button", name="Remove Grinder").click()
+    expect(page.get_by_role("heading", name="Your cart is empty")).to_be_visible()
+
+
+def test_with_the_keyboard_alone_from_the_shop_to_the_receipt(buyer: Buyer) -> None:
+    page = buyer.page
+    page.goto("/shop/acme/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    go_to(page, page.locator('a[href$="/products/kettle"]')).press("Enter")
+    go_to(page, page.get_by_role("button", name="Add to cart")).press("Enter")
+    go_to(page, page.get_by_role("button", name="Check out")).press("Enter")
+    typed = {"Email": buyer.email, "Full name": "Ada Okafor", "Country": "Norway", "Address": "1 Main St"}
+    for label, text in (typed | {"City": "Oslo", "Postal code": "0150"}).items():
+        go_to(page, page.get_by_label(label, exact=True))
+        page.keyboard.type(text)
+    expect(page.get_by_label("Country")).to_have_value("NO")
+    expect(buyer.card.get_by_label("Card number")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(buyer.card.get_by_label("Card number")).to_be_focused()
+    expect(page.locator("#card-field")).to_have_class(re.compile("is-focus"))
+    for text in (APPROVED, "1234", "123"):
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    buyer.see_receipt()
+
+
+def go_to(page: Page, wanted: Locator) -> Locator:
+    """Press Tab until something has the focus, as somebody without a mouse does."""
+    expect(wanted).to_be_visible()
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return wanted
+    raise AssertionError(f"{wanted} cannot be reached in {MOST_STOPS} stops")
+
+
+def test_the_focus_can_be_seen_on_every_stop_of_the_checkout(buyer: Buyer) -> None:
+    buyer.check_out()
+    page = buyer.page
+    page.mouse.move(0, 0)
+    unseen = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUS)
+        if stop and not stop["seen"]:
+            unseen.append(stop["what"])
+    assert unseen == []
+
+
+# The focused element and whether it looks different with the focus than without (an iframe shows it inside itself).
+FOCUS = """() => {
+  const element = document.activeElement;
+  if (!element || element === document.body || element.tagName === "IFRAME") return null;
+  const look = () => { const s = getComputedStyle(element); return s.outline + s.boxShadow + s.borderColor; };
+  const focused = look();
+  element.blur();
+  const plain = look();
+  element.focus({ focusVisible: true });
+  return { what: element.outerHTML.slice(0, 80), seen: focused !== plain };
+}"""
