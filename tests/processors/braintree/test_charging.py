@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -103,7 +102,7 @@ def test_a_decline_keeps_its_raw_code_and_gets_its_class(
     ("token", "decline_class", "code"),
     [
         ("fake-consumed-nonce", "hard", "91564"),
-        (str(uuid4()), "hard", "91565"),
+        ("e0a7b59d-c8c1-455f-a732-1fb22ec6e508", "hard", "91565"),
         ("a_stored_card", "configuration", "91518"),
     ],
 )
