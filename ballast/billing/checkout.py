@@ -159,7 +159,7 @@ def pay(organization_id: str, token: str, details: Details) -> None:
     new is tried.
     """
     end_reading()
-    _take_back_challenge(organization_id, token)
+    take_back_challenge(organization_id, token)
     with transaction():
         order = _locked(organization_id, token)
         if order.status != "pending":
@@ -240,7 +240,8 @@ def _new_payment(order: Order) -> Payment:
     return payment
 
 
-def _take_back_challenge(organization_id: str, token: str) -> None:
+def take_back_challenge(organization_id: str, token: str) -> None:
+    """Cancel an open challenge at the processor and record what that revealed. Does nothing without one. Raises NotFound."""
     found = find(organization_id, token)
     waiting = _open_attempt(found.payment) if found.state == "action" else None
     attempt_id = waiting.id if waiting else None

@@ -70,6 +70,13 @@ def returned(token: str) -> Response:
     return see_other(url_for("checkout.receipt" if paid else "checkout.show", token=token))
 
 
+@blueprint.post("/another-card")
+def another_card(token: str) -> Response:
+    """The shopper would rather not confirm with this bank: the challenge is taken back at the processor, the form comes again."""
+    checkout.take_back_challenge(g.shop.id, token)
+    return see_other(url_for("checkout.show", token=token))
+
+
 @blueprint.get("/status")
 def status(token: str) -> Response:
     """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""

@@ -37,6 +37,7 @@ GUARDS = {
     "POST /shop/<slug>/checkout": PUBLIC,
     "GET /checkout/<token>": TOKEN,
     "POST /checkout/<token>": TOKEN,
+    "POST /checkout/<token>/another-card": TOKEN,
     "GET /checkout/<token>/receipt": TOKEN,
     "GET /checkout/<token>/return": TOKEN,
     "GET /checkout/<token>/status": TOKEN,

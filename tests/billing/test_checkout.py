@@ -10,7 +10,7 @@ from ballast.clock import shifted
 from ballast.db import organization, transaction
 from ballast.models import Cart, Claim, Event, Order, Payment, Price, Product
 from tests.billing.acts import Shopper, attempts, event_of, hook, rows, taken, wire
-from tests.world import World
+from tests.world import World, csrf
 
 
 def status_of(world: World) -> str:
@@ -125,6 +125,22 @@ def test_another_card_while_the_cancel_is_lost_tries_nothing_new(world: World, s
     assert taken(world) == []
     assert shopper.pay(token, "pm_card_visa").status_code == 303
     assert len(taken(world)) == 1
+
+
+def test_who_would_rather_use_another_card_gets_the_form_and_the_challenge_is_closed_at_the_processor(
+    world: World, shopper: Shopper
+) -> None:
+    token = shopper.buy()
+    page = shopper.pay(token, "pm_card_authenticationRequired").get_data(as_text=True)
+    answer = shopper.client.post(f"/checkout/{token}/another-card", data={"csrf_token": csrf(page)})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/checkout/{token}")
+    assert 'name="payment_method"' in shopper.look(token).get_data(as_text=True)
+    (attempt,) = attempts(world)
+    assert attempt.status == "not_sent"
+    shopper.answer_challenge(page, "approve")
+    assert world.charges() == []
+    assert shopper.pay(token).status_code == 303
+    assert len(world.charges()) == 1
 
 
 def test_a_challenge_nobody_answers_is_taken_back_after_an_hour(world: World, shopper: Shopper) -> None:
