@@ -5,6 +5,8 @@ What a test knows it has from HTTP, from the sandbox's pages and, to wait and to
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import re
 import signal
@@ -29,6 +31,7 @@ PATIENCE = 60.0
 APPROVED, DECLINED, CHALLENGED = "4242424242424242", "4000000000000002", "4000002500003155"
 
 Found = TypeVar("Found")
+_stacks = itertools.count()
 
 
 class Product(Checkout):
@@ -40,9 +43,20 @@ class Product(Checkout):
         self.output = folder / "terminal.txt"
 
     def begin(self, **extra: str) -> None:
+        keep_ports(self.state)
         # Empty counts as not set, and wins over a developer's `.env`.
         nothing = dict.fromkeys(REPLACING, "")
         super().begin(**nothing, BALLAST_STATE_DIR=str(self.state), **extra)
+
+
+def keep_ports(state: Path) -> None:
+    """Ports where no other stack of this machine looks: while a killed server is down, its port must not be another's."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (state / "ports.json").exists():
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        base = 20_000 + os.getppid() % 40 * 300 + worker % 3 * 100 + next(_stacks) % 10 * 10
+        ports = {"web": base, "sandbox": base + 1, "postgres": base + 2, "valkey": base + 3}
+        (state / "ports.json").write_text(json.dumps(ports))
 
 
 class Stack(Product):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import signal
 import stat
@@ -12,6 +11,7 @@ import pytest
 import redis
 
 from tests.local.checkout import Checkout, get_status, is_gone, wait_for
+from tests.stack import keep_ports
 
 pytestmark = pytest.mark.stack
 
@@ -96,10 +96,7 @@ def test_a_second_checkout_takes_the_next_ports(running: Checkout, idle: Checkou
 
 
 def test_a_killed_supervisor_leaves_nothing_that_stops_the_next_start(idle: Checkout) -> None:
-    idle.state.mkdir(mode=0o700)
-    base = random.randrange(20_000, 30_000)  # where no other stack of this machine looks while ours is down
-    remembered = {"web": base, "sandbox": base + 1, "postgres": base + 2, "valkey": base + 3}
-    (idle.state / "ports.json").write_text(json.dumps(remembered))
+    keep_ports(idle.state)
     first = idle.start()
     with psycopg.connect(first["database_url"]) as connection:
         connection.execute("create table kept (id int)")
