@@ -72,6 +72,14 @@ class Settings(BaseSettings):
                 return "postgresql+psycopg://" + value.removeprefix(scheme)
         return value
 
+    @field_validator("webhook_retry_delays")
+    @classmethod
+    def are_seconds(cls, value: str) -> str:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+            raise ValueError("give whole seconds, separated by commas, such as 30,120,600")
+        return value
+
     @field_validator("public_url", "sandbox_url", "stripe_api_base", "resend_api_url")
     @classmethod
     def drop_trailing_slash(cls, value: str) -> str:
@@ -80,9 +88,8 @@ class Settings(BaseSettings):
     @cached_property
     def webhook_delays(self) -> tuple[int, ...]:
         """Seconds to wait after the first, second … failed delivery; after the last one comes the dead letter."""
-        return tuple(int(part) for part in self.webhook_retry_delays.split(",") if part.strip())[
-            : self.webhook_max_retries
-        ]
+        given = tuple(int(part) for part in self.webhook_retry_delays.split(",") if part.strip())
+        return (given + given[-1:] * self.webhook_max_retries)[: self.webhook_max_retries]
 
     @property
     def is_production(self) -> bool:
@@ -109,6 +116,8 @@ def load() -> Settings:
     ]
     if settings.is_production and public:
         raise ConfigurationError(f"Refusing to start in production: set {', '.join(public)} to secrets of your own.")
+    if settings.is_production and "public_url" not in settings.model_fields_set:
+        raise ConfigurationError("Refusing to start in production: set PUBLIC_URL to the address browsers use.")
     for name in [*defaulted, *(n for n in ("DATABASE_URL", "REDIS_URL") if n.lower() not in settings.model_fields_set)]:
         log.warning("%s is not set: using the default, which is fit for this machine only", name)
     return settings

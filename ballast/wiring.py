@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Flask
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 
-from ballast import config, models  # noqa: F401  every table must be known before anything asks
-from ballast.config import Settings
+from ballast import config, models, security  # noqa: F401  every table must be known before anything asks
+from ballast.config import ConfigurationError, Settings
 from ballast.db import APP_ROLE, WORKER_ROLE, assume_role, db
 from ballast.errors import BallastError
 
@@ -31,12 +32,21 @@ class Runtime:
 def build(role: str, settings: Settings) -> Flask:
     """The Flask application of a web process (`app`) or of a worker (`worker`)."""
     config.use(settings)
+    _check_keys()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("alembic", "stripe", "rq", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     app = _worker(settings) if role == "worker" else _web(settings)
     app.extensions["ballast"] = Runtime(settings, role)
     return app
+
+
+def _check_keys() -> None:
+    """Raises ConfigurationError now and not when the first secret is unsealed."""
+    try:
+        security.keyring()
+    except ValueError as error:
+        raise ConfigurationError(f"ENCRYPTION_KEY cannot be used: {error}") from error
 
 
 def _worker(settings: Settings) -> Flask:
@@ -55,7 +65,7 @@ def _web(settings: Settings) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
-        SESSION_COOKIE_NAME="ballast",
+        SESSION_COOKIE_NAME=_cookie_name(settings),
         PERMANENT_SESSION_LIFETIME=WEEK,
         MAX_CONTENT_LENGTH=1024 * 1024,
         WTF_CSRF_TIME_LIMIT=None,
@@ -68,6 +78,12 @@ def _web(settings: Settings) -> Flask:
     _mount(app)
     _serve_static(app, settings)
     return app
+
+
+def _cookie_name(settings: Settings) -> str:
+    """Cookies do not know ports, so two local stacks in one browser each need a name of their own."""
+    port = urlsplit(settings.public_url).port
+    return f"ballast_{port}" if settings.ballast_env == "local" and port else "ballast"
 
 
 def _connect(app: Flask, url: str, role: str, pool: int) -> None:

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from ballast import config
 from ballast.config import ConfigurationError, Settings
@@ -28,6 +29,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def production(monkeypatch: pytest.MonkeyPatch, **changed: str | None) -> None:
     monkeypatch.setenv("BALLAST_ENV", "production")
+    monkeypatch.setenv("PUBLIC_URL", "https://pay.example")
     for name, value in {**SECRETS, **changed}.items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
@@ -103,7 +105,7 @@ def test_one_database_address_is_enough() -> None:
 
 @pytest.mark.parametrize(
     ("delays", "retries", "expected"),
-    [("30,120,600", 5, (30, 120, 600)), ("30,120,600", 2, (30, 120)), ("", 5, ()), ("1, 2 ,", 5, (1, 2)), ("1", 0, ())],
+    [("30,120,600", 5, (30, 120, 600, 600, 600)), ("30,120,600", 2, (30, 120)), ("1, 2 ,", 3, (1, 2, 2)), ("1", 0, ())],
 )
 def test_webhook_delays_are_as_many_as_there_may_be_retries(
     delays: str, retries: int, expected: tuple[int, ...]
@@ -134,3 +136,16 @@ def test_asking_for_settings_before_there_are_any_says_so(monkeypatch: pytest.Mo
     monkeypatch.setattr(config, "_current", None)
     with pytest.raises(ConfigurationError, match="create_app"):
         config.current()
+
+
+@pytest.mark.parametrize("delays", ["", "30s,2m", "soon", "-1", "1.5"])
+def test_webhook_delays_that_are_no_seconds_are_refused_at_the_start(delays: str) -> None:
+    with pytest.raises(ValidationError, match="whole seconds"):
+        Settings(_env_file=None, webhook_retry_delays=delays)
+
+
+def test_production_refuses_to_start_without_the_address_browsers_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    production(monkeypatch)
+    monkeypatch.delenv("PUBLIC_URL")
+    with pytest.raises(ConfigurationError, match="PUBLIC_URL"):
+        config.load()

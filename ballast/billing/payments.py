@@ -164,7 +164,7 @@ def begin(
     _check_customer(payment.organization_id, payment.customer_id)
     move(payment, "processing")
     payment.payment_method_token = token
-    payment.last_error = payment.next_action = None
+    payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
     account = _account_of(payment)
     attempt = _new_attempt(payment, account, off_session)
     db.session.add(attempt)

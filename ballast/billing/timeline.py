@@ -78,7 +78,7 @@ class History:
     @property
     def entries(self) -> list[Entry]:
         """Attempts, refunds and events, newest first."""
-        moments = [Entry(attempt.created_at, "attempt", attempt) for attempt in self.attempts]
+        moments = [Entry(attempt.finished_at or attempt.created_at, "attempt", attempt) for attempt in self.attempts]
         moments += [Entry(refund.created_at, "refund", refund) for refund in self.refunds]
         moments += [Entry(event.created_at, "event", event) for event in self.events]
         return sorted(moments, key=lambda entry: (entry.at, entry.item.id), reverse=True)

@@ -53,7 +53,7 @@ def overview() -> Response:
 @blueprint.get("/payments", endpoint="payments")
 def payments_list() -> Response:
     """Payments, newest first, by status."""
-    chosen = request.args.get("status", "")
+    chosen = request.args.get("status", "").replace("cancelled", "canceled")
     wanted = _with_customers()
     if chosen in PAYMENT:
         wanted = wanted.where(Payment.status == chosen)

@@ -66,7 +66,9 @@ def _welcome(user: User, target: str) -> Response:
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
-    """Ends this session."""
+    """Ends the user's sessions, this one and any copy of its cookie."""
+    if current_user.is_authenticated:
+        users.end_sessions(current_user.id)
     logout_user()
     session.clear()
     return see_other(url_for("auth.sign_in"))

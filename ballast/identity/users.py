@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from ballast.db import db, organization
+from ballast.db import db, organization, transaction
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
 from ballast.security import verify_password
@@ -34,6 +34,17 @@ def load(user_id: str, generation: int) -> User | None:
         return None
     user = db.session.scalars(select(User).where(User.id == user_id)).first()
     return user if user and user.banned_at is None and user.token_generation == generation else None
+
+
+def end_sessions(user_id: str) -> None:
+    """Sign the user out everywhere: a session carries the generation it began in."""
+    with transaction() as session:
+        session.execute(
+            update(User)
+            .where(User.id == user_id)
+            .values(token_generation=User.token_generation + 1)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def organizations_of(user_id: str) -> list[str]:

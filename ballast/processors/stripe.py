@@ -158,7 +158,7 @@ class StripeAdapter:
         for endpoint in endpoints.list({"limit": 100}).data:
             if "/hooks/stripe/" in endpoint.url:
                 endpoints.delete(endpoint.id)
-        return str(endpoints.create({"url": url, "enabled_events": ["*"], "api_version": API_VERSION}).secret)
+        return str(endpoints.create({"url": url, "enabled_events": ["*"]}).secret)
 
     def parse_event(self, raw: bytes, headers: Mapping[str, str]) -> ProcessorEvent:
         """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope."""

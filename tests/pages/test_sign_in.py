@@ -189,3 +189,13 @@ def test_a_forged_or_foreign_cookie_is_nobody(world: World) -> None:
     client = world.app.test_client()
     client.set_cookie("ballast", "eyJfdXNlcl9pZCI6InVzcl8xLjAifQ.aaaaaa.bbbbbbbbbbbb")
     assert client.get("/admin/").status_code == 303
+
+
+def test_a_copy_of_the_cookie_is_no_use_after_signing_out(world: World) -> None:
+    owner, thief = world.sign_in("owner"), world.app.test_client()
+    cookie = owner.get_cookie("ballast")
+    assert cookie is not None
+    thief.set_cookie("ballast", cookie.value)
+    assert thief.get("/admin/").status_code == 200
+    owner.post("/sign-out", data={"csrf_token": csrf(owner.get("/admin/").get_data(as_text=True))})
+    assert thief.get("/admin/").status_code == 303

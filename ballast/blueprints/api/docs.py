@@ -53,7 +53,7 @@ def on_validation_error(error: ValidationError) -> Response:
     code = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}.get(
         first["type"], "parameter_invalid"
     )
-    message = f"{param or 'The body'}: {first['msg'].lower()}."
+    message = f"{param or 'The body'}: {first['msg'][:1].lower()}{first['msg'][1:]}."
     response = jsonify(error_body("invalid_request_error", code, message, param))
     response.status_code = 400
     return response
