@@ -81,8 +81,8 @@ def open_shop(page: Page, shop: Shop, seller: Seller) -> Any:
 
 def type_card(page: Page, number: str, postal: str = "94103") -> None:
     frame = page.frame_locator(FRAME)
-    frame.get_by_label("Card number").press_sequentially(number)
-    frame.get_by_label("Expiry date").press_sequentially("1234")
+    frame.get_by_label("Card number").fill(number)
+    frame.get_by_label("Expiry date").fill("1234")
     frame.get_by_label("Security code").fill("111")
     frame.get_by_label("Postal code").fill(postal)
 
