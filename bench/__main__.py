@@ -71,7 +71,7 @@ def pgbench(url: str, script: str, seconds: int) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
-        program = find_postgres() / "bin" / "pgbench"
+        program = find_postgres() / "pgbench"
         command: list[str | Path] = [
             program,
             "-n",
