@@ -7,7 +7,7 @@ nothing will be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -28,8 +28,22 @@ class Credentials:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Whose card it is. `reference` is our customer id, `external_id` the processor's, once it has one."""
+
+    reference: str
+    email: str | None = None
+    name: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Charge:
-    """One attempt to collect. `reference` is our attempt id and the idempotency key; `amount` is minor units."""
+    """One attempt to collect. `reference` is our attempt id and the idempotency key; `amount` is minor units.
+
+    `payment_method` is the browser's one-time token, or the processor's token of a stored card, whose `holder` has an external id then.
+    `save`: store the card for its holder if the charge is approved. `verification`: what 3-D Secure before the charge came to.
+    """
 
     reference: str
     payment_id: str
@@ -41,7 +55,8 @@ class Charge:
     description: str | None = None
     return_url: str | None = None
     external_id: str | None = None
-    customer_external_id: str | None = None
+    holder: Holder | None = None
+    save: bool = False
     verification: str | None = field(default=None, repr=False)
     series: Literal["recurring", "installment", "unscheduled"] | None = None
     first_of_series: bool = False
@@ -49,7 +64,10 @@ class Charge:
 
 @dataclass(frozen=True)
 class Lookup:
-    """How to ask after a charge: by the processor's id if we have it, else by our reference. `sent_at`: when it may have been sent."""
+    """How to ask after a charge: by the processor's id if we have it, else by our reference.
+
+    `sent_at` is the last moment at which it may have been sent: nothing goes out after it (see `sending`).
+    """
 
     reference: str
     external_id: str | None
@@ -63,27 +81,34 @@ class Capabilities:
     """What a processor can do; declared, not discovered by exceptions.
 
     `prepares`: the charge exists before the bank is asked. `challenge`: where 3-D Secure happens, inside the charge or before it.
+    `saves`: a card is stored with the charge itself, or by `save_card` from a charge that was approved.
+    `registers_webhooks`: `listen` can tell the processor where we listen. `tells_every_charge`: there is an event for each.
     `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
+    `evidence_characters`: the longest text a dispute is answered with.
     """
 
     prepares: bool
     challenge: Literal["inside", "before"]
+    saves: Literal["with_charge", "after_charge"]
     multiple_captures: bool
     idempotent_void: bool
     refund_waits_for_settlement: bool
+    registers_webhooks: bool
+    tells_every_charge: bool
     absent_after_seconds: int
+    evidence_characters: int
 
 
 @dataclass(frozen=True)
 class SaveCard:
-    """Keep a card for later. `token` is the browser's one-time token; `reference` is ours and the idempotency key."""
+    """Keep a card for later. `reference` is ours and the idempotency key.
+
+    `token` is the browser's one-time token, or where a processor `saves` after the charge, the id of an approved charge.
+    """
 
     reference: str
     token: str = field(repr=False)
-    customer_reference: str
-    email: str | None
-    name: str | None
-    customer_external_id: str | None = None
+    holder: Holder
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,49 @@ class SavedCard:
     external_id: str
     customer_external_id: str
     card: Card
+
+
+DisputeStatus = Literal["warning", "needs_response", "under_review", "won", "lost", "accepted"]
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A charge its holder contests. `amount` is minor units; `reason` is the processor's own word, in lower case.
+
+    `warning`: an inquiry before any money moved. `due_at`: until when evidence may be submitted, UTC.
+    """
+
+    external_id: str
+    charge_external_id: str | None
+    amount: int
+    currency: str
+    reason: str
+    status: DisputeStatus
+    due_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """What the checkout page needs of a processor: scripts in their order, public values, and the origins its policy must allow.
+
+    `values` become data attributes of the card field (`publishable_key`, `client_token`, `application_id`, `location_id`, …).
+    `csp` maps a directive (`script-src`, `frame-src`, `connect-src`, `style-src`, `img-src`, `font-src`, `form-action`) to what it adds.
+    """
+
+    processor: str
+    scripts: tuple[str, ...]
+    values: tuple[tuple[str, str], ...]
+    csp: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a test of the credentials found: a sentence that says what is wrong, or None and the account they open."""
+
+    problem: str | None
+    external_account: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,19 +188,23 @@ class Card:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The processor knows the charge by `external_id`; nothing has been asked of the bank."""
+    """Nothing has been asked of the bank. The processor knows the charge by `external_id` already, where it `prepares`."""
 
-    external_id: str
-    client_secret: str | None = field(repr=False)
+    external_id: str | None
+    client_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Approved:
-    """The bank said yes. `captured` is minor units, 0 for an authorization that waits for its capture."""
+    """The bank said yes. `captured` is minor units, 0 for an authorization that waits for its capture.
+
+    `saved`: the card as it was stored, where that was asked for and the processor `saves` with the charge.
+    """
 
     external_id: str
     captured: int
     card: Card
+    saved: SavedCard | None = None
 
 
 @dataclass(frozen=True)
@@ -157,10 +229,11 @@ class ActionRequired:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nobody knows yet. `reason` is one word for the operator's queue."""
+    """Nobody knows yet. `reason` is one word for the operator's queue; `retry_after` is what the processor asked to wait, in seconds."""
 
     reason: str
     external_id: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +242,7 @@ class NotSent:
 
     reason: str
     external_id: str | None = None
+    retry_after: float | None = None
 
 
 Outcome = Approved | Declined | ActionRequired | Unknown | NotSent
@@ -176,51 +250,83 @@ Outcome = Approved | Declined | ActionRequired | Unknown | NotSent
 
 @dataclass(frozen=True)
 class RefundRequest:
-    """Money back. `reference` is our refund id and the idempotency key; `amount` is minor units."""
+    """Money back. `reference` is our refund id and the idempotency key; `amount` is minor units.
+
+    `sent_at` is the last moment at which it may have been sent before, None when it never was.
+    """
 
     reference: str
     external_payment_id: str
     amount: int
     currency: str
     reason: str | None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class RefundOutcome:
-    """`status`: succeeded, processing, failed, unknown, absent (the processor has no such refund), or waiting_for_settlement."""
+    """`status`: succeeded, processing, failed, unknown, absent (the processor has no such refund), or pending_settlement."""
 
     status: str
     external_id: str | None = None
     message: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
 class ProcessorEvent:
-    """An event as the processor sent it, its signature checked. `subject_id` is the processor's id of what it is about."""
+    """An event as the processor sent it, its signature checked. A hint where to look, never a fact.
+
+    `subject_id` is the processor's id of the charge it is about, `reference` our own id of it where the event carries that,
+    `dispute_id` the processor's id of a dispute. `about`: `charge_paid` tells that money was taken or held.
+    """
 
     external_id: str
     type: str
     subject_id: str | None
+    about: Literal["charge", "charge_paid", "refund", "dispute", "other"] = "other"
+    reference: str | None = None
+    dispute_id: str | None = None
 
 
 class BadSignature(Exception):
     """The event was not signed by the processor, or too long ago."""
 
 
+class UnavailableError(Exception):
+    """The processor gives no answer to a question that changes nothing. `reason` is one word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Adapter(Protocol):
-    """What every processor can do for us. Stateless but for its connection pool; safe to share between threads."""
+    """What every processor can do for us. Stateless but for its connection pool; safe to share between threads.
+
+    Nothing here raises for what a network or a processor can do, but for what says so. Nothing here retries: `billing.processing`
+    does, with the same reference.
+    """
+
+    capabilities: Capabilities
 
     def prepare(self, charge: Charge) -> Prepared | Declined | NotSent:
-        """Make the charge known without asking the bank."""
+        """Make the charge known without asking the bank, where the processor can."""
 
     def submit(self, charge: Charge) -> Outcome:
-        """Ask the bank. Never raises for what a network or a processor can do."""
+        """Ask the bank."""
 
-    def find(self, external_id: str) -> Outcome:
+    def find(self, lookup: Lookup) -> Outcome:
         """What became of a charge. A read: changes nothing."""
 
-    def cancel(self, external_id: str, reference: str) -> Outcome:
+    def cancel(self, lookup: Lookup) -> Outcome:
         """Make sure that a charge cannot happen any more; answers what became of it."""
+
+    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
+        """Take `amount` minor units of what is held; the rest is let go, where only one capture is possible."""
+
+    def void(self, lookup: Lookup, reference: str) -> Outcome:
+        """Let go of what is held; NotSent says that it is done."""
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Send money back."""
@@ -228,5 +334,33 @@ class Adapter(Protocol):
     def find_refund(self, request: RefundRequest, external_id: str | None) -> RefundOutcome:
         """What became of a refund."""
 
-    def parse_event(self, raw: bytes, headers: Mapping[str, str]) -> ProcessorEvent:
-        """Verify and read an event. Raises BadSignature."""
+    def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
+        """Keep a card for later charges without its holder."""
+
+    def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
+        """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""
+
+    def find_dispute(self, external_id: str) -> Dispute | Unknown:
+        """How a dispute stands."""
+
+    def submit_evidence(self, external_id: str, text: str) -> Dispute | Declined | Unknown:
+        """Answer a dispute, for good. May be repeated: what was submitted already stays."""
+
+    def accept_dispute(self, external_id: str) -> Dispute | Declined | Unknown:
+        """Give in. May be repeated."""
+
+    def client_config(self, currency: str) -> ClientConfig:
+        """What the checkout page needs. Raises UnavailableError."""
+
+    def listen(self, url: str) -> str:
+        """Have the processor send its events to `url` and to no other hook of ours; answers the signing secret. Raises
+        UnavailableError. Only where it `registers_webhooks`."""
+
+    def answer_challenge(self, challenge: str) -> str:
+        """What to answer a processor that asks whether this is the right address. Raises BadSignature."""
+
+    def parse_event(self, raw: bytes, headers: Mapping[str, str], url: str) -> ProcessorEvent:
+        """Verify and read an event that came to `url`. Raises BadSignature."""
+
+    def check(self) -> Connection:
+        """Whether these credentials open an account."""
