@@ -47,10 +47,18 @@ class Settings(BaseSettings):
     stripe_webhook_secret: str = ""
     stripe_api_base: str = "https://api.stripe.com"
     stripe_js_url: str = "https://js.stripe.com/endive/stripe.js"
+    braintree_merchant_id: str = ""
+    braintree_public_key: str = ""
+    braintree_private_key: str = ""
     braintree_base_url: str = ""
+    square_application_id: str = ""
+    square_access_token: str = ""
+    square_location_id: str = ""
+    square_webhook_signature_key: str = ""
     square_base_url: str = ""
     processor_connect_timeout: float = Field(default=2.0, gt=0, description="seconds")
     processor_read_timeout: float = Field(default=30.0, gt=0, description="seconds")
+    braintree_read_timeout: float = Field(default=65.0, gt=0, description="seconds; its gateway may take 60 to answer")
 
     resend_api_key: str = ""
     resend_from_email: str = "Ballast <onboarding@resend.dev>"
@@ -80,7 +88,9 @@ class Settings(BaseSettings):
             raise ValueError("give whole seconds, separated by commas, such as 30,120,600")
         return value
 
-    @field_validator("public_url", "sandbox_url", "stripe_api_base", "resend_api_url")
+    @field_validator(
+        "public_url", "sandbox_url", "stripe_api_base", "braintree_base_url", "square_base_url", "resend_api_url"
+    )
     @classmethod
     def drop_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import ledger, receipts
+from ballast.billing import cards, ledger, receipts
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
@@ -86,6 +86,7 @@ def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
         move(attempt, "submitted")
     _finish(attempt, "approved", outcome.external_id)
     _show_card(payment, outcome.card)
+    cards.keep(payment, outcome)
     payment.last_error = payment.next_action = None
     if not outcome.captured:
         move(payment, "requires_capture")

@@ -3,8 +3,8 @@
 If the process dies …
   before `begin` commits: nothing happened.
   after `begin`, before the processor's prepare: an attempt `created`, nothing sent; the resolver closes it as `not_sent`.
-  after prepare, before its id is committed: an unconfirmed charge nobody will confirm; the resolver closes the attempt as above.
-  after the id is committed (`submitted`): the resolver asks the processor and records the truth.
+  after prepare, before that is committed: an unconfirmed charge nobody will confirm; the resolver closes the attempt as above.
+  after it is committed (`submitted`): the resolver asks the processor, by the charge's id or by our reference, and records the truth.
 An answer that is lost is `unknown` and resolved the same way; a second answer finds the attempt finished and changes nothing.
 One open attempt per payment and one open claim per obligation are unique indexes, whatever road the second one takes.
 """
@@ -12,29 +12,26 @@ One open attempt per payment and one open claim per obligation are unique indexe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from ballast import audit, config, money
-from ballast.billing import processing
+from ballast import audit, money
+from ballast.billing import cards, processing
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
+from ballast.billing.processing import Account
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
 from ballast.ids import new_id, to_uuid
-from ballast.models import Attempt, Customer, Payment, ProcessorAccount
-from ballast.models.customers import default_account
+from ballast.models import Attempt, Customer, Payment, PaymentMethod, ProcessorAccount
+from ballast.models.customers import account_of, default_account
 from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
-from ballast.processors.base import Charge, Credentials, Outcome, Prepared
-
-# From the commit of an attempt to the last moment its confirmation may be sent, on top of the processor's timeouts.
-SEND_SLACK = timedelta(seconds=5)
+from ballast.processors.base import Charge, Outcome, Prepared
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,25 @@ class Begun:
 
     organization_id: str
     attempt_id: str
-    account: Credentials
+    account: Account
     charge: Charge
+    send_by: datetime
 
 
 @dataclass(frozen=True)
 class NewPayment:
-    """What a caller may say of a payment. `amount` is minor units; `payment_method` is the processor's own token."""
+    """What a caller may say of a payment. `amount` is minor units; `payment_method` is a stored card of ours (`pm_…`) or the processor's
+    own token. `off_session`: its holder is not there, so only a stored card will do. `save_card`: store the card once it has paid."""
 
     amount: int
     currency: str
     description: str | None = None
     customer_id: str | None = None
     processor: str | None = None
+    account_id: str | None = None
     payment_method: str | None = None
+    off_session: bool = False
+    save_card: bool = False
     capture_method: str = "automatic"
     metadata: dict[str, str] | None = None
     order_id: str | None = None
@@ -70,8 +72,11 @@ def create(organization_id: str, asked: NewPayment) -> Payment:
     payment was made under this key before its stored answer expired.
     """
     check_amount(asked.amount, asked.currency)
-    account = _account(organization_id, asked.processor)
-    _check_customer(organization_id, asked.customer_id)
+    card = cards.find_named(organization_id, asked.payment_method)
+    customer_id = asked.customer_id or (card.customer_id if card else None)
+    _check_customer(organization_id, customer_id)
+    _check_card(card, customer_id, asked)
+    account = _account(organization_id, asked, card)
     payment = Payment(
         id=new_id("pay"),
         organization_id=organization_id,
@@ -79,13 +84,16 @@ def create(organization_id: str, asked: NewPayment) -> Payment:
         currency=asked.currency,
         status="requires_confirmation" if asked.payment_method else "requires_payment_method",
         capture_method=asked.capture_method,
+        off_session=asked.off_session,
+        save_card=asked.save_card and card is None,
         amount_captured=0,
         amount_refunded=0,
         description=asked.description,
         processor=account.processor,
         processor_account_id=account.id,
-        payment_method_token=asked.payment_method,
-        customer_id=asked.customer_id,
+        payment_method_token=card.external_id if card else asked.payment_method,
+        payment_method_id=card.id if card else None,
+        customer_id=customer_id,
         order_id=asked.order_id,
         metadata_=asked.metadata or {},
         idempotency_key=asked.idempotency_key,
@@ -113,12 +121,32 @@ def check_amount(amount: int, currency: str) -> None:
         )
 
 
-def _account(organization_id: str, processor: str | None) -> ProcessorAccount:
-    account = db.session.scalars(default_account(organization_id, processor)).first()
+def _account(organization_id: str, asked: NewPayment, card: PaymentMethod | None) -> ProcessorAccount:
+    """The account of the stored card, else the one named, else the default one (of a processor, if one is named)."""
+    account_id = card.processor_account_id if card else asked.account_id
+    wanted = account_of(organization_id, account_id) if account_id else default_account(organization_id, asked.processor)
+    account = db.session.scalars(wanted).first()
     if account is None:
-        named = f"{processor} account" if processor else "processor account"
+        named = f"{asked.processor} account" if asked.processor else "processor account"
         raise InvalidRequest("processor_unavailable", f"No {named} is set up and enabled.", param="processor")
+    if asked.processor not in (None, account.processor):
+        raise InvalidRequest(
+            "processor_mismatch", f"This card is stored at {account.processor}, and stays there.", param="processor"
+        )
     return account
+
+
+def _check_card(card: PaymentMethod | None, customer_id: str | None, asked: NewPayment) -> None:
+    if card is not None and card.customer_id != customer_id:
+        raise InvalidRequest(
+            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
+        )
+    if asked.off_session and card is None:
+        raise InvalidRequest(
+            "payment_method_not_stored", "Off-session, only a stored card (pm_…) can be charged.", param="payment_method"
+        )
+    if asked.save_card and customer_id is None:
+        raise InvalidRequest("customer_required", "Say whose card is to be stored.", param="customer")
 
 
 def _check_customer(organization_id: str, customer_id: str | None) -> None:
@@ -146,27 +174,36 @@ def _flush_once() -> None:
         ) from error
 
 
-def begin(
-    payment: Payment, payment_method: str | None = None, return_url: str | None = None, off_session: bool = False
-) -> Begun:
+@dataclass(frozen=True)
+class Source:
+    """What an attempt charges, where that is not what the payment has already. `payment_method`: as in NewPayment. `verification`: what
+    3-D Secure before the charge came to. `account_id`: where the browser's token is from."""
+
+    payment_method: str | None = None
+    verification: str | None = None
+    account_id: str | None = None
+    save_card: bool | None = None
+
+
+def begin(payment: Payment, source: Source | None = None, return_url: str | None = None) -> Begun:
     """Commit to an attempt: the payment becomes `processing`. In the caller's transaction, with the payment locked or new.
 
     Raises Conflict(`payment_in_progress`) while another attempt is open, Conflict(`state_conflict`) for a payment that is final or
-    authorized already, Conflict(`customer_held`), InvalidRequest(`payment_method_required`).
+    authorized already, Conflict(`customer_held`), InvalidRequest(`payment_method_required`, `payment_method_unknown`,
+    `payment_method_not_stored`).
     """
-    token = payment_method or payment.payment_method_token
-    if not token:
-        raise InvalidRequest("payment_method_required", "Say which payment_method to charge.", param="payment_method")
     if payment.status in ("processing", "requires_action"):
         raise Conflict("payment_in_progress", "Another attempt at this payment is open. Wait for its outcome.")
     if payment.status not in UNPAID:
         raise Conflict("state_conflict", f"A payment that is {payment.status} cannot be tried again.")
+    source = source or Source()
+    _take_source(payment, source)
     _check_customer(payment.organization_id, payment.customer_id)
     move(payment, "processing")
-    payment.payment_method_token = token
     payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
-    account = _account_of(payment)
-    attempt = _new_attempt(payment, account, off_session)
+    row = _account_of(payment)
+    account = processing.open_account(row)
+    attempt = _new_attempt(payment, account)
     db.session.add(attempt)
     try:
         db.session.flush()
@@ -174,21 +211,48 @@ def begin(
         raise Conflict(
             "payment_in_progress", "Another attempt at this payment is open. Wait for its outcome."
         ) from error
-    return Begun(
-        payment.organization_id,
-        attempt.id,
-        processing.credentials_of(account),
-        Charge(
-            reference=attempt.id,
-            payment_id=payment.id,
-            amount=payment.amount,
-            currency=payment.currency,
-            payment_method=token,
-            capture=payment.capture_method == "automatic",
-            off_session=off_session,
-            description=payment.description,
-            return_url=return_url,
-        ),
+    charge = _charge(payment, attempt, source, return_url)
+    return Begun(payment.organization_id, attempt.id, account, charge, attempt.send_deadline_at)
+
+
+def _take_source(payment: Payment, source: Source) -> None:
+    """Write what is to be charged, and where, into the payment. Between attempts a payment may move to another account."""
+    token = source.payment_method
+    if token and token not in (payment.payment_method_token, payment.payment_method_id):
+        card = cards.find_named(payment.organization_id, token)
+        _check_card(card, payment.customer_id, _asked_of(payment))
+        payment.payment_method_id = card.id if card else None
+        payment.payment_method_token = card.external_id if card else token
+        account_id = card.processor_account_id if card else source.account_id
+        if account_id and account_id != payment.processor_account_id:
+            payment.processor_account_id = account_id
+            payment.processor = _account_of(payment).processor
+    if source.save_card is not None:
+        payment.save_card = source.save_card and payment.payment_method_id is None
+    if not payment.payment_method_token:
+        raise InvalidRequest("payment_method_required", "Say which payment_method to charge.", param="payment_method")
+
+
+def _asked_of(payment: Payment) -> NewPayment:
+    return NewPayment(payment.amount, payment.currency, off_session=payment.off_session)
+
+
+def _charge(payment: Payment, attempt: Attempt, source: Source, return_url: str | None) -> Charge:
+    is_stored = payment.payment_method_id is not None
+    return Charge(
+        reference=attempt.id,
+        payment_id=payment.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        payment_method=payment.payment_method_token or "",
+        capture=payment.capture_method == "automatic",
+        off_session=payment.off_session,
+        description=payment.description,
+        return_url=return_url,
+        holder=cards.holder_of(payment) if is_stored or payment.save_card else None,
+        save=payment.save_card,
+        verification=source.verification,
+        series="unscheduled" if payment.off_session else None,
     )
 
 
@@ -198,11 +262,11 @@ def _account_of(payment: Payment) -> ProcessorAccount:
     return db.session.get_one(ProcessorAccount, key)
 
 
-def _new_attempt(payment: Payment, account: ProcessorAccount, off_session: bool) -> Attempt:
+def _new_attempt(payment: Payment, account: Account) -> Attempt:
     count = select(func.count()).where(
         Attempt.organization_id == payment.organization_id, Attempt.payment_id == payment.id
     )
-    deadline = real_time() + processor_patience() + SEND_SLACK
+    deadline = real_time() + processing.patience(account) + processing.SEND_SLACK
     return Attempt(
         id=new_id("att"),
         organization_id=payment.organization_id,
@@ -213,22 +277,16 @@ def _new_attempt(payment: Payment, account: ProcessorAccount, off_session: bool)
         processor_account_id=account.id,
         amount=payment.amount,
         currency=payment.currency,
-        off_session=off_session,
+        off_session=payment.off_session,
         created_at=now(),
         send_deadline_at=deadline,
-        next_probe_at=deadline + SEND_SLACK,
+        next_probe_at=deadline + processing.SEND_SLACK,
     )
-
-
-def processor_patience() -> timedelta:
-    """How long one call to a processor may last."""
-    settings = config.current()
-    return timedelta(seconds=settings.processor_connect_timeout + settings.processor_read_timeout)
 
 
 def run(begun: Begun) -> None:
     """Take a begun attempt to the processor and record what it said. Holds no transaction while it waits."""
-    prepared = processing.call(begun.account, lambda adapter: adapter.prepare(begun.charge))
+    prepared = processing.send(begun.account, lambda adapter: adapter.prepare(begun.charge), begun.send_by)
     if not isinstance(prepared, Prepared):
         record(begun.organization_id, begun.attempt_id, prepared)
         return
@@ -236,12 +294,12 @@ def run(begun: Begun) -> None:
     charge = replace(begun.charge, external_id=prepared.external_id)
     if deadline is None or real_time() > deadline:
         return  # We were paused for too long: the attempt is the resolver's now, and nothing may be sent.
-    outcome: Outcome = processing.call(begun.account, lambda adapter: adapter.submit(charge))
+    outcome: Outcome = processing.send(begun.account, lambda adapter: adapter.submit(charge), deadline)
     record(begun.organization_id, begun.attempt_id, outcome)
 
 
-def _mark_submitted(begun: Begun, prepared: Prepared) -> Any:
-    """Commit the processor's id before the bank is asked. Answers the moment until which it may be; None when too late already."""
+def _mark_submitted(begun: Begun, prepared: Prepared) -> datetime | None:
+    """Commit that the bank will be asked. Answers the moment until which it may be; None when that is too late already."""
     with transaction() as session:
         attempt = session.scalars(
             select(Attempt)
@@ -254,8 +312,8 @@ def _mark_submitted(begun: Begun, prepared: Prepared) -> Any:
         attempt.external_id = prepared.external_id
         attempt.client_secret = prepared.client_secret
         attempt.submitted_at = real_time()
-        attempt.send_deadline_at = deadline = attempt.submitted_at + SEND_SLACK
-        attempt.next_probe_at = deadline + processor_patience()
+        attempt.send_deadline_at = deadline = attempt.submitted_at + processing.SEND_SLACK
+        attempt.next_probe_at = deadline + processing.patience(begun.account)
         return deadline
 
 
@@ -265,7 +323,7 @@ def confirm(
     """Try to collect a payment, now. Raises NotFound, and what `begin` raises."""
     with transaction():
         payment = locked(organization_id, payment_id)
-        begun = begin(payment, payment_method, return_url)
+        begun = begin(payment, Source(payment_method), return_url)
     run(begun)
 
 

@@ -1,90 +1,211 @@
-"""The one door to the processors: credentials out of their seal, one adapter per account and process, no transaction held."""
+"""The one door to the processors: credentials out of their seal, one adapter per account and process, no transaction held.
+
+Calls are repeated here and nowhere else, always the very same call with the same reference, and only where that is safe: a read, or a
+call the processor said it did not begin.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TypeVar
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_after_delay
 
 from ballast import config
+from ballast.billing import circuits
+from ballast.clock import real_time
 from ballast.db import assert_no_transaction
 from ballast.errors import InvalidRequest
-from ballast.ids import new_id
-from ballast.models import Organization, ProcessorAccount
-from ballast.processors.base import Adapter, Credentials
+from ballast.models import ProcessorAccount
+from ballast.processors.base import Adapter, Capabilities, Credentials, NotSent, RefundOutcome, Unknown
+from ballast.processors.sending import sending_until
 from ballast.security import keyring
 
 Answer = TypeVar("Answer")
 
+ADAPTERS: Final = {
+    "stripe": ("ballast.processors.stripe", "StripeAdapter"),
+    "braintree": ("ballast.processors.braintree", "BraintreeAdapter"),
+    "square": ("ballast.processors.square", "SquareAdapter"),
+}
+ADDRESS_SETTING: Final = {
+    "stripe": "stripe_api_base",
+    "braintree": "braintree_base_url",
+    "square": "square_base_url",
+}
+ADDRESSES: Final = {
+    ("stripe", "test"): "https://api.stripe.com",
+    ("stripe", "live"): "https://api.stripe.com",
+    ("braintree", "test"): "https://api.sandbox.braintreegateway.com",
+    ("braintree", "live"): "https://api.braintreegateway.com",
+    ("square", "test"): "https://connect.squareupsandbox.com",
+    ("square", "live"): "https://connect.squareup.com",
+}
+TRIES: Final = 3
+# What repeating may add to one call in all, and the longest wait a processor may ask for.
+REPEATING: Final = timedelta(seconds=3)
+LONGEST_WAIT: Final = 2.0
+# From the commit that announces a call to the last moment at which it may leave the process, on top of the processor's timeouts.
+SEND_SLACK: Final = timedelta(seconds=5)
+NO_ANSWER: Final = ("no_answer", "unreadable", "unreadable_answer", "empty_answer", "rate_limited")
 
-def call(account: Credentials, ask: Callable[[Adapter], Answer]) -> Answer:
-    """Ask the processor. Raises RuntimeError if a database transaction is open: a call may take a minute."""
+
+@dataclass(frozen=True)
+class Account:
+    """A processor account as plain data, for calls that hold no transaction."""
+
+    organization_id: str
+    id: str
+    credentials: Credentials
+
+    @property
+    def processor(self) -> str:
+        return self.credentials.processor
+
+
+def read(account: Account, ask: Callable[[Adapter], Answer]) -> Answer:
+    """Ask what changes nothing, or may be done twice; asks again when there is no answer. Raises what `ask` raises.
+
+    Raises RuntimeError if a database transaction is open: a call may take a minute.
+    """
+    return _call(account, ask, _is_open)
+
+
+def send(account: Account, act: Callable[[Adapter], Answer], until: datetime) -> Answer:
+    """Do what moves money, if it leaves this process by `until` (real time); once more only if the processor did not begin.
+
+    Raises RuntimeError if a database transaction is open.
+    """
+    return _call(account, act, _was_not_begun, until)
+
+
+def _call(
+    account: Account,
+    ask: Callable[[Adapter], Answer],
+    repeatable: Callable[[Any], bool],
+    until: datetime | None = None,
+) -> Answer:
     assert_no_transaction()
-    return ask(adapter_for(account))
+    adapter = adapter_for(account.credentials)
+
+    def once() -> Answer:
+        answer = ask(adapter)
+        circuits.note(account.organization_id, account.id, not _is_outage(answer))
+        return answer
+
+    with sending_until(until) if until else nullcontext():
+        return _repeated(repeatable)(once)
+
+
+def _repeated(repeatable: Callable[[Any], bool]) -> Retrying:
+    return Retrying(
+        retry=retry_if_result(repeatable),
+        stop=stop_after_attempt(TRIES) | stop_after_delay(REPEATING.total_seconds()),
+        wait=_wait,
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )
+
+
+def _wait(state: RetryCallState) -> float:
+    """As long as the processor asked, else a little and then a little more."""
+    answer = state.outcome.result() if state.outcome else None
+    asked: float | None = getattr(answer, "retry_after", None)
+    return min(asked, LONGEST_WAIT) if asked is not None else 0.1 * 2.0**state.attempt_number
+
+
+def _reason(answer: Any) -> str | None:
+    """Why there is no answer, if there is none; a call the processor wants to be made much later is not made again here."""
+    match answer:
+        case Unknown(reason=reason) | NotSent(reason=reason):
+            return reason
+        case RefundOutcome(status="unknown", message=message):
+            return message
+        case _:
+            return None
+
+
+def _is_outage(answer: Any) -> bool:
+    reason = _reason(answer) or ""
+    return reason in NO_ANSWER or reason.startswith("http_5")
+
+
+def _is_open(answer: Any) -> bool:
+    return _is_outage(answer) and _asks_little_patience(answer)
+
+
+def _was_not_begun(answer: Any) -> bool:
+    """Turned away at the door; or a charge that was to be made known and was not, under a key of its own (`prepare`)."""
+    turned_away = _reason(answer) == "rate_limited"
+    return (turned_away or (isinstance(answer, NotSent) and _is_outage(answer))) and _asks_little_patience(answer)
+
+
+def _asks_little_patience(answer: Any) -> bool:
+    return (getattr(answer, "retry_after", None) or 0.0) <= LONGEST_WAIT
+
+
+def patience(account: Account) -> timedelta:
+    """How long one call to the account's processor may last, repeating included."""
+    found = account.credentials
+    return timedelta(seconds=found.connect_timeout + found.read_timeout) + REPEATING
+
+
+def send_deadline(account: Account) -> datetime:
+    """Until when a call announced now may leave this process, real time; whoever takes over waits `patience` longer."""
+    return real_time() + SEND_SLACK
 
 
 @lru_cache(maxsize=256)
-def adapter_for(account: Credentials) -> Adapter:
+def adapter_for(credentials: Credentials) -> Adapter:
     """The process's adapter for these credentials; its SDK client and connections are built once."""
-    match account.processor:
-        case "stripe":
-            from ballast.processors.stripe import StripeAdapter
-
-            return StripeAdapter(account)
-        case other:
-            raise InvalidRequest("processor_unsupported", f"{other} is not available yet.", param="processor")
+    module, name = _adapter(credentials.processor)
+    made: Adapter = getattr(import_module(module), name)(credentials)
+    return made
 
 
-def credentials_of(account: ProcessorAccount) -> Credentials:
-    """The account's credentials, unsealed, with where and how patiently to reach it."""
+def capabilities_of(processor: str) -> Capabilities:
+    """What a processor can do. Raises InvalidRequest(`processor_unsupported`)."""
+    module, name = _adapter(processor)
+    declared: Capabilities = getattr(import_module(module), name).capabilities
+    return declared
+
+
+def _adapter(processor: str) -> tuple[str, str]:
+    if processor not in ADAPTERS:
+        raise InvalidRequest("processor_unsupported", f"{processor} is not available yet.", param="processor")
+    return ADAPTERS[processor]
+
+
+def open_account(row: ProcessorAccount) -> Account:
+    """The account with its credentials unsealed, and where and how patiently to reach it. Raises ValueError for a broken seal."""
+    secrets = json.loads(keyring().decrypt(row.credentials, seal_name(row.id)))
+    return Account(row.organization_id, row.id, credentials(row.processor, row.mode, row.public_config, secrets))
+
+
+def credentials(processor: str, mode: str, public: dict[str, str], secrets: dict[str, str]) -> Credentials:
+    """Credentials as an adapter takes them. `public` and `secrets` are an account's fields, see `accounts.FIELDS`."""
     settings = config.current()
-    secrets = json.loads(keyring().decrypt(account.credentials, f"processor_account:{account.id}"))
+    slow = processor == "braintree"
+    extra = {name: value for name, value in public.items() if name != "publishable_key"}
+    if processor == "stripe":
+        extra["script_url"] = settings.stripe_js_url
     return Credentials(
-        processor=account.processor,
-        secret_key=secrets["secret_key"],
-        publishable_key=account.public_config.get("publishable_key", ""),
-        webhook_secret=secrets.get("webhook_secret", ""),
-        api_base=settings.stripe_api_base,
-        connect_timeout=settings.processor_connect_timeout,
-        read_timeout=settings.processor_read_timeout,
-    )
-
-
-def add_account(
-    organization: Organization,
-    processor: str,
-    secret_key: str,
-    publishable_key: str,
-    webhook_secret: str,
-    external_account: str,
-) -> ProcessorAccount:
-    """A processor account with its secrets sealed. In the caller's transaction (the caller adds the row).
-
-    Raises InvalidRequest(`processor_mode_mismatch`) for a live-looking key in a sandbox organization and the reverse.
-    """
-    is_live = secret_key.startswith(("sk_live_", "rk_live_"))
-    if is_live != (organization.mode == "live"):
-        raise InvalidRequest(
-            "processor_mode_mismatch",
-            f"A {organization.mode} organization takes {'live' if not is_live else 'test'} keys only.",
-        )
-    account_id = new_id("pac")
-    account = ProcessorAccount(
-        id=account_id,
-        organization_id=organization.id,
         processor=processor,
-        mode="live" if is_live else "test",
-        external_account=external_account,
-        public_config={"publishable_key": publishable_key},
-        is_default=True,
-        credentials=b"",
+        secret_key=secrets["secret_key"],
+        publishable_key=public.get("publishable_key", ""),
+        webhook_secret=secrets.get("webhook_secret", ""),
+        api_base=getattr(settings, ADDRESS_SETTING[processor]) or ADDRESSES[processor, mode],
+        connect_timeout=settings.processor_connect_timeout,
+        read_timeout=settings.braintree_read_timeout if slow else settings.processor_read_timeout,
+        extra=tuple(sorted(extra.items())),
     )
-    seal(account, secret_key, webhook_secret)
-    return account
 
 
-def seal(account: ProcessorAccount, secret_key: str, webhook_secret: str) -> None:
-    """Put secrets into the account, sealed."""
-    secrets = json.dumps({"secret_key": secret_key, "webhook_secret": webhook_secret})
-    account.credentials = keyring().encrypt(secrets, f"processor_account:{account.id}")
+def seal_name(account_id: str) -> str:
+    """What the seal of an account's secrets is bound to."""
+    return f"processor_account:{account_id}"

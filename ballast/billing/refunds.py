@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, select, tuple_, update
 
@@ -16,25 +16,27 @@ from ballast import audit, queue
 from ballast.billing import ledger, processing, receipts
 from ballast.billing.outcomes import PROBES
 from ballast.billing.payloads import refund_payload
-from ballast.billing.payments import locked, processor_patience
+from ballast.billing.payments import locked
+from ballast.billing.processing import Account
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
-from ballast.models import Attempt, Order, Payment, ProcessorAccount, Refund
+from ballast.models import Attempt, Dispute, Order, Payment, ProcessorAccount, Refund
 from ballast.models.payments import payment_of
-from ballast.models.states import HELD_REFUND, move
+from ballast.models.states import HELD_REFUND, OPEN_DISPUTE, UNSETTLED_REFUND, move
 from ballast.money import format_money
 from ballast.notifications import webhooks
 from ballast.notifications.drain import drain, run_all
-from ballast.processors.base import Credentials, RefundOutcome, RefundRequest
+from ballast.processors.base import RefundOutcome, RefundRequest
 
 log = logging.getLogger(__name__)
 
 # As many as are claimed at once, so that the lease outlasts a refund's two calls.
 THREADS = 4
 LEASE = timedelta(seconds=90)
-UNSETTLED = ("pending", "submitted", "unknown", "processing")
+# Nothing is on its way to the processor: not sent yet, or turned away until the charge has settled.
+FRESH = ("pending", "pending_settlement")
 REASONS = ("requested_by_customer", "duplicate", "fraudulent", "other")
 
 
@@ -44,7 +46,7 @@ def request(
     """Reserve a refund of `amount` minor units (None: all that is left). In the caller's transaction; `send` it after the commit.
 
     A second request under the same `key` answers the refund of the first.
-    Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `idempotency_key_reused`),
+    Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `payment_disputed`, `idempotency_key_reused`),
     InvalidRequest(`refund_too_large`, `amount_invalid`).
     """
     payment = locked(organization_id, payment_id)
@@ -57,6 +59,10 @@ def request(
     if payment.status != "succeeded":
         raise Conflict(
             "payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}."
+        )
+    if _is_disputed(payment):
+        raise Conflict(
+            "payment_disputed", "This payment is disputed. Whatever goes back goes back through the dispute."
         )
     left = refundable(payment)
     amount = left if amount is None else amount
@@ -85,6 +91,15 @@ def request(
     audit.record(organization_id, "refund.requested", "payment", payment.id, {"refund": refund.id, "amount": amount})
     webhooks.publish(organization_id, "refund.created", "payment", payment.id, refund_payload(refund))
     return refund
+
+
+def _is_disputed(payment: Payment) -> bool:
+    wanted = select(Dispute.id).where(
+        Dispute.organization_id == payment.organization_id,
+        Dispute.payment_id == payment.id,
+        Dispute.status.in_(OPEN_DISPUTE),
+    )
+    return db.session.scalars(wanted).first() is not None
 
 
 def _made_under(organization_id: str, key: str) -> Refund | None:
@@ -121,8 +136,9 @@ class Sending:
     refund_id: str
     was: str
     external_id: str | None
-    account: Credentials
+    account: Account
     request: RefundRequest
+    send_by: datetime
 
 
 def send(organization_id: str, refund_id: str) -> None:
@@ -138,7 +154,7 @@ def check(organization_id: str, refund_id: str) -> bool:
             _with_account().where(Refund.organization_id == organization_id, Refund.id == refund_id)
         ).one()
         sending = _sending(*row)
-    found = processing.call(sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id))
+    found = processing.read(sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id))
     if found.status != "absent":
         record(organization_id, refund_id, found)
     return found.status != "unknown"
@@ -171,7 +187,7 @@ def _submit_batch() -> tuple[int, int]:
 def _claim(limit: int = THREADS) -> list[tuple[str, str]]:
     chosen = (
         select(Refund.organization_id, Refund.id)
-        .where(Refund.status.in_(UNSETTLED), Refund.next_attempt_at <= real_time())
+        .where(Refund.status.in_(UNSETTLED_REFUND), Refund.next_attempt_at <= real_time())
         .order_by(Refund.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -195,7 +211,7 @@ def _mark_submitted(keys: list[tuple[str, str]]) -> list[Sending]:
     with transaction() as session:
         rows = session.execute(
             _with_account()
-            .where(tuple_(Refund.organization_id, Refund.id).in_(keys), Refund.status.in_(UNSETTLED))
+            .where(tuple_(Refund.organization_id, Refund.id).in_(keys), Refund.status.in_(UNSETTLED_REFUND))
             .with_for_update(of=Refund)
         ).all()
         return [sending for row in rows if (sending := _submitted(*row))]
@@ -203,25 +219,33 @@ def _mark_submitted(keys: list[tuple[str, str]]) -> list[Sending]:
 
 def _submitted(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> Sending | None:
     """None for an account whose secrets cannot be unsealed: its refunds wait, and nobody else's wait with them."""
-    refund.next_attempt_at = real_time() + 2 * processor_patience() + timedelta(seconds=5)
     try:
         sending = _sending(refund, attempt, account)
     except ValueError as error:
+        refund.next_attempt_at = real_time() + LEASE
         log.error("refund %s cannot be sent, account %s: %s", refund.id, account.id, error)
         return None
-    if refund.status == "pending":
+    if refund.status in FRESH:
         move(refund, "submitted")
+    # Nobody else takes it up before this has been sent and has had its answer, if it comes.
+    refund.sent_at = sending.send_by
+    refund.next_attempt_at = sending.send_by + processing.patience(sending.account)
     return sending
 
 
 def _sending(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> Sending:
+    opened = processing.open_account(account)
+    looking = timedelta() if refund.status in FRESH else processing.patience(opened)
     return Sending(
         organization_id=refund.organization_id,
         refund_id=refund.id,
         was=refund.status,
         external_id=refund.external_id,
-        account=processing.credentials_of(account),
-        request=RefundRequest(refund.id, attempt.external_id or "", refund.amount, refund.currency, refund.reason),
+        account=opened,
+        request=RefundRequest(
+            refund.id, attempt.external_id or "", refund.amount, refund.currency, refund.reason, refund.sent_at
+        ),
+        send_by=processing.send_deadline(opened) + looking,
     )
 
 
@@ -232,13 +256,13 @@ def _settle(sending: Sending) -> None:
 
 def _ask(sending: Sending) -> RefundOutcome:
     """Send a fresh refund; look for one that was sent before, and send it again only when the processor has none."""
-    if sending.was != "pending":
-        found = processing.call(
+    if sending.was not in FRESH:
+        found = processing.read(
             sending.account, lambda adapter: adapter.find_refund(sending.request, sending.external_id)
         )
         if found.status != "absent":
             return found
-    return processing.call(sending.account, lambda adapter: adapter.refund(sending.request))
+    return processing.send(sending.account, lambda adapter: adapter.refund(sending.request), sending.send_by)
 
 
 def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None:
@@ -272,7 +296,7 @@ def _apply(payment: Payment, refund: Refund, status: str) -> None:
 
 
 def _probe_later(refund: Refund) -> None:
-    if refund.status in UNSETTLED:
+    if refund.status in UNSETTLED_REFUND:
         refund.next_attempt_at = real_time() + PROBES[min(refund.probes, len(PROBES) - 1)]
 
 

@@ -9,21 +9,23 @@ from datetime import timedelta
 
 from sqlalchemy import select, tuple_, update
 
-from ballast import queue
+from ballast import config, queue
 from ballast.billing import processing
+from ballast.billing.processing import Account
 from ballast.billing.outcomes import CHALLENGE_LASTS, record
 from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.models import Attempt, ProcessorAccount
 from ballast.models.states import OPEN_ATTEMPT
 from ballast.notifications.drain import drain, run_all
-from ballast.processors.base import ActionRequired, Approved, Credentials, Declined, NotSent, Outcome, Unknown
+from ballast.processors.base import ActionRequired, Approved, Declined, Lookup, NotSent, Outcome, Unknown
 
 log = logging.getLogger(__name__)
 
-# As many as are claimed at once: the lease then outlasts a row's two calls, and two resolvers never ask about the same attempt.
+# As many as are claimed at once: the lease then outlasts a row's calls (look, cancel, look again), and two resolvers never ask about
+# the same attempt.
 THREADS = 8
-LEASE = timedelta(seconds=90)
+CALLS = 3
 CLOSED_UNPAID = ("declined", "not_sent")
 
 
@@ -34,9 +36,9 @@ class Open:
     organization_id: str
     attempt_id: str
     status: str
-    external_id: str | None
+    lookup: Lookup
     age: timedelta
-    account: Credentials
+    account: Account
 
 
 def resolve_due() -> int:
@@ -64,13 +66,20 @@ def _claim(limit: int = THREADS) -> list[Open]:
     taking = (
         update(Attempt)
         .where(tuple_(Attempt.organization_id, Attempt.id).in_(select(chosen)))
-        .values(next_probe_at=now + LEASE, probes=Attempt.probes + 1)
+        .values(next_probe_at=now + _lease(), probes=Attempt.probes + 1)
         .returning(Attempt.organization_id, Attempt.id)
         .execution_options(synchronize_session=False)
     )
     with transaction() as session:
         keys = [(row[0], row[1]) for row in session.execute(taking)]
     return read_open(keys)
+
+
+def _lease() -> timedelta:
+    """Longer than the slowest processor may keep a row's calls waiting."""
+    settings = config.current()
+    slowest = settings.processor_connect_timeout + max(settings.processor_read_timeout, settings.braintree_read_timeout)
+    return CALLS * (timedelta(seconds=slowest) + processing.REPEATING) + processing.SEND_SLACK
 
 
 def read_open(keys: list[tuple[str, str]]) -> list[Open]:
@@ -97,7 +106,7 @@ def _read(keys: list[tuple[str, str]], statuses: Sequence[str]) -> list[Open]:
 def _open(attempt: Attempt, account: ProcessorAccount) -> Open | None:
     """None for an account whose secrets cannot be unsealed: its attempts wait, and nobody else's wait with them."""
     try:
-        credentials = processing.credentials_of(account)
+        opened = processing.open_account(account)
     except ValueError as error:
         log.error("attempt %s cannot be resolved, account %s: %s", attempt.id, account.id, error)
         return None
@@ -105,9 +114,9 @@ def _open(attempt: Attempt, account: ProcessorAccount) -> Open | None:
         attempt.organization_id,
         attempt.id,
         attempt.status,
-        attempt.external_id,
+        Lookup(attempt.id, attempt.external_id, attempt.amount, attempt.currency, attempt.send_deadline_at),
         real_time() - (attempt.submitted_at or attempt.send_deadline_at),
-        credentials,
+        opened,
     )
 
 
@@ -119,9 +128,9 @@ def resolve(found: Open) -> None:
 
 def resolve_hint(found: Open) -> None:
     """A processor says that something happened: look, and record it if it is final or needs the shopper. Gives nothing up."""
-    if found.external_id is None:
+    if found.status == "created":
         return
-    outcome = _ask(found, found.external_id)
+    outcome = _ask(found)
     if not isinstance(outcome, NotSent) or outcome.reason == "canceled":
         record(found.organization_id, found.attempt_id, outcome)
 
@@ -129,9 +138,7 @@ def resolve_hint(found: Open) -> None:
 def look_back(organization_id: str, attempt_id: str) -> bool:
     """A processor says that money moved for an attempt we closed without: ask, and alarm if it did. False when it cannot say now."""
     for found in _read([(organization_id, attempt_id)], CLOSED_UNPAID):
-        if (external_id := found.external_id) is None:
-            continue
-        outcome = processing.call(found.account, lambda adapter, wanted=external_id: adapter.find(wanted))  # type: ignore[misc]
+        outcome = _look(found)
         if isinstance(outcome, Unknown):
             return False
         if isinstance(outcome, Approved):
@@ -141,31 +148,34 @@ def look_back(organization_id: str, attempt_id: str) -> bool:
 
 def _learn(found: Open) -> Outcome:
     """Ask. What never reached the bank, or waited too long for the shopper, is canceled at the processor before we give it up."""
-    if found.external_id is None:
+    if found.status == "created":
         return NotSent("never_sent")
-    external_id = found.external_id
-    outcome = _ask(found, external_id)
+    outcome = _ask(found)
     expired = isinstance(outcome, ActionRequired) and found.age > CHALLENGE_LASTS
     if expired or (isinstance(outcome, NotSent) and outcome.reason != "canceled"):
-        return _cancel(found.account, external_id, found.attempt_id)
+        return _cancel(found)
     return outcome
 
 
-def _ask(found: Open, external_id: str) -> Outcome:
+def _ask(found: Open) -> Outcome:
     """What the processor says now. A failed challenge leaves a charge the shopper's browser could still confirm: it is canceled."""
-    outcome = processing.call(found.account, lambda adapter: adapter.find(external_id))
+    outcome = _look(found)
     if isinstance(outcome, Declined) and found.status == "action_required":
-        closed = _cancel(found.account, external_id, found.attempt_id)
+        closed = _cancel(found)
         return outcome if isinstance(closed, NotSent) else closed
     return outcome
+
+
+def _look(found: Open) -> Outcome:
+    return processing.read(found.account, lambda adapter: adapter.find(found.lookup))
 
 
 def abandon(organization_id: str, attempt_id: str) -> None:
     """The shopper wants another way: cancel at the processor first, and record what that revealed."""
     for found in read_open([(organization_id, attempt_id)]):
-        if found.external_id is not None:
-            record(organization_id, attempt_id, _cancel(found.account, found.external_id, attempt_id))
+        if found.status != "created":
+            record(organization_id, attempt_id, _cancel(found))
 
 
-def _cancel(account: Credentials, external_id: str, attempt_id: str) -> Outcome:
-    return processing.call(account, lambda adapter: adapter.cancel(external_id, attempt_id))
+def _cancel(found: Open) -> Outcome:
+    return processing.read(found.account, lambda adapter: adapter.cancel(found.lookup))

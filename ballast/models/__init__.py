@@ -1,7 +1,8 @@
 """Tables, constraints, predicates, selects and transition tables. No I/O, no commits."""
 
 from ballast.models.catalog import Price, Product
-from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount
+from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
+from ballast.models.disputes import Dispute
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
@@ -17,6 +18,7 @@ __all__ = [
     "CartLine",
     "Claim",
     "Customer",
+    "Dispute",
     "Email",
     "Event",
     "IdempotencyKey",
@@ -32,6 +34,7 @@ __all__ = [
     "PaymentMethod",
     "Price",
     "ProcessorAccount",
+    "ProcessorCustomer",
     "Product",
     "Refund",
     "User",

@@ -33,9 +33,10 @@ def reference(prefix: str, **options: Any) -> MappedColumn[Any]:
     return mapped_column(PublicId(prefix), **options)
 
 
-def within(column: str, table: str) -> ForeignKeyConstraint:
-    """A foreign key that cannot leave the organization."""
-    return ForeignKeyConstraint(["organization_id", column], [f"{table}.organization_id", f"{table}.id"])
+def within(column: str, table: str, closes_circle: bool = False) -> ForeignKeyConstraint:
+    """A foreign key that cannot leave the organization. `closes_circle`: it points back at a table that points here."""
+    targets = [f"{table}.organization_id", f"{table}.id"]
+    return ForeignKeyConstraint(["organization_id", column], targets, use_alter=closes_circle)
 
 
 def created_column() -> MappedColumn[datetime]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Select, UniqueConstraint, select
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Select, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
+from ballast.models.states import CARD
 
 PROCESSORS: Final = ("stripe", "braintree", "square")
 PROCESSOR_MODES: Final = ("live", "test")
@@ -32,7 +33,11 @@ class Customer(Scoped, Base):
 
 
 class ProcessorAccount(Scoped, Base):
-    """An account at a processor. Tokens and attempts belong to it, so it is archived and never deleted."""
+    """An account at a processor. Tokens and attempts belong to it, so it is archived and never deleted.
+
+    Routing of new cards at checkout: `share` is its weight among the accounts that fit, 0 for none; `currencies` it is for (empty: all);
+    `amount_from` and `amount_to` bound the amount, minor units of the organization's currency, both included.
+    """
 
     __tablename__ = "processor_accounts"
     __table_args__ = (
@@ -45,9 +50,12 @@ class ProcessorAccount(Scoped, Base):
             unique=True,
             postgresql_where="is_default and archived_at is null",
         ),
+        CheckConstraint("share between 0 and 100", name="share_range"),
+        CheckConstraint("amount_from is null or amount_to is null or amount_from <= amount_to", name="amount_range"),
     )
 
     id: Mapped[str] = id_column("pac")
+    name: Mapped[str] = mapped_column(default="", server_default="")
     processor: Mapped[str]
     mode: Mapped[str]
     external_account: Mapped[str]
@@ -55,24 +63,63 @@ class ProcessorAccount(Scoped, Base):
     public_config: Mapped[dict[str, Any]] = json_column()
     enabled: Mapped[bool] = mapped_column(default=True, server_default="true")
     is_default: Mapped[bool] = mapped_column(default=False, server_default="false")
+    share: Mapped[int] = mapped_column(default=0, server_default="0")
+    currencies: Mapped[list[str]] = mapped_column(ARRAY(String), default=list, server_default="{}")
+    amount_from: Mapped[int | None]
+    amount_to: Mapped[int | None]
     created_at: Mapped[datetime] = created_column()
+    checked_at: Mapped[datetime | None] = mapped_column(doc="when its credentials were last tried; real time")
+    problem: Mapped[str | None] = mapped_column(doc="what was wrong then")
+    paused_until: Mapped[datetime | None] = mapped_column(doc="not offered for new cards until then: its circuit is open; real time")
     archived_at: Mapped[datetime | None]
 
 
-class PaymentMethod(Scoped, Base):
-    """A stored card at one processor account. Never a number: the processor's token and what may be shown."""
+class ProcessorCustomer(Scoped, Base):
+    """A customer as one processor account knows them."""
 
-    __tablename__ = "payment_methods"
+    __tablename__ = "processor_customers"
     __table_args__ = (
         within("customer_id", "customers"),
         within("processor_account_id", "processor_accounts"),
-        UniqueConstraint("organization_id", "processor_account_id", "external_id"),
     )
 
+    customer_id: Mapped[str] = reference("cus", primary_key=True)
+    processor_account_id: Mapped[str] = reference("pac", primary_key=True)
+    external_id: Mapped[str]
+    created_at: Mapped[datetime] = created_column()
+
+
+class PaymentMethod(Scoped, Base):
+    """A stored card at one processor account. Never a number: the processor's token and what may be shown.
+
+    `pending`: the charge of `payment_id` was approved and the card is still to be stored from it, at `next_attempt_at` (real time).
+    """
+
+    __tablename__ = "payment_methods"
+    __table_args__ = (
+        one_of("status", CARD),
+        within("customer_id", "customers"),
+        within("processor_account_id", "processor_accounts"),
+        within("payment_id", "payments", closes_circle=True),
+        UniqueConstraint("organization_id", "processor_account_id", "external_id"),
+        UniqueConstraint("organization_id", "payment_id"),
+        CheckConstraint("status <> 'active' or external_id is not null", name="active_is_stored"),
+        Index("ix_payment_methods_customer", "organization_id", "customer_id", "id"),
+        Index("ix_payment_methods_due", "next_attempt_at", postgresql_where="status = 'pending'"),
+    )
+    machine = "card"
+
     id: Mapped[str] = id_column("pm")
+    status: Mapped[str] = mapped_column(default="active", server_default="active")
     customer_id: Mapped[str | None] = reference("cus")
     processor_account_id: Mapped[str] = reference("pac")
-    external_id: Mapped[str]
+    payment_id: Mapped[str | None] = reference("pay")
+    external_id: Mapped[str | None]
+    customer_external_id: Mapped[str | None]
+    source: Mapped[str | None] = mapped_column(doc="the processor's id of the charge it is stored from")
+    message: Mapped[str | None]
+    probes: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_attempt_at: Mapped[datetime | None]
     kind: Mapped[str] = mapped_column(default="card", server_default="card")
     brand: Mapped[str | None]
     last4: Mapped[str | None]
@@ -92,3 +139,32 @@ def default_account(organization_id: str, processor: str | None = None) -> Selec
     if processor:
         found = found.where(ProcessorAccount.processor == processor)
     return found.order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at).limit(1)
+
+
+def account_of(organization_id: str, account_id: str) -> Select[ProcessorAccount]:
+    """One processor account of the organization."""
+    return select(ProcessorAccount).where(
+        ProcessorAccount.organization_id == organization_id, ProcessorAccount.id == account_id
+    )
+
+
+def accounts_of(organization_id: str) -> Select[ProcessorAccount]:
+    """The organization's accounts that are not archived, the default one first."""
+    return (
+        select(ProcessorAccount)
+        .where(ProcessorAccount.organization_id == organization_id, ProcessorAccount.archived_at.is_(None))
+        .order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at, ProcessorAccount.id)
+    )
+
+
+def cards_of(organization_id: str, customer_id: str) -> Select[PaymentMethod]:
+    """A customer's stored cards, newest first."""
+    return (
+        select(PaymentMethod)
+        .where(
+            PaymentMethod.organization_id == organization_id,
+            PaymentMethod.customer_id == customer_id,
+            PaymentMethod.status == "active",
+        )
+        .order_by(PaymentMethod.id.desc())
+    )

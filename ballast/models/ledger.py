@@ -18,6 +18,7 @@ CHART: Final = {
     "sales": "income",
     "refunds": "expense",
     "processor_fees": "expense",
+    "disputes": "expense",
 }
 
 

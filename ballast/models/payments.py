@@ -24,12 +24,13 @@ from ballast.models.columns import (
     within,
 )
 from ballast.models.customers import PROCESSORS
-from ballast.models.states import ATTEMPT, CLAIM, OPEN_ATTEMPT, PAYMENT, REFUND
+from ballast.models.states import ATTEMPT, CLAIM, OPEN_ATTEMPT, PAYMENT, REFUND, UNSETTLED_REFUND
 
 CAPTURE_METHODS: Final = ("automatic", "manual")
 DECLINE_CLASSES: Final = ("soft", "hard", "authentication", "fraud", "configuration")
 OBLIGATIONS: Final = ("order", "period", "installment")
 OPEN_ATTEMPT_SQL: Final = "status in ({})".format(", ".join(f"'{state}'" for state in OPEN_ATTEMPT))
+UNSETTLED_REFUND_SQL: Final = "status in ({})".format(", ".join(f"'{state}'" for state in UNSETTLED_REFUND))
 
 
 class Payment(Scoped, Base):
@@ -59,6 +60,8 @@ class Payment(Scoped, Base):
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="requires_payment_method")
     capture_method: Mapped[str] = mapped_column(default="automatic", server_default="automatic")
+    off_session: Mapped[bool] = mapped_column(default=False, server_default="false")
+    save_card: Mapped[bool] = mapped_column(default=False, server_default="false")
     amount_captured: Mapped[int] = mapped_column(default=0, server_default="0")
     amount_refunded: Mapped[int] = mapped_column(default=0, server_default="0")
     description: Mapped[str | None]
@@ -181,7 +184,7 @@ class Refund(Scoped, Base):
         Index(
             "ix_refunds_due",
             "next_attempt_at",
-            postgresql_where="status in ('pending', 'submitted', 'unknown', 'processing')",
+            postgresql_where=UNSETTLED_REFUND_SQL,
         ),
     )
     machine = "refund"
@@ -200,6 +203,7 @@ class Refund(Scoped, Base):
     probes: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = created_column()
     next_attempt_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None] = mapped_column(doc="the last moment at which it may have been sent; real time")
     finished_at: Mapped[datetime | None]
 
 

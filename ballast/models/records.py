@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,6 +15,8 @@ from ballast.ids import new_id
 from ballast.models.columns import Scoped, created_column, id_column, one_of, reference, within
 from ballast.models.states import INBOX
 
+ABOUT: Final = ("charge", "charge_paid", "refund", "dispute", "other")
+
 
 class InboxEvent(Scoped, Base):
     """An event a processor sent us, stored once as it came, applied by a job that fetches the object again."""
@@ -22,10 +24,12 @@ class InboxEvent(Scoped, Base):
     __tablename__ = "inbox_events"
     __table_args__ = (
         one_of("status", INBOX),
+        one_of("about", ABOUT),
         within("processor_account_id", "processor_accounts"),
         UniqueConstraint("organization_id", "processor_account_id", "external_id"),
         Index("ix_inbox_events_due", "next_attempt_at", postgresql_where="status = 'received'"),
         Index("ix_inbox_events_subject", "organization_id", "subject_id"),
+        Index("ix_inbox_events_account", "organization_id", "processor_account_id", "id"),
     )
     machine = "inbox"
 
@@ -33,7 +37,12 @@ class InboxEvent(Scoped, Base):
     processor_account_id: Mapped[str] = reference("pac")
     external_id: Mapped[str]
     type: Mapped[str]
-    subject_id: Mapped[str | None]
+    about: Mapped[str] = mapped_column(default="other", server_default="other")
+    subject_id: Mapped[str | None] = mapped_column(doc="the processor's id of the charge it is about")
+    reference: Mapped[str | None] = mapped_column(
+        doc="our own id of that charge, an attempt's, where the event says it"
+    )
+    dispute_id: Mapped[str | None] = mapped_column(doc="the processor's id of the dispute it is about")
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[str] = mapped_column(default="received")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")

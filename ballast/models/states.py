@@ -42,16 +42,33 @@ OPEN_ATTEMPT: Final = ("created", "submitted", "unknown", "action_required")
 
 CLAIM: Final = _table(open="paid released", paid="released", released="")
 
+# `pending_settlement`: the processor gives nothing back before the charge has settled; it is sent again then.
 REFUND: Final = _table(
     pending="submitted canceled",
-    submitted="processing succeeded failed unknown pending",
-    unknown="processing succeeded failed pending",
+    submitted="processing succeeded failed unknown pending pending_settlement",
+    unknown="processing succeeded failed pending pending_settlement",
+    pending_settlement="submitted canceled",
     processing="succeeded failed",
     succeeded="failed",  # a bank may send a refund back days later
     failed="",
     canceled="",
 )
-HELD_REFUND: Final = ("pending", "submitted", "unknown", "processing", "succeeded")
+HELD_REFUND: Final = ("pending", "submitted", "unknown", "pending_settlement", "processing", "succeeded")
+UNSETTLED_REFUND: Final = ("pending", "submitted", "unknown", "pending_settlement", "processing")
+
+# A stored card. `pending`: it is being stored from a charge that was approved.
+CARD: Final = _table(pending="active failed", active="detached", failed="", detached="")
+
+# As processors tell it; an event may come late or twice, so a dispute may jump ahead. `warning`: an inquiry, no money has moved.
+DISPUTE: Final = _table(
+    warning="needs_response under_review won lost accepted",
+    needs_response="under_review won lost accepted",
+    under_review="needs_response won lost accepted",
+    won="lost needs_response under_review",  # a second round at some networks
+    lost="won",
+    accepted="lost",
+)
+OPEN_DISPUTE: Final = ("warning", "needs_response", "under_review")
 
 # A refund that comes back from the bank makes the order paid again.
 ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="paid")
@@ -72,6 +89,8 @@ MACHINES: Final[dict[str, Transitions]] = {
     "attempt": ATTEMPT,
     "claim": CLAIM,
     "refund": REFUND,
+    "card": CARD,
+    "dispute": DISPUTE,
     "order": ORDER,
     "cart": CART,
     "delivery": DELIVERY,

@@ -1,0 +1,243 @@
+"""Stored cards: what a processor keeps of a card, so that its holder, or a merchant without them, may pay with it again.
+
+A card is stored when a charge with it is approved. Where the processor stores it with the charge (Stripe, Braintree), its row is written
+in the same commit as the outcome. Where it is stored from the charge afterwards (Square), a `pending` row is, and `store_due` does the
+rest. If the process dies after asking and before recording, the row is asked for again under the same key and is the same card.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from ballast import audit, queue
+from ballast.billing import processing
+from ballast.billing.processing import Account
+from ballast.clock import now, real_time
+from ballast.db import db, organization, transaction
+from ballast.errors import InvalidRequest
+from ballast.ids import new_id, to_uuid
+from ballast.models import Customer, Payment, PaymentMethod, ProcessorAccount, ProcessorCustomer
+from ballast.models.customers import cards_of
+from ballast.models.states import move
+from ballast.notifications.drain import drain, run_all
+from ballast.processors.base import Approved, Declined, Holder, SaveCard, SavedCard, Unknown
+
+log = logging.getLogger(__name__)
+
+THREADS: Final = 8
+PROBES: Final = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 3600, 21_600, 86_400))
+
+
+def find_named(organization_id: str, name: str | None) -> PaymentMethod | None:
+    """The stored card `name` is the id of; None for what is no id of ours, a processor's token. Raises
+    InvalidRequest(`payment_method_unknown`)."""
+    if not name or to_uuid(name, "pm") is None:
+        return None
+    card = db.session.scalars(
+        select(PaymentMethod).where(
+            PaymentMethod.organization_id == organization_id,
+            PaymentMethod.id == name,
+            PaymentMethod.status == "active",
+        )
+    ).first()
+    if card is None:
+        raise InvalidRequest("payment_method_unknown", f"No such stored card {name}.", param="payment_method")
+    return card
+
+
+def holder_of(payment: Payment) -> Holder:
+    """Whose card a payment charges, as its processor account knows them."""
+    known = (ProcessorCustomer.organization_id == Customer.organization_id) & (
+        ProcessorCustomer.customer_id == Customer.id
+    )
+    known &= ProcessorCustomer.processor_account_id == payment.processor_account_id
+    wanted = (
+        select(Customer, ProcessorCustomer.external_id)
+        .outerjoin(ProcessorCustomer, known)
+        .where(Customer.organization_id == payment.organization_id, Customer.id == payment.customer_id)
+    )
+    customer, external_id = db.session.execute(wanted).one()
+    return Holder(customer.id, customer.email, customer.name or None, external_id)
+
+
+def list_for(organization_id: str, customer_id: str) -> list[PaymentMethod]:
+    """A customer's stored cards, newest first."""
+    return list(db.session.scalars(cards_of(organization_id, customer_id)))
+
+
+def keep(payment: Payment, outcome: Approved) -> None:
+    """Write down the card of an approved charge, if it was to be stored. In the transaction that records the outcome."""
+    if not payment.save_card or payment.customer_id is None:
+        return
+    if outcome.saved is not None:
+        _know_customer(payment.organization_id, payment.customer_id, payment.processor_account_id, outcome.saved)
+        _insert(payment, _stored(outcome.saved) | {"status": "active"})
+    elif processing.capabilities_of(payment.processor).saves == "after_charge":
+        _insert(payment, {"status": "pending", "source": outcome.external_id, "next_attempt_at": real_time()})
+        queue.wake(queue.STORE_CARDS)
+    else:
+        log.warning("the processor did not store the card of %s", payment.id)
+
+
+def _insert(payment: Payment, values: dict[str, Any]) -> None:
+    """Once for each payment and for each card at the processor: a card that is stored already stays as it is."""
+    made = db.session.execute(
+        insert(PaymentMethod)
+        .values(
+            organization_id=payment.organization_id,
+            id=new_id("pm"),
+            customer_id=payment.customer_id,
+            processor_account_id=payment.processor_account_id,
+            payment_id=payment.id,
+            created_at=now(),
+            **values,
+        )
+        .on_conflict_do_nothing()
+        .returning(PaymentMethod.id)
+    ).scalar()
+    if made and values["status"] == "active":
+        audit.record(payment.organization_id, "payment_method.stored", "payment_method", made, {"payment": payment.id})
+
+
+def _stored(saved: SavedCard) -> dict[str, Any]:
+    return {
+        "external_id": saved.external_id,
+        "customer_external_id": saved.customer_external_id,
+        "brand": saved.card.brand,
+        "last4": saved.card.last4,
+        "exp_month": saved.card.exp_month,
+        "exp_year": saved.card.exp_year,
+    }
+
+
+def _know_customer(organization_id: str, customer_id: str, account_id: str, saved: SavedCard) -> None:
+    db.session.execute(
+        insert(ProcessorCustomer)
+        .values(
+            organization_id=organization_id,
+            customer_id=customer_id,
+            processor_account_id=account_id,
+            external_id=saved.customer_external_id,
+            created_at=now(),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+@dataclass(frozen=True)
+class Storing:
+    """A card on its way into its processor's vault, as plain data."""
+
+    organization_id: str
+    card_id: str
+    account: Account
+    wanted: SaveCard
+
+
+def store_due() -> int:
+    """Store the cards of approved charges where that comes after the charge. The job behind `queue.STORE_CARDS`."""
+    queue.forget_mark(queue.STORE_CARDS)
+    return drain("store_cards", _store_batch)
+
+
+def _store_batch() -> tuple[int, int]:
+    due = _claim()
+    results = run_all(_store, due, THREADS)
+    return len(due), sum(1 for result in results if isinstance(result, Exception))
+
+
+def _claim(limit: int = THREADS) -> list[Storing]:
+    """Take some that are due, for as long as a call may last and a little more."""
+    with transaction() as session:
+        rows = session.execute(
+            select(PaymentMethod, ProcessorAccount, Payment)
+            .join(
+                ProcessorAccount,
+                (ProcessorAccount.organization_id == PaymentMethod.organization_id)
+                & (ProcessorAccount.id == PaymentMethod.processor_account_id),
+            )
+            .join(
+                Payment,
+                (Payment.organization_id == PaymentMethod.organization_id) & (Payment.id == PaymentMethod.payment_id),
+            )
+            .where(PaymentMethod.status == "pending", PaymentMethod.next_attempt_at <= real_time())
+            .order_by(PaymentMethod.next_attempt_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=PaymentMethod)
+        ).all()
+        return [storing for row in rows if (storing := _storing(*row))]
+
+
+def _storing(card: PaymentMethod, row: ProcessorAccount, payment: Payment) -> Storing | None:
+    """None for an account whose secrets cannot be unsealed: its cards wait, and nobody else's wait with them."""
+    card.probes += 1
+    card.next_attempt_at = real_time() + PROBES[min(card.probes, len(PROBES) - 1)]
+    try:
+        account = processing.open_account(row)
+    except ValueError as error:
+        log.error("card %s cannot be stored, account %s: %s", card.id, row.id, error)
+        return None
+    card.next_attempt_at = real_time() + 2 * processing.patience(account) + processing.SEND_SLACK
+    wanted = SaveCard(reference=card.id, token=card.source or "", holder=holder_of(payment))
+    return Storing(card.organization_id, card.id, account, wanted)
+
+
+def _store(storing: Storing) -> None:
+    with organization(storing.organization_id):
+        answer = processing.read(storing.account, lambda adapter: adapter.save_card(storing.wanted))
+        _record(storing, answer)
+
+
+def _record(storing: Storing, answer: Any) -> None:
+    with transaction() as session:
+        card = session.scalars(
+            select(PaymentMethod)
+            .where(
+                PaymentMethod.organization_id == storing.organization_id,
+                PaymentMethod.id == storing.card_id,
+            )
+            .with_for_update()
+        ).one()
+        if card.status != "pending":
+            return
+        match answer:
+            case SavedCard() if _is_stored_already(card, answer):
+                move(card, "failed")
+                card.message, card.next_attempt_at = "stored_already", None
+            case SavedCard():
+                _activate(card, answer)
+            case Unknown(reason=reason) if card.probes < len(PROBES):
+                card.message, card.next_attempt_at = reason, real_time() + PROBES[card.probes - 1]
+            case Unknown(reason=said) | Declined(code=said):
+                move(card, "failed")
+                card.message, card.next_attempt_at = said, None
+            case _:  # The holder would have to come back to the page for it: not worth asking them for.
+                move(card, "failed")
+                card.message, card.next_attempt_at = "action_required", None
+
+
+def _is_stored_already(card: PaymentMethod, saved: SavedCard) -> bool:
+    wanted = select(PaymentMethod.id).where(
+        PaymentMethod.organization_id == card.organization_id,
+        PaymentMethod.processor_account_id == card.processor_account_id,
+        PaymentMethod.external_id == saved.external_id,
+    )
+    return db.session.scalars(wanted).first() is not None
+
+
+def _activate(card: PaymentMethod, saved: SavedCard) -> None:
+    move(card, "active")
+    for name, value in _stored(saved).items():
+        setattr(card, name, value)
+    card.next_attempt_at = card.message = None
+    assert card.customer_id is not None, "a card is stored for somebody"
+    _know_customer(card.organization_id, card.customer_id, card.processor_account_id, saved)
+    audit.record(
+        card.organization_id, "payment_method.stored", "payment_method", card.id, {"payment": card.payment_id}
+    )

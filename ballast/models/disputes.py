@@ -1,0 +1,63 @@
+"""Disputes: charges their holders contest, as the processor tells it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Index, Select, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ballast.db import Base
+from ballast.models.columns import Scoped, created_column, id_column, money_checks, one_of, reference, within
+from ballast.models.states import DISPUTE, OPEN_DISPUTE
+
+# What we may have decided and not yet brought to the processor.
+DISPUTE_ACTIONS: Final = ("submit_evidence", "accept")
+
+
+class Dispute(Scoped, Base):
+    """One dispute of one charge. The processor's word decides its status; `action` is ours, on its way until it is None again."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (
+        one_of("status", DISPUTE),
+        one_of("action", DISPUTE_ACTIONS),
+        *money_checks(),
+        within("payment_id", "payments"),
+        within("attempt_id", "attempts"),
+        within("processor_account_id", "processor_accounts"),
+        UniqueConstraint("organization_id", "processor_account_id", "external_id"),
+        Index("ix_disputes_payment", "organization_id", "payment_id", "id"),
+        Index("ix_disputes_status", "organization_id", "status", "id"),
+        Index("ix_disputes_due", "next_attempt_at", postgresql_where="action is not null"),
+    )
+    machine = "dispute"
+
+    id: Mapped[str] = id_column("dp")
+    payment_id: Mapped[str] = reference("pay")
+    attempt_id: Mapped[str] = reference("att")
+    processor_account_id: Mapped[str] = reference("pac")
+    external_id: Mapped[str]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    reason: Mapped[str]
+    status: Mapped[str]
+    due_at: Mapped[datetime | None]
+    evidence: Mapped[str | None]
+    action: Mapped[str | None]
+    message: Mapped[str | None] = mapped_column(doc="why the processor did not take our action")
+    probes: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_attempt_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = created_column()
+    finished_at: Mapped[datetime | None]
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_DISPUTE
+
+
+def disputes_of(organization_id: str, payment_id: str) -> Select[Dispute]:
+    """A payment's disputes, first to last."""
+    found = select(Dispute).where(Dispute.organization_id == organization_id, Dispute.payment_id == payment_id)
+    return found.order_by(Dispute.id)
