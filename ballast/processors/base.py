@@ -41,8 +41,8 @@ class Holder:
 class Charge:
     """One attempt to collect. `reference` is our attempt id and the idempotency key; `amount` is minor units.
 
-    `payment_method` is the browser's one-time token, or the processor's token of a stored card, whose `holder` has an external id then.
-    `save`: store the card for its holder if the charge is approved. `verification`: what 3-D Secure before the charge came to.
+    `payment_method` is the browser's one-time token, or the processor's token of a stored card, whose `holder` then has an external
+    id. `save`: store the card for its holder if the charge is approved. `verification`: what 3-D Secure before the charge came to.
     """
 
     reference: str
@@ -145,7 +145,8 @@ class ClientConfig:
     """What the checkout page needs of a processor: scripts in their order, public values, and the origins its policy must allow.
 
     `values` become data attributes of the card field (`publishable_key`, `client_token`, `application_id`, `location_id`, …).
-    `csp` maps a directive (`script-src`, `frame-src`, `connect-src`, `style-src`, `img-src`, `font-src`, `form-action`) to what it adds.
+    `csp` maps a directive (`script-src`, `frame-src`, `connect-src`, `style-src`, `img-src`, `font-src`, `form-action`) to what it
+    adds.
     """
 
     processor: str
@@ -229,7 +230,7 @@ class ActionRequired:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nobody knows yet. `reason` is one word for the operator's queue; `retry_after` is what the processor asked to wait, in seconds."""
+    """Nobody knows yet. `reason` is one word for the operator's queue; `retry_after` what the processor asked to wait, in seconds."""
 
     reason: str
     external_id: str | None = None

@@ -31,6 +31,7 @@ from ballast.processors.base import (
     Charge,
     Credentials,
     Declined,
+    Holder,
     Listed,
     Lookup,
     NotSent,
@@ -69,10 +70,14 @@ class BraintreeAdapter:
     capabilities = Capabilities(
         prepares=False,
         challenge="before",
+        saves="with_charge",
         multiple_captures=True,
         idempotent_void=True,
         refund_waits_for_settlement=True,
+        registers_webhooks=False,
+        tells_every_charge=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
+        evidence_characters=500,
     )
 
     def __init__(self, credentials: Credentials) -> None:
@@ -82,7 +87,7 @@ class BraintreeAdapter:
 
     def prepare(self, _charge: Charge) -> Prepared | Declined | NotSent:
         """Nothing to do: Braintree learns of a charge when its bank is asked."""
-        return Prepared(external_id=None, client_secret=None)  # type: ignore[arg-type]
+        return Prepared(None)
 
     def submit(self, charge: Charge) -> Outcome:
         """Sell: the charge and its capture in one, or an authorization alone."""
@@ -149,7 +154,7 @@ class BraintreeAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
         """Store a card whose bank knows it. Its token is our reference, so that asking twice stores it once."""
         try:
-            customer = wanted.customer_external_id or self._save_customer(wanted)
+            customer = wanted.holder.external_id or self._save_customer(wanted.holder)
             return customer if isinstance(customer, Declined) else self._store(wanted, customer)
         except OpenError as error:
             return Unknown(error.reason)
@@ -304,11 +309,11 @@ class BraintreeAdapter:
         known = Lookup(lookup.reference, charge_id, lookup.amount, lookup.currency, lookup.sent_at)
         return self.find(known)
 
-    def _save_customer(self, wanted: SaveCard) -> str | Declined:
+    def _save_customer(self, holder: Holder) -> str | Declined:
         """Make the customer under our own id; one that is there already is the same one."""
-        customer_id = _identifier(wanted.customer_reference)
-        first, _, last = (wanted.name or "").rpartition(" ")
-        params = {"id": customer_id, "email": wanted.email, "first_name": first or None, "last_name": last or None}
+        customer_id = _identifier(holder.reference)
+        first, _, last = (holder.name or "").rpartition(" ")
+        params = {"id": customer_id, "email": holder.email, "first_name": first or None, "last_name": last or None}
         said = {name: value for name, value in params.items() if value}
         result = ask(lambda: self._gateway.customer.create(said))
         codes = codes_of(result)

@@ -17,7 +17,7 @@ VOIDABLE = {"authorized", "submitted_for_settlement"}
 REFUNDABLE = {"settling", "settled"}
 # Money that has been taken and cannot be given back yet.
 WAITING_STATES = answers.CAPTURED - REFUNDABLE
-WAITING = RefundOutcome("waiting_for_settlement")
+WAITING = RefundOutcome("pending_settlement")
 
 
 def refund(merchant: Merchant, request: RefundRequest) -> RefundOutcome:
@@ -57,8 +57,7 @@ def find_refund(merchant: Merchant, request: RefundRequest, external_id: str | N
 
 def _may_be_absent(merchant: Merchant, request: RefundRequest, asked_at: datetime) -> bool:
     """Whether a refund that is not found may be sent again: with a key it is the same refund; without one only after a minute."""
-    sent_at: datetime | None = getattr(request, "sent_at", None)
-    return merchant.keyed if sent_at is None else asked_at - sent_at > ABSENT_AFTER
+    return merchant.keyed if request.sent_at is None else asked_at - request.sent_at > ABSENT_AFTER
 
 
 def _give_back(merchant: Merchant, request: RefundRequest, legs: list[Any], amount: int) -> RefundOutcome:

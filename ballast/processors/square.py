@@ -26,6 +26,7 @@ from ballast.processors.base import (
     Charge,
     Credentials,
     Declined,
+    Holder,
     Listed,
     Lookup,
     NotSent,
@@ -81,10 +82,14 @@ class SquareAdapter:
     capabilities = Capabilities(
         prepares=False,
         challenge="before",
+        saves="after_charge",
         multiple_captures=False,
         idempotent_void=False,
         refund_waits_for_settlement=False,
+        registers_webhooks=True,
+        tells_every_charge=True,
         absent_after_seconds=60,
+        evidence_characters=500,
     )
 
     def __init__(self, credentials: Credentials) -> None:
@@ -106,7 +111,7 @@ class SquareAdapter:
 
     def prepare(self, _charge: Charge) -> Prepared:
         """Nothing: at Square a charge begins with the bank."""
-        return Prepared(external_id=None, client_secret=None)  # type: ignore[arg-type]
+        return Prepared(None)
 
     def submit(self, charge: Charge) -> Outcome:
         """Take the money, or hold it. 3-D Secure has happened in the browser, in the token or in `verification`."""
@@ -229,7 +234,7 @@ class SquareAdapter:
         `token` is the browser's, unused, or the id of a payment that was taken with it (a token can be used once only).
         """
         try:
-            customer_id = wanted.customer_external_id or self._enter_customer(wanted)
+            customer_id = wanted.holder.external_id or self._enter_customer(wanted.holder)
             card = _ask(
                 self._client.cards.create,
                 idempotency_key=wanted.reference,
@@ -237,7 +242,7 @@ class SquareAdapter:
                 card={
                     "customer_id": customer_id,
                     "reference_id": wanted.reference,
-                    **({"cardholder_name": wanted.name[:96]} if wanted.name else {}),
+                    **({"cardholder_name": wanted.holder.name[:96]} if wanted.holder.name else {}),
                 },
                 request_options=ONCE,
             ).card
@@ -324,8 +329,8 @@ class SquareAdapter:
         }
         if self._location:
             said["location_id"] = self._location
-        if charge.customer_external_id:
-            said["customer_id"] = charge.customer_external_id
+        if charge.holder and charge.holder.external_id:
+            said["customer_id"] = charge.holder.external_id
         if charge.verification:
             said["verification_token"] = charge.verification
         if charge.description:
@@ -363,13 +368,13 @@ class SquareAdapter:
         now = self.find(lookup)
         return refused if isinstance(now, Approved) and not now.captured else now
 
-    def _enter_customer(self, wanted: SaveCard) -> str | None:
-        said: dict[str, Any] = {"reference_id": wanted.customer_reference}
-        if wanted.email:
-            said["email_address"] = wanted.email
-        if wanted.name or not wanted.email:
-            said["given_name"] = (wanted.name or wanted.customer_reference)[:300]
-        key = f"{wanted.reference}:customer"
+    def _enter_customer(self, holder: Holder) -> str | None:
+        said: dict[str, Any] = {"reference_id": holder.reference}
+        if holder.email:
+            said["email_address"] = holder.email
+        if holder.name or not holder.email:
+            said["given_name"] = (holder.name or holder.reference)[:300]
+        key = f"{holder.reference}:customer"
         made = _ask(self._client.customers.create, idempotency_key=key, **said, request_options=ONCE).customer
         return made.id if made else None
 

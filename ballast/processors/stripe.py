@@ -6,70 +6,86 @@ reading it, never by replaying (Stripe stores and replays a 500, and keys lapse)
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-import requests
 import stripe
-from requests.adapters import HTTPAdapter
 
+from ballast.clock import real_time
+from ballast.processors import stripe_answers as answers
+from ballast.processors import stripe_cards as cards
+from ballast.processors import stripe_disputes as disputes
+from ballast.processors import stripe_events as events
 from ballast.processors.base import (
     ActionRequired,
     Approved,
     BadSignature,
-    Card,
+    Capabilities,
     Charge,
+    ClientConfig,
+    Connection,
     Credentials,
     Declined,
+    Dispute,
+    Listed,
+    Lookup,
     NotSent,
     Outcome,
     Prepared,
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    SaveCard,
+    SavedCard,
+    UnavailableError,
     Unknown,
 )
-from ballast.processors.declines import PUBLIC_SENTENCE, classify_stripe
+from ballast.processors.stripe_answers import ATTEMPT, FAILURES, PAYMENT, REFUND
+from ballast.processors.stripe_cards import WITH_CARD
+from ballast.processors.stripe_client import make_client
+from ballast.processors.urls import local_policy
 
-API_VERSION: Final = "2026-10-28.endive"
-POOL = 32
-# The metadata keys that carry our ids, for resolving and reconciling.
-ATTEMPT, PAYMENT, REFUND = "attempt", "payment", "refund"
-REFUND_STATUS = {
-    "pending": "processing",
-    "requires_action": "processing",
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "canceled": "failed",
-}
 REFUND_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
+# Where an intent whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
+BEFORE, AFTER = timedelta(minutes=60), timedelta(minutes=5)
+API: Final = "https://api.stripe.com"
+LIBRARY: Final = "https://js.stripe.com/endive/stripe.js"
+# Source: docs.stripe.com/security/guide#content-security-policy.
+POLICY: Final = (
+    ("script-src", ("https://js.stripe.com", "https://*.js.stripe.com")),
+    ("frame-src", ("https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com")),
+    ("connect-src", (API,)),
+)
 
 # Stripe counts these in other minor units than ISO 4217 does (docs.stripe.com/currencies, special cases). Refused rather than
 # charged a hundred times too much or too little.
 OTHER_MINOR_UNITS = frozenset({"ISK", "MGA", "UGX"})
 
-stripe.enable_telemetry = False
-
 
 class StripeAdapter:
-    """One Stripe account. Holds one SDK client and one connection pool; shared by all threads of a process."""
+    """One Stripe account. Holds one SDK client and one connection pool; shared by all threads of a process.
+
+    `extra` may hold `js_url`, where the browser library lies.
+    """
+
+    capabilities = Capabilities(
+        prepares=True,
+        challenge="inside",
+        saves="with_charge",
+        multiple_captures=False,
+        idempotent_void=True,
+        refund_waits_for_settlement=False,
+        registers_webhooks=True,
+        tells_every_charge=True,
+        absent_after_seconds=60,
+        evidence_characters=disputes.EVIDENCE_CHARACTERS,
+    )
 
     def __init__(self, credentials: Credentials) -> None:
-        self._webhook_secret = credentials.webhook_secret
-        session = requests.Session()
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        http = stripe.RequestsClient(timeout=(credentials.connect_timeout, credentials.read_timeout), session=session)
-        base = credentials.api_base
-        self._client = stripe.StripeClient(
-            credentials.secret_key,
-            base_addresses={"api": base, "files": base, "connect": base, "meter_events": base},
-            http_client=http,
-            max_network_retries=0,
-            stripe_version=API_VERSION,
-        )
+        self._credentials = credentials
+        self._client = make_client(credentials)
         self._intents = self._client.v1.payment_intents
         self._refunds = self._client.v1.refunds
 
@@ -80,15 +96,18 @@ class StripeAdapter:
                 "configuration", "currency_unsupported", f"We don't take {charge.currency} through Stripe yet."
             )
         try:
-            intent = self._intents.create(_creation(charge), {"idempotency_key": f"{charge.reference}:create"})
-        except stripe.StripeError as error:
-            return _refused(error) or NotSent(_reason(error))
+            customer = cards.customer_for(self._client, charge)
+            intent = self._intents.create(
+                _creation(charge, customer), {"idempotency_key": f"{charge.reference}:create"}
+            )
+        except FAILURES as error:
+            return answers.refused(error) or answers.not_sent(error)
         return Prepared(intent.id, intent.client_secret)
 
     def submit(self, charge: Charge) -> Outcome:
         """Confirm the prepared PaymentIntent."""
         assert charge.external_id, "prepare() comes first"
-        params: dict[str, Any] = {"payment_method": charge.payment_method, "expand": ["payment_method"]}
+        params: dict[str, Any] = {"payment_method": charge.payment_method, "expand": WITH_CARD}
         if charge.off_session:
             params["off_session"] = True
         elif charge.return_url:
@@ -99,28 +118,53 @@ class StripeAdapter:
                 params,  # type: ignore[arg-type]
                 {"idempotency_key": f"{charge.reference}:confirm"},
             )
-        except stripe.StripeError as error:
-            return _refused(error, charge.external_id) or Unknown(_reason(error), charge.external_id)
-        return _outcome(intent)
+        except FAILURES as error:
+            return answers.unsubmitted(error, charge.external_id)
+        return answers.outcome_of(intent)
 
-    def find(self, external_id: str) -> Outcome:
-        """Read the PaymentIntent."""
+    def find(self, lookup: Lookup) -> Outcome:
+        """Read the PaymentIntent, or look for our reference; one whose id we never learned was never confirmed."""
         try:
-            return _outcome(self._intents.retrieve(external_id, {"expand": ["payment_method"]}))
-        except stripe.StripeError as error:
-            return Unknown(_reason(error), external_id)
+            external_id = lookup.external_id or self._search(lookup)
+            if external_id is None:
+                patience = timedelta(seconds=self.capabilities.absent_after_seconds)
+                is_over = real_time() - lookup.sent_at > patience
+                return NotSent("absent") if is_over else Unknown("not_found_yet")
+            return answers.outcome_of(self._intents.retrieve(external_id, {"expand": WITH_CARD}))
+        except FAILURES as error:
+            return answers.unknown(error, lookup.external_id)
 
-    def cancel(self, external_id: str, _reference: str) -> Outcome:
+    def cancel(self, lookup: Lookup) -> Outcome:
         """Cancel the PaymentIntent; when that is too late, say what became of it.
 
         Without a key of ours: canceling twice is harmless, and under one key Stripe would answer a stored 500 for a day.
         """
         try:
-            return _outcome(self._intents.cancel(external_id, {"expand": ["payment_method"]}))
+            external_id = lookup.external_id or self._search(lookup)
+            if external_id is None:
+                return self.find(lookup)
+            return answers.outcome_of(self._intents.cancel(external_id, {"expand": WITH_CARD}))
         except stripe.InvalidRequestError:
-            return self.find(external_id)
-        except stripe.StripeError as error:
-            return Unknown(_reason(error), external_id)
+            return self.find(lookup)
+        except FAILURES as error:
+            return answers.unknown(error, lookup.external_id)
+
+    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
+        """Take `amount` minor units of what is held; Stripe lets the rest go."""
+        assert lookup.external_id, "only what has been confirmed can be captured"
+        params: Any = {"amount_to_capture": amount, "expand": WITH_CARD}
+        try:
+            return answers.outcome_of(self._intents.capture(lookup.external_id, params, {"idempotency_key": reference}))
+        except FAILURES as error:
+            refusal = answers.refused(error, lookup.external_id)
+            if refusal is None and not isinstance(error, stripe.InvalidRequestError):
+                return answers.unknown(error, lookup.external_id)
+            now = self.find(lookup)
+            return refusal if refusal and isinstance(now, Approved) and not now.captured else now
+
+    def void(self, lookup: Lookup, _reference: str) -> Outcome:
+        """Let go of what is held, by canceling: see there for why without the reference."""
+        return self.cancel(lookup)
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Refund part or all of a captured PaymentIntent."""
@@ -135,62 +179,101 @@ class StripeAdapter:
             found = self._refunds.create(params, {"idempotency_key": request.reference})  # type: ignore[arg-type]
         except stripe.InvalidRequestError as error:
             return RefundOutcome("failed", message=error.user_message or str(error))
-        except stripe.StripeError as error:
-            return RefundOutcome("unknown", message=_reason(error))
-        return _refunded(found)
+        except FAILURES as error:
+            return answers.unrefunded(error)
+        return answers.refunded(found)
 
     def find_refund(self, request: RefundRequest, external_id: str | None) -> RefundOutcome:
         """Read a refund by its id, or look for our reference among the payment's refunds."""
         try:
             if external_id:
-                return _refunded(self._refunds.retrieve(external_id))
+                return answers.refunded(self._refunds.retrieve(external_id))
             listed = self._refunds.list({"payment_intent": request.external_payment_id, "limit": 100})
             for refund in listed.auto_paging_iter():
-                if refund.metadata and refund.metadata.to_dict().get(REFUND) == request.reference:
-                    return _refunded(refund)
-        except stripe.StripeError as error:
-            return RefundOutcome("unknown", message=_reason(error))
+                if answers.reference_of(refund, REFUND) == request.reference:
+                    return answers.refunded(refund)
+        except FAILURES as error:
+            return answers.unrefunded(error)
         return RefundOutcome("absent")
 
-    def listen(self, url: str) -> str:
-        """Have Stripe send its events to `url` and to no other hook of ours; answers the signing secret."""
-        endpoints = self._client.v1.webhook_endpoints
-        for endpoint in endpoints.list({"limit": 100}).data:
-            if "/hooks/stripe/" in endpoint.url:
-                endpoints.delete(endpoint.id)
-        return str(endpoints.create({"url": url, "enabled_events": ["*"]}).secret)
+    def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
+        """Keep a card by a SetupIntent; its bank may want to see the holder."""
+        return cards.save_card(self._client, wanted)
 
-    def parse_event(self, raw: bytes, headers: Mapping[str, str]) -> ProcessorEvent:
-        """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope."""
-        signature = headers.get("Stripe-Signature", "")
+    def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
+        """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""
+        between = {"gte": math.ceil(start.timestamp()), "lt": math.ceil(end.timestamp())}
+        window: Any = {"created": between, "limit": 100}
         try:
-            stripe.WebhookSignature.verify_header(
-                raw.decode(), signature, self._webhook_secret, stripe.Webhook.DEFAULT_TOLERANCE
-            )
-            read = json.loads(raw)
-        except (stripe.SignatureVerificationError, ValueError) as error:
-            raise BadSignature(str(error)) from error
-        if not self._webhook_secret or not _is_event(read):
-            raise BadSignature("not an event, or nothing to verify it with")
-        return ProcessorEvent(read["id"], read["type"], _subject(read))
+            for charge in self._client.v1.charges.list(window).auto_paging_iter():
+                yield answers.listed_charge(charge)
+            for refund in self._refunds.list(window).auto_paging_iter():
+                yield answers.listed_refund(refund)
+        except stripe.StripeError as error:
+            raise UnavailableError(answers.reason_of(error)) from error
+
+    def find_dispute(self, external_id: str) -> Dispute | Unknown:
+        """How a dispute stands."""
+        return disputes.find_dispute(self._client, external_id)
+
+    def submit_evidence(self, external_id: str, text: str) -> Dispute | Declined | Unknown:
+        """Answer a dispute, for good."""
+        return disputes.submit_evidence(self._client, external_id, text)
+
+    def accept_dispute(self, external_id: str) -> Dispute | Declined | Unknown:
+        """Give in; at Stripe the dispute is lost then."""
+        return disputes.accept_dispute(self._client, external_id)
+
+    def client_config(self, _currency: str) -> ClientConfig:
+        """What the checkout page needs for Stripe(publishable_key)."""
+        base = self._credentials.api_base.rstrip("/")
+        given = dict(self._credentials.extra).get("js_url")
+        script = given or (LIBRARY if base == API else f"{base}/js/stripe/endive/stripe.js")
+        policy = POLICY if base == API else local_policy(script, base)
+        return ClientConfig("stripe", (script,), (("publishable_key", self._credentials.publishable_key),), policy)
+
+    def check(self) -> Connection:
+        """Whether the secret key opens an account."""
+        try:
+            account = self._client.v1.accounts.retrieve_current()
+        except (stripe.AuthenticationError, stripe.PermissionError):
+            return Connection("Stripe did not accept the secret key.")
+        except FAILURES as error:
+            return Connection(f"Stripe did not answer ({answers.reason_of(error)}). Try again in a moment.")
+        return Connection(None, account.id, answers.name_of(account))
+
+    def listen(self, url: str) -> str:
+        """Have Stripe send its events to `url` and to no other hook of ours; answers the signing secret. Raises UnavailableError."""
+        endpoints = self._client.v1.webhook_endpoints
+        try:
+            made = endpoints.create({"url": url, "enabled_events": ["*"]})
+            for endpoint in list(endpoints.list({"limit": 100}).auto_paging_iter()):
+                if "/hooks/stripe/" in endpoint.url and endpoint.id != made.id:
+                    endpoints.delete(endpoint.id)
+        except FAILURES as error:
+            raise UnavailableError(answers.reason_of(error)) from error
+        return str(made.secret)
+
+    def answer_challenge(self, _challenge: str) -> str:
+        """Stripe has none. Raises BadSignature."""
+        raise BadSignature("Stripe asks no challenge")
+
+    def parse_event(self, raw: bytes, headers: Mapping[str, str], _url: str) -> ProcessorEvent:
+        """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature."""
+        return events.read_event(raw, headers, self._credentials.webhook_secret)
+
+    def _search(self, lookup: Lookup) -> str | None:
+        """The id of the intent with our reference. A list, because Stripe's search lags and is not there for India."""
+        between = {
+            "gte": int((lookup.sent_at - BEFORE).timestamp()),
+            "lt": math.ceil((lookup.sent_at + AFTER).timestamp()),
+        }
+        window: Any = {"created": between, "limit": 100}
+        found = self._intents.list(window).auto_paging_iter()
+        return next((one.id for one in found if answers.reference_of(one, ATTEMPT) == lookup.reference), None)
 
 
-def _is_event(read: Any) -> bool:
-    return isinstance(read, dict) and isinstance(read.get("id"), str) and isinstance(read.get("type"), str)
-
-
-def _subject(event: dict[str, Any]) -> str | None:
-    """The PaymentIntent an event is about, itself or by way of a charge, a refund or a dispute."""
-    data = event.get("data")
-    subject = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(subject, dict):
-        return None
-    about = subject if subject.get("object") == "payment_intent" else subject.get("payment_intent")
-    found = about.get("id") if isinstance(about, dict) else about
-    return found if isinstance(found, str) else None
-
-
-def _creation(charge: Charge) -> Any:
+def _creation(charge: Charge, customer: str | None) -> Any:
     params: dict[str, Any] = {
         "amount": charge.amount,
         "currency": charge.currency.lower(),
@@ -198,78 +281,10 @@ def _creation(charge: Charge) -> Any:
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
         "metadata": {ATTEMPT: charge.reference, PAYMENT: charge.payment_id},
     }
+    if customer:
+        params["customer"] = customer
+    if customer and charge.save:
+        params["setup_future_usage"] = "off_session"
     if charge.description:
         params["description"] = charge.description[:1000]
     return params
-
-
-def _outcome(intent: Any) -> Outcome:
-    """What a PaymentIntent's state means. Source: docs.stripe.com/payments/paymentintents/lifecycle."""
-    match intent.status:
-        case "succeeded":
-            return Approved(intent.id, intent.amount_received, _card(intent.payment_method))
-        case "requires_capture":
-            return Approved(intent.id, 0, _card(intent.payment_method))
-        case "requires_action":
-            return ActionRequired(intent.id, _redirect_url(intent), intent.client_secret)
-        case "requires_payment_method" | "canceled" if intent.last_payment_error:  # canceled after it was declined
-            error = intent.last_payment_error.to_dict()
-            return _declined(error.get("code"), error.get("decline_code"), error.get("advice_code"), intent.id)
-        case "requires_payment_method" | "requires_confirmation" | "canceled":
-            return NotSent(intent.status, intent.id)
-        case status:
-            return Unknown(status, intent.id)
-
-
-def _redirect_url(intent: Any) -> str | None:
-    action = intent.next_action.to_dict() if intent.next_action else {}
-    redirect: str | None = (action.get("redirect_to_url") or {}).get("url")
-    return redirect
-
-
-def _refunded(refund: Any) -> RefundOutcome:
-    return RefundOutcome(REFUND_STATUS.get(str(refund.status), "unknown"), refund.id)
-
-
-def _card(method: Any) -> Card:
-    """What may be shown; nothing for a method that is no card (Link, a bank account)."""
-    card = getattr(method, "card", None)
-    return Card(card.brand, card.last4, card.exp_month, card.exp_year) if card else Card(None, None)
-
-
-def _refused(error: stripe.StripeError, external_id: str | None = None) -> Declined | None:
-    """A refusal we can be sure of, or None when the outcome is open."""
-    details = error.error.to_dict() if error.error is not None else {}
-    if isinstance(error, stripe.CardError):
-        return _declined(
-            details.get("code"),
-            details.get("decline_code"),
-            details.get("advice_code"),
-            external_id,
-            details.get("payment_intent"),
-        )
-    if details.get("code") == "payment_intent_unexpected_state":
-        return None
-    if isinstance(error, (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError)):
-        code = str(details.get("code") or error.http_status or "invalid_request")
-        return Declined("configuration", code, str(details.get("message") or error), external_id)
-    return None
-
-
-def _declined(
-    code: str | None, decline_code: str | None, advice: str | None, external_id: str | None, intent: Any = None
-) -> Declined:
-    decline_class = classify_stripe(code, decline_code, advice)
-    card = None
-    if intent and (method := (intent.get("last_payment_error") or {}).get("payment_method")):
-        shown = method.get("card") or {}
-        card = Card(shown.get("brand"), shown.get("last4"), shown.get("exp_month"), shown.get("exp_year"))
-    return Declined(
-        decline_class, decline_code or code or "card_declined", PUBLIC_SENTENCE[decline_class], external_id, card
-    )
-
-
-def _reason(error: stripe.StripeError) -> str:
-    if isinstance(error, stripe.RateLimitError):
-        return "rate_limited"
-    return f"http_{error.http_status}" if error.http_status else "no_answer"

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 import requests
 
-from ballast.processors.base import Approved, Charge, Credentials, Outcome, Prepared
+from ballast.clock import real_time
+from ballast.processors.base import Approved, Charge, Credentials, Lookup, Outcome, Prepared
 from ballast.processors.stripe import StripeAdapter
 
 WEBHOOK_SECRET = "whsec_of_the_adapter_tests"
@@ -83,3 +84,8 @@ def approved(adapter: StripeAdapter, payment_method: str = "pm_card_visa", **cha
     charge, outcome = pay(adapter, payment_method, **changes)
     assert isinstance(outcome, Approved), outcome
     return charge
+
+
+def look(charge: Charge) -> Lookup:
+    """How the resolver asks after a charge that may have been sent just now."""
+    return Lookup(charge.reference, charge.external_id, charge.amount, charge.currency, real_time())

@@ -22,6 +22,7 @@ from ballast.processors.base import (
     BadSignature,
     Card,
     Declined,
+    Holder,
     NotSent,
     ProcessorEvent,
     RefundRequest,
@@ -100,7 +101,7 @@ def test_an_empty_answer_is_no_success(told: SquareAdapter) -> None:
     assert told.capture(look(charge, "p1"), 1, "cap_1") == Unknown("empty_answer", "p1")
     assert told.refund(request).status == "unknown"
     assert told.find_refund(request, None).status == "unknown"
-    assert told.save_card(SaveCard("pm_1", "cnon:x", "cus_1", None, None)) == Unknown("empty_answer")
+    assert told.save_card(SaveCard("pm_1", "cnon:x", Holder("cus_1"))) == Unknown("empty_answer")
     assert told.check()
 
 

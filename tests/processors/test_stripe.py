@@ -25,7 +25,7 @@ from ballast.processors.base import (
     Unknown,
 )
 from ballast.processors.stripe import StripeAdapter
-from tests.processors.conftest import WEBHOOK_SECRET, approved, make_charge, make_credentials, pay, prepare
+from tests.processors.conftest import WEBHOOK_SECRET, approved, look, make_charge, make_credentials, pay, prepare
 
 Fault = Callable[..., None]
 
@@ -143,7 +143,7 @@ def test_an_answer_that_is_lost_is_unknown_and_a_read_tells_the_truth(
     assert outcome.external_id == charge.external_id
     assert reason in (None, outcome.reason)
     charged = len(charges_of(sandbox_url, charge.external_id))
-    truth = adapter.find(charge.external_id or "")
+    truth = adapter.find(look(charge))
     assert isinstance(truth, Approved if charged else NotSent)
     assert charged == (kind in ("reset_after", "error_after", "truncate"))
 
@@ -173,8 +173,9 @@ def test_a_processor_that_is_not_there_is_not_sent_before_and_unknown_after() ->
     away = StripeAdapter(make_credentials("http://127.0.0.1:9"))
     assert isinstance(away.prepare(make_charge()), NotSent)
     assert isinstance(away.submit(make_charge(external_id="pi_1")), Unknown)
-    assert isinstance(away.find("pi_1"), Unknown)
-    assert isinstance(away.cancel("pi_1", "att_1"), Unknown)
+    lookup = look(make_charge(external_id="pi_1"))
+    assert isinstance(away.find(lookup), Unknown)
+    assert isinstance(away.cancel(lookup), Unknown)
     request = RefundRequest("re_1", "pi_1", 100, "USD", None)
     assert away.refund(request).status == "unknown"
     assert away.find_refund(request, None).status == "unknown"
@@ -205,45 +206,45 @@ def test_confirming_what_has_succeeded_under_another_key_is_unknown_not_declined
     charge = approved(adapter)
     again = adapter.submit(make_charge(external_id=charge.external_id))
     assert isinstance(again, Unknown)
-    assert isinstance(adapter.find(charge.external_id or ""), Approved)
+    assert isinstance(adapter.find(look(charge)), Approved)
 
 
 def test_a_prepared_charge_that_is_canceled_can_never_be_charged(adapter: StripeAdapter, sandbox_url: str) -> None:
     charge = prepare(adapter, make_charge())
-    assert adapter.cancel(charge.external_id or "", charge.reference) == NotSent("canceled", charge.external_id)
-    assert adapter.cancel(charge.external_id or "", charge.reference) == NotSent("canceled", charge.external_id)
+    assert adapter.cancel(look(charge)) == NotSent("canceled", charge.external_id)
+    assert adapter.cancel(look(charge)) == NotSent("canceled", charge.external_id)
     assert not isinstance(adapter.submit(charge), Approved)
     assert charges_of(sandbox_url, charge.external_id) == []
 
 
 def test_canceling_too_late_tells_that_it_was_charged(adapter: StripeAdapter) -> None:
     charge = approved(adapter)
-    assert isinstance(adapter.cancel(charge.external_id or "", charge.reference), Approved)
+    assert isinstance(adapter.cancel(look(charge)), Approved)
 
 
 def test_an_open_challenge_is_canceled(adapter: StripeAdapter) -> None:
     charge, outcome = pay(adapter, "pm_card_authenticationRequired")
     assert isinstance(outcome, ActionRequired)
-    assert isinstance(adapter.find(charge.external_id or ""), ActionRequired)
-    assert isinstance(adapter.cancel(charge.external_id or "", charge.reference), NotSent)
+    assert isinstance(adapter.find(look(charge)), ActionRequired)
+    assert isinstance(adapter.cancel(look(charge)), NotSent)
 
 
 def test_a_cancel_whose_answer_was_an_error_is_not_stuck_on_that_error(adapter: StripeAdapter, fault: Fault) -> None:
     charge = prepare(adapter, make_charge())
     fault(kind="error_after", operation="payment_intents.cancel", count=1)
-    assert isinstance(adapter.cancel(charge.external_id or "", charge.reference), Unknown)
-    assert adapter.cancel(charge.external_id or "", charge.reference) == NotSent("canceled", charge.external_id)
+    assert isinstance(adapter.cancel(look(charge)), Unknown)
+    assert adapter.cancel(look(charge)) == NotSent("canceled", charge.external_id)
 
 
 def test_a_declined_charge_is_found_as_declined_with_its_code(adapter: StripeAdapter) -> None:
     charge, _outcome = pay(adapter, "pm_card_visa_chargeDeclinedInsufficientFunds")
-    found = adapter.find(charge.external_id or "")
+    found = adapter.find(look(charge))
     assert isinstance(found, Declined)
     assert (found.decline_class, found.code) == ("soft", "insufficient_funds")
 
 
 def test_a_charge_nobody_knows_stays_unknown(adapter: StripeAdapter) -> None:
-    assert isinstance(adapter.find("pi_nobody_knows"), Unknown)
+    assert isinstance(adapter.find(look(make_charge(external_id="pi_nobody_knows"))), Unknown)
 
 
 # --- Refunds -----------------------------------------------------------------------------------------------------------------
@@ -319,7 +320,9 @@ def signed(body: bytes, secret: str = WEBHOOK_SECRET, at: float | None = None) -
 
 def test_a_good_event_is_read(adapter: StripeAdapter) -> None:
     raw = json.dumps(EVENT).encode()
-    assert adapter.parse_event(raw, signed(raw)) == ProcessorEvent("evt_1", "payment_intent.succeeded", "pi_1")
+    assert adapter.parse_event(raw, signed(raw), "") == ProcessorEvent(
+        "evt_1", "payment_intent.succeeded", "pi_1", "charge_paid"
+    )
 
 
 @pytest.mark.parametrize(
@@ -335,12 +338,12 @@ def test_an_event_is_about_a_payment_intent_or_about_nothing_of_ours(
     adapter: StripeAdapter, subject: dict[str, Any], about: str | None
 ) -> None:
     raw = json.dumps(EVENT | {"data": {"object": subject}}).encode()
-    assert adapter.parse_event(raw, signed(raw)).subject_id == about
+    assert adapter.parse_event(raw, signed(raw), "").subject_id == about
 
 
 def test_an_event_of_a_kind_we_never_heard_of_is_read(adapter: StripeAdapter) -> None:
     raw = json.dumps({"id": "evt_2", "object": "event", "type": "moon.landed", "future": [1]}).encode()
-    assert adapter.parse_event(raw, signed(raw)) == ProcessorEvent("evt_2", "moon.landed", None)
+    assert adapter.parse_event(raw, signed(raw), "") == ProcessorEvent("evt_2", "moon.landed", None)
 
 
 RAW = json.dumps(EVENT).encode()
@@ -370,13 +373,13 @@ def test_what_is_not_an_event_of_stripes_is_refused(
     adapter: StripeAdapter, raw: bytes, headers: dict[str, str]
 ) -> None:
     with pytest.raises(BadSignature):
-        adapter.parse_event(raw, headers)
+        adapter.parse_event(raw, headers, "")
 
 
 def test_an_empty_webhook_secret_accepts_nothing(sandbox_url: str) -> None:
     open_door = StripeAdapter(make_credentials(sandbox_url, webhook_secret=""))
     with pytest.raises(BadSignature):
-        open_door.parse_event(RAW, signed(RAW, ""))
+        open_door.parse_event(RAW, signed(RAW, ""), "")
 
 
 # --- Secrets -----------------------------------------------------------------------------------------------------------------
@@ -409,7 +412,8 @@ def test_a_failed_challenge_that_was_then_canceled_is_still_the_banks_no(adapter
     assert isinstance(waiting, ActionRequired)
     assert waiting.redirect_url
     requests.post(waiting.redirect_url, data={"decision": "fail"}, allow_redirects=False, timeout=5).raise_for_status()
-    adapter.cancel(waiting.external_id, "att_1")
-    found = adapter.find(waiting.external_id)
+    lookup = look(make_charge(external_id=waiting.external_id))
+    adapter.cancel(lookup)
+    found = adapter.find(lookup)
     assert isinstance(found, Declined)
     assert found.decline_class == "authentication"

@@ -12,7 +12,7 @@ import pytest
 
 from ballast.processors.base import Approved, Card, Declined, RefundRequest, Unknown
 from ballast.processors.stripe import StripeAdapter
-from tests.processors.conftest import make_charge, make_credentials
+from tests.processors.conftest import look, make_charge, make_credentials
 
 INTENT: dict[str, Any] = {
     "id": "pi_1",
@@ -75,7 +75,7 @@ def told(script: Script) -> StripeAdapter:
 def test_fields_nobody_knows_yet_are_survived(script: Script, told: StripeAdapter) -> None:
     method = {"id": "pm_1", "object": "payment_method", "type": "card", "card": CARD | {"hologram": {"a": [1]}}}
     script.say(INTENT | {"future": {"deep": [None]}, "payment_method": method})
-    assert told.find("pi_1") == Approved("pi_1", 2000, Card("visa", "4242", 1, 2030))
+    assert told.find(look(make_charge(external_id="pi_1"))) == Approved("pi_1", 2000, Card("visa", "4242", 1, 2030))
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_fields_nobody_knows_yet_are_survived(script: Script, told: StripeAdapte
 )
 def test_money_taken_without_a_card_is_still_money_taken(script: Script, told: StripeAdapter, method: Any) -> None:
     script.say(INTENT | {"payment_method": method})
-    assert told.find("pi_1") == Approved("pi_1", 2000, Card(None, None))
+    assert told.find(look(make_charge(external_id="pi_1"))) == Approved("pi_1", 2000, Card(None, None))
     assert told.submit(make_charge(external_id="pi_1")) == Approved("pi_1", 2000, Card(None, None))
 
 
 @pytest.mark.parametrize("status", ["processing", "a_state_of_the_future"])
 def test_a_state_we_cannot_judge_is_unknown(script: Script, told: StripeAdapter, status: str) -> None:
     script.say(INTENT | {"status": status})
-    assert told.find("pi_1") == Unknown(status, "pi_1")
+    assert told.find(look(make_charge(external_id="pi_1"))) == Unknown(status, "pi_1")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import requests
 from ballast.processors.base import (
     Approved,
     Declined,
+    Holder,
     SaveCard,
     SavedCard,
     Unknown,
@@ -29,15 +30,13 @@ def save(adapter: BraintreeAdapter, **changes: Any) -> Any:
     fields: dict[str, Any] = {
         "reference": f"pm_{uuid4().hex[:26]}",
         "token": "fake-valid-mastercard-nonce",
-        "customer_reference": f"cus_{uuid4().hex[:26]}",
-        "email": "ann@example.com",
-        "name": "Ann Lee",
+        "holder": Holder(f"cus_{uuid4().hex[:26]}", "ann@example.com", "Ann Lee"),
     }
     return adapter.save_card(SaveCard(**(fields | changes)))
 
 
 def test_a_card_is_stored_once_and_paid_with(desk: Desk) -> None:
-    wanted = {"reference": "pm_1", "customer_reference": f"cus_{desk.merchant}"[:36]}
+    wanted: dict[str, Any] = {"reference": "pm_1", "holder": Holder(f"cus_{desk.merchant}"[:36])}
     saved = save(desk.adapter, **wanted)
     assert isinstance(saved, SavedCard)
     assert (saved.card.brand, saved.card.last4) == ("mastercard", "4444")
@@ -58,8 +57,8 @@ def test_a_card_its_bank_does_not_want_stored(adapter: BraintreeAdapter) -> None
 
 def test_a_lost_answer_to_storing_is_found_again(desk: Desk) -> None:
     desk.fault("reset_after", "payment_methods.create")
-    assert save(desk.adapter, reference="pm_9", customer_reference="cus_9") == Unknown("no_answer")
-    assert isinstance(save(desk.adapter, reference="pm_9", customer_reference="cus_9"), SavedCard)
+    assert save(desk.adapter, reference="pm_9", holder=Holder("cus_9")) == Unknown("no_answer")
+    assert isinstance(save(desk.adapter, reference="pm_9", holder=Holder("cus_9")), SavedCard)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""Stripe's events: verified on their raw bytes, then read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import stripe
+
+from ballast.processors.base import BadSignature, ProcessorEvent
+from ballast.processors.headers import find_header
+from ballast.processors.stripe_answers import ATTEMPT
+
+PAID: Final = {"payment_intent.succeeded", "payment_intent.amount_capturable_updated"}
+ABOUT: Final[dict[str, Literal["charge", "refund", "dispute"]]] = {
+    "payment_intent": "charge",
+    "charge": "charge",
+    "refund": "refund",
+    "dispute": "dispute",
+}
+
+
+def read_event(raw: bytes, headers: Mapping[str, str], secret: str) -> ProcessorEvent:
+    """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature."""
+    signature = find_header(headers, "Stripe-Signature") or ""
+    try:
+        stripe.WebhookSignature.verify_header(raw.decode(), signature, secret, stripe.Webhook.DEFAULT_TOLERANCE)
+        read = json.loads(raw)
+    except (stripe.SignatureVerificationError, ValueError) as error:
+        raise BadSignature(str(error)) from error
+    if not secret or not _is_event(read):
+        raise BadSignature("not an event, or nothing to verify it with")
+    subject = _subject(read)
+    kind = subject.get("object")
+    return ProcessorEvent(
+        read["id"],
+        read["type"],
+        _charge_of(subject),
+        "charge_paid" if read["type"] in PAID else ABOUT.get(str(kind), "other"),
+        _text((subject.get("metadata") or {}).get(ATTEMPT)) if isinstance(subject.get("metadata"), dict) else None,
+        _text(subject.get("id")) if kind == "dispute" else None,
+    )
+
+
+def _is_event(read: Any) -> bool:
+    return isinstance(read, dict) and isinstance(read.get("id"), str) and isinstance(read.get("type"), str)
+
+
+def _subject(event: dict[str, Any]) -> dict[str, Any]:
+    data = event.get("data")
+    subject = data.get("object") if isinstance(data, dict) else None
+    return subject if isinstance(subject, dict) else {}
+
+
+def _charge_of(subject: dict[str, Any]) -> str | None:
+    """The PaymentIntent an event is about, itself or by way of a charge, a refund or a dispute."""
+    about = subject if subject.get("object") == "payment_intent" else subject.get("payment_intent")
+    return _text(about.get("id") if isinstance(about, dict) else about)
+
+
+def _text(found: Any) -> str | None:
+    return found if isinstance(found, str) else None
