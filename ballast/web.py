@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 from flask import (
     Response,
@@ -100,28 +99,25 @@ def _note(response: Response) -> None:
     requests.info("%s %s %s %s %d ms", g.get("request_id", "-"), request.method, route, response.status_code, took)
 
 
-def policy(
-    scripts: Sequence[str] = (), frames: Sequence[str] = (), connects: Sequence[str] = (), styles: str = ""
-) -> str:
+POLICY = {
+    "default-src": ("'self'",),
+    "script-src": ("'self'",),
+    "style-src": ("'self'",),
+    "img-src": ("'self'", "data:"),
+    "font-src": ("'self'",),
+    "connect-src": ("'self'",),
+    "frame-src": ("'self'",),
+    "form-action": ("'self'",),
+    "object-src": ("'none'",),
+    "base-uri": ("'none'",),
+    "frame-ancestors": ("'none'",),
+}
+
+
+def policy(more: Mapping[str, Sequence[str]] | None = None) -> str:
     """The Content-Security-Policy: ourselves, and whatever a page must add (a processor's origins on checkout)."""
-    extra = {"script-src": scripts, "frame-src": frames, "connect-src": connects}
-    lines = [
-        "default-src 'self'",
-        "img-src 'self' data:",
-        f"style-src 'self'{styles}",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    ]
-    lines += [" ".join((name, "'self'", *dict.fromkeys(origins))) for name, origins in extra.items()]
-    return "; ".join(lines)
-
-
-def origin(url: str) -> str:
-    """scheme://host:port of a URL."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    lines = {name: dict.fromkeys((*sources, *(more or {}).get(name, ()))) for name, sources in POLICY.items()}
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in lines.items())
 
 
 # --- Pages -------------------------------------------------------------------------------------------------------------------

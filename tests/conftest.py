@@ -33,7 +33,9 @@ ROOT = Path(__file__).parent.parent
 def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own environment must not leak into a test."""
     for name in list(os.environ):
-        if name.startswith(("DATABASE_", "REDIS_", "STRIPE_", "RESEND_", "WEBHOOK_", "SANDBOX_")):
+        if name.startswith(
+            ("DATABASE_", "REDIS_", "STRIPE_", "BRAINTREE_", "SQUARE_", "RESEND_", "WEBHOOK_", "SANDBOX_")
+        ):
             monkeypatch.delenv(name)
 
 
@@ -108,10 +110,13 @@ def settings(postgres: Postgres, valkey: Valkey, sandbox_url: str) -> Settings:
         stripe_publishable_key="pk_test_ballast_tests",
         stripe_api_base=sandbox_url,
         stripe_js_url=f"{sandbox_url}/js/stripe/endive/stripe.js",
+        braintree_base_url=sandbox_url,
+        square_base_url=sandbox_url,
         resend_api_key="re_tests",
         resend_api_url=sandbox_url,
         resend_from_email="Acme Coffee <hello@acme.test>",
         processor_read_timeout=3.0,
+        braintree_read_timeout=3.0,
         webhook_timeout=2.0,
     )
 

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import inbox, processing, refunds, resolver
+from ballast.billing import accounts, cards, inbox, refunds, resolver
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
@@ -105,6 +105,7 @@ class World:
                     inbox.apply_due(),
                     resolver.resolve_due(),
                     refunds.submit_due(),
+                    cards.store_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),
                 ]
@@ -194,10 +195,16 @@ def _merchant(slug: str, name: str, settings: Settings, people: tuple[str, ...])
         made = Organization(id=organization_id, name=name, shop_name=name, slug=slug, currency="USD", mode="sandbox")
         session.add(made)
         session.flush()
-        account = processing.add_account(
-            made, "stripe", f"{settings.stripe_secret_key}_{slug}", f"pk_test_{slug}", "whsec_of_the_tests", slug
+        account = accounts.add(
+            made,
+            "stripe",
+            {
+                "secret_key": f"{settings.stripe_secret_key}_{slug}",
+                "publishable_key": f"pk_test_{slug}",
+                "webhook_secret": "whsec_of_the_tests",
+                "external_account": slug,
+            },
         )
-        session.add(account)
         _key, token = api_keys.create(made, "Tests", None)
         webhooks.create_endpoint(organization_id, f"{settings.sandbox_url}/_sandbox/receiver", ["*"], secret)
         product = Product(

@@ -39,7 +39,7 @@ class Field:
     hint: str = ""
 
 
-# What each processor's accounts are opened with. `secret_key`, `publishable_key` and `webhook_secret` are what `Credentials` calls them.
+# What each processor's accounts are opened with; `secret_key`, `publishable_key` and `webhook_secret` are named as in `Credentials`.
 FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "stripe": (
         Field("publishable_key", "Publishable key", live=("pk_live_",), test=("pk_test_",)),
@@ -212,7 +212,10 @@ def hook_url(processor: str, account_id: str) -> str:
 
 
 def make_default(organization_id: str, account_id: str) -> None:
-    """Take this account where nobody names one. In the caller's transaction. Raises NotFound, Conflict(`processor_account_disabled`)."""
+    """Take this account where nobody names one. In the caller's transaction.
+
+    Raises NotFound, Conflict(`processor_account_disabled`).
+    """
     account = find(organization_id, account_id, lock=True)
     if not account.enabled or account.archived_at:
         raise Conflict("processor_account_disabled", "Enable this account before making it the default.")

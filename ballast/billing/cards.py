@@ -1,8 +1,8 @@
 """Stored cards: what a processor keeps of a card, so that its holder, or a merchant without them, may pay with it again.
 
-A card is stored when a charge with it is approved. Where the processor stores it with the charge (Stripe, Braintree), its row is written
-in the same commit as the outcome. Where it is stored from the charge afterwards (Square), a `pending` row is, and `store_due` does the
-rest. If the process dies after asking and before recording, the row is asked for again under the same key and is the same card.
+A card is stored when a charge with it is approved. Where the processor stores it with the charge (Stripe, Braintree), its row is
+written in the same commit as the outcome. Where it is stored from the charge afterwards (Square), a `pending` row is, and
+`store_due` does the rest: if the process dies between asking and recording, it asks again under the same key for the same card.
 """
 
 from __future__ import annotations
@@ -238,6 +238,4 @@ def _activate(card: PaymentMethod, saved: SavedCard) -> None:
     card.next_attempt_at = card.message = None
     assert card.customer_id is not None, "a card is stored for somebody"
     _know_customer(card.organization_id, card.customer_id, card.processor_account_id, saved)
-    audit.record(
-        card.organization_id, "payment_method.stored", "payment_method", card.id, {"payment": card.payment_id}
-    )
+    audit.record(card.organization_id, "payment_method.stored", "payment_method", card.id, {"payment": card.payment_id})

@@ -6,6 +6,7 @@ attempt, and an order that is paid stays paid once: the claim's unique index dec
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,16 +15,20 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
 from ballast import audit, config
-from ballast.billing import payments, resolver
+from ballast.billing import accounts, payments, processing, resolver, routing
+from ballast.billing.processing import Account
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id
-from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Payment, Refund
+from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Organization, Payment, Refund
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import open_attempt_of, refunds_of
+from ballast.processors.base import ClientConfig, UnavailableError
 from ballast.processors.declines import CONFIGURATION
 from ballast.security import looks_like_card_number
+
+log = logging.getLogger(__name__)
 
 ADDRESS_FIELDS = ("line1", "line2", "city", "region", "postal_code", "country")
 REQUIRED = {
@@ -49,12 +54,27 @@ TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
 @dataclass(frozen=True)
 class Details:
-    """What the shopper typed, and the processor's one-time token for the card."""
+    """What the shopper typed, and the processor's one-time token for the card.
+
+    `account_id`: the processor account whose card field made the token. `verification`: what 3-D Secure came to, where it is before
+    the charge. `save_card`: keep the card for the next time.
+    """
 
     email: str
     name: str
     address: dict[str, str]
     payment_method: str
+    account_id: str | None = None
+    verification: str | None = None
+    save_card: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a new card is paid with: at which account, and what the page needs of its processor."""
+
+    account: Account
+    config: ClientConfig
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,8 @@ def check(typed: dict[str, str]) -> dict[str, str]:
     except EmailNotValidError:
         problems["email"] = "Enter an email address such as ada@example.com."
     token = typed.get("payment_method", "").strip()
-    if not TOKEN_SHAPE.fullmatch(token) or looks_like_card_number(token):
+    verification = typed.get("verification", "").strip()
+    if any(looks_like_card_number(text) or not TOKEN_SHAPE.fullmatch(text) for text in (token, verification or token)):
         problems["payment_method"] = "Enter your card details."
     return problems
 
@@ -149,6 +170,9 @@ def read_details(typed: dict[str, str]) -> Details:
         name=typed["name"].strip(),
         address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
         payment_method=typed["payment_method"].strip(),
+        account_id=typed.get("account", "").strip() or None,
+        verification=typed.get("verification", "").strip() or None,
+        save_card=typed.get("save_card") == "yes",
     )
 
 
@@ -169,10 +193,64 @@ def pay(organization_id: str, token: str, details: Details) -> None:
         payment = payments.locked(organization_id, payment.id) if payment else _new_payment(order)
         if payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
             return
-        begun = payments.begin(
-            payment, details.payment_method, return_url=f"{config.current().public_url}/checkout/{token}/return"
-        )
+        source = _source(organization_id, order, details)
+        begun = payments.begin(payment, source, return_url=f"{config.current().public_url}/checkout/{token}/return")
     payments.run(begun)
+
+
+def _source(organization_id: str, order: Order, details: Details) -> payments.Source:
+    """What to charge and where. The page names the account its card field was for; it must be one that takes this order's cards.
+
+    Raises Conflict(`processor_changed`).
+    """
+    account = accounts.find(organization_id, details.account_id) if details.account_id else None
+    if account is not None and not routing.takes(
+        account, order.amount, order.currency, _home_currency(organization_id)
+    ):
+        raise Conflict(
+            "processor_changed", "This way to pay has just been closed. Load the page again; nothing was charged."
+        )
+    return payments.Source(
+        details.payment_method,
+        verification=details.verification,
+        account_id=account.id if account else None,
+        save_card=details.save_card,
+    )
+
+
+def _home_currency(organization_id: str) -> str:
+    return db.session.scalars(select(Organization.currency).where(Organization.id == organization_id)).one()
+
+
+def way_to_pay(organization: Organization, found: Checkout) -> Way | None:
+    """The account that takes a new card for this order now, with what the page needs of it; None when none does.
+
+    An account that gives no answer to the page is passed over for the next. Holds no transaction while it asks.
+    """
+    candidates = routing.offered(organization, found.order.amount, found.order.currency, found.order.token)
+    opened = [processing.open_account(account) for account in candidates]
+    currency = found.order.currency
+    end_reading()
+    for account in opened:
+        try:
+            return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
+        except UnavailableError as error:
+            log.warning("account %s gives the checkout nothing: %s", account.id, error.reason)
+    return None
+
+
+def way_of(found: Checkout) -> Way | None:
+    """The account of a payment under way, with what the page needs of it. Holds no transaction while it asks."""
+    if found.payment is None:
+        return None
+    account = processing.open_account(accounts.find(found.order.organization_id, found.payment.processor_account_id))
+    currency = found.order.currency
+    end_reading()
+    try:
+        return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
+    except UnavailableError as error:
+        log.warning("account %s gives the checkout nothing: %s", account.id, error.reason)
+        return None
 
 
 def _locked(organization_id: str, token: str) -> Order:

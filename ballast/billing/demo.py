@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import Any
 
+import requests
 from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import processing
-from ballast.db import db, set_organization, transaction
+from ballast.billing import accounts
+from ballast.db import db, end_reading, set_organization, transaction
 from ballast.identity import api_keys, users
 from ballast.ids import new_id
 from ballast.models import ApiKey, Membership, Organization, Price, ProcessorAccount, Product, User, WebhookEndpoint
 from ballast.notifications import webhooks
-from ballast.processors.base import Credentials
-from ballast.processors.stripe import StripeAdapter
 from ballast.security import hash_password, hash_token, keyring, new_webhook_secret
 
+log = logging.getLogger(__name__)
 SLUG = "acme"
 PEOPLE = {
     "owner": ("owner@acme.test", "Ada Okafor", "owner"),
@@ -78,7 +79,7 @@ def plant(known: dict[str, Any]) -> dict[str, Any]:
             "webhook_secret": _endpoint(organization, known.get("webhook_secret")),
             "store_path": f"/shop/{SLUG}/",
         }
-    _connect_stripe(organization_id)
+    _connect_processors(organization_id)
     return found
 
 
@@ -167,58 +168,73 @@ def _endpoint(organization: Organization, known: str | None) -> str:
     return secret
 
 
-def _connect_stripe(organization_id: str) -> None:
-    """The demo's Stripe account from STRIPE_*; at the sandbox, its webhook endpoint is made through Stripe's own API."""
+def _connect_processors(organization_id: str) -> None:
+    """The demo's processor accounts, from STRIPE_*, BRAINTREE_* and SQUARE_*; the first of them takes the new cards.
+
+    At the sandbox, webhooks are made as a merchant would make them; a real account's are its owner's.
+    """
+    for processor, given in _given_accounts().items():
+        account_id, was_new = _connect(organization_id, processor, given)
+        if was_new:
+            log.info("the demo's %s account is %s", processor, account_id)
+        if config.current().sandbox_url and not given.get("webhook_secret"):
+            _listen(organization_id, account_id)
+
+
+def _given_accounts() -> dict[str, dict[str, str]]:
     settings = config.current()
-    if not settings.stripe_secret_key:
-        return
-    with transaction():
-        organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
-        external = settings.stripe_publishable_key.rpartition("_")[2] or "default"
-        account = db.session.scalars(
+    given = {
+        "stripe": {
+            "publishable_key": settings.stripe_publishable_key,
+            "secret_key": settings.stripe_secret_key,
+            "webhook_secret": settings.stripe_webhook_secret,
+        },
+        "braintree": {
+            "merchant_id": settings.braintree_merchant_id,
+            "public_key": settings.braintree_public_key,
+            "secret_key": settings.braintree_private_key,
+        },
+        "square": {
+            "publishable_key": settings.square_application_id,
+            "secret_key": settings.square_access_token,
+            "location_id": settings.square_location_id,
+            "webhook_secret": settings.square_webhook_signature_key,
+        },
+    }
+    return {processor: fields for processor, fields in given.items() if fields["secret_key"]}
+
+
+def _connect(organization_id: str, processor: str, given: dict[str, str]) -> tuple[str, bool]:
+    """The account these fields open, with these credentials from now on; and whether it is new."""
+    external = given[accounts.NAMED_BY[processor]]
+    with transaction() as session:
+        organization = session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+        known = session.scalars(
             select(ProcessorAccount).where(
                 ProcessorAccount.organization_id == organization_id,
-                ProcessorAccount.processor == "stripe",
+                ProcessorAccount.processor == processor,
                 ProcessorAccount.external_account == external,
             )
         ).first()
-        if account is None:
-            account = processing.add_account(
-                organization, "stripe", settings.stripe_secret_key, settings.stripe_publishable_key, "", external
-            )
-            _only_default(organization_id)
-            db.session.add(account)
-        account_id = account.id
-    webhook_secret = settings.stripe_webhook_secret or _register_webhook(account_id)
-    with transaction() as session:
-        kept = session.scalars(
-            select(ProcessorAccount).where(
-                ProcessorAccount.organization_id == organization_id, ProcessorAccount.id == account_id
-            )
-        ).one()
-        processing.seal(kept, settings.stripe_secret_key, webhook_secret)
+        if known is not None:
+            accounts.replace_credentials(known, organization, given)
+            return known.id, False
+        return accounts.add(organization, processor, given | {"external_account": external}).id, True
 
 
-def _only_default(organization_id: str) -> None:
-    for other in db.session.scalars(
-        select(ProcessorAccount).where(ProcessorAccount.organization_id == organization_id, ProcessorAccount.is_default)
-    ):
-        other.is_default = False
-    db.session.flush()
-
-
-def _register_webhook(account_id: str) -> str:
-    """Tell the sandbox's Stripe where we listen; answers the signing secret. A real account's endpoints are its owner's."""
-    settings = config.current()
-    if not settings.sandbox_url:
-        return ""
-    account = Credentials(
-        "stripe",
-        settings.stripe_secret_key,
-        settings.stripe_publishable_key,
-        "",
-        settings.stripe_api_base,
-        settings.processor_connect_timeout,
-        settings.processor_read_timeout,
-    )
-    return StripeAdapter(account).listen(f"{settings.public_url}/hooks/stripe/{account_id}")
+def _listen(organization_id: str, account_id: str) -> None:
+    if not accounts.listen(organization_id, account_id):
+        account = accounts.find(organization_id, account_id)
+        url = accounts.hook_url(account.processor, account_id)
+        merchant = account.public_config["merchant_id"]
+        keys = {
+            "public_key": account.public_config["public_key"],
+            "private_key": accounts.unseal(account)["secret_key"],
+        }
+        end_reading()
+        answer = requests.post(
+            f"{config.current().sandbox_url}/_sandbox/braintree/webhooks",
+            json={"merchant_id": merchant, "url": url, **keys},
+            timeout=10,
+        )
+        answer.raise_for_status()

@@ -13,14 +13,14 @@ from typing import Final
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from ballast import queue
-from ballast.billing import processing, refunds, resolver
+from ballast import audit, queue
+from ballast.billing import accounts, processing, refunds, resolver
 from ballast.billing.resolver import CLOSED_UNPAID
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id, to_uuid
-from ballast.models import Attempt, InboxEvent, ProcessorAccount, Refund
+from ballast.models import Attempt, InboxEvent, Refund
 from ballast.models.states import OPEN_ATTEMPT, move
 from ballast.notifications.drain import claim, drain, run_all
 from ballast.processors.base import BadSignature, ProcessorEvent
@@ -30,20 +30,14 @@ LEASE = timedelta(seconds=90)
 # A request that is still waiting for its own answer comes first; its event is looked at again after this.
 LATER = timedelta(seconds=3)
 GIVE_UP_AFTER: Final = 20
-# Events that tell of money taken or held. For an attempt we had closed they are never only a repetition.
-MONEY_MOVED: Final = (
-    "payment_intent.succeeded",
-    "payment_intent.amount_capturable_updated",
-    "charge.succeeded",
-    "charge.captured",
-)
 
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
     """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`)."""
-    account = _account(organization_id, account_id)
+    account = processing.open_account(accounts.find(organization_id, account_id))
+    url = accounts.hook_url(account.processor, account_id)
     try:
-        event = processing.adapter_for(processing.credentials_of(account)).parse_event(raw, headers)
+        event = processing.adapter_for(account.credentials).parse_event(raw, headers, url)
     except BadSignature:
         raise InvalidRequest(
             "signature_invalid", "This event is not signed by the processor, or it is too old."
@@ -63,7 +57,10 @@ def _insertion(organization_id: str, account_id: str, event: ProcessorEvent, raw
             processor_account_id=account_id,
             external_id=event.external_id,
             type=event.type,
+            about=event.about,
             subject_id=event.subject_id,
+            reference=event.reference,
+            dispute_id=event.dispute_id,
             payload=raw,
             status="received",
             received_at=real_time(),
@@ -74,17 +71,39 @@ def _insertion(organization_id: str, account_id: str, event: ProcessorEvent, raw
     )
 
 
-def _account(organization_id: str, account_id: str) -> ProcessorAccount:
-    if to_uuid(account_id, "pac") is None:
-        raise NotFound("processor account")
-    found = db.session.scalars(
-        select(ProcessorAccount).where(
-            ProcessorAccount.organization_id == organization_id, ProcessorAccount.id == account_id
-        )
-    ).first()
+def answer_challenge(organization_id: str, account_id: str, challenge: str) -> str:
+    """What to answer a processor that asks whether this is the right address. Raises NotFound, InvalidRequest(`challenge_invalid`)."""
+    account = processing.open_account(accounts.find(organization_id, account_id))
+    try:
+        return processing.adapter_for(account.credentials).answer_challenge(challenge)
+    except BadSignature:
+        raise InvalidRequest("challenge_invalid", "This is no challenge of the processor.") from None
+
+
+def find(organization_id: str, event_id: str) -> InboxEvent:
+    """The stored event. Raises NotFound."""
+    if to_uuid(event_id, "inb") is None:
+        raise NotFound("processor event")
+    wanted = select(InboxEvent).where(InboxEvent.organization_id == organization_id, InboxEvent.id == event_id)
+    found = db.session.scalars(wanted).first()
     if found is None:
-        raise NotFound("processor account")
+        raise NotFound("processor event", event_id)
     return found
+
+
+def replay(organization_id: str, event_id: str) -> None:
+    """Apply a stored event again, as if it had come just now: a hint, so a second time changes nothing that is true already.
+
+    Raises NotFound.
+    """
+    with transaction():
+        event = find(organization_id, event_id)
+        if event.status != "received":
+            move(event, "received")
+        event.attempts, event.reason, event.lease_until = 0, None, None
+        event.next_attempt_at = real_time()
+        audit.record(organization_id, "processor_event.replayed", "processor_event", event_id, {"type": event.type})
+        queue.wake(queue.APPLY_INBOX)
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,7 @@ class Received:
     open_attempt_busy: bool
     closed_attempt: str | None
     refunds: tuple[str, ...]
+    waiting_refunds: tuple[str, ...]
     ours: bool
 
 
@@ -124,46 +144,56 @@ def _read(keys: list[tuple[str, str]]) -> list[Received]:
         rows = list(
             session.scalars(select(InboxEvent).where(tuple_(InboxEvent.organization_id, InboxEvent.id).in_(keys)))
         )
-        subjects = {(row.organization_id, row.processor_account_id, row.subject_id) for row in rows if row.subject_id}
-        attempts = {
-            (found.organization_id, found.processor_account_id, found.external_id): found
-            for found in session.scalars(
-                select(Attempt).where(
-                    tuple_(Attempt.organization_id, Attempt.processor_account_id, Attempt.external_id).in_(subjects)
-                )
-            )
-        }
-        waiting = _open_refunds([(found.organization_id, found.id) for found in attempts.values()])
-        return [
-            _received(row, attempts.get((row.organization_id, row.processor_account_id, row.subject_id or "")), waiting)
-            for row in rows
-        ]
+        attempts = _attempts_of(rows)
+        refunds_of = _open_refunds([(found.organization_id, found.id) for found in attempts.values()])
+        return [_received(row, attempts.get((row.organization_id, row.id)), refunds_of) for row in rows]
 
 
-def _open_refunds(keys: list[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    wanted = select(Refund.attempt_id, Refund.id).where(
+def _attempts_of(rows: list[InboxEvent]) -> dict[tuple[str, str], Attempt]:
+    """Event → the attempt it is about: by the processor's id, else by our own reference; only of the event's own account."""
+    subjects = {(row.organization_id, row.processor_account_id, row.subject_id) for row in rows if row.subject_id}
+    references = {(row.organization_id, row.reference) for row in rows if to_uuid(row.reference or "", "att")}
+    named = tuple_(Attempt.organization_id, Attempt.processor_account_id, Attempt.external_id).in_(subjects)
+    ours = tuple_(Attempt.organization_id, Attempt.id).in_(references)
+    found = list(db.session.scalars(select(Attempt).where(named | ours))) if subjects or references else []
+    by_subject = {(one.organization_id, one.processor_account_id, one.external_id): one for one in found}
+    by_reference = {(one.organization_id, one.processor_account_id, one.id): one for one in found}
+    matched = {}
+    for row in rows:
+        place = (row.organization_id, row.processor_account_id)
+        attempt = by_subject.get((*place, row.subject_id)) or by_reference.get((*place, row.reference or ""))
+        if attempt is not None:
+            matched[row.organization_id, row.id] = attempt
+    return matched
+
+
+def _open_refunds(keys: list[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Attempt → its refunds that an event may tell something of, with their statuses."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    wanted = select(Refund.attempt_id, Refund.id, Refund.status).where(
         tuple_(Refund.organization_id, Refund.attempt_id).in_(keys),
-        Refund.status.in_(("processing", "unknown", "succeeded")),
+        Refund.status.in_(("processing", "unknown", "succeeded", "pending_settlement")),
     )
-    for attempt_id, refund_id in db.session.execute(wanted) if keys else ():
-        found.setdefault(attempt_id, []).append(refund_id)
+    for attempt_id, refund_id, status in db.session.execute(wanted) if keys else ():
+        found.setdefault(attempt_id, []).append((refund_id, status))
     return found
 
 
-def _received(row: InboxEvent, attempt: Attempt | None, waiting: dict[str, list[str]]) -> Received:
+def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, list[tuple[str, str]]]) -> Received:
     is_open = attempt is not None and attempt.status in OPEN_ATTEMPT
     busy = bool(
         attempt and attempt.status in ("created", "submitted") and (attempt.next_probe_at or real_time()) > real_time()
     )
-    about_refund = row.type.startswith(("refund.", "charge.refund"))
+    is_late = attempt is not None and attempt.status in CLOSED_UNPAID and row.about == "charge_paid"
+    known = refunds_of.get(attempt.id, []) if attempt else []
     return Received(
         key=(row.organization_id, row.id),
         attempts=row.attempts,
         open_attempt=attempt.id if attempt and is_open else None,
         open_attempt_busy=busy,
-        closed_attempt=attempt.id if attempt and attempt.status in CLOSED_UNPAID and row.type in MONEY_MOVED else None,
-        refunds=tuple(waiting.get(attempt.id, ())) if attempt and about_refund else (),
+        closed_attempt=attempt.id if attempt and is_late else None,
+        refunds=tuple(key for key, status in known if row.about == "refund" and status != "pending_settlement"),
+        waiting_refunds=tuple(key for key, status in known if status == "pending_settlement"),
         ours=attempt is not None,
     )
 
@@ -180,6 +210,8 @@ def _apply(event: Received) -> str:
                 resolver.resolve_hint(found)
         known = event.closed_attempt is None or resolver.look_back(event.key[0], event.closed_attempt)
         known = known and all(refunds.check(event.key[0], refund_id) for refund_id in event.refunds)
+        for refund_id in event.waiting_refunds:
+            refunds.send(event.key[0], refund_id)
     return "applied" if known else "later"
 
 

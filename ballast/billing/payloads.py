@@ -22,7 +22,7 @@ def payment_payload(payment: Payment) -> dict[str, Any]:
         "description": payment.description,
         "customer": payment.customer_id,
         "processor": payment.processor,
-        "payment_method": payment.payment_method_token,
+        "payment_method": payment.payment_method_id or payment.payment_method_token,
         "card": card,
         "next_action": payment.next_action,
         "last_error": payment.last_error,

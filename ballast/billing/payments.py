@@ -47,8 +47,9 @@ class Begun:
 
 @dataclass(frozen=True)
 class NewPayment:
-    """What a caller may say of a payment. `amount` is minor units; `payment_method` is a stored card of ours (`pm_…`) or the processor's
-    own token. `off_session`: its holder is not there, so only a stored card will do. `save_card`: store the card once it has paid."""
+    """What a caller may say of a payment. `amount` is minor units; `payment_method` is a stored card of ours (`pm_…`) or the
+    processor's own token. `off_session`: its holder is not there, so only a stored card will do. `save_card`: store it if it pays.
+    """
 
     amount: int
     currency: str
@@ -124,7 +125,9 @@ def check_amount(amount: int, currency: str) -> None:
 def _account(organization_id: str, asked: NewPayment, card: PaymentMethod | None) -> ProcessorAccount:
     """The account of the stored card, else the one named, else the default one (of a processor, if one is named)."""
     account_id = card.processor_account_id if card else asked.account_id
-    wanted = account_of(organization_id, account_id) if account_id else default_account(organization_id, asked.processor)
+    wanted = (
+        account_of(organization_id, account_id) if account_id else default_account(organization_id, asked.processor)
+    )
     account = db.session.scalars(wanted).first()
     if account is None:
         named = f"{asked.processor} account" if asked.processor else "processor account"
@@ -143,7 +146,9 @@ def _check_card(card: PaymentMethod | None, customer_id: str | None, asked: NewP
         )
     if asked.off_session and card is None:
         raise InvalidRequest(
-            "payment_method_not_stored", "Off-session, only a stored card (pm_…) can be charged.", param="payment_method"
+            "payment_method_not_stored",
+            "Off-session, only a stored card (pm_…) can be charged.",
+            param="payment_method",
         )
     if asked.save_card and customer_id is None:
         raise InvalidRequest("customer_required", "Say whose card is to be stored.", param="customer")
@@ -176,8 +181,8 @@ def _flush_once() -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """What an attempt charges, where that is not what the payment has already. `payment_method`: as in NewPayment. `verification`: what
-    3-D Secure before the charge came to. `account_id`: where the browser's token is from."""
+    """What an attempt charges, where that is not what the payment has already. `payment_method`: as in NewPayment. `verification`:
+    what 3-D Secure before the charge came to. `account_id`: where the browser's token is from."""
 
     payment_method: str | None = None
     verification: str | None = None

@@ -155,7 +155,7 @@ def patience(account: Account) -> timedelta:
     return timedelta(seconds=found.connect_timeout + found.read_timeout) + REPEATING
 
 
-def send_deadline(account: Account) -> datetime:
+def send_deadline() -> datetime:
     """Until when a call announced now may leave this process, real time; whoever takes over waits `patience` longer."""
     return real_time() + SEND_SLACK
 
@@ -193,7 +193,7 @@ def credentials(processor: str, mode: str, public: dict[str, str], secrets: dict
     slow = processor == "braintree"
     extra = {name: value for name, value in public.items() if name != "publishable_key"}
     if processor == "stripe":
-        extra["script_url"] = settings.stripe_js_url
+        extra["js_url"] = settings.stripe_js_url
     return Credentials(
         processor=processor,
         secret_key=secrets["secret_key"],

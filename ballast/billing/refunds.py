@@ -245,7 +245,7 @@ def _sending(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> Sen
         request=RefundRequest(
             refund.id, attempt.external_id or "", refund.amount, refund.currency, refund.reason, refund.sent_at
         ),
-        send_by=processing.send_deadline(opened) + looking,
+        send_by=processing.send_deadline() + looking,
     )
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import select, tuple_, update
 
 from ballast import config, queue
 from ballast.billing import processing
-from ballast.billing.processing import Account
 from ballast.billing.outcomes import CHALLENGE_LASTS, record
+from ballast.billing.processing import Account
 from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.models import Attempt, ProcessorAccount

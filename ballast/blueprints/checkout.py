@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from babel import Locale
 from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast import config
 from ballast.billing import checkout
 from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import NotFound
 from ballast.identity.users import lookup
-from ballast.models import Organization, ProcessorAccount
-from ballast.models.customers import default_account
-from ballast.web import act, origin, policy, render, see_other
+from ballast.models import Organization
+from ballast.web import act, policy, render, see_other
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout/<token>")
 
@@ -111,8 +110,10 @@ def _page(
 ) -> Response:
     if found.state in ("paid", "gone"):
         return _closed(found)
-    account = _account(found)
-    settings = config.current()
+    way = _way(found)
+    found = checkout.find(g.shop.id, found.order.token)
+    if found.state == "form" and way is None:
+        return _unavailable(found)
     response = make_response(
         render(
             "checkout/show.html",
@@ -128,27 +129,49 @@ def _page(
             errors=problems or {},
             decline=None if problems else found.decline,
             countries=countries(),
-            processor={
-                "name": account.processor,
-                "publishable_key": account.public_config.get("publishable_key", ""),
-                "script": settings.stripe_js_url,
-                "locale": "en",
-            },
+            processor=_processor(way),
             action=_action(found),
             email=found.order.email or "",
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
         )
     )
-    response.headers["Content-Security-Policy"] = _policy(settings)
+    response.headers["Content-Security-Policy"] = policy(dict(way.config.csp) if way else {})
     return response
 
 
-def _policy(settings: config.Settings) -> str:
-    """Ourselves and the processor of this page. Source: docs.stripe.com/security/guide."""
-    script = origin(settings.stripe_js_url)
-    frames = [script] if settings.sandbox_url else [script, "https://*.js.stripe.com", "https://hooks.stripe.com"]
-    scripts = [script] if settings.sandbox_url else [script, "https://*.js.stripe.com"]
-    return policy(scripts, frames, [origin(settings.stripe_api_base), script])
+def _way(found: checkout.Checkout) -> checkout.Way | None:
+    """What the page needs of a processor: of the one a new card goes to, or of the one whose bank asks for more."""
+    match found.state:
+        case "form":
+            return checkout.way_to_pay(g.shop, found)
+        case "action":
+            return checkout.way_of(found)
+        case _:
+            return None
+
+
+def _processor(way: checkout.Way | None) -> dict[str, Any] | None:
+    if way is None:
+        return None
+    return {
+        "name": way.config.processor,
+        "account": way.account.id,
+        "scripts": way.config.scripts,
+        "values": dict(way.config.values) | {"locale": "en"},
+    }
+
+
+def _unavailable(found: checkout.Checkout) -> Response:
+    response = render(
+        "checkout/unavailable.html",
+        shop=g.shop,
+        token=found.order.token,
+        amount=found.order.amount,
+        currency=found.order.currency,
+    )
+    response.status_code = 503
+    response.headers["Retry-After"] = "30"
+    return response
 
 
 def _closed(found: checkout.Checkout) -> Response:
@@ -180,18 +203,6 @@ def _action(found: checkout.Checkout) -> dict[str, str | None]:
         "client_secret": wanted.get("client_secret"),
         "return_url": url_for("checkout.returned", token=found.order.token),
     }
-
-
-def _account(found: checkout.Checkout) -> ProcessorAccount:
-    if found.payment is not None:
-        wanted = select(ProcessorAccount).where(
-            ProcessorAccount.organization_id == g.shop.id, ProcessorAccount.id == found.payment.processor_account_id
-        )
-        return db.session.scalars(wanted).one()
-    account = db.session.scalars(default_account(g.shop.id)).first()
-    if account is None:
-        raise NotFound("way to pay at this shop")
-    return account
 
 
 @cache

@@ -17,10 +17,24 @@ blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
 @blueprint.post("/<processor>/<account_id>")
 def receive(processor: str, account_id: str) -> Response:
     """2xx for a known event too: a duplicate has no effect."""
+    organization_id = _owner(processor, account_id)
+    inbox.receive(organization_id, account_id, request.get_data(cache=False), dict(request.headers))
+    return Response(status=204)
+
+
+@blueprint.get("/<processor>/<account_id>")
+def answer(processor: str, account_id: str) -> Response:
+    """The proof that this is the right address, for processors that ask for one (Braintree: `?bt_challenge=`)."""
+    organization_id = _owner(processor, account_id)
+    said = inbox.answer_challenge(organization_id, account_id, request.args.get("bt_challenge", ""))
+    return Response(said, content_type="text/plain; charset=utf-8")
+
+
+def _owner(processor: str, account_id: str) -> str:
+    """Whose account it is; from here on the request works for that organization. Raises NotFound."""
     inside = to_uuid(account_id, "pac")
     organization_id = lookup("organization_of_account", inside) if inside and processor in PROCESSORS else None
     if organization_id is None:
         raise NotFound("processor account")
     set_organization(organization_id)
-    inbox.receive(organization_id, account_id, request.get_data(cache=False), dict(request.headers))
-    return Response(status=204)
+    return organization_id

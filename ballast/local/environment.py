@@ -11,6 +11,8 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"
 LOOPBACK = "127.0.0.1,localhost,::1"
 # Setting one name of a group means the whole group is the user's.
 STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_API_BASE")
+BRAINTREE = ("BRAINTREE_PRIVATE_KEY", "BRAINTREE_BASE_URL")
+SQUARE = ("SQUARE_ACCESS_TOKEN", "SQUARE_BASE_URL")
 RESEND = ("RESEND_API_KEY", "RESEND_API_URL")
 ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
 
@@ -22,12 +24,14 @@ class Replaced:
     database: bool
     redis: bool
     stripe: bool
+    braintree: bool
+    square: bool
     resend: bool
 
     @property
     def sandbox(self) -> bool:
         """Whether nothing is left that the sandbox would have to play."""
-        return self.stripe and self.resend
+        return self.stripe and self.braintree and self.square and self.resend
 
 
 def read_user_environment(environ: Mapping[str, str], dotenv: Path) -> dict[str, str]:
@@ -42,6 +46,8 @@ def find_replaced(user: Mapping[str, str]) -> Replaced:
         database="DATABASE_URL" in user,
         redis="REDIS_URL" in user,
         stripe=any(name in user for name in STRIPE),
+        braintree=any(name in user for name in BRAINTREE),
+        square=any(name in user for name in SQUARE),
         resend=any(name in user for name in RESEND),
     )
 
@@ -62,6 +68,20 @@ def describe_sandbox(sandbox: str, replaced: Replaced) -> dict[str, str]:
             "STRIPE_API_BASE": sandbox,
             "STRIPE_JS_URL": f"{sandbox}/js/stripe/endive/stripe.js",
         }
+    if not replaced.braintree:
+        names |= {
+            "BRAINTREE_MERCHANT_ID": "ballast_demo",
+            "BRAINTREE_PUBLIC_KEY": "demo_public",
+            "BRAINTREE_PRIVATE_KEY": "demo_private",
+            "BRAINTREE_BASE_URL": sandbox,
+        }
+    if not replaced.square:
+        names |= {
+            "SQUARE_APPLICATION_ID": "sandbox-sq0idb-ballast_demo",
+            "SQUARE_ACCESS_TOKEN": "EAAAEballast_demo",
+            "SQUARE_LOCATION_ID": "Lballast_demo",
+            "SQUARE_BASE_URL": sandbox,
+        }
     if not replaced.resend:
         names |= {
             "RESEND_API_KEY": "re_sandbox_ballast_demo",
@@ -74,7 +94,7 @@ def describe_sandbox(sandbox: str, replaced: Replaced) -> dict[str, str]:
 def compose(user: Mapping[str, str], ours: Mapping[str, str], replaced: Replaced) -> dict[str, str]:
     """The children's environment. A proxy is dropped if all foreign calls go to loopback, else told to spare it."""
     composed = {"BALLAST_ENV": "local", "PYTHONUNBUFFERED": "1"} | dict(ours) | dict(user)
-    if replaced.stripe or replaced.resend:
+    if replaced.stripe or replaced.braintree or replaced.square or replaced.resend:
         composed |= {"NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
     else:
         for name in PROXIES:

@@ -35,8 +35,8 @@ class Customer(Scoped, Base):
 class ProcessorAccount(Scoped, Base):
     """An account at a processor. Tokens and attempts belong to it, so it is archived and never deleted.
 
-    Routing of new cards at checkout: `share` is its weight among the accounts that fit, 0 for none; `currencies` it is for (empty: all);
-    `amount_from` and `amount_to` bound the amount, minor units of the organization's currency, both included.
+    Routing of new cards at checkout: `share` is its weight among the accounts that fit, 0 for none; `currencies` it is for (empty:
+    all); `amount_from` and `amount_to` bound the amount, minor units of the organization's currency, both included.
     """
 
     __tablename__ = "processor_accounts"
@@ -70,7 +70,9 @@ class ProcessorAccount(Scoped, Base):
     created_at: Mapped[datetime] = created_column()
     checked_at: Mapped[datetime | None] = mapped_column(doc="when its credentials were last tried; real time")
     problem: Mapped[str | None] = mapped_column(doc="what was wrong then")
-    paused_until: Mapped[datetime | None] = mapped_column(doc="not offered for new cards until then: its circuit is open; real time")
+    paused_until: Mapped[datetime | None] = mapped_column(
+        doc="not offered for new cards until then: its circuit is open; real time"
+    )
     archived_at: Mapped[datetime | None]
 
 

@@ -67,6 +67,8 @@ def create(body: PaymentCreate) -> Response:
         customer_id=body.customer,
         processor=body.processor,
         payment_method=body.payment_method,
+        off_session=body.off_session,
+        save_card=body.save_payment_method,
         capture_method=body.capture_method,
         metadata=dict(body.metadata),
         idempotency_key=key,
@@ -107,7 +109,7 @@ def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
             payment = payments.locked(g.organization_id, path.payment_id)
             if key:
                 idempotency.attach(g.organization_id, key, payment.id)
-            begun = payments.begin(payment, body.payment_method, _text(body.return_url))
+            begun = payments.begin(payment, payments.Source(body.payment_method), _text(body.return_url))
     if met is not None:
         return _again(key or "", met, 200)
     payments.run(begun)

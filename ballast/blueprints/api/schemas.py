@@ -65,7 +65,13 @@ class PaymentCreate(Strict):
     processor: Literal["stripe", "braintree", "square"] | None = Field(
         default=None, description="Your default account if left out."
     )
-    payment_method: Token | None = Field(default=None, description="The processor's own token, never a card number.")
+    payment_method: Token | None = Field(
+        default=None, description="A stored card (`pm_…`) or the processor's own token, never a card number."
+    )
+    off_session: StrictBool = Field(default=False, description="Your customer is not there: a stored card only.")
+    save_payment_method: StrictBool = Field(
+        default=False, description="Store the card for this customer once it has paid."
+    )
     capture_method: Literal["automatic", "manual"] = Field(
         default="automatic", description="`manual` holds the amount only."
     )
