@@ -21,6 +21,7 @@ INDEXED = {
     "payment_methods": "customer",
     "charges": "payment_intent",
     "refunds": "charge",
+    "disputes": "charge",
     "deliveries": "event",
     "challenges": "intent",
 }
