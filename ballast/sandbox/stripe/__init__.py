@@ -2,6 +2,7 @@
 
 # Importing a noun puts its routes in the table.
 from ballast.sandbox.stripe import (
+    accounts,
     balance_transactions,
     captures,
     charges,
@@ -17,6 +18,7 @@ from ballast.sandbox.stripe import (
 )
 
 __all__ = [
+    "accounts",
     "balance_transactions",
     "captures",
     "charges",
