@@ -202,7 +202,6 @@ def _merchant(slug: str, name: str, settings: Settings, people: tuple[str, ...])
                 "secret_key": f"{settings.stripe_secret_key}_{slug}",
                 "publishable_key": f"pk_test_{slug}",
                 "webhook_secret": "whsec_of_the_tests",
-                "external_account": slug,
             },
         )
         _key, token = api_keys.create(made, "Tests", None)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from ballast import config
 from ballast.billing import accounts
+from ballast.billing.account_fields import NAMED_BY
 from ballast.db import db, end_reading, set_organization, transaction
 from ballast.identity import api_keys, users
 from ballast.ids import new_id
@@ -177,6 +178,7 @@ def _connect_processors(organization_id: str) -> None:
         account_id, was_new = _connect(organization_id, processor, given)
         if was_new:
             log.info("the demo's %s account is %s", processor, account_id)
+        accounts.check(organization_id, account_id)
         if config.current().sandbox_url and not given.get("webhook_secret"):
             _listen(organization_id, account_id)
 
@@ -206,20 +208,20 @@ def _given_accounts() -> dict[str, dict[str, str]]:
 
 def _connect(organization_id: str, processor: str, given: dict[str, str]) -> tuple[str, bool]:
     """The account these fields open, with these credentials from now on; and whether it is new."""
-    external = given[accounts.NAMED_BY[processor]]
+    name = NAMED_BY[processor]
     with transaction() as session:
         organization = session.scalars(select(Organization).where(Organization.id == organization_id)).one()
         known = session.scalars(
             select(ProcessorAccount).where(
                 ProcessorAccount.organization_id == organization_id,
                 ProcessorAccount.processor == processor,
-                ProcessorAccount.external_account == external,
+                ProcessorAccount.public_config[name].as_string() == given[name],
             )
         ).first()
         if known is not None:
             accounts.replace_credentials(known, organization, given)
             return known.id, False
-        return accounts.add(organization, processor, given | {"external_account": external}).id, True
+        return accounts.add(organization, processor, given).id, True
 
 
 def _listen(organization_id: str, account_id: str) -> None:
