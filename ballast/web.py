@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from flask import (
+    Blueprint,
     Response,
     abort,
     current_app,
@@ -166,6 +167,12 @@ def require_member() -> Response | None:
     g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     act("staff" if g.role == "staff" else "user", current_user.id)
     return None
+
+
+def join_dashboard(blueprint: Blueprint) -> None:
+    """Make a blueprint a part of the dashboard: for members only, and inside its frame."""
+    blueprint.before_request(require_member)
+    blueprint.context_processor(lambda: {"organization": g.get("organization"), "current_user": current_user})
 
 
 def requires(permission: str) -> Callable[[Callable[Params, Any]], Callable[Params, Any]]:

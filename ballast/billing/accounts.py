@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ballast import audit, config, money
+from ballast import audit, config
 from ballast.billing import processing
 from ballast.billing.account_fields import NAMED_BY, read_fields
 from ballast.clock import real_time
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound, ProcessorError
 from ballast.ids import new_id, to_uuid
-from ballast.models import Organization, ProcessorAccount
+from ballast.models import Organization, PaymentMethod, ProcessorAccount
 from ballast.models.customers import account_of, accounts_of
-from ballast.processors.base import Connection, Credentials
+from ballast.processors.base import Connection, Credentials, UnavailableError
 from ballast.security import keyring
+
+MOST_COUNTED: Final = 10_000
+UNREADABLE: Final = "The stored keys cannot be opened with the present ENCRYPTION_KEY. Enter them again."
 
 
 def connect(organization: Organization, processor: str, given: Mapping[str, str]) -> str:
@@ -87,8 +90,7 @@ def add(
     _refuse_archived(account)
     db.session.add(account)
     _flush(account)
-    changes = {"processor": processor, "external_account": account.external_account}
-    audit.record(organization.id, "processor_account.added", "processor_account", account.id, changes)
+    record(account, "added", {"processor": processor, "external_account": account.external_account})
     return account
 
 
@@ -131,6 +133,14 @@ def unseal(account: ProcessorAccount) -> dict[str, str]:
     """The account's secrets. Raises ValueError for a broken seal."""
     found: dict[str, str] = json.loads(keyring().decrypt(account.credentials, processing.seal_name(account.id)))
     return found
+
+
+def kept_secrets(account: ProcessorAccount) -> dict[str, str]:
+    """The account's secrets by field; none where the key that sealed them is gone, so that they are entered anew."""
+    try:
+        return unseal(account)
+    except ValueError:
+        return {}
 
 
 def find(organization_id: str, account_id: str, lock: bool = False) -> ProcessorAccount:
@@ -176,35 +186,47 @@ def replace_credentials(account: ProcessorAccount, organization: Organization, g
 
     Raises what `read_fields` raises.
     """
-    kept = unseal(account)
+    kept = kept_secrets(account)
     public, secrets = _merged(account, organization, given)
-    changes = _changes(account.public_config, public) | {
+    changes = changes_of(account.public_config, public) | {
         "secrets": sorted(name for name, value in secrets.items() if value != kept.get(name))
     }
     account.public_config = public
     seal(account, secrets)
-    _record(account, "credentials_replaced", changes)
+    record(account, "credentials_replaced", changes)
 
 
 def _merged(
     account: ProcessorAccount, organization: Organization, given: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     filled = {name: value for name, value in given.items() if value.strip()}
-    return read_fields(account.processor, organization.mode, unseal(account) | filled)
+    return read_fields(account.processor, organization.mode, kept_secrets(account) | filled)
 
 
 def check(organization_id: str, account_id: str) -> Connection:
     """Try the account's credentials at the processor, and note what came of it. Raises NotFound."""
-    opened = processing.open_account(find(organization_id, account_id))
+    try:
+        opened = _open(find(organization_id, account_id))
+    except Conflict as error:
+        found = Connection(error.message, field="secret_key")
+    else:
+        end_reading()
+        found = processing.read(opened, lambda adapter: adapter.check())
     end_reading()
-    found = processing.read(opened, lambda adapter: adapter.check())
     with transaction():
         account = find(organization_id, account_id, lock=True)
         problem = found.problem or _adopt(account, found)
         account.checked_at, account.problem = real_time(), problem
         account.name = account.name or found.name[:120]
-        _record(account, "checked", {"problem": problem})
+        record(account, "checked", {"problem": problem})
     return replace(found, problem=problem)
+
+
+def _open(account: ProcessorAccount) -> processing.Account:
+    try:
+        return processing.open_account(account)
+    except ValueError:
+        raise Conflict("processor_keys_unreadable", UNREADABLE) from None
 
 
 def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
@@ -224,17 +246,24 @@ def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
 
 
 def listen(organization_id: str, account_id: str) -> bool:
-    """Have the processor send its events here, where it can be told so; whether it was. Raises NotFound, UnavailableError."""
-    account = find(organization_id, account_id)
-    opened = processing.open_account(account)
+    """Have the processor send its events here, where it can be told so; whether it was.
+
+    Raises NotFound, Conflict(`processor_keys_unreadable`), ProcessorError(`processor_unreachable`).
+    """
+    opened = _open(find(organization_id, account_id))
     end_reading()
     if not processing.capabilities_of(opened.processor).registers_webhooks:
         return False
-    secret = processing.read(opened, lambda adapter: adapter.listen(hook_url(opened.processor, account_id)))
+    url = hook_url(opened.processor, account_id)
+    try:
+        secret = processing.read(opened, lambda adapter: adapter.listen(url))
+    except UnavailableError as error:
+        said = f"{opened.processor.capitalize()} did not take the address ({error.reason}). Try again in a moment."
+        raise ProcessorError("processor_unreachable", said) from error
     with transaction():
         account = find(organization_id, account_id, lock=True)
         seal(account, unseal(account) | {"webhook_secret": secret})
-        _record(account, "webhook_registered", {"url": hook_url(opened.processor, account_id)})
+        record(account, "webhook_registered", {"url": url})
     return True
 
 
@@ -259,52 +288,7 @@ def make_default(organization_id: str, account_id: str) -> None:
     ).all()
     account.is_default = True
     db.session.flush()
-    _record(account, "made_default", {"before": {"default": [*before]}, "after": {"default": [account_id]}})
-
-
-@dataclass(frozen=True)
-class Route:
-    """Which new cards an account is for. `share`: 0 to 100; `currencies`: empty for all; amounts in minor units, both included."""
-
-    share: int
-    currencies: tuple[str, ...] = ()
-    amount_from: int | None = None
-    amount_to: int | None = None
-
-
-def route_of(account: ProcessorAccount) -> Route:
-    """Which new cards the account is for now."""
-    return Route(account.share, tuple(account.currencies), account.amount_from, account.amount_to)
-
-
-def route(organization_id: str, account_id: str, wanted: Route) -> None:
-    """Say which new cards an account is for. In the caller's transaction.
-
-    Raises NotFound, InvalidRequest(`share_invalid`, `currency_unknown`, `amount_invalid`, `amount_range_invalid`).
-    """
-    account = find(organization_id, account_id, lock=True)
-    _check_route(wanted)
-    before = route_of(account)
-    account.share, account.currencies = wanted.share, list(wanted.currencies)
-    account.amount_from, account.amount_to = wanted.amount_from, wanted.amount_to
-    _record(account, "routed", _changes(_plain(before), _plain(wanted)))
-
-
-def _check_route(wanted: Route) -> None:
-    if not 0 <= wanted.share <= 100:
-        raise InvalidRequest("share_invalid", "A share is a whole number from 0 to 100.", param="share")
-    for currency in wanted.currencies:
-        money.exponent(currency)
-    for name in ("amount_from", "amount_to"):
-        bound = getattr(wanted, name)
-        if bound is not None and not 0 <= bound <= money.MAX_AMOUNT:
-            raise InvalidRequest("amount_invalid", "This amount is out of range.", param=name)
-    if wanted.amount_from is not None and wanted.amount_to is not None and wanted.amount_from > wanted.amount_to:
-        raise InvalidRequest("amount_range_invalid", "The lowest amount is above the highest.", param="amount_to")
-
-
-def _plain(route: Route) -> dict[str, Any]:
-    return vars(route) | {"currencies": list(route.currencies)}
+    record(account, "made_default", {"before": {"default": [*before]}, "after": {"default": [account_id]}})
 
 
 def enable(organization_id: str, account_id: str, enabled: bool) -> None:
@@ -315,9 +299,9 @@ def enable(organization_id: str, account_id: str, enabled: bool) -> None:
     account = find(organization_id, account_id, lock=True)
     if enabled and account.archived_at:
         raise Conflict("processor_account_archived", "Bring this account back before enabling it.")
-    changes = _changes({"enabled": account.enabled}, {"enabled": enabled})
+    changes = changes_of({"enabled": account.enabled}, {"enabled": enabled})
     account.enabled = enabled
-    _record(account, "enabled" if enabled else "disabled", changes)
+    record(account, "enabled" if enabled else "disabled", changes)
 
 
 def archive(organization_id: str, account_id: str) -> None:
@@ -328,9 +312,9 @@ def archive(organization_id: str, account_id: str) -> None:
     account = find(organization_id, account_id, lock=True)
     if account.is_default:
         raise Conflict("processor_account_default", "Make another account the default first.")
-    changes = _changes({"enabled": account.enabled}, {"enabled": False})
+    changes = changes_of({"enabled": account.enabled}, {"enabled": False})
     account.enabled, account.archived_at = False, account.archived_at or real_time()
-    _record(account, "archived", changes)
+    record(account, "archived", changes)
 
 
 def restore(organization_id: str, account_id: str) -> None:
@@ -340,7 +324,7 @@ def restore(organization_id: str, account_id: str) -> None:
     """
     account = find(organization_id, account_id, lock=True)
     account.archived_at = None
-    _record(account, "restored")
+    record(account, "restored")
 
 
 def all_of(organization_id: str) -> list[ProcessorAccount]:
@@ -353,7 +337,18 @@ def archived_of(organization_id: str) -> list[ProcessorAccount]:
     return list(db.session.scalars(accounts_of(organization_id, archived=True)))
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def stored_cards(organization_id: str, account_id: str) -> int:
+    """How many cards are stored at the account; beyond `MOST_COUNTED` nobody counts on."""
+    wanted = select(PaymentMethod.id).where(
+        PaymentMethod.organization_id == organization_id,
+        PaymentMethod.processor_account_id == account_id,
+        PaymentMethod.status == "active",
+    )
+    counted = select(func.count()).select_from(wanted.limit(MOST_COUNTED + 1).subquery())
+    return db.session.scalars(counted).one()
+
+
+def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What an audit entry says: only what is different, as it was and as it is."""
     differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return {
@@ -362,5 +357,6 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _record(account: ProcessorAccount, verb: str, changes: dict[str, Any] | None = None) -> None:
+def record(account: ProcessorAccount, verb: str, changes: dict[str, Any] | None = None) -> None:
+    """Note in the audit log what was done with the account."""
     audit.record(account.organization_id, f"processor_account.{verb}", "processor_account", account.id, changes)
