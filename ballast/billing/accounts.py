@@ -161,14 +161,10 @@ def change_keys(organization: Organization, account_id: str, given: Mapping[str,
     what is stored here can be charged with this account's keys only.
     """
     account = find(organization.id, account_id)
-    processor, known, named = (
-        account.processor,
-        account.external_account,
-        account.public_config[NAMED_BY[account.processor]],
-    )
+    processor, known = account.processor, None if _is_unnamed(account) else account.external_account
     public, secrets = _merged(account, organization, given)
     opened = _try_out(processing.credentials(processor, mode_of(organization), public, secrets))
-    if known not in (opened.external_account, named):
+    if known not in (opened.external_account, None):
         raise InvalidRequest(
             "processor_account_other",
             f"These keys open another {processor.capitalize()} account, {opened.external_account}. The cards stored here can be "
@@ -233,7 +229,7 @@ def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
     """Take the processor's own name of the account, where it was known by one of its fields only; or say what is wrong with it."""
     if account.external_account == found.external_account:
         return None
-    if account.external_account != account.public_config[NAMED_BY[account.processor]]:
+    if not _is_unnamed(account):
         return f"These keys open another {account.processor.capitalize()} account, {found.external_account}."
     try:
         with db.session.begin_nested():
@@ -243,6 +239,11 @@ def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
         db.session.refresh(account)
         return _taken(account.processor).message
     return None
+
+
+def _is_unnamed(account: ProcessorAccount) -> bool:
+    """Whether nobody has asked yet which account it is: Stripe's own name of an account stands in none of the fields."""
+    return account.processor == "stripe" and account.external_account == account.public_config[NAMED_BY["stripe"]]
 
 
 def listen(organization_id: str, account_id: str) -> bool:

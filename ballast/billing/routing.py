@@ -66,11 +66,14 @@ def _plain(route: Route) -> dict[str, Any]:
 
 def offered(organization: Organization, amount: int, currency: str, seed: str) -> list[ProcessorAccount]:
     """The accounts that take a new card for `amount` minor units now, the one to use first; those after it stand in for it."""
-    fit = [
-        account
-        for account in accounts.all_of(organization.id)
-        if takes(account, amount, currency, organization.currency) and is_available(account)
-    ]
+    return choose(accounts.all_of(organization.id), organization.currency, amount, currency, seed)
+
+
+def choose(
+    found: Sequence[ProcessorAccount], home_currency: str, amount: int, currency: str, seed: str
+) -> list[ProcessorAccount]:
+    """Those of the accounts that fit, the nearest to the seed first: an account that is taken away moves only its own seeds."""
+    fit = [account for account in found if takes(account, amount, currency, home_currency) and is_available(account)]
     return sorted(fit, key=lambda account: _distance(account, seed))
 
 
