@@ -23,6 +23,8 @@ INDEXED = {
     "refunds": "charge",
     "disputes": "charge",
     "deliveries": "event",
+    "square_deliveries": "event",
+    "square_disputes": "_payment",
     "challenges": "intent",
 }
 
