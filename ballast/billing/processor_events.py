@@ -68,7 +68,7 @@ def text_of(payload: bytes) -> str:
 def _decoded(text: str) -> str:
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         form = parse_qs(text, max_num_fields=8) if text.startswith("bt_") else {}
     try:
         return b64decode(form["bt_payload"][0]).decode(errors="replace").strip()

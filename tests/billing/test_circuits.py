@@ -208,7 +208,7 @@ def test_a_test_of_the_keys_that_gets_no_answer_counts_too(world: World, process
 
 def test_a_checkout_page_that_gets_nothing_from_a_processor_counts_and_takes_the_next(world: World) -> None:
     with organization(world.acme.id):
-        braintree = connect(world.acme, "braintree")
+        braintree = connect(world.acme, "braintree", merchant_id="ballast_silent")
         with transaction():
             routing.route(world.acme.id, braintree, Route(100))
             routing.route(world.acme.id, world.acme.account_id, Route(1))

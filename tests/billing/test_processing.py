@@ -147,14 +147,14 @@ def test_a_question_is_asked_three_times_and_no_more(desk: Desk) -> None:
 
 def test_a_question_whose_answer_is_an_error_is_asked_again_and_the_error_is_told(world: World) -> None:
     with organization(world.acme.id):
-        account_id = connect(world.acme, "braintree")
+        account_id = connect(world.acme, "braintree", merchant_id="ballast_asked")
         opened = processing.open_account(accounts.find(world.acme.id, account_id))
     db.session.rollback()
     world.fault(processor="braintree", kind="reset_before", operation="client_token.generate", count=2)
     assert processing.read(opened, lambda adapter: adapter.client_config("USD")).values
     world.fault(processor="braintree", kind="reset_before", operation="client_token.generate")
     with pytest.raises(UnavailableError):
-        processing.read(opened, lambda adapter: adapter.client_config("USD"))
+        processing.read(opened, lambda adapter: adapter.client_config("EUR"))
 
 
 def test_nothing_leaves_after_the_moment_it_must_have_left_by(desk: Desk) -> None:
