@@ -38,6 +38,9 @@ ADMIN_PAGES = {
     "overview": "/admin/",
     "payments": "/admin/payments",
     "no payments like this": "/admin/payments?status=failed",
+    "processors": "/admin/settings/processors",
+    "add a processor account": "/admin/settings/processors/new?processor=square",
+    "processor events": "/admin/processor-events",
     "style": "/admin/style",
     "error page": "/admin/payments/nothing",
 }

@@ -540,6 +540,9 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
+    from tests.templates.processor_samples import processor_samples  # it takes its people and its clock from here
+
+    yield from processor_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()
