@@ -26,6 +26,7 @@ _SECRET = re.compile(r"\b(?:[sr]k_(?:live|test)_\w+|whsec_[\w+/=]+|\w+_secret_\w
 _NAME = r"[\w-]*(?:secret|password|private.key|access.token|signature.key|authorization.fingerprint|client.token)[\w-]*"
 _IN_JSON = re.compile(rf'("{_NAME}": )"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 _IN_XML = re.compile(rf"(<{_NAME}(?:\s[^>]*)?>)[^<]+", re.IGNORECASE)
+_BETWEEN = re.compile(r">\s*<")
 _DIGITS = re.compile(r"\d[\d \-]{11,}\d")
 
 
@@ -71,6 +72,17 @@ def _decoded(text: str) -> str:
     except (ValueError, RecursionError):
         form = parse_qs(text, max_num_fields=8) if text.startswith("bt_") else {}
     try:
-        return b64decode(form["bt_payload"][0]).decode(errors="replace").strip()
+        return _indented(b64decode(form["bt_payload"][0]).decode(errors="replace"))
     except (LookupError, ValueError):
         return text
+
+
+def _indented(xml: str) -> str:
+    """One element a line. Not parsed: it is for the eye, and may be anything."""
+    lines, depth = [], 0
+    for piece in _BETWEEN.sub(">\n<", xml.strip()).split("\n"):
+        closes, is_element = piece.startswith("</"), piece.startswith("<") and not piece.startswith(("<?", "<!"))
+        depth -= closes
+        lines.append("  " * max(depth, 0) + piece.strip())
+        depth += is_element and not closes and "</" not in piece and not piece.endswith("/>")
+    return "\n".join(lines)

@@ -143,6 +143,19 @@ def test_braintrees_base64_is_shown_as_the_xml_it_is(world: World) -> None:
     assert "bt_payload" not in page
 
 
+def test_xml_on_one_line_is_indented() -> None:
+    flat = "<?xml version='1.0'?><n><kind>check</kind><subject><check type='boolean'>true</check><none/></subject></n>"
+    assert text_of(braintree(flat)).splitlines()[1:] == [
+        "<n>",
+        "  <kind>check</kind>",
+        "  <subject>",
+        "    <check type='boolean'>true</check>",
+        "    <none/>",
+        "  </subject>",
+        "</n>",
+    ]
+
+
 CARD = "4242424242424242"
 
 
