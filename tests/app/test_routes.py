@@ -51,6 +51,8 @@ GUARDS = {
     "POST /api/v1/payments": KEY,
     "GET /api/v1/payments/<payment_id>": KEY,
     "POST /api/v1/payments/<payment_id>/confirm": KEY,
+    "POST /api/v1/payments/<payment_id>/capture": KEY,
+    "POST /api/v1/payments/<payment_id>/cancel": KEY,
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
