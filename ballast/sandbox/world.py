@@ -2,16 +2,18 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from ballast.sandbox.agenda import Agenda
 from ballast.sandbox.braintree.side import BraintreeSide
+from ballast.sandbox.deliveries import Deliveries
 from ballast.sandbox.faults import Faults
 from ballast.sandbox.square.side import SquareSide
 from ballast.sandbox.store import Store, Transaction
 from ballast.sandbox.stripe import timers
-from ballast.sandbox.stripe.deliveries import Deliveries
+from ballast.sandbox.stripe.deliveries import CARRIER
 from ballast.sandbox.stripe.idempotency import IdempotencyKeys
 from ballast.sandbox.stripe.routes import Call
 from ballast.sandbox.wire import WireLog
@@ -25,7 +27,7 @@ class World:
         self.faults = Faults(self.store)
         self.wire = WireLog(directory)
         self.idempotency = IdempotencyKeys(self.store)
-        self.deliveries = Deliveries(self.store, self.faults)
+        self.deliveries = Deliveries(self.store, self.faults, CARRIER)
         self.timers = Agenda(self._ring)
         self.square = SquareSide(self.store, self.faults)
         self.braintree = BraintreeSide(self.store, self.faults)
@@ -49,6 +51,11 @@ class World:
         await self.deliveries.stop()
         self.wire.close()
         self.store.journal.close()
+
+    @property
+    def sides(self) -> dict[str, Any]:
+        """Return what commits and delivers for each processor; for Stripe that is the world itself."""
+        return {"stripe": self, "braintree": self.braintree, "square": self.square}
 
     def commit(self, tx: Transaction) -> None:
         """Make a transaction durable, then set going what it planned."""
