@@ -58,6 +58,7 @@ def generate_token(call: Call) -> Reply:
     if currency_of(call.merchant, account) is None:
         raise invalid("merchant_account_id", "91513", "client_token")
     token = {"id": new_id("fp", 24), "customer": customer, "account": account, "created": call.now}
+    token["options"] = call.params.get("options")
     call.tx.put("client_tokens", token)
     said = configuration(call, account) | {"version": 2, "authorizationFingerprint": token["id"]}
     return Reply("client_token", {"value": base64.b64encode(json.dumps(said).encode()).decode()}, 201)
