@@ -121,6 +121,7 @@ def payment(payment_id: str) -> Response:
         lines=history.lines,
         refunds=history.refunds,
         may_refund=users.may(g.role, "refund") and history.payment.status == "succeeded" and _left(history) > 0,
+        may_capture=users.may(g.role, "capture") and history.payment.status == "requires_capture",
         transfers=history.transfers,
         deliveries=history.deliveries,
         emails=history.emails,

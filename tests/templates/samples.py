@@ -273,6 +273,7 @@ SHOW: Context = ADMIN | {
     "order": ORDER,
     "lines": ORDER_LINES,
     "refunds": [],
+    "may_capture": False,
     "may_refund": True,
     "transfers": [
         Row(
@@ -469,6 +470,18 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
         "refused",
         REFUND_FORM | {"problem": "The processor did not accept this refund. Nothing was refunded."},
     )
+    held = "admin/payments/held.html"
+    form = ADMIN | {
+        "payment": _payment(status="requires_capture"),
+        "attempts": [APPROVED],
+        "amount_text": "676.00",
+        "amount_error": None,
+        "problem": None,
+    }
+    yield held, "capture", form | {"act": "capture"}
+    yield held, "too-much", form | {"act": "capture", "amount_error": "More than what is held cannot be captured."}
+    yield held, "release", form | {"act": "release"}
+    yield held, "over", form | {"act": "release", "payment": _payment(), "problem": "No money is held."}
     yield "admin/style.html", "all", ADMIN
     yield refund, "nothing-left", REFUND_FORM | {"refundable": 0, "payment": _payment(amount_refunded=67600)}
 
