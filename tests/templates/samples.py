@@ -118,7 +118,19 @@ REFUND = Row(
     finished_at=NOW,
 )
 COUNTRIES = [("US", "United States"), ("IN", "India"), ("DE", "Germany")]
-PROCESSOR = Row(name="stripe", publishable_key="pk_test_acme", script="/js/stripe.js", locale="en")
+PROCESSORS = {
+    "stripe": {"publishable_key": "pk_test_acme"},
+    "braintree": {"client_token": "eyJ2ZXJzaW9uIjoyfQ=="},
+    "square": {"application_id": "sandbox-sq0idb-acme", "location_id": "L1"},
+}
+ACCOUNT_ID = "pac_01kbe8wv6pe2r9f3x7m5d0t1ac"
+
+
+def _processor(name: str) -> Context:
+    values = PROCESSORS[name] | {"locale": "en"}
+    return {"name": name, "account": ACCOUNT_ID, "scripts": (f"https://js.test/{name}.js",), "values": values}
+
+
 CHECKOUT: Context = {
     "shop": SHOP,
     "token": "t0k3n",
@@ -130,7 +142,10 @@ CHECKOUT: Context = {
     "errors": {},
     "decline": None,
     "countries": COUNTRIES,
-    "processor": PROCESSOR,
+    "notice": None,
+    "due": "676.00",
+    "not_confirmed": "Your bank couldn't confirm it was you. Nothing was charged. Try again, or use another card.",
+    "processor": _processor("stripe"),
     "action": Row(
         redirect_url="https://bank.test/3ds", client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return"
     ),
@@ -138,12 +153,15 @@ CHECKOUT: Context = {
     "polling": True,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
+CHANGED = "The way we take cards has just changed, so the card you typed was not used."
 SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
 
 
 def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     show = "checkout/show.html"
-    yield show, "fresh", CHECKOUT
+    for name in PROCESSORS:
+        yield show, name, CHECKOUT | {"processor": _processor(name)}
+    yield show, "changed", CHECKOUT | {"values": TYPED | {"save_card": "yes"}, "notice": CHANGED}
     yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
     errors = {
         "email": "Enter an email address such as ada@example.com.",
@@ -156,6 +174,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
     yield show, "processing", CHECKOUT | {"state": "processing"}
     yield show, "processing-over", CHECKOUT | {"state": "processing", "polling": False}
+    unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
+    yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
     yield "checkout/receipt.html", "paid", receipt
     refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
