@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast.billing import checkout
+from ballast.billing import cards, checkout
 from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import Conflict, NotFound
@@ -105,6 +105,7 @@ def receipt(token: str) -> Response:
         lines=found.lines,
         payment=found.payment,
         refunds=found.refunds,
+        saved=cards.of_payment(found.payment) if found.payment.save_card else None,
     )
 
 

@@ -34,7 +34,9 @@ class Buyer:
     @property
     def card(self) -> FrameLocator:
         """The processor's own field, a frame of its origin; Braintree's number, for there each field is a frame."""
-        return self.page.frame_locator('#card-field iframe:not([name*="hosted-field"]), iframe[name$="hosted-field-number"]')
+        return self.page.frame_locator(
+            '#card-field iframe:not([name*="hosted-field"]), iframe[name$="hosted-field-number"]'
+        )
 
     @property
     def card_number(self) -> Locator:
@@ -81,7 +83,9 @@ class Buyer:
         expect(self.page.locator("#card-field")).not_to_have_attribute("aria-busy", "true")
         self.card_number.fill(number)
         if self.processor == "braintree":
-            self.page.frame_locator('iframe[name$="hosted-field-expirationDate"]').get_by_role("textbox").fill("12 / 34")
+            self.page.frame_locator('iframe[name$="hosted-field-expirationDate"]').get_by_role("textbox").fill(
+                "12 / 34"
+            )
             self.page.frame_locator('iframe[name$="hosted-field-cvv"]').get_by_role("textbox").fill("123")
             return
         self.card.get_by_label("Expiry").fill("12 / 34")

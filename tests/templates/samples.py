@@ -102,6 +102,8 @@ def _payment(**changes: Any) -> Row:
         "succeeded_at": NOW,
         "idempotency_key": None,
         "metadata_": {},
+        "payment_method_id": None,
+        "off_session": False,
     }
     return Row(**(fields | changes))
 
@@ -153,6 +155,22 @@ CHECKOUT: Context = {
     "polling": True,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
+
+
+def _stored_card(**changes: Any) -> Row:
+    fields: Context = {
+        "id": "pm_01kbe8wv6pe2r9f3x7m5d0t1ag",
+        "status": "active",
+        "message": None,
+        "brand": "visa",
+        "last4": "4242",
+        "exp_month": 4,
+        "exp_year": 2031,
+        "created_at": NOW,
+    }
+    return Row(**(fields | changes))
+
+
 CHANGED = "The way we take cards has just changed, so the card you typed was not used."
 SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
 
@@ -177,7 +195,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= {"saved": None}
     yield "checkout/receipt.html", "paid", receipt
+    for status in ("active", "pending", "failed"):
+        yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": _stored_card(status=status)}
     refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
     pending = Row(amount=500, status="pending", created_at=NOW)
     yield "checkout/receipt.html", "refunded", receipt | {"payment": refunded, "refunds": [REFUND, pending]}
@@ -290,6 +311,7 @@ SHOW: Context = ADMIN | {
         Row(at=NOW - timedelta(minutes=3), kind="attempt", item=DECLINED),
     ],
     "customer": PAYMENT_ROWS[0].customer,
+    "stored_card": None,
     "order": ORDER,
     "lines": ORDER_LINES,
     "refunds": [],
@@ -453,6 +475,17 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
     )
     show = "admin/payments/show.html"
     yield show, "paid", SHOW
+    for status in ("active", "pending", "failed", "detached"):
+        yield show, f"card-{status}", SHOW | {"stored_card": _stored_card(status=status)}
+    charged = _payment(payment_method_id="pm_1", off_session=True)
+    yield show, "off-session", SHOW | {"payment": charged, "stored_card": _stored_card(), "order": None, "lines": []}
+    asked = _payment(
+        status="requires_payment_method",
+        off_session=True,
+        amount_captured=0,
+        last_error={"type": "card_error", "decline_class": "authentication", "message": SOFT},
+    )
+    yield show, "needs-customer", SHOW | {"payment": asked, "stored_card": _stored_card()}
     bare = _payment(
         status="requires_payment_method", amount_captured=0, card_last4=None, card_brand=None, description=None
     )
@@ -536,6 +569,58 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/refund.{ending}", "api", api | refund
 
 
+def _customer(**changes: Any) -> Row:
+    fields: Context = {
+        "id": "cus_01kbe8wv6pe2r9f3x7m5d0t1ae",
+        "email": "noor.haddad@example.com",
+        "name": "Noor Haddad",
+        "held_at": None,
+        "created_at": NOW - timedelta(days=40),
+    }
+    return Row(**(fields | changes))
+
+
+def customer_samples() -> Iterator[tuple[str, str, Context]]:
+    bare = _stored_card(id="pm_01kbe8wv6pe2r9f3x7m5d0t1ah", exp_month=None, exp_year=None, brand=None)
+    rows = [
+        {"customer": _customer(), "cards": [_stored_card(), bare]},
+        {"customer": _customer(email=None, name=""), "cards": []},
+    ]
+    index: Context = ADMIN | {
+        "customers": rows,
+        "asked": "",
+        "previous_url": None,
+        "next_url": "/admin/customers?after=x",
+    }
+    yield "admin/customers/index.html", "full", index
+    yield "admin/customers/index.html", "empty", index | {"customers": [], "next_url": None}
+    yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
+    stored = [{"card": _stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
+    show: Context = ADMIN | {"customer": _customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
+    show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
+    nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
+    yield "admin/customers/show.html", "full", show
+    yield "admin/customers/show.html", "empty", show | nothing
+    held = {"customer": _customer(name="", held_at=NOW), "may_charge": False}
+    yield "admin/customers/show.html", "held", show | held
+    typed = {"amount": "20.00", "description": "Beans, December", "card": stored[0]["card"].id, "form_key": "0190"}
+    form: Context = ADMIN | {
+        "customer": _customer(),
+        "cards": stored,
+        "form_key": "0190",
+        "problem": None,
+        "errors": {},
+    }
+    yield "admin/customers/charge.html", "fresh", form | {"typed": typed | {"amount": "", "description": ""}}
+    errors = {"amount": "Enter an amount above zero.", "description": "Say what it is for.", "card": "Choose a card."}
+    yield "admin/customers/charge.html", "errors", form | {"typed": typed, "errors": errors}
+    yield "admin/customers/charge.html", "held", form | {"typed": typed, "problem": "Charges are on hold."}
+    yield "admin/customers/charge.html", "no-card", form | {"typed": typed, "cards": []}
+    review = ADMIN | {"customer": _customer(), "amount": 2000, "typed": typed} | stored[0]
+    yield "admin/customers/review.html", "page", review
+    yield "admin/customers/review.html", "no-address", review | {"customer": _customer(email=None)}
+
+
 def auth_samples() -> Iterator[tuple[str, str, Context]]:
     form: Context = {"email": "", "error": None, "next": ""}
     yield "auth/sign_in.html", "fresh", form
@@ -563,6 +648,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()
+    yield from customer_samples()
     yield from auth_samples()
     yield from other_samples()
     yield from start_samples()

@@ -36,6 +36,8 @@ function mountForm(form) {
     showError("#card-error", null);
     const outcome = await tokenize(field, form, place);
     if (outcome.paymentMethod) return send(form, outcome);
+    // What the last try came to, said above the form, is over now.
+    form.querySelector(":scope > .alert")?.remove();
     if (outcome.problem) showError("#card-error", outcome.problem);
     field.focus(outcome.at);
   };
