@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from ballast.billing import cards
 from ballast.db import db
 from ballast.models import (
     Attempt,
@@ -21,6 +22,7 @@ from ballast.models import (
     Order,
     OrderLine,
     Payment,
+    PaymentMethod,
     Refund,
     WebhookDelivery,
     WebhookEndpoint,
@@ -74,6 +76,7 @@ class History:
     emails: list[Email]
     inbox: list[InboxEvent]
     lines: list[OrderLine] = field(default_factory=list)
+    stored_card: PaymentMethod | None = None
 
     @property
     def entries(self) -> list[Entry]:
@@ -91,6 +94,7 @@ class History:
             or any(refund.status not in ("succeeded", "failed", "canceled") for refund in self.refunds)
             or any(row.delivery.status == "pending" for row in self.deliveries)
             or any(email.status == "pending" for email in self.emails)
+            or (self.stored_card is not None and self.stored_card.status == "pending")
         )
 
 
@@ -111,6 +115,7 @@ def read(payment: Payment) -> History:
         emails=_emails(organization_id, payment_id),
         inbox=_inbox(organization_id, [attempt.external_id for attempt in attempts if attempt.external_id]),
         lines=list(db.session.scalars(lines_of_order(organization_id, order.id))) if order else [],
+        stored_card=cards.of_payment(payment),
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, flash, g, request, url_for
-from flask_login import current_user
 from sqlalchemy import Select, select
 
 from ballast.billing import figures, payments, refunds, timeline
@@ -17,10 +16,10 @@ from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import keyset, render, require_member, requires, see_other
+from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-blueprint.before_request(require_member)
+dashboard(blueprint)
 
 REASONS = [
     ("requested_by_customer", "Requested by the customer"),
@@ -28,12 +27,6 @@ REASONS = [
     ("fraudulent", "Fraudulent"),
     ("other", "Something else"),
 ]
-
-
-@blueprint.context_processor
-def for_every_page() -> dict[str, Any]:
-    """What the dashboard's frame shows."""
-    return {"organization": g.get("organization"), "current_user": current_user}
 
 
 @blueprint.get("/")
@@ -117,6 +110,7 @@ def payment(payment_id: str) -> Response:
         attempts=history.attempts,
         timeline=history.entries,
         customer=history.customer,
+        stored_card=history.stored_card,
         order=history.order,
         lines=history.lines,
         refunds=history.refunds,
