@@ -151,10 +151,12 @@ class StripeAdapter:
 
     def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
         """Take `amount` minor units of what is held; Stripe lets the rest go."""
-        assert lookup.external_id, "only what has been confirmed can be captured"
         params: Any = {"amount_to_capture": amount, "expand": WITH_CARD}
         try:
-            return answers.outcome_of(self._intents.capture(lookup.external_id, params, {"idempotency_key": reference}))
+            external_id = lookup.external_id or self._search(lookup)
+            if external_id is None:
+                return self.find(lookup)
+            return answers.outcome_of(self._intents.capture(external_id, params, {"idempotency_key": reference}))
         except FAILURES as error:
             refusal = answers.refused(error, lookup.external_id)
             if refusal is None and not isinstance(error, stripe.InvalidRequestError):
