@@ -45,7 +45,7 @@ from ballast.processors.base import (
 from ballast.processors.stripe_answers import ATTEMPT, FAILURES, PAYMENT, REFUND
 from ballast.processors.stripe_cards import WITH_CARD
 from ballast.processors.stripe_client import make_client
-from ballast.processors.urls import local_policy
+from ballast.processors.urls import is_hook_of_ours, local_policy
 
 REFUND_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
 # Where an intent whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
@@ -252,7 +252,7 @@ class StripeAdapter:
         try:
             made = endpoints.create({"url": url, "enabled_events": ["*"]})
             for endpoint in list(endpoints.list({"limit": 100}).auto_paging_iter()):
-                if "/hooks/stripe/" in endpoint.url and endpoint.id != made.id:
+                if is_hook_of_ours(endpoint.url, url) and endpoint.id != made.id:
                     endpoints.delete(endpoint.id)
         except FAILURES as error:
             raise UnavailableError(answers.reason_of(error)) from error
