@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ballast.sandbox.braintree import web as braintree
-from ballast.sandbox.pages import charges, faults, mailbox, overview, receiver, wire
+from ballast.sandbox.pages import acts, charges, faults, mailbox, overview, receiver, wire
 from ballast.sandbox.resend import endpoint as resend_endpoint
 from ballast.sandbox.square import serving as square
 from ballast.sandbox.stripe import challenges
@@ -60,6 +60,11 @@ def add_pages(app: web.Application) -> None:
     router.add_post("/_sandbox/reset", overview.reset)
     router.add_get("/_sandbox/wire", wire.show_wire)
     router.add_get("/_sandbox/charges", charges.show_charges)
+    router.add_post("/_sandbox/charges/{processor}/{id}/dispute", acts.dispute)
+    router.add_post("/_sandbox/charges/{processor}/{id}/settle", acts.settle)
+    router.add_post("/_sandbox/refunds/{processor}/{id}/fail", acts.fail_refund)
+    router.add_post("/_sandbox/square/{account}/payments/{id}/dispute", acts.dispute)
+    router.add_post("/_sandbox/square/{account}/refunds/{id}/reject", acts.fail_refund)
     router.add_get("/_sandbox/faults", faults.show_faults)
     router.add_post("/_sandbox/faults", faults.add_fault)
     router.add_delete("/_sandbox/faults", faults.clear_faults)

@@ -21,6 +21,7 @@ INDEXED = {
     "payment_methods": "customer",
     "charges": "payment_intent",
     "refunds": "charge",
+    "disputes": "charge",
     "deliveries": "event",
     "challenges": "intent",
 }
@@ -103,6 +104,21 @@ class Store:
         self.journal.rewrite((table, key, row) for table, rows in self.tables.items() for key, row in rows.items())
 
 
+class Newest(Iterator[Record]):
+    """Committed records, the newest first, each decoded only when it is its turn."""
+
+    def __init__(self, rows: dict[str, bytes]) -> None:
+        self._rows = reversed(rows.items())
+
+    def __next__(self) -> Record:
+        record: Record = json.loads(next(self._rows)[1])
+        return record
+
+    def skip_past(self, key: str) -> bool:
+        """Go on after the record with this key; tell whether there is one."""
+        return any(found == key for found, _ in self._rows)
+
+
 class Transaction:
     """One unit of work on one account; what it did not commit never happened."""
 
@@ -128,10 +144,9 @@ class Transaction:
         """Remove the record."""
         self.changes[kind, key] = None
 
-    def newest(self, kind: str) -> Iterator[Record]:
-        """Yield the committed records, the newest first."""
-        for row in reversed(self.store.tables.get(f"{self.account}/{kind}", {}).values()):
-            yield json.loads(row)
+    def newest(self, kind: str) -> Newest:
+        """Return the committed records, the newest first."""
+        return Newest(self.store.tables.get(f"{self.account}/{kind}", {}))
 
     def find(self, kind: str, value: str) -> list[Record]:
         """Return the committed records whose indexed field has this value, the newest first."""

@@ -1,6 +1,7 @@
 """The wire log: every exchange with a processor's API, as JSON lines on disk."""
 
 import json
+import os
 import re
 import time
 from collections import deque
@@ -37,12 +38,13 @@ class Exchange:
 
 
 class WireLog:
-    """`wire.jsonl` and the one before it, at most 64 MB each."""
+    """`wire.jsonl` and the one before it, at most 64 MB each; and a copy that nothing empties, where one is collected."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "wire.jsonl"
         self.previous = directory / "wire.1.jsonl"
         self.recent: deque[str] = deque(tail(self.path), maxlen=SHOWN)
+        self._collected = open_collection()
         self._file: TextIO = self._open()
         self._size = self.path.stat().st_size
         if self._size:
@@ -52,6 +54,8 @@ class WireLog:
         """Append one exchange; the response goes in as the JSON it is, or as text if it is none."""
         line = format_line(exchange)
         self._file.write(line)
+        if self._collected:
+            self._collected.write(line)
         self._size += len(line)
         self.recent.append(line)
         if self._size > MOST_BYTES:
@@ -73,8 +77,10 @@ class WireLog:
         self.recent.clear()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._file.close()
+        if self._collected:
+            self._collected.close()
 
     def _open(self) -> TextIO:
         return open(self.path, "a", encoding="utf-8", buffering=1)
@@ -84,6 +90,15 @@ class WireLog:
         self.path.replace(self.previous)
         self._file = self._open()
         self._size = 0
+
+
+def open_collection() -> TextIO | None:
+    """Open this process's file in the directory where the logs of many sandboxes are collected, if one is named."""
+    directory = os.environ.get("BALLAST_SANDBOX_WIRE_DIR")
+    if not directory:
+        return None
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    return open(Path(directory) / f"wire-{os.getpid()}.jsonl", "a", encoding="utf-8", buffering=1)
 
 
 def format_line(exchange: Exchange) -> str:

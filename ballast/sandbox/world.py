@@ -10,7 +10,7 @@ from ballast.sandbox.braintree.side import BraintreeSide
 from ballast.sandbox.faults import Faults
 from ballast.sandbox.square.side import SquareSide
 from ballast.sandbox.store import Store, Transaction
-from ballast.sandbox.stripe import refunds
+from ballast.sandbox.stripe import timers
 from ballast.sandbox.stripe.deliveries import Deliveries
 from ballast.sandbox.stripe.idempotency import IdempotencyKeys
 from ballast.sandbox.stripe.routes import Call
@@ -72,7 +72,7 @@ class World:
 
     async def _ring(self, account: str, key: str) -> None:
         tx = self.store.begin(account)
-        refunds.decide_refund(Call(tx, {}), key)
+        timers.ring(Call(tx, {}), key)
         self.commit(tx)
 
 

@@ -1,35 +1,37 @@
-"""What whoever plays with the sandbox can make happen: a dispute over a payment, a refund that fails."""
+"""What whoever plays with the sandbox can make happen to a payment of Square's."""
 
-from aiohttp import web
-
-from ballast.sandbox.pages.rendering import answer_json, wants_html
+from ballast.sandbox.acts import RefusedActError, find_account, read_reason
 from ballast.sandbox.square import disputes, refunds
 from ballast.sandbox.square.accounts import Account
+from ballast.sandbox.square.known_cards import DISPUTES
 from ballast.sandbox.square.routes import Call
-from ballast.sandbox.world import WORLD
+from ballast.sandbox.world import World
+
+REASONS = tuple(DISPUTES.values())
 
 
-async def open_dispute(request: web.Request) -> web.Response:
-    """Open a dispute over a completed payment: 201 with it, 409 if there can be none."""
-    call = begin(request)
-    made = disputes.open_dispute(call, request.match_info["id"], request.query.get("reason"))
-    request.app[WORLD].square.commit(call.tx)
-    if wants_html(request):
-        raise web.HTTPSeeOther("/_sandbox/charges")
-    return answer_json(disputes.show(made), 201) if made else answer_json({"error": {"message": "No."}}, 409)
+def dispute(world: World, key: str, reason: str | None) -> dict[str, str]:
+    """Open a dispute over a completed payment; without a reason it is that of its amount."""
+    wanted = read_reason(reason, REASONS)
+    call = begin(world, "square_payments", key)
+    made = disputes.open_dispute(call, key, wanted)
+    if made is None:
+        raise RefusedActError(409, f"{key} is not completed, or disputed already.")
+    world.square.commit(call.tx)
+    return {"id": made["id"], "status": made["state"]}
 
 
-async def reject_refund(request: web.Request) -> web.Response:
-    """Have a pending refund rejected: 200, or 409 if it is decided."""
-    call = begin(request)
-    done = refunds.decide(call, request.match_info["id"], "REJECTED")
-    request.app[WORLD].square.commit(call.tx)
-    if wants_html(request):
-        raise web.HTTPSeeOther("/_sandbox/charges")
-    return answer_json({"status": "REJECTED"}) if done else answer_json({"error": {"message": "Decided."}}, 409)
+def fail_refund(world: World, key: str) -> dict[str, str]:
+    """Have a pending refund rejected, or one that was completed come back."""
+    call = begin(world, "square_refunds", key)
+    status = refunds.reject(call, key)
+    if status is None:
+        raise RefusedActError(409, f"{key} has failed already.")
+    world.square.commit(call.tx)
+    return {"id": key, "status": status}
 
 
-def begin(request: web.Request) -> Call:
-    """Return a call on the account of the path."""
-    account = Account(request.match_info["account"])
-    return Call(request.app[WORLD].store.begin(account.name), account)
+def begin(world: World, kind: str, key: str) -> Call:
+    """Return a call on the account that holds this record. Raises RefusedActError."""
+    account = find_account(world.store, kind, key)
+    return Call(world.store.begin(account), Account(account))

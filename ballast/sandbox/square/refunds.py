@@ -120,17 +120,30 @@ def list_refunds(call: Call) -> dict[str, Any]:
     return list_page(call, "refunds", found, show)
 
 
-def decide(call: Call, refund_id: str, status: str = "COMPLETED") -> bool:
-    """End a refund that is pending; the money of a rejected one is the merchant's again. Tells whether it was pending."""
+def decide(call: Call, refund_id: str) -> None:
+    """Let a refund that is pending arrive."""
     record = call.tx.get("square_refunds", refund_id)
-    if record is None or record["status"] != "PENDING":
-        return False
-    call.tx.put("square_refunds", record | {"status": status, "updated_at": call.now})
-    emit(call, "refund.updated", "refund", show(record | {"status": status, "updated_at": call.now}))
-    if status != "COMPLETED":
-        payment = load_payment(call, record["payment_id"])
-        count(call, payment, -record["amount"], payment["refund_ids"])
-    return True
+    if record is not None and record["status"] == "PENDING":
+        move(call, record, "COMPLETED")
+
+
+def reject(call: Call, refund_id: str) -> str | None:
+    """Have the bank refuse a pending refund, or send a completed one back; return the new status, None if it was over."""
+    record = call.load("square_refunds", refund_id, "refund")
+    status = {"PENDING": "REJECTED", "COMPLETED": "FAILED"}.get(record["status"])
+    if status is None:
+        return None
+    move(call, record, status)
+    payment = load_payment(call, record["payment_id"])
+    count(call, payment, -record["amount"], payment["refund_ids"])
+    return status
+
+
+def move(call: Call, record: Record, status: str) -> None:
+    """Bring a refund to another status and tell it."""
+    record |= {"status": status, "updated_at": call.now}
+    call.tx.put("square_refunds", record)
+    emit(call, "refund.updated", "refund", show(record))
 
 
 def show(record: Record) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ballast.sandbox.square import challenges, controls, endpoint, tokens
+from ballast.sandbox.square import challenges, endpoint, tokens
 
 BROWSER = Path(__file__).parents[1] / "browser"
 FRAME_POLICY = (
@@ -22,8 +22,6 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_route("OPTIONS", "/square/{path:.+}", tokens.allow_browsers)
     router.add_get("/square/3ds/{id}", challenges.show_challenge)
     router.add_post("/square/3ds/{id}", challenges.answer_challenge)
-    router.add_post("/_sandbox/square/{account}/payments/{id}/dispute", controls.open_dispute)
-    router.add_post("/_sandbox/square/{account}/refunds/{id}/reject", controls.reject_refund)
 
 
 async def show_library(_: web.Request) -> web.StreamResponse:

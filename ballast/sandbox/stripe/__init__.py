@@ -2,11 +2,14 @@
 
 # Importing a noun puts its routes in the table.
 from ballast.sandbox.stripe import (
+    accounts,
     balance_transactions,
     captures,
     charges,
     customers,
+    disputes,
     events,
+    fraud_warnings,
     payment_intents,
     payment_methods,
     refunds,
@@ -15,11 +18,14 @@ from ballast.sandbox.stripe import (
 )
 
 __all__ = [
+    "accounts",
     "balance_transactions",
     "captures",
     "charges",
     "customers",
+    "disputes",
     "events",
+    "fraud_warnings",
     "payment_intents",
     "payment_methods",
     "refunds",

@@ -12,12 +12,17 @@ from ballast.sandbox.stripe.parameters import EXPAND, PAGE, filled
 from ballast.sandbox.stripe.routes import Call, route
 
 TWO_DAYS = 2 * 24 * 3600
+# What is an adjustment, and what its fee is called.
+FEES = {"dispute": "Dispute fee", "dispute_reversal": "Dispute fee refund"}
 
 
-def book(call: Call, kind: str, amount: int, currency: str, source: str, *, available: bool = False) -> Record:
-    """Write a balance transaction; only a charge bears a fee, which a refund does not give back."""
-    fee = fee_of(amount) if kind == "charge" else 0
-    detail = {"application": None, "currency": currency, "description": "Stripe processing fees", "type": "stripe_fee"}
+def book(
+    call: Call, kind: str, amount: int, currency: str, source: str, *, available: bool = False, fee: int | None = None
+) -> Record:
+    """Write a balance transaction, named as reports name it; unless told otherwise only a charge bears a fee."""
+    fee = (fee_of(amount) if kind == "charge" else 0) if fee is None else fee
+    told = FEES.get(kind, "Stripe processing fees")
+    detail = {"amount": fee, "application": None, "currency": currency, "description": told, "type": "stripe_fee"}
     booked = {
         "id": new_id("txn"),
         "created": call.now,
@@ -25,12 +30,12 @@ def book(call: Call, kind: str, amount: int, currency: str, source: str, *, avai
         "amount": amount,
         "currency": currency,
         "fee": fee,
-        "fee_details": [detail | {"amount": fee}] if fee else [],
+        "fee_details": [detail] if fee else [],
         "net": amount - fee,
         "reporting_category": kind,
         "source": source,
         "status": "available" if available else "pending",
-        "type": kind,
+        "type": "adjustment" if kind in FEES else kind,
     }
     return call.tx.put("balance_transactions", booked)
 

@@ -14,6 +14,8 @@ from ballast.sandbox.stripe.objects import show_charge
 from ballast.sandbox.stripe.parameters import EXPAND, PAGE, filled
 from ballast.sandbox.stripe.routes import Call, route
 
+# The holder of a card that disputes does so after so many seconds.
+DISPUTED_AFTER = 1
 COPIED = (
     "amount",
     "currency",
@@ -82,6 +84,8 @@ def settle_charge(call: Call, charge: Record, amount: int) -> None:
     released = charge["amount"] - amount
     available = charge["_card"]["name"] == "bypassPending"
     booked = book(call, "charge", amount, charge["currency"], charge["id"], available=available)
+    if CARDS[charge["_card"]["name"]].dispute:
+        call.tx.put("timers", {"id": charge["id"], "due": call.now + DISPUTED_AFTER})
     charge |= {
         "captured": True,
         "amount_captured": amount,

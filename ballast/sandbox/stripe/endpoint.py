@@ -300,6 +300,7 @@ def card_of(tx: Transaction, key: str) -> str | None:
         "seti": "setup_intents",
         "ch": "charges",
         "re": "refunds",
+        "dp": "disputes",
     }
     record = tx.get(kinds.get(key.partition("_")[0], ""), key)
     if record is None:

@@ -1,10 +1,10 @@
 """Lists with Stripe's cursors: newest first, `starting_after` and `ending_before` an id."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
-from ballast.sandbox.store import Record
+from ballast.sandbox.store import Newest, Record
 from ballast.sandbox.stripe.errors import report_missing
 from ballast.sandbox.stripe.expansion import expand
 from ballast.sandbox.stripe.routes import Call
@@ -17,16 +17,24 @@ def list_page(
 ) -> dict[str, Any]:
     """Return one page of the records, which come newest first."""
     params = call.params
-    limit = params.get("limit", 10)
-    wanted = (record for record in records if is_wanted(record, params.get("created"), filters))
+    limit, created = params.get("limit", 10), params.get("created")
+    rest = skip_to(iter(records), params["starting_after"]) if params.get("starting_after") else records
+    wanted = (record for record in until(rest, created) if is_wanted(record, created, filters))
     if params.get("ending_before"):
         page, has_more = take_before(wanted, params["ending_before"], limit)
     else:
-        rest = skip_to(wanted, params["starting_after"]) if params.get("starting_after") else wanted
-        page = list(islice(rest, limit + 1))
+        page = list(islice(wanted, limit + 1))
         page, has_more = page[:limit], len(page) > limit
     shown = {"object": "list", "data": [show(record) for record in page], "has_more": has_more, "url": url}
     return expand(call.tx, shown, params.get("expand", []))
+
+
+def until(records: Iterable[Record], created: dict[str, int] | None) -> Iterable[Record]:
+    """Yield the records down to where they are older than the range asked for."""
+    if not created:
+        return records
+    oldest = max(created.get("gte", 0), created.get("gt", -1))
+    return takewhile(lambda record: record["created"] >= oldest, records)
 
 
 def is_wanted(record: Record, created: dict[str, int] | None, filters: Iterable[Filter]) -> bool:
@@ -46,10 +54,10 @@ def is_within(moment: int, limits: dict[str, int]) -> bool:
 
 def skip_to(records: Iterator[Record], key: str) -> Iterator[Record]:
     """Yield what comes after the record with this id. Raises 400 where there is none."""
-    for record in records:
-        if record["id"] == key:
-            return records
-    raise report_missing("object", key, "starting_after")
+    found = records.skip_past(key) if isinstance(records, Newest) else any(record["id"] == key for record in records)
+    if not found:
+        raise report_missing("object", key, "starting_after")
+    return records
 
 
 def take_before(records: Iterator[Record], key: str, limit: int) -> tuple[list[Record], bool]:

@@ -3,10 +3,9 @@
 A record holds only what differs from the defaults here; `render` puts both together.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ballast.sandbox.store import Record, Transaction
+from ballast.sandbox.store import Record
 from ballast.sandbox.stripe.cards import CARDS
 
 Shown = dict[str, Any]
@@ -335,23 +334,3 @@ def show_balance_transaction(record: Record) -> Shown:
 def show_webhook_endpoint(record: Record) -> Shown:
     """Return a `webhook_endpoint` without its secret."""
     return show(WEBHOOK_ENDPOINT, record)
-
-
-# By the prefix of an id: the table of the record and how it is shown.
-SHOWN_BY_PREFIX: dict[str, tuple[str, Callable[[Record], Shown]]] = {
-    "cus": ("customers", show_customer),
-    "pm": ("payment_methods", show_payment_method),
-    "pi": ("payment_intents", show_payment_intent),
-    "seti": ("setup_intents", show_setup_intent),
-    "ch": ("charges", show_charge),
-    "re": ("refunds", show_refund),
-    "txn": ("balance_transactions", show_balance_transaction),
-    "we": ("webhook_endpoints", show_webhook_endpoint),
-}
-
-
-def show_by_id(tx: Transaction, key: str) -> Shown | None:
-    """Return the object with this id, or None."""
-    kind, renderer = SHOWN_BY_PREFIX.get(key.partition("_")[0], ("", show_refund))
-    record = tx.get(kind, key) if kind else None
-    return renderer(record) if record else None

@@ -186,7 +186,7 @@ CLAUSE = re.compile(r"""^(metadata\[(?P<q>['"])(?P<key>.+?)(?P=q)\]|[a-z_]+):(?P
 
 @route("GET", "payment_intents/search", "payment_intents.search", SEARCH)
 def search_payment_intents(call: Call) -> dict[str, Any]:
-    """Answer the intents whose fields or metadata have the values asked for, joined by AND, on a single page."""
+    """Answer the intents whose fields or metadata have the values asked for, joined by AND."""
     require(call.params, "query")
     wanted = [read_clause(clause) for clause in re.split(r"\s+AND\s+", call.params["query"].strip())]
 
@@ -194,10 +194,12 @@ def search_payment_intents(call: Call) -> dict[str, Any]:
         shown = show_payment_intent(intent)
         return all(str((shown["metadata"] if inner else shown).get(name)) == value for inner, name, value in wanted)
 
-    page = list_page(
-        call, "/v1/payment_intents/search", call.tx.newest("payment_intents"), show_payment_intent, matches
-    )
-    return page | {"object": "search_result", "next_page": None}
+    if call.params.get("page"):
+        call.params["starting_after"] = call.params["page"]
+    found = call.tx.newest("payment_intents")
+    page = list_page(call, "/v1/payment_intents/search", found, show_payment_intent, matches)
+    last = page["data"][-1]["id"] if page["has_more"] else None
+    return page | {"object": "search_result", "next_page": last}
 
 
 def read_clause(clause: str) -> tuple[bool, str, str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from ballast.sandbox.ids import new_id
 from ballast.sandbox.store import Record
+from ballast.sandbox.stripe import disputes
 from ballast.sandbox.stripe.balance_transactions import book
 from ballast.sandbox.stripe.cards import CARDS
 from ballast.sandbox.stripe.errors import refuse_parameter, refuse_state
@@ -33,6 +34,7 @@ def create_refund(call: Call) -> dict[str, Any]:
     """Give back what was captured and not given back yet, or a part of it."""
     params = call.params
     charge = find_charge(call)
+    disputes.refuse_disputed(call, charge)
     amount = check_refund(charge, params.get("amount"))
     refund: Record = {
         "id": new_id("re"),
@@ -53,6 +55,7 @@ def create_refund(call: Call) -> dict[str, Any]:
     call.tx.put("refunds", refund)
     emit(call, "refund.created", show_refund(refund))
     change_refunded(call, charge, amount)
+    disputes.close_refunded_inquiry(call, charge)
     return answer(call, refund)
 
 
@@ -127,7 +130,6 @@ def change_refunded(call: Call, charge: Record, amount: int) -> None:
 
 def decide_refund(call: Call, key: str) -> None:
     """End a refund that was waiting: a pending one arrives, one of the card that refuses comes back."""
-    call.tx.delete("timers", key)
     refund = call.tx.get("refunds", key)
     if refund is None or refund["status"] in ("failed", "canceled"):
         return
@@ -142,6 +144,7 @@ def decide_refund(call: Call, key: str) -> None:
 
 def fail_refund(call: Call, refund: Record, charge: Record) -> None:
     """Write that the money came back to the merchant."""
+    before = refund["status"]
     booked = book(call, "refund_failure", refund["amount"], refund["currency"], refund["id"])
     refund |= {
         "status": "failed",
@@ -150,7 +153,7 @@ def fail_refund(call: Call, refund: Record, charge: Record) -> None:
     }
     call.tx.put("refunds", refund)
     change_refunded(call, charge, -refund["amount"])
-    emit(call, "refund.updated", show_refund(refund), {"status": "succeeded"})
+    emit(call, "refund.updated", show_refund(refund), {"status": before})
     emit(call, "refund.failed", show_refund(refund))
 
 

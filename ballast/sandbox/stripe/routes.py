@@ -68,11 +68,11 @@ def find_route(method: str, path: str) -> tuple[Route, list[str]]:
     if found:
         return found, []
     parts = path.split("/")
-    for places in ((1,), (1, 3)):
+    for places in ((1,), (1, 3), (2,)):
         shape = "/".join("{}" if place in places else part for place, part in enumerate(parts))
         found = ROUTES.get((method, shape))
         if found:
-            return found, [parts[place] for place in places]
+            return found, [parts[place] for place in places if place < len(parts)]
     message = (
         f"Unrecognized request URL ({method}: /v1/{path}). Please see https://stripe.com/docs or we can help at "
         "https://support.stripe.com/."

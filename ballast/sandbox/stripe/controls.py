@@ -1,0 +1,47 @@
+"""What whoever plays with the sandbox can make happen to a charge of Stripe's."""
+
+from ballast.sandbox.acts import RefusedActError, find_account, read_reason
+from ballast.sandbox.store import Record
+from ballast.sandbox.stripe import disputes, fraud_warnings, refunds
+from ballast.sandbox.stripe.routes import Call
+from ballast.sandbox.world import World
+
+WARNING = "early_fraud_warning"
+REASONS = (*disputes.REASONS, disputes.INQUIRY, WARNING)
+
+
+def dispute(world: World, key: str, reason: str | None) -> dict[str, str]:
+    """Open a dispute over a captured charge, named by its own id or its intent's; or an inquiry, or a warning."""
+    wanted = read_reason(reason, REASONS) or "fraudulent"
+    call, charge = load_charge(world, key)
+    if wanted == WARNING:
+        made = fraud_warnings.warn(call, charge) | {"status": "actionable"}
+    elif charge.get("disputed"):
+        raise RefusedActError(409, f"{charge['id']} is disputed already.")
+    else:
+        made = disputes.open_dispute(call, charge, wanted)
+    world.commit(call.tx)
+    return {"id": made["id"], "status": made["status"]}
+
+
+def load_charge(world: World, key: str) -> tuple[Call, Record]:
+    """Return a charge with money in it. Raises RefusedActError."""
+    kind = "payment_intents" if key.startswith("pi_") else "charges"
+    call = Call(world.store.begin(find_account(world.store, kind, key)), {})
+    found = call.tx.get(kind, key) or {}
+    charge = call.tx.get("charges", found.get("latest_charge") or "") if kind == "payment_intents" else found
+    if not charge or not charge.get("captured") or charge.get("refunded"):
+        raise RefusedActError(409, f"{key} holds no captured money that could be disputed.")
+    return call, charge
+
+
+def fail_refund(world: World, key: str) -> dict[str, str]:
+    """Have the bank send a refund back, one that is pending or one that had succeeded."""
+    call = Call(world.store.begin(find_account(world.store, "refunds", key)), {})
+    refund = call.load("refunds", key, "refund")
+    if refund["status"] not in ("pending", "succeeded"):
+        raise RefusedActError(409, f"{key} is {refund['status']}.")
+    call.tx.delete("timers", key)
+    refunds.fail_refund(call, refund, call.load("charges", refund["charge"], "charge"))
+    world.commit(call.tx)
+    return {"id": key, "status": refund["status"]}
