@@ -7,31 +7,30 @@ on its way for a minute: only then it is absent. Sources: developer.paypal.com/b
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import parse_qs
-from xml.parsers.expat import ExpatError
+from typing import Any
 
 from braintree import TransactionSearch
-from braintree.environment import Environment
-from braintree.exceptions.invalid_challenge_error import InvalidChallengeError
-from braintree.exceptions.invalid_signature_error import InvalidSignatureError
 
 from ballast import money
 from ballast.clock import real_time
 from ballast.processors import braintree_answers as answers
+from ballast.processors import braintree_cards as cards
+from ballast.processors import braintree_disputes as disputes
+from ballast.processors import braintree_events as events
 from ballast.processors import braintree_refunds as refunds
 from ballast.processors.base import (
     Approved,
-    BadSignature,
     Capabilities,
     Charge,
+    ClientConfig,
+    Connection,
     Credentials,
     Declined,
-    Holder,
+    Dispute,
     Listed,
     Lookup,
     NotSent,
@@ -42,17 +41,17 @@ from ballast.processors.base import (
     RefundRequest,
     SaveCard,
     SavedCard,
+    UnavailableError,
     Unknown,
 )
 from ballast.processors.braintree_answers import OpenError, RefusedError, ask, codes_of
 from ballast.processors.braintree_merchant import Merchant
+from ballast.processors.braintree_page import Page
 from ballast.processors.declines import PUBLIC_SENTENCE
 
-SCRIPTS: Final = ("client", "hosted-fields", "three-d-secure", "data-collector")
 # What a one-time token of the browser looks like; anything else names a stored card.
 NONCE = re.compile(r"fake-.+-nonce|token[a-z]{2}_.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,36}")
-ID_IS_TAKEN, TOKEN_IS_TAKEN, NONCE_IS_USED = "91609", "91719", {"93107", "91731", "91564"}
+NONCE_IS_USED = {"93107", "91731", "91564"}
 PARTS_NOT_SUPPORTED, ALREADY_SUBMITTED, TOO_LATE_TO_VOID = "915102", "91507", "91504"
 # Braintree knows the first of a series and the ones that follow. Source: …/reference/request/transaction/sale (transaction_source).
 SOURCES = {
@@ -77,11 +76,12 @@ class BraintreeAdapter:
         registers_webhooks=False,
         tells_every_charge=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
-        evidence_characters=500,
+        evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 
     def __init__(self, credentials: Credentials) -> None:
         self._merchant = Merchant(credentials)
+        self._page = Page(self._merchant)
         self._gateway = self._merchant.gateway
         self._transactions = self._merchant.transactions
 
@@ -90,20 +90,22 @@ class BraintreeAdapter:
         return Prepared(None)
 
     def submit(self, charge: Charge) -> Outcome:
-        """Sell: the charge and its capture in one, or an authorization alone."""
+        """Sell: the charge and its capture in one, or an authorization alone. The holder of a card to be stored is made first."""
         try:
-            account = self._merchant.account(charge.currency)
-            required = self._is_verified(charge) if charge.verification else False
+            made = self._make(charge)
         except OpenError as error:
-            return NotSent(error.reason)
+            return answers.not_sent(error)
         except RefusedError as error:
-            return _misconfigured(error.code)
-        if account is None or isinstance(required, Declined):
-            return required if isinstance(required, Declined) else _misconfigured("merchant_account_missing")
+            return answers.misconfigured(error.code)
+        if isinstance(made, Declined):
+            return made
         try:
-            return self._sell(charge, account, required)
-        except (OpenError, RefusedError) as error:
-            return Unknown(error.reason) if isinstance(error, OpenError) else _misconfigured(error.code)
+            outcome = self._sell(charge, made)
+        except OpenError as error:
+            return answers.unsubmitted(error)
+        except RefusedError as error:
+            return answers.misconfigured(error.code)
+        return outcome if charge.save or not isinstance(outcome, Approved) else replace(outcome, saved=None)
 
     def find(self, lookup: Lookup) -> Outcome:
         """Read a charge by its id, or look for our reference; absent only a minute after it may have been sent."""
@@ -112,7 +114,7 @@ class BraintreeAdapter:
             found = self._find(lookup)
             outcome = self._merchant.read(found) if found else None
         except (OpenError, RefusedError) as error:
-            return Unknown(str(error), lookup.external_id)
+            return answers.unknown(error, lookup.external_id)
         is_over = asked_at - lookup.sent_at > refunds.ABSENT_AFTER
         if outcome is None:
             return NotSent("absent") if is_over else Unknown("not_found_yet")
@@ -132,16 +134,16 @@ class BraintreeAdapter:
         try:
             return self._capture(lookup, self._id_of(lookup), amount, reference)
         except OpenError as error:
-            return Unknown(error.reason, lookup.external_id)
+            return answers.unknown(error, lookup.external_id)
         except RefusedError as error:
-            return _misconfigured(error.code, lookup.external_id)
+            return answers.misconfigured(error.code, lookup.external_id)
 
     def void(self, lookup: Lookup, reference: str) -> Outcome:
         """Give up an authorization, or a charge that is not settling yet; when that is too late, say what became of it."""
         try:
             return self._void(lookup, self._id_of(lookup), reference)
         except (OpenError, RefusedError) as error:
-            return Unknown(str(error), lookup.external_id)
+            return answers.unknown(error, lookup.external_id)
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Give money back. Before settlement a whole charge is voided, and a part of one has to wait."""
@@ -153,66 +155,80 @@ class BraintreeAdapter:
 
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
         """Store a card whose bank knows it. Its token is our reference, so that asking twice stores it once."""
-        try:
-            customer = wanted.holder.external_id or self._save_customer(wanted.holder)
-            return customer if isinstance(customer, Declined) else self._store(wanted, customer)
-        except OpenError as error:
-            return Unknown(error.reason)
-        except RefusedError as error:
-            return _misconfigured(error.code)
+        return cards.save_card(self._merchant, wanted)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
-        """Every charge and refund created from `start` to `end`, newest first; parts of a capture count as their charge.
+        """Yield every charge and refund created from `start` up to `end`, newest first; parts of a capture count as their charge.
 
-        Raises OpenError or RefusedError when the gateway does not answer.
+        Raises UnavailableError.
         """
         between = TransactionSearch.created_at.between(answers.naive(start), answers.naive(end))
-        pages = iter(ask(lambda: self._transactions.search(between)).items)
-        while (transaction := ask(lambda: next(pages, False))) is not False:
-            if not getattr(transaction, "authorized_transaction_id", None):
-                yield answers.listed(transaction)
+        try:
+            pages = iter(ask(lambda: self._transactions.search(between)).items)
+            while (transaction := ask(lambda: next(pages, False))) is not False:
+                if getattr(transaction, "authorized_transaction_id", None):
+                    continue
+                if start <= (line := answers.listed(transaction)).created_at < end:  # the search includes both ends
+                    yield line
+        except (OpenError, RefusedError) as error:
+            raise UnavailableError(str(error)) from error
 
-    def client_config(self, currency: str | None = None) -> dict[str, Any]:
-        """What the checkout page needs. 3-D Secure is bound to a merchant account, so the currency should be named.
+    def find_dispute(self, external_id: str) -> Dispute | Unknown:
+        """How a dispute stands."""
+        return disputes.find_dispute(self._merchant, external_id)
 
-        Raises OpenError or RefusedError when the gateway gives no client token.
-        """
-        account = self._merchant.account(currency) if currency else None
-        params = {"merchant_account_id": account} if account else {}
-        return {
-            "processor": "braintree",
-            "scripts": [f"{self._merchant.scripts}/{name}.min.js" for name in SCRIPTS],
-            "client_token": ask(lambda: self._gateway.client_token.generate(params)),
-            "environment": "production" if self._merchant.environment is Environment.Production else "sandbox",
-        }
+    def submit_evidence(self, external_id: str, text: str) -> Dispute | Declined | Unknown:
+        """Answer a dispute, for good."""
+        return disputes.submit_evidence(self._merchant, external_id, text)
+
+    def accept_dispute(self, external_id: str) -> Dispute | Declined | Unknown:
+        """Give in."""
+        return disputes.accept_dispute(self._merchant, external_id)
+
+    def client_config(self, currency: str) -> ClientConfig:
+        """What the checkout page needs. Waits no longer than a page may (2 s to connect, 5 s to read). Raises UnavailableError."""
+        return self._page.client_config(currency)
+
+    def listen(self, _url: str) -> str:
+        """Braintree takes an address in its control panel only. Raises UnavailableError."""
+        raise UnavailableError("by_hand_only")
 
     def answer_challenge(self, challenge: str) -> str:
         """What to answer to `GET …?bt_challenge=`. Raises BadSignature for what is no challenge."""
-        try:
-            return str(self._gateway.webhook_notification.verify(challenge))
-        except InvalidChallengeError as error:
-            raise BadSignature(str(error)) from error
+        return events.answer_challenge(self._merchant, challenge)
 
-    def parse_event(self, raw: bytes, _headers: Mapping[str, str], _url: str = "") -> ProcessorEvent:
-        """Verify `bt_signature` over `bt_payload`. A notification has no id and no age: its id is made of what it says."""
-        try:
-            form = parse_qs(raw.decode("ascii"), strict_parsing=True, max_num_fields=8)
-            event = self._gateway.webhook_notification.parse(form["bt_signature"][0], form["bt_payload"][0])
-            subject = _subject(event)
-            said = f"{event.kind}:{getattr(subject, 'id', 'none')}:{answers.aware(event.timestamp).isoformat()}"
-        except (InvalidSignatureError, ExpatError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise BadSignature(str(error)) from error
-        return ProcessorEvent(said, str(event.kind), _charge_of(subject))
+    def parse_event(self, raw: bytes, _headers: Mapping[str, str], _url: str) -> ProcessorEvent:
+        """Verify and read a notification; the signature stands in the body. Raises BadSignature."""
+        return events.read_event(self._merchant, raw)
 
-    def check(self) -> str | None:
-        """None when the keys open the merchant, else why not."""
+    def check(self) -> Connection:
+        """Whether the keys open the merchant."""
         try:
             accounts = self._merchant.list_accounts()
         except RefusedError as error:
-            return f"Braintree refused these keys ({error.code}). Check the merchant id and both keys."
+            return Connection(f"Braintree refused these keys ({error.code}). Check the merchant id and both keys.")
         except OpenError as error:
-            return f"Braintree did not answer ({error.reason}). Try again in a moment."
-        return None if accounts else "This Braintree merchant has no active merchant account."
+            return Connection(f"Braintree did not answer ({error.reason}). Try again in a moment.")
+        if not accounts:
+            return Connection("This Braintree merchant has no active merchant account.")
+        return Connection(None, self._merchant.merchant_id, ", ".join(accounts.values()))
+
+    def _make(self, charge: Charge) -> dict[str, Any] | Declined:
+        """The parameters of the sale, or why it cannot be made. Raises OpenError, RefusedError."""
+        account = self._merchant.account(charge.currency)
+        if account is None:
+            return answers.misconfigured("merchant_account_missing")
+        required = self._is_verified(charge) if charge.verification else False
+        if isinstance(required, Declined):
+            return required
+        made = _sale(charge, account, required)
+        if charge.save and charge.holder:
+            customer = charge.holder.external_id or cards.enter_customer(self._merchant, charge.holder)
+            if isinstance(customer, Declined):
+                return customer
+            made["customer_id"] = customer
+            made["options"]["store_in_vault_on_success"] = True
+        return made
 
     def _is_verified(self, charge: Charge) -> bool | Declined:
         """Whether the holder has confirmed, so that the gateway may insist on it; False for a card that cannot be asked about."""
@@ -223,14 +239,15 @@ class BraintreeAdapter:
             "authentication", str(info.status) if info else "not_verified", PUBLIC_SENTENCE["authentication"]
         )
 
-    def _sell(self, charge: Charge, account: str, required: bool) -> Outcome:
-        result = ask(lambda: self._transactions.sale(_sale(charge, account, required, self._merchant.keyed)))
+    def _sell(self, charge: Charge, made: dict[str, Any]) -> Outcome:
+        keyed = {"api_request_key": charge.reference} if self._merchant.keyed else {}
+        result = ask(lambda: self._transactions.sale(made | keyed))
         if answers.KEY_NOT_ALLOWED in codes_of(result):
             self._merchant.keyed = False
             earlier = self._earlier(charge)
             if earlier:
                 return earlier
-            result = ask(lambda: self._transactions.sale(_sale(charge, account, required, False)))
+            result = ask(lambda: self._transactions.sale(dict(made)))
         if result.is_success:
             return self._merchant.read(result.transaction)
         return self._read_refusal(charge, result)
@@ -300,7 +317,7 @@ class BraintreeAdapter:
         try:
             result = ask(lambda: self._transactions.void(charge_id, key))
         except (OpenError, RefusedError) as error:
-            return Unknown(str(error), charge_id)
+            return answers.unknown(error, charge_id)
         if answers.KEY_NOT_ALLOWED in codes_of(result):
             self._merchant.keyed = False
             return self._void(lookup, charge_id, None)
@@ -309,30 +326,8 @@ class BraintreeAdapter:
         known = Lookup(lookup.reference, charge_id, lookup.amount, lookup.currency, lookup.sent_at)
         return self.find(known)
 
-    def _save_customer(self, holder: Holder) -> str | Declined:
-        """Make the customer under our own id; one that is there already is the same one."""
-        customer_id = _identifier(holder.reference)
-        first, _, last = (holder.name or "").rpartition(" ")
-        params = {"id": customer_id, "email": holder.email, "first_name": first or None, "last_name": last or None}
-        said = {name: value for name, value in params.items() if value}
-        result = ask(lambda: self._gateway.customer.create(said))
-        codes = codes_of(result)
-        return customer_id if result.is_success or ID_IS_TAKEN in codes else answers.invalid(codes, result.message)
 
-    def _store(self, wanted: SaveCard, customer_id: str) -> SavedCard | Declined:
-        token = _identifier(wanted.reference)
-        options = {"verify_card": True}
-        params = {"customer_id": customer_id, "payment_method_nonce": wanted.token, "token": token, "options": options}
-        result = ask(lambda: self._gateway.payment_method.create(params))
-        codes = set(codes_of(result))
-        if result.is_success:
-            return SavedCard(token, customer_id, answers.card(result.payment_method))
-        if TOKEN_IS_TAKEN in codes:
-            return SavedCard(token, customer_id, answers.card(ask(lambda: self._gateway.payment_method.find(token))))
-        return answers.unverified(result) or answers.invalid(codes, result.message)
-
-
-def _sale(charge: Charge, account: str, required: bool, keyed: bool) -> dict[str, Any]:
+def _sale(charge: Charge, account: str, required: bool) -> dict[str, Any]:
     """The parameters of a sale. A nonce that 3-D Secure was done for is paid with instead of what it was done for."""
     options: dict[str, Any] = {"submit_for_settlement": charge.capture}
     if required:
@@ -348,35 +343,4 @@ def _sale(charge: Charge, account: str, required: bool, keyed: bool) -> dict[str
     source = SOURCES.get((charge.series or "", charge.first_of_series))
     if charge.off_session and source is None:
         source = "unscheduled"
-    return (
-        params
-        | ({"transaction_source": source} if source else {})
-        | ({"api_request_key": charge.reference} if keyed else {})
-    )
-
-
-def _identifier(reference: str) -> str:
-    """Our id as Braintree takes it: itself, or its digest where it is too long or has other letters."""
-    return reference if IDENTIFIER.fullmatch(reference) else hashlib.sha256(reference.encode()).hexdigest()[:36]
-
-
-def _misconfigured(code: str, external_id: str | None = None) -> Declined:
-    return Declined("configuration", code, PUBLIC_SENTENCE["configuration"], external_id)
-
-
-def _subject(event: Any) -> Any:
-    """What a notification is about, if it is anything we know."""
-    nouns = ("transaction", "dispute", "disbursement", "transaction_review", "revoked_payment_method_metadata")
-    return next((found for noun in nouns if (found := getattr(event, noun, None)) is not None), None)
-
-
-def _charge_of(subject: Any) -> str | None:
-    """The charge a notification is about: itself, or what was refunded, captured in part, disputed or reviewed."""
-    dispute = getattr(subject, "transaction_details", None)
-    names = ("refunded_transaction_id", "authorized_transaction_id", "transaction_id")
-    about = next((found for name in names if (found := getattr(subject, name, None))), None)
-    if dispute is not None:
-        about = dispute.id
-    elif about is None and hasattr(subject, "amount") and hasattr(subject, "type"):
-        about = subject.id
-    return str(about) if about else None
+    return params | ({"transaction_source": source} if source else {})

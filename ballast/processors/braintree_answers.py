@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from xml.parsers.expat import ExpatError
 
 from braintree import exceptions
@@ -24,9 +24,11 @@ from ballast.processors.base import (
     NotSent,
     Outcome,
     RefundOutcome,
+    SavedCard,
     Unknown,
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_braintree
+from ballast.processors.sending import TooLateError
 
 KEY_NOT_ALLOWED = "915231"
 KEY_OF_A_FAILED_REQUEST = "915234"
@@ -37,15 +39,22 @@ CAPTURED = {"submitted_for_settlement", "settling", "settled", "settlement_confi
 REFUSED = {"processor_declined", "gateway_rejected", "failed", "settlement_declined", "settlement_failed"}
 REFUNDS = dict.fromkeys(CAPTURED | {"authorized"}, "succeeded") | dict.fromkeys(REFUSED | {"voided"}, "failed")
 # What the SDK does to an answer it cannot make sense of.
+STANDING = (
+    dict.fromkeys(CAPTURED, "captured")
+    | dict.fromkeys(REFUSED, "failed")
+    | {"authorized": "authorized", "voided": "canceled", "authorization_expired": "canceled"}
+)
+TOO_LATE: Final = "too_late"
 UNREADABLE = (ExpatError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 class OpenError(Exception):
-    """Nobody knows what the gateway did. `reason` is one word."""
+    """Nobody knows what the gateway did. `reason` is one word; `retry_after` what it asked to wait, in seconds."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class RefusedError(Exception):
@@ -68,8 +77,10 @@ def ask(call: Callable[[], Any]) -> Any:
         raise RefusedError("not_found") from error
     except exceptions.UpgradeRequiredError as error:
         raise RefusedError("upgrade_required") from error
+    except TooLateError as error:
+        raise OpenError(TOO_LATE) from error
     except BraintreeError as error:
-        raise OpenError(_reason(error)) from error
+        raise OpenError(_reason(error), getattr(error, "retry_after", None)) from error
     except UNREADABLE as error:
         raise OpenError("unreadable") from error
     if answer is None:
@@ -91,6 +102,31 @@ def _reason(error: BraintreeError) -> str:
         return words[type(error)]
     status = str(error).rpartition(" ")[2]
     return f"http_{status}" if status.isdigit() else "no_answer"
+
+
+def unknown(error: OpenError | RefusedError, external_id: str | None = None) -> Unknown:
+    """Nobody knows."""
+    return Unknown(str(error), external_id, getattr(error, "retry_after", None))
+
+
+def unsubmitted(error: OpenError) -> Unknown | NotSent:
+    """What a request that asks the bank has come to without an answer."""
+    return NotSent(TOO_LATE) if error.reason == TOO_LATE else unknown(error)
+
+
+def not_sent(error: OpenError) -> NotSent:
+    """The bank was never asked."""
+    return NotSent(error.reason, retry_after=error.retry_after)
+
+
+def misconfigured(code: str, external_id: str | None = None) -> Declined:
+    """Our own fault."""
+    return Declined("configuration", code, PUBLIC_SENTENCE["configuration"], external_id)
+
+
+def unrefunded(error: OpenError | RefusedError) -> RefundOutcome:
+    """A refund nobody knows about."""
+    return RefundOutcome("unknown", message=str(error), retry_after=getattr(error, "retry_after", None))
 
 
 def codes_of(result: Any) -> list[str]:
@@ -122,9 +158,10 @@ def outcome_of(transaction: Any, taken: int | None = None) -> Outcome:
     """
     status, external_id = str(getattr(transaction, "status", "")), str(transaction.id)
     if status == "authorized":
-        return Approved(external_id, 0, card_of(transaction))
+        return Approved(external_id, 0, card_of(transaction), saved_of(transaction))
     if status in CAPTURED:
-        return Approved(external_id, amount_of(transaction) if taken is None else taken, card_of(transaction))
+        captured = amount_of(transaction) if taken is None else taken
+        return Approved(external_id, captured, card_of(transaction), saved_of(transaction))
     if status in REFUSED:
         return declined(transaction)
     if status in {"voided", "authorization_expired"}:
@@ -167,6 +204,13 @@ def unverified(result: Any) -> Declined | None:
     return Declined(found, str(rejection or code or verification.status), PUBLIC_SENTENCE[found])
 
 
+def saved_of(transaction: Any) -> SavedCard | None:
+    """The stored card of a charge: stored with it, or before. The gateway does not tell which."""
+    token = getattr(getattr(transaction, "credit_card_details", None), "token", None)
+    customer = getattr(getattr(transaction, "customer_details", None), "id", None)
+    return SavedCard(str(token), str(customer), card_of(transaction)) if token and customer else None
+
+
 def card_of(transaction: Any) -> Card:
     """What may be shown of the card; nothing for what is no card."""
     return card(getattr(transaction, "credit_card_details", None))
@@ -197,13 +241,14 @@ def refunded(transaction: Any) -> RefundOutcome:
 def listed(transaction: Any) -> Listed:
     """One line of a window of time."""
     is_refund = transaction.type == "credit"
+    status = refunded(transaction).status if is_refund else STANDING.get(str(transaction.status), "pending")
     return Listed(
         "refund" if is_refund else "charge",
         str(transaction.id),
         getattr(transaction, "order_id", None),
         amount_of(transaction),
         str(transaction.currency_iso_code),
-        str(transaction.status),
+        status,
         aware(transaction.created_at),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -9,28 +10,54 @@ import braintree
 import requests
 from braintree import TransactionSearch
 from braintree.environment import Environment
+from braintree.exceptions.too_many_requests_error import TooManyRequestsError
 from braintree.util.http import Http
 
 from ballast.processors import braintree_answers as answers
 from ballast.processors.base import Credentials, Outcome
 from ballast.processors.braintree_answers import ask
+from ballast.processors.headers import seconds_to_wait
+from ballast.processors.sending import TooLateError, assert_in_time
 
 SCRIPTS_VERSION: Final = "3.144.0"
+READS: Final = re.compile(r"/advanced_search(_ids)?$|/client_token$")
+# For what a page waits for: seconds to connect and to read, at most.
+QUICK: Final = (2.0, 5.0)
+
+
+class RateLimitedError(TooManyRequestsError):  # type: ignore[misc]
+    """The gateway asks for patience; the SDK's own error does not say how much. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float | None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class DirectHttp(Http):  # type: ignore[misc]
-    """The SDK's HTTP, but for the proxies of the environment, which it takes even where NO_PROXY says not to."""
+    """The SDK's HTTP, but for the proxies of the environment, which it takes even where NO_PROXY says not to.
+
+    It asks right before it sends whether there is still time; a search is a read, though it is a POST.
+    """
 
     def http_do(self, http_verb: str, path: str, headers: dict[str, str], request_body: Any) -> list[Any]:
-        """Send one request; answers its status and text."""
+        """Send one request; answers its status and text. Raises TooLateError, RateLimitedError."""
         prepared = requests.Request(http_verb, path, headers=headers, data=request_body).prepare()
         prepared.url = path
         verify = self.environment.ssl_certificate or self.environment.is_ssl
         session = self._get_session()
         session.trust_env = False
+        assert_in_time("GET" if READS.search(path) else http_verb)
         response = session.send(prepared, verify=verify, timeout=self.config.timeout, allow_redirects=False)
         response.encoding = "utf-8"
+        if response.status_code == 429:
+            raise RateLimitedError(seconds_to_wait(response.headers))
         return [response.status_code, response.text]
+
+    def handle_exception(self, exception: Exception) -> None:
+        """Wrap what `requests` raises; what is ours passes as it is."""
+        if isinstance(exception, (TooLateError, RateLimitedError)):
+            raise exception
+        super().handle_exception(exception)
 
 
 class Merchant:
@@ -43,28 +70,36 @@ class Merchant:
         # Whether the merchant is allowed api_request_keys: learned from the first refusal.
         self.keyed = extra.get("api_request_keys") != "no"
         self._accounts: dict[str, str] | None = _read_accounts(extra.get("merchant_accounts", ""))
-        self.gateway = braintree.BraintreeGateway(
+        self.merchant_id = extra["merchant_id"]
+        connect, read = credentials.connect_timeout, credentials.read_timeout
+        self.gateway = self._open(credentials, extra["public_key"], (connect, read))
+        # The same, for questions that a page waits for.
+        self.quick = self._open(credentials, extra["public_key"], (min(connect, QUICK[0]), min(read, QUICK[1])))
+        self.transactions = self.gateway.transaction
+
+    def _open(self, credentials: Credentials, public_key: str, timeout: tuple[float, float]) -> Any:
+        return braintree.BraintreeGateway(
             braintree.Configuration(
                 environment=self.environment,
-                merchant_id=extra["merchant_id"],
-                public_key=extra["public_key"],
+                merchant_id=self.merchant_id,
+                public_key=public_key,
                 private_key=credentials.secret_key,
-                timeout=(credentials.connect_timeout, credentials.read_timeout),
+                timeout=timeout,
                 wrap_http_exceptions=True,
                 http_strategy=DirectHttp,
             )
         )
-        self.transactions = self.gateway.transaction
 
-    def account(self, currency: str) -> str | None:
+    def account(self, currency: str, gateway: Any = None) -> str | None:
         """The merchant account that takes a currency: a sale names none, its account has one. Raises OpenError, RefusedError."""
         if self._accounts is None:
-            self._accounts = self.list_accounts()
+            self._accounts = self.list_accounts(gateway)
         return self._accounts.get(currency)
 
-    def list_accounts(self) -> dict[str, str]:
+    def list_accounts(self, gateway: Any = None) -> dict[str, str]:
         """The active merchant accounts by currency, the default one first. Raises OpenError, RefusedError."""
-        accounts = ask(lambda: list(self.gateway.merchant_account.all().merchant_accounts.items))
+        asked = gateway or self.gateway
+        accounts = ask(lambda: list(asked.merchant_account.all().merchant_accounts.items))
         found: dict[str, str] = {}
         for one in sorted(accounts, key=lambda one: not getattr(one, "default", False)):
             if getattr(one, "status", "active") == "active":

@@ -30,7 +30,7 @@ def refund(merchant: Merchant, request: RefundRequest) -> RefundOutcome:
             return answers.refunded(given[0])
         return _give_back(merchant, request, legs, left)
     except OpenError as error:
-        return RefundOutcome("unknown", message=error.reason)
+        return answers.unrefunded(error)
     except RefusedError as error:
         return RefundOutcome("failed", message=error.code)
 
@@ -44,7 +44,7 @@ def find_refund(merchant: Merchant, request: RefundRequest, external_id: str | N
         legs = merchant.legs(merchant.load(request.external_payment_id))
         given = _given(merchant, legs, request.reference)
     except (OpenError, RefusedError) as error:
-        return RefundOutcome("unknown", message=str(error))
+        return answers.unrefunded(error)
     if given:
         is_sure = len(given) == 1 or _sum(given) == request.amount
         return answers.refunded(given[0]) if is_sure else RefundOutcome("unknown", message="partly_refunded")

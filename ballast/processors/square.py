@@ -7,26 +7,30 @@ canceled by its key. Source: developer.squareup.com/docs/payments-api, docs/buil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, ParamSpec, TypeVar
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, Final
 from weakref import finalize
 
-import httpx
-from square import Square
 from square.core.api_error import ApiError
-from square.core.request_options import RequestOptions
-from square.requests.money import MoneyParams
 from square.types.payment import Payment
 
 from ballast import clock
+from ballast.processors import square_answers as answers
+from ballast.processors import square_cards as cards
+from ballast.processors import square_disputes as disputes
+from ballast.processors import square_events as events
 from ballast.processors.base import (
     Approved,
+    BadSignature,
     Capabilities,
     Charge,
+    ClientConfig,
+    Connection,
     Credentials,
     Declined,
-    Holder,
+    Dispute,
     Listed,
     Lookup,
     NotSent,
@@ -37,38 +41,24 @@ from ballast.processors.base import (
     RefundRequest,
     SaveCard,
     SavedCard,
+    UnavailableError,
     Unknown,
 )
-from ballast.processors.square_answers import (
-    first_error,
-    read_amount,
-    read_card,
-    read_complaint,
-    read_event,
-    read_listed,
-    read_outcome,
-    read_payment,
-    read_reason,
-    read_reference,
-    read_refund,
-    read_refusal,
-    write_reason,
-)
+from ballast.processors.sending import TooLateError
+from ballast.processors.square_answers import FAILURES
+from ballast.processors.square_client import API_VERSION, ONCE, ask, instant, make_client, money_of
+from ballast.processors.urls import Policy, local_policy
 
-P = ParamSpec("P")
-T = TypeVar("T")
-API_VERSION: Final = "2025-08-20"
-POOL = 32
 PAGE = 100
-ONCE: RequestOptions = {"max_retries": 0}
-# Clocks differ, and a send may follow the commit that announced it after a while.
-BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=30)
+# Where a payment whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
+BEFORE, AFTER = timedelta(minutes=60), timedelta(minutes=5)
 NOTE = 500
-LIBRARIES = {
-    "https://connect.squareup.com": "https://web.squarecdn.com/v1/square.js",
-    "https://connect.squareupsandbox.com": "https://sandbox.web.squarecdn.com/v1/square.js",
+PRODUCTION: Final = "https://connect.squareup.com"
+SANDBOX: Final = "https://connect.squareupsandbox.com"
+LIBRARIES: Final = {
+    PRODUCTION: "https://web.squarecdn.com/v1/square.js",
+    SANDBOX: "https://sandbox.web.squarecdn.com/v1/square.js",
 }
-PRODUCTION = "https://connect.squareup.com"
 EVENTS = "payment.created payment.updated refund.created refund.updated dispute.created dispute.state.updated"
 
 
@@ -89,24 +79,15 @@ class SquareAdapter:
         registers_webhooks=True,
         tells_every_charge=True,
         absent_after_seconds=60,
-        evidence_characters=500,
+        evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._base = credentials.api_base.rstrip("/")
         self._location = dict(credentials.extra).get("location_id") or None
-        timeout = httpx.Timeout(credentials.read_timeout, connect=credentials.connect_timeout)
-        limits = httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL)
-        http = httpx.Client(timeout=timeout, limits=limits, trust_env=False)
+        self._client, http = make_client(credentials)
         finalize(self, http.close)
-        self._client = Square(
-            base_url=self._base,
-            token=credentials.secret_key,
-            version=API_VERSION,
-            timeout=timeout,  # type: ignore[arg-type]  # handed on to httpx; a number would be the connect timeout too
-            httpx_client=http,
-        )
         self._payments = self._client.payments
 
     def prepare(self, _charge: Charge) -> Prepared:
@@ -116,21 +97,21 @@ class SquareAdapter:
     def submit(self, charge: Charge) -> Outcome:
         """Take the money, or hold it. 3-D Secure has happened in the browser, in the token or in `verification`."""
         try:
-            answer = _ask(self._payments.create, **self._creation(charge), request_options=ONCE)
-        except ApiError as error:
-            return read_refusal(error)
-        except httpx.HTTPError as error:
-            return Unknown(read_reason(error))
-        return read_outcome(answer)
+            answer = ask(self._payments.create, **self._creation(charge), request_options=ONCE)
+        except TooLateError:
+            return NotSent("too_late")
+        except FAILURES as error:
+            return answers.read_failure(error)
+        return answers.read_outcome(answer)
 
     def find(self, lookup: Lookup) -> Outcome:
         """Read the payment by its id, or look for our reference; not found is absent only when it cannot come any more."""
         try:
             payment = self._fetch(lookup)
-        except (ApiError, httpx.HTTPError) as error:
-            return Unknown(read_reason(error), lookup.external_id)
+        except FAILURES as error:
+            return answers.unknown(error, lookup.external_id)
         if payment is not None:
-            return read_payment(payment)
+            return answers.read_payment(payment)
         if lookup.external_id:
             return Unknown("empty_answer", lookup.external_id)
         patience = timedelta(seconds=self.capabilities.absent_after_seconds)
@@ -145,14 +126,13 @@ class SquareAdapter:
         """
         try:
             if lookup.external_id:
-                _ask(self._payments.cancel, lookup.external_id, request_options=ONCE)
+                ask(self._payments.cancel, lookup.external_id, request_options=ONCE)
             else:
-                _ask(self._payments.cancel_by_idempotency_key, idempotency_key=lookup.reference, request_options=ONCE)
-        except ApiError as error:
-            if isinstance(read_refusal(error), Unknown):
-                return Unknown(read_reason(error), lookup.external_id)
-        except httpx.HTTPError as error:
-            return Unknown(read_reason(error), lookup.external_id)
+                ask(self._payments.cancel_by_idempotency_key, idempotency_key=lookup.reference, request_options=ONCE)
+        except FAILURES as error:
+            failure = answers.read_failure(error, lookup.external_id)
+            if isinstance(failure, Unknown):
+                return failure
         return self.find(lookup)
 
     def void(self, lookup: Lookup, _reference: str) -> Outcome:
@@ -169,161 +149,152 @@ class SquareAdapter:
         try:
             payment = self._fetch(lookup)
             if payment is None or payment.status != "APPROVED":
-                return self.find(lookup) if payment is None else read_payment(payment)
+                return self.find(lookup) if payment is None else answers.read_payment(payment)
             external_id = payment.id
-            if read_amount(payment.amount_money) != amount:
-                payment = _ask(
+            if answers.read_amount(payment.amount_money) != amount:
+                payment = ask(
                     self._payments.update,
                     payment.id,
                     idempotency_key=f"{reference}:{amount}"[-45:],
-                    payment={"amount_money": _money(amount, lookup.currency), "version_token": payment.version_token},
+                    payment={"amount_money": money_of(amount, lookup.currency), "version_token": payment.version_token},
                     request_options=ONCE,
                 ).payment
-            if payment is None or read_amount(payment.amount_money) != amount:
+            if payment is None or answers.read_amount(payment.amount_money) != amount:
                 return Unknown("empty_answer", external_id)
-            answer = _ask(
-                self._payments.complete, payment.id, version_token=payment.version_token, request_options=ONCE
-            )
-        except ApiError as error:
-            return self._too_late(error, lookup, external_id)
-        except httpx.HTTPError as error:
-            return Unknown(read_reason(error), external_id)
-        return read_outcome(answer, external_id)
+            answer = ask(self._payments.complete, payment.id, version_token=payment.version_token, request_options=ONCE)
+        except FAILURES as error:
+            return self._unchanged(error, lookup, external_id)
+        return answers.read_outcome(answer, external_id)
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Give back part or all of a completed payment. Square keeps no reference of ours; it stands in the reason."""
         try:
-            answer = _ask(
+            answer = ask(
                 self._client.refunds.refund_payment,
                 idempotency_key=request.reference,
                 payment_id=request.external_payment_id,
-                amount_money=_money(request.amount, request.currency),
-                reason=write_reason(request),
+                amount_money=money_of(request.amount, request.currency),
+                reason=answers.write_reason(request),
                 request_options=ONCE,
             )
-        except ApiError as error:
-            refused = read_refusal(error)
-            if isinstance(refused, Unknown):
-                return RefundOutcome("unknown", message=refused.reason)
-            first = first_error(error)
+        except FAILURES as error:
+            failure = answers.read_failure(error)
+            if isinstance(failure, Unknown):
+                return RefundOutcome("unknown", message=failure.reason, retry_after=failure.retry_after)
+            first = answers.first_error(error) if isinstance(error, ApiError) else None
             return RefundOutcome("failed", message=first.detail if first else None)
-        except httpx.HTTPError as error:
-            return RefundOutcome("unknown", message=read_reason(error))
-        return read_refund(answer.refund)
+        return answers.read_refund(answer.refund)
 
     def find_refund(self, request: RefundRequest, external_id: str | None) -> RefundOutcome:
         """Read a refund by its id, or look for our reference in the reasons of the payment's refunds."""
         refunds = self._client.refunds
         try:
             if external_id:
-                return read_refund(_ask(refunds.get, external_id, request_options=ONCE).refund)
-            payment = _ask(self._payments.get, request.external_payment_id, request_options=ONCE).payment
+                return answers.read_refund(ask(refunds.get, external_id, request_options=ONCE).refund)
+            payment = ask(self._payments.get, request.external_payment_id, request_options=ONCE).payment
             if payment is None:
                 return RefundOutcome("unknown", message="empty_answer")
             for refund_id in payment.refund_ids or ():
-                refund = _ask(refunds.get, refund_id, request_options=ONCE).refund
-                if refund is not None and read_reference(refund.reason) == request.reference:
-                    return read_refund(refund)
-        except (ApiError, httpx.HTTPError) as error:
-            return RefundOutcome("unknown", message=read_reason(error))
+                refund = ask(refunds.get, refund_id, request_options=ONCE).refund
+                if refund is not None and answers.read_reference(refund.reason) == request.reference:
+                    return answers.read_refund(refund)
+        except FAILURES as error:
+            return answers.unrefunded(error)
         return RefundOutcome("absent")
 
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
-        """Keep a card for its customer, who is entered if Square does not know them yet.
-
-        `token` is the browser's, unused, or the id of a payment that was taken with it (a token can be used once only).
-        """
-        try:
-            customer_id = wanted.holder.external_id or self._enter_customer(wanted.holder)
-            card = _ask(
-                self._client.cards.create,
-                idempotency_key=wanted.reference,
-                source_id=wanted.token,
-                card={
-                    "customer_id": customer_id,
-                    "reference_id": wanted.reference,
-                    **({"cardholder_name": wanted.holder.name[:96]} if wanted.holder.name else {}),
-                },
-                request_options=ONCE,
-            ).card
-        except ApiError as error:
-            return read_refusal(error)
-        except httpx.HTTPError as error:
-            return Unknown(read_reason(error))
-        if card is None or not card.id or not customer_id:
-            return Unknown("empty_answer")
-        return SavedCard(card.id, customer_id, read_card(card))
+        """Keep a card: the browser's token, unused, or that of an approved charge."""
+        return cards.save_card(self._client, wanted)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
-        """Yield the charges, then the refunds, created from `start` to `end` (aware). Raises ConnectionError."""
-        window: dict[str, Any] = {"begin_time": _instant(start), "end_time": _instant(end), "sort_order": "ASC"}
+        """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""
+        window: dict[str, Any] = {"begin_time": instant(start), "end_time": instant(end), "sort_order": "ASC"}
         window |= {"location_id": self._location, "limit": PAGE, "request_options": ONCE}
         try:
-            for payment in self._payments.list(**window):
-                yield read_listed("charge", payment)
-            for refund in self._client.refunds.list(**window):
-                yield read_listed("refund", refund)
-        except (ApiError, httpx.HTTPError) as error:
-            raise ConnectionError(f"Square did not answer: {read_reason(error)}") from error
+            charges = (answers.read_listed("charge", one) for one in ask(self._payments.list, **window))
+            refunds = (answers.read_listed("refund", one) for one in ask(self._client.refunds.list, **window))
+            yield from (line for line in chain(charges, refunds) if start <= line.created_at < end)
+        except FAILURES as error:
+            raise UnavailableError(answers.read_reason(error)) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UnavailableError("unreadable_answer") from error
 
-    def client_config(self) -> dict[str, str | None]:
+    def find_dispute(self, external_id: str) -> Dispute | Unknown:
+        """How a dispute stands."""
+        return disputes.find_dispute(self._client, external_id)
+
+    def submit_evidence(self, external_id: str, text: str) -> Dispute | Declined | Unknown:
+        """Answer a dispute, for good."""
+        return disputes.submit_evidence(self._client, external_id, text)
+
+    def accept_dispute(self, external_id: str) -> Dispute | Declined | Unknown:
+        """Give in."""
+        return disputes.accept_dispute(self._client, external_id)
+
+    def client_config(self, _currency: str) -> ClientConfig:
         """What the checkout page needs for Square.payments(application_id, location_id)."""
-        script = dict(self._credentials.extra).get("script_url") or LIBRARIES.get(self._base)
-        return {
-            "processor": "square",
-            "script": script or f"{self._base}/js/square/v1/square.js",
-            "application_id": self._credentials.publishable_key,
-            "location_id": self._location,
-            "environment": "production" if self._base == PRODUCTION else "sandbox",
-        }
+        given = dict(self._credentials.extra).get("script_url")
+        script = given or LIBRARIES.get(self._base) or f"{self._base}/js/square/v1/square.js"
+        values = (("application_id", self._credentials.publishable_key), ("location_id", self._location or ""))
+        policy = _policy(self._base) if self._base in LIBRARIES else local_policy(script, self._base)
+        return ClientConfig("square", (script,), values, policy)
 
-    def check(self) -> str | None:
-        """None when the credentials work, else a sentence that says what is wrong."""
+    def check(self) -> Connection:
+        """Whether the credentials open a location that takes cards; the location is the account."""
         sandbox = self._credentials.publishable_key.startswith("sandbox-")
         if sandbox is (self._base == PRODUCTION):
-            return "The application ID does not belong to this environment of Square."
+            return Connection("The application ID does not belong to this environment of Square.")
         try:
-            location = _ask(self._client.locations.get, self._location or "main", request_options=ONCE).location
+            location = ask(self._client.locations.get, self._location or "main", request_options=ONCE).location
         except ApiError as error:
-            return read_complaint(error, self._location)
-        except httpx.HTTPError:
-            return f"Square could not be reached at {self._base}."
+            return Connection(answers.read_complaint(error, self._location))
+        except FAILURES:
+            return Connection(f"Square could not be reached at {self._base}.")
         if location is None or location.status != "ACTIVE":
-            return "Square says that the location is not active."
+            return Connection("Square says that the location is not active.")
         if "CREDIT_CARD_PROCESSING" not in (location.capabilities or ()):
-            return "Square does not process cards at this location yet; finish the setup in the Square dashboard."
-        return None
+            return Connection(
+                "Square does not process cards at this location yet; finish the setup in the Square dashboard."
+            )
+        return Connection(None, location.id or "", location.business_name or location.name or "")
 
     def listen(self, url: str) -> str:
-        """Have Square send its events to `url` and to no other hook of ours; answers the signature key."""
+        """Have Square send its events to `url` and to no other hook of ours; answers the signature key. Raises UnavailableError."""
         subscriptions = self._client.webhooks.subscriptions
-        for one in list(subscriptions.list(include_disabled=True, request_options=ONCE)):
-            if one.id and "/hooks/square/" in (one.notification_url or ""):
-                subscriptions.delete(one.id, request_options=ONCE)
-        made = subscriptions.create(
-            subscription={
-                "name": "Ballast",
-                "event_types": EVENTS.split(),
-                "notification_url": url,
-                "api_version": API_VERSION,
-            },
-            request_options=ONCE,
-        ).subscription
-        return str(made.signature_key) if made else ""
+        wanted: Any = {
+            "name": "Ballast",
+            "event_types": EVENTS.split(),
+            "notification_url": url,
+            "api_version": API_VERSION,
+        }
+        try:
+            made = ask(subscriptions.create, subscription=wanted, request_options=ONCE).subscription
+            for one in list(ask(subscriptions.list, include_disabled=True, request_options=ONCE)):
+                if one.id and "/hooks/square/" in (one.notification_url or "") and (made is None or one.id != made.id):
+                    ask(subscriptions.delete, one.id, request_options=ONCE)
+        except FAILURES as error:
+            raise UnavailableError(answers.read_reason(error)) from error
+        if made is None or not made.signature_key:
+            raise UnavailableError("empty_answer")
+        return str(made.signature_key)
+
+    def answer_challenge(self, _challenge: str) -> str:
+        """Square has none. Raises BadSignature."""
+        raise BadSignature("Square asks no challenge")
 
     def parse_event(self, raw: bytes, headers: Mapping[str, str], url: str) -> ProcessorEvent:
-        """Verify the signature over `url`, exactly as Square knows it, and the raw bytes; read the envelope.
+        """Verify the signature over `url`, exactly as Square knows it, and the raw bytes; read the envelope. Raises BadSignature.
 
         Square signs no timestamp: a replay is told by the event's id.
         """
-        return read_event(raw, headers, url, self._credentials.webhook_secret)
+        return events.read_event(raw, headers, url, self._credentials.webhook_secret)
 
     def _creation(self, charge: Charge) -> dict[str, Any]:
         said: dict[str, Any] = {
             "source_id": charge.payment_method,
             "idempotency_key": charge.reference,
             "reference_id": charge.reference,
-            "amount_money": _money(charge.amount, charge.currency),
+            "amount_money": money_of(charge.amount, charge.currency),
             "autocomplete": charge.capture,
             "customer_details": {"customer_initiated": not charge.off_session, "seller_keyed_in": False},
         }
@@ -340,59 +311,51 @@ class SquareAdapter:
     def _fetch(self, lookup: Lookup) -> Payment | None:
         """The payment, or None where there is none."""
         if lookup.external_id:
-            found = _ask(self._payments.get, lookup.external_id, request_options=ONCE).payment
+            found = ask(self._payments.get, lookup.external_id, request_options=ONCE).payment
             return found if isinstance(found, Payment) else None
         return self._search(lookup)
 
     def _search(self, lookup: Lookup) -> Payment | None:
-        """The payment with our reference, or None. Square has no search by it; time and amount narrow the list."""
+        """The payment with our reference, or None. Square has no search by it; time and amount narrow the list.
+
+        The amount may have become less by a capture, so what is not found is looked for once more without it.
+        """
         end = lookup.sent_at + AFTER
         window: dict[str, Any] = {
-            "begin_time": _instant(lookup.sent_at - BEFORE),
-            "end_time": _instant(end) if end < clock.real_time() else None,
+            "begin_time": instant(lookup.sent_at - BEFORE),
+            "end_time": instant(end) if end < clock.real_time() else None,
             "location_id": self._location,
-            "total": lookup.amount,
         }
 
-        def search() -> list[Payment]:
-            listed = self._payments.list(**window, sort_order="ASC", limit=PAGE, request_options=ONCE)
+        def search(total: int | None) -> list[Payment]:
+            listed = self._payments.list(**window, total=total, sort_order="ASC", limit=PAGE, request_options=ONCE)
             return [one for one in listed if one.reference_id == lookup.reference]
 
-        return next(iter(_ask(search)), None)
+        return next(iter(ask(search, lookup.amount) or ask(search, None)), None)
 
-    def _too_late(self, error: ApiError, lookup: Lookup, external_id: str | None) -> Outcome:
+    def _unchanged(self, error: answers.Failure, lookup: Lookup, external_id: str | None) -> Outcome:
         """What became of a payment that Square would not change: done by someone else, or really refused."""
-        refused = read_refusal(error, external_id)
+        refused = answers.read_failure(error, external_id)
         if isinstance(refused, Unknown):
             return refused
         now = self.find(lookup)
         return refused if isinstance(now, Approved) and not now.captured else now
 
-    def _enter_customer(self, holder: Holder) -> str | None:
-        said: dict[str, Any] = {"reference_id": holder.reference}
-        if holder.email:
-            said["email_address"] = holder.email
-        if holder.name or not holder.email:
-            said["given_name"] = (holder.name or holder.reference)[:300]
-        key = f"{holder.reference}:customer"
-        made = _ask(self._client.customers.create, idempotency_key=key, **said, request_options=ONCE).customer
-        return made.id if made else None
 
+def _policy(base: str) -> Policy:
+    """Square's own origins. A bank's challenge may come from anywhere, and its first form is sent from the page.
 
-def _ask(call: Callable[P, T], *args: P.args, **said: P.kwargs) -> T:
-    """Call the SDK. It trips over an answer of another shape than it knows: that is no answer, whatever Square did."""
-    try:
-        answer = call(*args, **said)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise httpx.DecodingError(f"Square's answer could not be read: {error}") from error
-    if answer is None:
-        raise httpx.DecodingError("Square's answer was null")
-    return answer
-
-
-def _money(amount: int, currency: str) -> MoneyParams:
-    return {"amount": amount, "currency": currency.upper()}
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    Source: developer.squareup.com/docs/web-payments/content-security-policy.
+    """
+    library = LIBRARIES[base].removesuffix("/v1/square.js")
+    return (
+        ("script-src", (library,)),
+        ("frame-src", (library, "https:")),
+        ("connect-src", (library, base, base.replace("//connect", "//pci-connect"), "https://*.ingest.sentry.io")),
+        ("style-src", (library, "'unsafe-inline'")),
+        (
+            "font-src",
+            (library, "https://square-fonts-production-f.squarecdn.com", "https://d1g145x70srn7h.cloudfront.net"),
+        ),
+        ("form-action", ("https:",)),
+    )

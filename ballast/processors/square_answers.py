@@ -5,32 +5,29 @@ The SDK does not validate what it receives: any field may be missing, and `{}` c
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import httpx
 from square.core.api_error import ApiError
 from square.types.error import Error
 from square.types.payment import Payment
-from square.utils.webhooks_helper import verify_signature
 
 from ballast.processors.base import (
     Approved,
-    BadSignature,
     Card,
     Declined,
     Listed,
     NotSent,
     Outcome,
-    ProcessorEvent,
     RefundOutcome,
     RefundRequest,
     Unknown,
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_square
+from ballast.processors.headers import seconds_to_wait
+from ballast.processors.sending import TooLateError
 
 STATUS = {
     "APPROVED": "authorized",
@@ -46,8 +43,10 @@ OPEN_CATEGORIES = {"API_ERROR", "RATE_LIMIT_ERROR"}
 OPEN_CODES = {"IDEMPOTENCY_KEY_REUSED", "TEMPORARY_ERROR"}
 OPEN_STATUSES = {408, 409, 429}
 REASON = 192
-SIGNATURE = "x-square-hmacsha256-signature"
 REFERENCE = re.compile(r"\((\S+)\)$")
+# What a call can come to besides an answer: what the SDK raises, and our own refusal to send.
+FAILURES: Final = (ApiError, httpx.HTTPError, TooLateError)
+Failure = ApiError | httpx.HTTPError | TooLateError
 
 
 def read_outcome(answer: Any, external_id: str | None = None) -> Outcome:
@@ -84,7 +83,8 @@ def read_refusal(error: ApiError, external_id: str | None = None) -> Declined | 
     is_open = status in OPEN_STATUSES or category in OPEN_CATEGORIES or code in OPEN_CODES
     if is_open or first is None or not 400 <= status < 500:
         reused = code == "IDEMPOTENCY_KEY_REUSED"
-        return Unknown("idempotency_key_reused" if reused else read_reason(error), external_id)
+        reason = "idempotency_key_reused" if reused else read_reason(error)
+        return Unknown(reason, external_id, seconds_to_wait(error.headers))
     body = error.body if isinstance(error.body, dict) else {}
     payment = body.get("payment") if isinstance(body.get("payment"), dict) else None
     if payment is None:
@@ -104,8 +104,30 @@ def decline(error: Error | None, risk_level: Any, external_id: str | None, card:
     return Declined(found, code, message, external_id, card)
 
 
-def read_reason(error: ApiError | httpx.HTTPError) -> str:
+def read_failure(error: Failure, external_id: str | None = None) -> Declined | Unknown:
+    """What a call without an answer has come to: a refusal we can be sure of, or that nobody knows."""
+    return read_refusal(error, external_id) if isinstance(error, ApiError) else unknown(error, external_id)
+
+
+def unknown(error: Failure, external_id: str | None = None) -> Unknown:
+    """Nobody knows."""
+    return Unknown(read_reason(error), external_id, read_wait(error))
+
+
+def unrefunded(error: Failure) -> RefundOutcome:
+    """A refund nobody knows about."""
+    return RefundOutcome("unknown", message=read_reason(error), retry_after=read_wait(error))
+
+
+def read_wait(error: Failure) -> float | None:
+    """What Square asked to wait, in seconds."""
+    return seconds_to_wait(error.headers) if isinstance(error, ApiError) else None
+
+
+def read_reason(error: Failure) -> str:
     """One word for the operator's queue."""
+    if isinstance(error, TooLateError):
+        return "too_late"
     if isinstance(error, httpx.HTTPError):
         return "unreadable_answer" if isinstance(error, httpx.DecodingError) else "no_answer"
     return "rate_limited" if error.status_code == 429 else f"http_{error.status_code}"
@@ -137,7 +159,7 @@ def read_reference(reason: str | None) -> str | None:
 
 
 def read_listed(kind: Literal["charge", "refund"], found: Any) -> Listed:
-    """One line of a list."""
+    """One line of a list. Raises AttributeError, ValueError for what is no payment and no refund."""
     money = found.amount_money
     words = STATUS if kind == "charge" else REFUND_STATUS
     return Listed(
@@ -147,37 +169,8 @@ def read_listed(kind: Literal["charge", "refund"], found: Any) -> Listed:
         amount=money.amount or 0,
         currency=str(money.currency),
         status=words.get(str(found.status), "unknown"),
-        created_at=datetime.fromisoformat(found.created_at.replace("Z", "+00:00")),
+        created_at=datetime.fromisoformat(found.created_at),
     )
-
-
-def read_event(raw: bytes, headers: Mapping[str, str], url: str, key: str) -> ProcessorEvent:
-    """Verify an event's signature over `url` and the raw bytes, and read it. Raises BadSignature."""
-    given = next((value for name, value in headers.items() if name.lower() == SIGNATURE), "")
-    try:
-        body = raw.decode()
-        signed = bool(key and given and url) and verify_signature(
-            request_body=body, signature_header=given, signature_key=key, notification_url=url
-        )
-        read = json.loads(body) if signed else None
-    except ValueError as error:
-        raise BadSignature(str(error)) from error
-    if not isinstance(read, dict) or not all(isinstance(read.get(name), str) for name in ("event_id", "type")):
-        raise BadSignature("not signed by Square for this address, or not an event")
-    return ProcessorEvent(read["event_id"], read["type"], read_subject(read))
-
-
-def read_subject(event: dict[str, Any]) -> str | None:
-    """The payment an event is about, itself or by way of a refund or a dispute."""
-    data = event.get("data")
-    inside = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(inside, dict):
-        return None
-    payment, refund, dispute = (inside.get(name) or {} for name in ("payment", "refund", "dispute"))
-    disputed = dispute.get("disputed_payment") if isinstance(dispute, dict) else None
-    places = ((payment, "id"), (refund, "payment_id"), (disputed, "payment_id"))
-    ids = (place.get(name) for place, name in places if isinstance(place, dict))
-    return next((one for one in ids if isinstance(one, str)), None)
 
 
 def read_amount(money: Any) -> int | None:

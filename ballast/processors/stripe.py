@@ -209,8 +209,10 @@ class StripeAdapter:
                 yield answers.listed_charge(charge)
             for refund in self._refunds.list(window).auto_paging_iter():
                 yield answers.listed_refund(refund)
-        except stripe.StripeError as error:
+        except FAILURES as error:
             raise UnavailableError(answers.reason_of(error)) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UnavailableError("unreadable") from error
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands."""

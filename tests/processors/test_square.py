@@ -194,6 +194,7 @@ def test_a_lost_answer_is_unknown_and_resolved_to_the_truth(
     outcome = adapter.submit(charge)
     assert isinstance(outcome, Unknown)
     assert outcome.reason == reason
+    assert outcome.retry_after == (1.0 if kind == "rate_limit" else None)
     assert bool(charges_of(sandbox_url, charge)) is charged
     found = adapter.find(look(charge))
     if charged:

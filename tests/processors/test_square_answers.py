@@ -27,6 +27,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundRequest,
     SaveCard,
+    UnavailableError,
     Unknown,
 )
 from ballast.processors.declines import classify_square
@@ -102,7 +103,7 @@ def test_an_empty_answer_is_no_success(told: SquareAdapter) -> None:
     assert told.refund(request).status == "unknown"
     assert told.find_refund(request, None).status == "unknown"
     assert told.save_card(SaveCard("pm_1", "cnon:x", Holder("cus_1"))) == Unknown("empty_answer")
-    assert told.check()
+    assert told.check().problem
 
 
 @pytest.mark.parametrize(
@@ -203,17 +204,23 @@ def test_a_window_lists_charges_and_refunds(adapter: SquareAdapter) -> None:
 
 def test_a_window_that_cannot_be_read_says_so(script: Script, told: SquareAdapter) -> None:
     script.say({"errors": []}, 500)
-    with pytest.raises(ConnectionError, match="http_500"):
+    with pytest.raises(UnavailableError, match="http_500"):
         list(told.list_window(clock.real_time(), clock.real_time()))
 
 
 def test_what_the_checkout_page_needs(adapter: SquareAdapter, sandbox_url: str) -> None:
-    config = adapter.client_config()
-    assert config["script"] == f"{sandbox_url}/js/square/v1/square.js"
-    assert str(config["application_id"]).startswith("sandbox-sq0idb-")
-    assert config["environment"] == "sandbox"
-    live = make_adapter("https://connect.squareup.com", publishable_key="sq0idp-x").client_config()
-    assert (live["script"], live["environment"]) == ("https://web.squarecdn.com/v1/square.js", "production")
+    config = adapter.client_config("USD")
+    assert config.scripts == (f"{sandbox_url}/js/square/v1/square.js",)
+    assert dict(config.values)["application_id"].startswith("sandbox-sq0idb-")
+    assert dict(config.values)["location_id"].startswith("L")
+    assert dict(config.csp) == dict.fromkeys(("script-src", "frame-src", "connect-src"), (sandbox_url,))
+    live = make_adapter("https://connect.squareup.com", publishable_key="sq0idp-x").client_config("USD")
+    assert live.scripts == ("https://web.squarecdn.com/v1/square.js",)
+    policy = dict(live.csp)
+    assert policy["script-src"] == ("https://web.squarecdn.com",)
+    assert "https://pci-connect.squareup.com" in policy["connect-src"]
+    hosted = dict(make_adapter("https://connect.squareupsandbox.com").client_config("USD").csp)
+    assert "https://pci-connect.squareupsandbox.com" in hosted["connect-src"]
 
 
 @pytest.mark.parametrize(
@@ -227,9 +234,9 @@ def test_what_the_checkout_page_needs(adapter: SquareAdapter, sandbox_url: str) 
     ],
 )
 def test_the_test_button_says_what_is_wrong(sandbox_url: str, changes: dict[str, Any], says: str | None) -> None:
-    assert make_adapter(sandbox_url).check() is None
+    assert make_adapter(sandbox_url).check().problem is None
     if says is not None:
-        assert says in str(make_adapter(sandbox_url, **changes).check())
+        assert says in str(make_adapter(sandbox_url, **changes).check().problem)
 
 
 def signed(event: dict[str, Any], url: str = HOOK) -> tuple[bytes, dict[str, str]]:
@@ -244,19 +251,28 @@ def event_about(noun: str, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("event", "subject"),
+    ("event", "read"),
     [
-        (event_about("payment", id="p1"), "p1"),
-        (event_about("refund", id="r1", payment_id="p1"), "p1"),
-        (event_about("dispute", id="d1", disputed_payment={"payment_id": "p1"}), "p1"),
-        (event_about("card", id="ccof:1"), None),
-        ({"event_id": "e1", "type": "x", "data": None}, None),
-        ({"event_id": "e1", "type": "x", "data": {"object": {"payment": [1]}}}, None),
+        (event_about("payment", id="p1", status="PENDING"), ("p1", "charge", None, None)),
+        (
+            event_about("payment", id="p1", status="COMPLETED", reference_id="att_1"),
+            ("p1", "charge_paid", "att_1", None),
+        ),
+        (event_about("payment", id="p1", status="APPROVED", reference_id=7), ("p1", "charge_paid", None, None)),
+        (event_about("refund", id="r1", payment_id="p1"), ("p1", "refund", None, None)),
+        (event_about("dispute", id="d1", disputed_payment={"payment_id": "p1"}), ("p1", "dispute", None, "d1")),
+        (event_about("card", id="ccof:1"), (None, "other", None, None)),
+        ({"event_id": "e1", "type": "x", "data": None}, (None, "other", None, None)),
+        ({"event_id": "e1", "type": "x", "data": {"object": {"payment": [1]}}}, (None, "other", None, None)),
+        (
+            {"event_id": "e1", "type": "x", "data": {"object": {"dispute": {"disputed_payment": 1}}}},
+            (None, "dispute", None, None),
+        ),
     ],
 )
-def test_an_event_is_verified_and_read(adapter: SquareAdapter, event: dict[str, Any], subject: str | None) -> None:
+def test_an_event_is_verified_and_read(adapter: SquareAdapter, event: dict[str, Any], read: tuple[Any, ...]) -> None:
     raw, headers = signed(event)
-    assert adapter.parse_event(raw, headers, HOOK) == ProcessorEvent("e1", event["type"], subject)
+    assert adapter.parse_event(raw, headers, HOOK) == ProcessorEvent("e1", event["type"], *read)
 
 
 def test_an_event_that_is_not_quite_right_is_refused(adapter: SquareAdapter) -> None:
@@ -288,6 +304,16 @@ def test_the_adapter_listens_at_one_place(adapter: SquareAdapter, sandbox_url: s
     second = adapter.listen("http://127.0.0.1:9/hooks/square/acc_1")
     assert first
     assert first != second
+    listed = list(adapter._client.webhooks.subscriptions.list(include_disabled=True))
+    assert [one.notification_url for one in listed] == ["http://127.0.0.1:9/hooks/square/acc_1"]
+
+
+def test_a_processor_that_is_away_is_unavailable() -> None:
+    away = make_adapter("http://127.0.0.1:9")
+    with pytest.raises(UnavailableError, match="no_answer"):
+        away.listen("http://127.0.0.1:9/hooks/square/acc_1")
+    with pytest.raises(BadSignature):
+        away.answer_challenge("x")
 
 
 def test_a_dispute_stops_refunds(adapter: SquareAdapter, sandbox_url: str) -> None:

@@ -100,9 +100,9 @@ def test_a_verification_is_checked_before_the_charge(desk: Desk, nonce: str, pas
         assert desk.charges() == []
 
 
-def browser_nonce(desk: Desk, number: str, amount: str, currency: str | None = None) -> str:
+def browser_nonce(desk: Desk, number: str, amount: str, currency: str = "USD") -> str:
     """A nonce as the page gets it: a typed card, then 3-D Secure without a question."""
-    said = json.loads(base64.b64decode(desk.adapter.client_config(currency)["client_token"]))
+    said = json.loads(base64.b64decode(dict(desk.adapter.client_config(currency).values)["client_token"]))
     allowed = {"authorizationFingerprint": said["authorizationFingerprint"]}
     card = {"number": number, "expirationMonth": "12", "expirationYear": "2034", "cvv": "123"}
     base = f"{said['clientApiUrl']}/v1/payment_methods"

@@ -128,13 +128,14 @@ def test_keys_that_open_nothing(desk: Desk, changes: dict[str, Any]) -> None:
     outcome = adapter.submit(make_charge())
     assert isinstance(outcome, Declined)
     assert outcome.decline_class == "configuration"
-    assert "authentication" in str(adapter.check())
+    assert "authentication" in str(adapter.check().problem)
 
 
 def test_the_connection_can_be_tested(desk: Desk) -> None:
-    assert desk.adapter.check() is None
+    assert desk.adapter.check().problem is None
+    assert desk.adapter.check().external_account == desk.merchant
     nowhere = BraintreeAdapter(make_credentials("http://127.0.0.1:9", desk.merchant))
-    assert "did not answer" in str(nowhere.check())
+    assert "did not answer" in str(nowhere.check().problem)
 
 
 def test_the_same_attempt_twice_is_one_charge(desk: Desk) -> None:

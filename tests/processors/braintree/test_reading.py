@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
+from ballast import clock
 from ballast.processors.base import (
     BadSignature,
+    UnavailableError,
     Unknown,
 )
 from ballast.processors.braintree import BraintreeAdapter
-from ballast.processors.braintree_answers import OpenError
 from tests.processors.braintree.conftest import (
     MINUTE,
     Desk,
@@ -53,20 +54,75 @@ def test_a_window_lists_charges_and_refunds_once(desk: Desk) -> None:
 def test_a_window_that_breaks_off_says_so(desk: Desk) -> None:
     approved(desk.adapter)
     desk.fault("reset_before", "transactions.search_page")
-    with pytest.raises(OpenError):
+    with pytest.raises(UnavailableError):
         list(desk.adapter.list_window(datetime.now(UTC) - MINUTE, datetime.now(UTC) + MINUTE))
 
 
 def test_the_page_is_told_where_everything_is(desk: Desk) -> None:
     config = desk.adapter.client_config("USD")
-    assert config["environment"] == "sandbox"
-    for script in config["scripts"]:
+    for script in config.scripts:
         answer = requests.get(script, timeout=5)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/javascript")
-    assert config["client_token"]
-    real = BraintreeAdapter(make_credentials("https://api.braintreegateway.com", "m"))
-    assert real._merchant.scripts.startswith("https://js.braintreegateway.com/web/")
+    assert dict(config.values)["client_token"]
+    assert dict(config.csp) == dict.fromkeys(("script-src", "frame-src", "connect-src"), (desk.url,))
+
+
+@pytest.mark.parametrize(
+    ("base", "connect", "cardinal"),
+    [
+        (
+            "https://api.braintreegateway.com",
+            "https://api.braintreegateway.com",
+            "https://songbird.cardinalcommerce.com",
+        ),
+        (
+            "https://api.sandbox.braintreegateway.com",
+            "https://api.sandbox.braintreegateway.com",
+            "https://songbirdstag.cardinalcommerce.com",
+        ),
+    ],
+)
+def test_at_braintree_the_banks_challenge_may_come_from_anywhere(
+    monkeypatch: pytest.MonkeyPatch, base: str, connect: str, cardinal: str
+) -> None:
+    adapter = BraintreeAdapter(make_credentials(base, "m"))
+    monkeypatch.setattr(adapter._page, "_generate", lambda _currency: "a_token")
+    config = adapter.client_config("USD")
+    policy = dict(config.csp)
+    assert config.scripts[0].startswith("https://js.braintreegateway.com/web/")
+    assert connect in policy["connect-src"]
+    assert cardinal in policy["script-src"]
+    assert (policy["frame-src"], policy["form-action"]) == (("*",), ("*",))
+
+
+def test_a_page_waits_for_the_gateway_once_in_a_while_and_not_long(desk: Desk) -> None:
+    patient = BraintreeAdapter(make_credentials(desk.url, desk.merchant, connect_timeout=9, read_timeout=65))
+    assert patient._merchant.quick.config.timeout == (2, 5)
+    first = patient.client_config("USD")
+    assert patient.client_config("USD") == first
+    assert patient.client_config("EUR") != first
+    with clock.shifted(timedelta(minutes=11)):
+        assert patient.client_config("USD") != first
+    asked = [line for line in desk.wire() if '"operation":"client_token.generate"' in line]
+    assert len(asked) == 3
+
+
+def test_while_the_gateway_is_away_an_older_token_serves(desk: Desk) -> None:
+    with pytest.raises(UnavailableError, match="merchant_account_missing"):
+        desk.adapter.client_config("ISK")
+    first = desk.adapter.client_config("USD")
+    with clock.shifted(timedelta(minutes=11)):
+        desk.fault("error_before", "client_token.generate")
+        assert desk.adapter.client_config("USD") == first
+    desk.fault("error_before", "client_token.generate")
+    with clock.shifted(timedelta(hours=7)), pytest.raises(UnavailableError, match="http_500"):
+        desk.adapter.client_config("USD")
+
+
+def test_braintree_takes_an_address_by_hand_only(adapter: BraintreeAdapter) -> None:
+    with pytest.raises(UnavailableError, match="by_hand_only"):
+        adapter.listen("https://shop.test/hooks")
 
 
 @pytest.mark.parametrize("base", ["https://127.0.0.1:8443", "ftp://x", "http://x:443"])
