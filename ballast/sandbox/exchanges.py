@@ -26,6 +26,15 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+# What a proxy says when it cannot reach the processor, or has lost it half-way.
+BAD_GATEWAY = Answer(
+    502,
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
+    b"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+    {"Content-Type": "text/html"},
+)
+
+
 @dataclass(slots=True)
 class Behavior:
     """What a processor does: carry the exchange out, or refuse it with a status before anything happened."""
@@ -47,6 +56,8 @@ async def carry_out(
     if "reset_before" in struck:
         return reset(request, exchange, wire, "reset_before")
     answer = refuse_early(struck, behavior, exchange) or behavior.perform(struck)
+    if "bad_gateway_after" in struck:
+        answer = BAD_GATEWAY
     if "reset_after" in struck:
         return reset(request, exchange, wire, "reset_after")
     return await send(request, exchange, answer, struck, wire)
@@ -62,6 +73,9 @@ def refuse_early(struck: Struck, behavior: Behavior, exchange: Exchange) -> Answ
     if "error_before" in struck:
         exchange.fault = "error_before"
         return behavior.refuse(struck["error_before"].status or 500)
+    if "bad_gateway_before" in struck:
+        exchange.fault = "bad_gateway_before"
+        return BAD_GATEWAY
     return None
 
 
@@ -70,7 +84,7 @@ async def send(
 ) -> web.StreamResponse:
     """Log the answer and send it: whole, in small bits, or cut off."""
     exchange.status, exchange.response = answer.status, answer.body
-    for kind in ("error_after", "truncate", "slow", "latency", "decline"):
+    for kind in ("error_after", "bad_gateway_after", "truncate", "slow", "latency", "decline"):
         if kind in struck and exchange.fault is None:
             exchange.fault = kind
     wire.write(exchange)

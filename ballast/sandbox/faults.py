@@ -14,6 +14,8 @@ REQUEST_KINDS = (
     "rate_limit",
     "error_before",
     "error_after",
+    "bad_gateway_before",
+    "bad_gateway_after",
     "reset_before",
     "reset_after",
     "truncate",

@@ -23,6 +23,8 @@ INDEXED = {
     "refunds": "charge",
     "disputes": "charge",
     "deliveries": "event",
+    "square_deliveries": "event",
+    "square_disputes": "_payment",
     "challenges": "intent",
 }
 
@@ -31,7 +33,7 @@ SETTINGS = ("webhook_endpoints", "receiver", "square_subscriptions")
 
 # The oldest records beyond these counts are forgotten, per account, so that a long run cannot eat the memory.
 LIMITS = {"events": 5_000, "deliveries": 5_000, "idempotency": 20_000, "mails": 1_000, "receipts": 1_000}
-LIMITS |= {"square_events": 5_000, "square_deliveries": 5_000, "square_keys": 20_000}
+LIMITS |= {"notifications": 5_000, "square_events": 5_000, "square_deliveries": 5_000, "square_keys": 20_000}
 LIMIT = 50_000
 
 

@@ -7,11 +7,12 @@ from aiohttp import web
 
 from ballast.sandbox.agenda import Agenda
 from ballast.sandbox.braintree.side import BraintreeSide
+from ballast.sandbox.deliveries import Deliveries
 from ballast.sandbox.faults import Faults
 from ballast.sandbox.square.side import SquareSide
 from ballast.sandbox.store import Store, Transaction
 from ballast.sandbox.stripe import timers
-from ballast.sandbox.stripe.deliveries import Deliveries
+from ballast.sandbox.stripe.deliveries import CARRIER
 from ballast.sandbox.stripe.idempotency import IdempotencyKeys
 from ballast.sandbox.stripe.routes import Call
 from ballast.sandbox.wire import WireLog
@@ -25,7 +26,7 @@ class World:
         self.faults = Faults(self.store)
         self.wire = WireLog(directory)
         self.idempotency = IdempotencyKeys(self.store)
-        self.deliveries = Deliveries(self.store, self.faults)
+        self.deliveries = Deliveries(self.store, self.faults, CARRIER)
         self.timers = Agenda(self._ring)
         self.square = SquareSide(self.store, self.faults)
         self.braintree = BraintreeSide(self.store, self.faults)

@@ -1,10 +1,12 @@
 """What whoever plays with the sandbox can make happen to a transaction of Braintree's."""
 
+import secrets
+
 from ballast.sandbox.acts import RefusedActError, find_account, read_reason
 from ballast.sandbox.braintree import disputes, reversals, settlement
 from ballast.sandbox.braintree.errors import BraintreeError
-from ballast.sandbox.braintree.merchants import load_merchant
-from ballast.sandbox.braintree.routes import Call
+from ballast.sandbox.braintree.merchants import KEPT_KEYS, account_of, is_ours, load_merchant, save_merchant
+from ballast.sandbox.braintree.routes import Call, new_id
 from ballast.sandbox.store import Record
 from ballast.sandbox.world import World
 
@@ -62,3 +64,24 @@ def load(world: World, key: str) -> tuple[Call, Record]:
     tx = world.store.begin(find_account(world.store, "transactions", key))
     call = Call(tx, load_merchant(tx))
     return call, call.load("transactions", key, "transaction")
+
+
+def roll(world: World, merchant_id: str, overlap: float) -> dict[str, str]:
+    """Give a merchant a new pair of keys; notifications are signed with the old ones too, unless there is to be no overlap."""
+    if not is_ours(merchant_id):
+        raise RefusedActError(404, "Merchants of the sandbox are called ballast_…")
+    tx = world.store.begin(account_of(merchant_id))
+    merchant = load_merchant(tx)
+    public_key, private_key = new_id(16), secrets.token_hex(16)
+    kept = list(merchant["keys"].items())[-(KEPT_KEYS - 1) :] if overlap else []
+    merchant["keys"] = dict(kept) | {public_key: private_key}
+    save_merchant(tx, merchant)
+    world.braintree.commit(tx)
+    return {"id": merchant_id, "public_key": public_key, "private_key": private_key}
+
+
+def find_last_deliveries(world: World, key: str) -> tuple[Call, list[Record]]:
+    """Return the latest notification about a transaction. Raises RefusedActError."""
+    call, _ = load(world, key)
+    found = (one for one in call.tx.newest("notifications") if f">{key}<" in one["body"])
+    return call, [one for one in (next(found, None),) if one]

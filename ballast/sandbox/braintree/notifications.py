@@ -11,7 +11,7 @@ from typing import Any
 from ballast.sandbox.braintree.cards import CARDS
 from ballast.sandbox.braintree.markup import Instant, write
 from ballast.sandbox.braintree.routes import Call
-from ballast.sandbox.ids import new_id
+from ballast.sandbox.deliveries import make_delivery
 from ballast.sandbox.store import Record
 
 
@@ -25,15 +25,8 @@ def notify(call: Call, kind: str, subject: Any) -> None:
         "source_merchant_id": call.merchant["merchant_id"],
         "subject": subject,
     }
-    notification = {
-        "id": new_id("whd"),
-        "kind": kind,
-        "body": write("notification", document).decode(),
-        "attempts": 0,
-        "due": call.now,
-        "state": "pending",
-    }
-    call.tx.put("notifications", notification)
+    body = write("notification", document).decode()
+    call.tx.put("notifications", make_delivery(call.tx, kind, body=body))
 
 
 def is_disputed(record: Record) -> bool:

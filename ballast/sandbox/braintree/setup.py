@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from ballast.sandbox.braintree import disputes, notifications, reversals
+from ballast.sandbox.braintree import deliveries, disputes, notifications, reversals
 from ballast.sandbox.braintree.errors import BraintreeError
 from ballast.sandbox.braintree.merchants import DEFAULTS, account_of, is_ours, load_merchant, save_merchant
 from ballast.sandbox.braintree.routes import Call
@@ -43,7 +43,7 @@ async def set_webhook(request: web.Request) -> web.Response:
 async def prove(request: web.Request, call: Call, url: str) -> bool:
     """Ask the address to answer a challenge with the merchant's latest keys."""
     keys = list(call.merchant["keys"].items())
-    return bool(keys) and await request.app[WORLD].braintree.notifier.ask(url, *keys[-1])
+    return bool(keys) and await deliveries.prove(request.app[WORLD].braintree.deliveries.session, url, *keys[-1])
 
 
 async def change_settings(request: web.Request) -> web.Response:

@@ -2,9 +2,10 @@
 
 from ballast.sandbox.agenda import Agenda
 from ballast.sandbox.braintree import settlement
-from ballast.sandbox.braintree.deliveries import Notifier
+from ballast.sandbox.braintree.deliveries import CARRIER
 from ballast.sandbox.braintree.merchants import load_merchant
 from ballast.sandbox.braintree.routes import Call
+from ballast.sandbox.deliveries import Deliveries
 from ballast.sandbox.faults import Faults
 from ballast.sandbox.store import Store, Transaction
 
@@ -15,13 +16,13 @@ class BraintreeSide:
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
         self._settlements = Agenda(self._ring)
-        self.notifier = Notifier(store, faults)
+        self.deliveries = Deliveries(store, faults, CARRIER)
         # The api_request_keys, by merchant, of requests that are being answered.
         self.in_flight: set[tuple[str, str]] = set()
 
     async def start(self) -> None:
         """Take up what an earlier run left to be done."""
-        await self.notifier.start()
+        await self.deliveries.start()
         self._settlements.start()
         for account in self._store.accounts("settlements"):
             for timer in self._store.begin(account).newest("settlements"):
@@ -30,12 +31,12 @@ class BraintreeSide:
     async def stop(self) -> None:
         """Stop; what is planned stays written."""
         await self._settlements.stop()
-        await self.notifier.stop()
+        await self.deliveries.stop()
 
     def clear(self) -> None:
         """Drop everything that is planned."""
         self._settlements.clear()
-        self.notifier.clear()
+        self.deliveries.clear()
 
     def commit(self, tx: Transaction) -> None:
         """Make a transaction durable, then set going what it planned."""
@@ -45,7 +46,7 @@ class BraintreeSide:
         tx.commit()
         for kind, record in planned:
             if record and kind == "notifications":
-                self.notifier.enter(tx.account, record)
+                self.deliveries.enter(tx.account, record)
             elif record:
                 self._settlements.enter(record["due"], tx.account, record["id"])
 

@@ -1,4 +1,4 @@
-"""The buttons beside a charge, and the same acts for programs: dispute it, fail a refund, settle it."""
+"""The buttons of the pages, and the same acts for programs: dispute a charge, fail a refund, settle, send again, roll a key."""
 
 import json
 from collections.abc import Callable
@@ -6,16 +6,24 @@ from typing import Any
 
 from aiohttp import web
 
-from ballast.sandbox.acts import RefusedActError
+from ballast.sandbox.acts import RefusedActError, find_account
 from ballast.sandbox.braintree import controls as braintree
-from ballast.sandbox.pages.rendering import answer_json
+from ballast.sandbox.deliveries import rearm
+from ballast.sandbox.pages.rendering import answer_json, page
 from ballast.sandbox.square import controls as square
+from ballast.sandbox.store import Record, Transaction
 from ballast.sandbox.stripe import controls as stripe
 from ballast.sandbox.world import WORLD, World
 
 FORM = "application/x-www-form-urlencoded"
 CONTROLS = {"stripe": stripe, "braintree": braintree, "square": square}
 SETTLE = {"braintree": braintree.settle}
+SIDES: dict[str, Callable[[World], Any]] = {
+    "stripe": lambda world: world,
+    "braintree": lambda world: world.braintree,
+    "square": lambda world: world.square,
+}
+DAY_SECONDS = 86400
 
 
 async def dispute(request: web.Request) -> web.Response:
@@ -37,6 +45,53 @@ async def fail_refund(request: web.Request) -> web.Response:
     """Have the bank send a refund back."""
     await read_wanted(request)
     return perform(request, lambda world: find(request, CONTROLS).fail_refund(world, request.match_info["id"]))
+
+
+async def send_last_again(request: web.Request) -> web.Response:
+    """Send the latest webhook about a charge again."""
+    await read_wanted(request)
+
+    def act(world: World) -> dict[str, str]:
+        call, deliveries = find(request, CONTROLS).find_last_deliveries(world, request.match_info["id"])
+        if not deliveries:
+            raise RefusedActError(409, "Nobody has been sent a webhook about it.")
+        return send_again(request, world, call.tx, deliveries)
+
+    return perform(request, act)
+
+
+async def send_one_again(request: web.Request) -> web.Response:
+    """Make one delivery again."""
+    await read_wanted(request)
+
+    def act(world: World) -> dict[str, str]:
+        table, key = find(request, SIDES)(world).deliveries.carrier.table, request.match_info["id"]
+        tx = world.store.begin(find_account(world.store, table, key))
+        return send_again(request, world, tx, [tx.get(table, key) or {}])
+
+    return perform(request, act)
+
+
+def send_again(request: web.Request, world: World, tx: Transaction, deliveries: list[Record]) -> dict[str, str]:
+    """Have deliveries made again, from the first try on."""
+    side = find(request, SIDES)(world)
+    for delivery in deliveries:
+        rearm(tx, side.deliveries.carrier.table, delivery)
+    side.commit(tx)
+    return {"id": deliveries[0]["id"], "status": "pending"}
+
+
+async def roll(request: web.Request) -> web.Response:
+    """Give an endpoint a new key, the old one being good for `overlap_seconds` more where the processor has that."""
+    wanted = await read_wanted(request)
+    try:
+        overlap = float(wanted.get("overlap_seconds", DAY_SECONDS))
+    except (TypeError, ValueError):
+        overlap = -1.0
+    if not 0 <= overlap <= DAY_SECONDS:
+        message = f"overlap_seconds must be a number from 0 to {DAY_SECONDS}."
+        return answer_json({"error": {"message": message}}, 422)
+    return perform(request, lambda world: find(request, CONTROLS).roll(world, request.match_info["id"], overlap))
 
 
 async def read_wanted(request: web.Request) -> dict[str, Any]:
@@ -61,11 +116,16 @@ def find(request: web.Request, offered: dict[str, Any]) -> Any:
 
 
 def perform(request: web.Request, act: Callable[[World], dict[str, str]], status: int = 200) -> web.Response:
-    """Act, and answer JSON; a page is led back to where its button was."""
+    """Act, and answer JSON; a page is led back to where its button was, or told why it could not be done."""
+    from_page = request.content_type == FORM
+    back = request.query.get("back", "")
+    back = back if back.startswith("/_sandbox/") else "/_sandbox/charges"
     try:
         done = act(request.app[WORLD])
     except RefusedActError as error:
+        if from_page:
+            return page("refused", status=error.status, active="charges", message=str(error), back=back)
         return answer_json({"error": {"message": str(error)}}, error.status)
-    if request.content_type == FORM:
-        raise web.HTTPSeeOther("/_sandbox/charges")
+    if from_page:
+        raise web.HTTPSeeOther(back)
     return answer_json(done, status)

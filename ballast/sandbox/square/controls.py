@@ -5,6 +5,8 @@ from ballast.sandbox.square import disputes, refunds
 from ballast.sandbox.square.accounts import Account
 from ballast.sandbox.square.known_cards import DISPUTES
 from ballast.sandbox.square.routes import Call
+from ballast.sandbox.square.webhook_subscriptions import rotate_key
+from ballast.sandbox.store import Record
 from ballast.sandbox.world import World
 
 REASONS = tuple(DISPUTES.values())
@@ -35,3 +37,28 @@ def begin(world: World, kind: str, key: str) -> Call:
     """Return a call on the account that holds this record. Raises RefusedActError."""
     account = find_account(world.store, kind, key)
     return Call(world.store.begin(account), Account(account))
+
+
+def roll(world: World, key: str, _overlap: float) -> dict[str, str]:
+    """Give a subscription a new signature key; at Square the old one is void at once."""
+    call = begin(world, "square_subscriptions", key)
+    answered = rotate_key(call, key)
+    world.square.commit(call.tx)
+    return {"id": key, "signature_key": answered["signature_key"]}
+
+
+def find_last_deliveries(world: World, key: str) -> tuple[Call, list[Record]]:
+    """Return the deliveries of the latest event about a payment that was sent to anyone. Raises RefusedActError."""
+    call = begin(world, "square_payments", key)
+    for event in call.tx.newest("square_events"):
+        if key in payments_in(event):
+            deliveries = call.tx.find("square_deliveries", event["id"])
+            if deliveries:
+                return call, deliveries
+    return call, []
+
+
+def payments_in(event: Record) -> tuple[str | None, ...]:
+    """Return the ids by which an event names a payment."""
+    shown = event["data"]["object"][event["data"]["type"]]
+    return shown["id"], shown.get("payment_id"), shown.get("disputed_payment", {}).get("payment_id")

@@ -64,8 +64,7 @@ def open_dispute(call: Call, payment_id: str, reason: str | None = None) -> Reco
 
 def find_open(call: Call, payment_id: str) -> Record | None:
     """Return the dispute over a payment that is not decided yet."""
-    found = (one for one in call.tx.newest("square_disputes") if one["_payment"] == payment_id and one["state"] in OPEN)
-    return next(found, None)
+    return next((one for one in call.tx.find("square_disputes", payment_id) if one["state"] in OPEN), None)
 
 
 @route("GET", "disputes", "disputes.list", {"cursor": text(), "states": text(), "location_id": text()})

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from ballast.sandbox.ids import new_id
+from ballast.sandbox.deliveries import make_delivery
 from ballast.sandbox.square.fields import PAGE, list_of, one_of, text, whole
 from ballast.sandbox.square.fields import instant as read_instant
 from ballast.sandbox.square.lists import list_page
@@ -39,19 +39,12 @@ def emit(call: Call, kind: str, noun: str, shown: dict[str, Any]) -> None:
     call.tx.put("square_events", event)
     for subscription in call.tx.newest("square_subscriptions"):
         if subscription["enabled"] and kind in subscription["event_types"]:
-            schedule_delivery(call, event["id"], subscription["id"])
+            schedule_delivery(call, event, subscription)
 
 
-def schedule_delivery(call: Call, event_id: str, subscription_id: str) -> None:
+def schedule_delivery(call: Call, event: Record, subscription: Record) -> None:
     """Write a delivery that is due at once."""
-    delivery = {
-        "id": new_id("sqd"),
-        "event": event_id,
-        "subscription": subscription_id,
-        "attempts": 0,
-        "due": call.moment,
-        "state": "pending",
-    }
+    delivery = make_delivery(call.tx, event["type"], event=event["id"], subscription=subscription["id"])
     call.tx.put("square_deliveries", delivery)
 
 

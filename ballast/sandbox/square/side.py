@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from ballast.sandbox.agenda import Agenda
+from ballast.sandbox.deliveries import Deliveries
 from ballast.sandbox.faults import Faults
 from ballast.sandbox.square import disputes, payment_changes, refunds
 from ballast.sandbox.square.accounts import Account
-from ballast.sandbox.square.deliveries import Deliveries
+from ballast.sandbox.square.deliveries import CARRIER
 from ballast.sandbox.square.routes import Call
 from ballast.sandbox.store import Store, Transaction
 
@@ -23,7 +24,7 @@ class SquareSide:
 
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
-        self.deliveries = Deliveries(store, faults)
+        self.deliveries = Deliveries(store, faults, CARRIER)
         self.timers = Agenda(self._ring)
 
     async def start(self) -> None:

@@ -92,7 +92,7 @@ def test_subscription(call: Call, key: str) -> dict[str, Any]:
     emit(call, kind, "payment", {"id": f"TEST{new_key(20)}", "status": "COMPLETED"})
     [event] = [made for (table, _), made in call.tx.changes.items() if table == "square_events" and made]
     if kind not in record["event_types"]:
-        schedule_delivery(call, event["id"], key)
+        schedule_delivery(call, event, record)
     return {
         "subscription_test_result": {
             "id": event["id"],

@@ -1,9 +1,12 @@
 """What whoever plays with the sandbox can make happen to a charge of Stripe's."""
 
+from typing import Any
+
 from ballast.sandbox.acts import RefusedActError, find_account, read_reason
 from ballast.sandbox.store import Record
 from ballast.sandbox.stripe import disputes, fraud_warnings, refunds
 from ballast.sandbox.stripe.routes import Call
+from ballast.sandbox.stripe.webhook_endpoints import new_secret
 from ballast.sandbox.world import World
 
 WARNING = "early_fraud_warning"
@@ -45,3 +48,35 @@ def fail_refund(world: World, key: str) -> dict[str, str]:
     refunds.fail_refund(call, refund, call.load("charges", refund["charge"], "charge"))
     world.commit(call.tx)
     return {"id": key, "status": refund["status"]}
+
+
+def roll(world: World, key: str, overlap: float) -> dict[str, str]:
+    """Give an endpoint a new secret; the old one signs beside it for so many seconds."""
+    if not key.startswith("we_"):
+        raise RefusedActError(404, f"There is no {key} in the sandbox.")
+    call = Call(world.store.begin(find_account(world.store, "webhook_endpoints", key)), {})
+    endpoint = call.load("webhook_endpoints", key, "webhook endpoint")
+    endpoint |= {
+        "_old_secret": {"secret": endpoint["_secret"], "until": call.now + overlap},
+        "_secret": new_secret(),
+    }
+    call.tx.put("webhook_endpoints", endpoint)
+    world.commit(call.tx)
+    return {"id": key, "secret": endpoint["_secret"]}
+
+
+def find_last_deliveries(world: World, key: str) -> tuple[Call, list[Record]]:
+    """Return the deliveries of the latest event about a charge that was sent to anyone. Raises RefusedActError."""
+    call = Call(world.store.begin(find_account(world.store, "charges", key)), {})
+    names = {key, (call.tx.get("charges", key) or {}).get("payment_intent")}
+    for event in call.tx.newest("events"):
+        if names & names_in(event["data"]["object"]):
+            deliveries = call.tx.find("deliveries", event["id"])
+            if deliveries:
+                return call, deliveries
+    return call, []
+
+
+def names_in(shown: dict[str, Any]) -> set[Any]:
+    """Return the ids by which an object of an event names a charge."""
+    return {shown.get("id"), shown.get("charge"), shown.get("payment_intent")} - {None}

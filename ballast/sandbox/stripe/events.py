@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ballast.sandbox.deliveries import is_undelivered, make_delivery
 from ballast.sandbox.ids import new_id
 from ballast.sandbox.store import Record, Transaction
 from ballast.sandbox.stripe.lists import list_page
@@ -38,16 +39,7 @@ def wants(endpoint: Record, kind: str) -> bool:
 
 def schedule_delivery(tx: Transaction, event: Record, endpoint: Record) -> None:
     """Write a delivery that is due at once."""
-    delivery = {
-        "id": new_id("whd"),
-        "event": event["id"],
-        "type": event["type"],
-        "endpoint": endpoint["id"],
-        "attempts": 0,
-        "due": tx.now,
-        "state": "pending",
-    }
-    tx.put("deliveries", delivery)
+    tx.put("deliveries", make_delivery(tx, event["type"], event=event["id"], endpoint=endpoint["id"]))
 
 
 def show_event(tx: Transaction, record: Record) -> dict[str, Any]:
@@ -93,5 +85,7 @@ def list_events(call: Call) -> dict[str, Any]:
         call.tx.newest("events"),
         lambda record: show_event(call.tx, record),
         lambda record: types is None or record["type"] in types,
-        lambda record: wanted is None or wanted is not bool(call.tx.find("deliveries", record["id"])),
+        lambda record: (
+            wanted is None or wanted is not any(map(is_undelivered, call.tx.find("deliveries", record["id"])))
+        ),
     )

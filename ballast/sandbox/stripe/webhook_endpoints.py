@@ -42,7 +42,7 @@ def create_webhook_endpoint(call: Call) -> dict[str, Any]:
         "id": new_id("we"),
         "created": call.now,
         "api_version": call.params.get("api_version"),
-        "_secret": f"whsec_{secrets.token_urlsafe(24)}",
+        "_secret": new_secret(),
     }
     write_fields(call, endpoint)
     return answer(call, endpoint) | {"secret": endpoint["_secret"]}
@@ -89,6 +89,11 @@ def write_fields(call: Call, endpoint: Record) -> None:
     endpoint |= {name: params[name] for name in ("url", "enabled_events", "description") if params.get(name)}
     endpoint["metadata"] = merge_metadata(endpoint.get("metadata", {}), params)
     call.tx.put("webhook_endpoints", endpoint)
+
+
+def new_secret() -> str:
+    """Return a signing secret."""
+    return f"whsec_{secrets.token_urlsafe(24)}"
 
 
 def answer(call: Call, endpoint: Record) -> dict[str, Any]:
