@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from flask import (
+    Blueprint,
     Response,
     abort,
     current_app,
@@ -166,6 +167,12 @@ def require_member() -> Response | None:
     g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     act("staff" if g.role == "staff" else "user", current_user.id)
     return None
+
+
+def dashboard(blueprint: Blueprint) -> None:
+    """Make a blueprint part of the dashboard: guarded as a whole, its pages in the dashboard's frame."""
+    blueprint.before_request(require_member)
+    blueprint.context_processor(lambda: {"organization": g.get("organization"), "current_user": current_user})
 
 
 def requires(permission: str) -> Callable[[Callable[Params, Any]], Callable[Params, Any]]:

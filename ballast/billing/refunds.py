@@ -61,7 +61,7 @@ def request(
         raise Conflict(
             "payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}."
         )
-    if _is_disputed(payment):
+    if is_disputed(payment):
         raise Conflict(
             "payment_disputed", "This payment is disputed. Whatever goes back goes back through the dispute."
         )
@@ -94,7 +94,8 @@ def request(
     return refund
 
 
-def _is_disputed(payment: Payment) -> bool:
+def is_disputed(payment: Payment) -> bool:
+    """Whether a dispute of the payment is open. Exact while the payment is locked."""
     wanted = disputes_of(payment.organization_id, payment.id).where(Dispute.status.in_(OPEN_DISPUTE))
     return db.session.scalars(wanted).first() is not None
 

@@ -6,10 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, flash, g, request, url_for
-from flask_login import current_user
 from sqlalchemy import Select, select
 
-from ballast.billing import figures, payments, refunds, timeline
+from ballast.billing import dispute_reasons, figures, payments, refunds, timeline
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
@@ -17,10 +16,10 @@ from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import keyset, render, require_member, requires, see_other
+from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-blueprint.before_request(require_member)
+dashboard(blueprint)
 
 REASONS = [
     ("requested_by_customer", "Requested by the customer"),
@@ -28,12 +27,6 @@ REASONS = [
     ("fraudulent", "Fraudulent"),
     ("other", "Something else"),
 ]
-
-
-@blueprint.context_processor
-def for_every_page() -> dict[str, Any]:
-    """What the dashboard's frame shows."""
-    return {"organization": g.get("organization"), "current_user": current_user}
 
 
 @blueprint.get("/")
@@ -45,9 +38,15 @@ def overview() -> Response:
         "admin/overview.html",
         metrics=seen.metrics,
         volume=seen.volume,
-        attention=[{**item, "url": url_for("admin.payments", status=item.pop("status"))} for item in seen.attention],
+        attention=[{**item, "url": _attention_url(item)} for item in seen.attention],
         payments=[{"payment": row[0], "customer": row[1]} for row in recent],
     )
+
+
+def _attention_url(item: dict[str, Any]) -> str:
+    if item["about"] == "disputes":
+        return url_for("disputes.index")
+    return url_for("admin.payments", status=item["status"])
 
 
 @blueprint.get("/payments", endpoint="payments")
@@ -120,6 +119,10 @@ def payment(payment_id: str) -> Response:
         order=history.order,
         lines=history.lines,
         refunds=history.refunds,
+        disputes=history.disputes,
+        lost=history.lost,
+        may_answer=users.may(g.role, "disputes"),
+        reason_of=dispute_reasons.read,
         may_refund=users.may(g.role, "refund") and history.payment.status == "succeeded" and _left(history) > 0,
         transfers=history.transfers,
         deliveries=history.deliveries,
@@ -130,8 +133,11 @@ def payment(payment_id: str) -> Response:
 
 
 def _left(history: timeline.History) -> int:
+    """Nothing while a dispute is open: whatever goes back goes back through it."""
+    if any(dispute.is_open for dispute in history.disputes):
+        return 0
     held = sum(refund.amount for refund in history.refunds if refund.status not in ("failed", "canceled"))
-    return history.payment.amount_captured - held
+    return history.payment.amount_captured - held - history.lost
 
 
 @blueprint.get("/payments/<payment_id>/refund")
@@ -179,7 +185,8 @@ def _refund_page(
     found: Payment, typed: str, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
 ) -> Response:
     left = refunds.refundable(found)
-    if not errors and not problem and left <= 0:
+    disputed = refunds.is_disputed(found)
+    if not errors and not problem and (left <= 0 or disputed):
         problem = "Nothing is left to refund on this payment."
     return render(
         "admin/payments/refund.html",
@@ -188,6 +195,7 @@ def _refund_page(
         payment=found,
         attempts=list(db.session.scalars(attempts_of(found.organization_id, found.id))),
         refundable=left,
+        disputed=disputed,
         amount_text=typed,
         amount=_amount_or(typed, found.currency, left),
         reason=reason,
