@@ -190,6 +190,7 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
     )
     is_late = attempt is not None and attempt.status in CLOSED_UNPAID and row.about in TELLS_OF_MONEY
     known = refunds_of.get(attempt.id, []) if attempt else []
+    settled = row.about != "dispute"  # a dispute calls off what waits
     return Received(
         key=(row.organization_id, row.id),
         attempts=row.attempts,
@@ -197,7 +198,7 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
         open_attempt_busy=busy,
         closed_attempt=attempt.id if attempt and is_late else None,
         refunds=tuple(key for key, status in known if row.about == "refund" and status != "pending_settlement"),
-        waiting_refunds=tuple(key for key, status in known if status == "pending_settlement"),
+        waiting_refunds=tuple(key for key, status in known if status == "pending_settlement" and settled),
         account_id=row.processor_account_id,
         dispute=row.dispute_id if row.about == "dispute" else None,
         ours=attempt is not None,
