@@ -28,6 +28,18 @@ PASSWORD = "correct horse battery staple"
 _HASHED = hash_password(PASSWORD)
 
 
+# Acme's accounts beside the one at Stripe.
+ACCOUNTS = {
+    "braintree": {"merchant_id": "ballast_acme", "public_key": "acme_public", "secret_key": "acme_private"},
+    "square": {
+        "publishable_key": "sandbox-sq0idb-acme",
+        "secret_key": "EAAAEacme",
+        "location_id": "Lacme",
+        "webhook_secret": "signature of the tests",
+    },
+}
+
+
 @dataclass(frozen=True)
 class Merchant:
     """An organization with what tests need of it."""
@@ -95,6 +107,18 @@ class World:
         )
         assert answer.status_code == 303, answer.get_data(as_text=True)
         return client
+
+    def use(self, processor: str) -> str:
+        """Have Acme's new cards go to this processor alone; answers the account's id."""
+        if processor == "stripe":
+            return self.acme.account_id
+        with organization(self.acme.id), transaction() as session:
+            acme = session.scalars(select(Organization).where(Organization.id == self.acme.id)).one()
+            account_id = accounts.add(acme, processor, ACCOUNTS[processor]).id
+            accounts.route(acme.id, self.acme.account_id, accounts.Route(share=0))
+            accounts.route(acme.id, account_id, accounts.Route(share=100))
+            accounts.make_default(acme.id, account_id)
+        return account_id
 
     def drain(self) -> None:
         """What the worker would do until nothing is due."""

@@ -175,10 +175,13 @@ def refund(payment_id: str) -> Response:
 
 def _tell_refund(refund_id: str, shown: str) -> None:
     wanted = select(Refund.status).where(Refund.organization_id == g.organization.id, Refund.id == refund_id)
-    if db.session.scalars(wanted).one() == "failed":
-        flash(f"The processor refused to refund {shown}. Nothing went back.", "danger")
-    else:
-        flash(f"Refund of {shown} sent.", "success")
+    match db.session.scalars(wanted).one():
+        case "failed":
+            flash(f"The processor refused to refund {shown}. Nothing went back.", "danger")
+        case "pending_settlement":
+            flash(f"Refund of {shown} goes out by itself as soon as the charge has settled.", "success")
+        case _:
+            flash(f"Refund of {shown} sent.", "success")
 
 
 def _refund_page(

@@ -10,14 +10,17 @@ from sqlalchemy import select
 from ballast.db import db, organization, transaction
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
+    Attempt,
     CartLine,
     Customer,
+    Dispute,
     Email,
     Event,
     InboxEvent,
     Order,
     Payment,
     PaymentMethod,
+    ProcessorCustomer,
     Refund,
     WebhookDelivery,
 )
@@ -90,5 +93,28 @@ def _rows_no_flow_writes(world: World) -> None:
                 external_id="pm_1",
                 brand="visa",
                 last4="4242",
+            )
+        )
+        payment = session.scalars(select(Payment).where(Payment.customer_id.is_not(None)).limit(1)).one()
+        attempt = session.scalars(select(Attempt).where(Attempt.payment_id == payment.id)).one()
+        session.add(
+            ProcessorCustomer(
+                organization_id=world.acme.id,
+                customer_id=payment.customer_id,
+                processor_account_id=world.acme.account_id,
+                external_id="cus_1",
+            )
+        )
+        session.add(
+            Dispute(
+                organization_id=world.acme.id,
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                processor_account_id=world.acme.account_id,
+                external_id="dp_1",
+                amount=100,
+                currency="USD",
+                reason="fraudulent",
+                status="won",
             )
         )

@@ -57,6 +57,7 @@ GUARDS = {
     "GET /api/v1/payments/<payment_id>": KEY,
     "POST /api/v1/payments/<payment_id>/confirm": KEY,
     "POST /hooks/<processor>/<account_id>": SIGNED,
+    "GET /hooks/<processor>/<account_id>": SIGNED,
 }
 NOBODY_HAS = "an-address-nobody-has"
 
