@@ -16,10 +16,10 @@ from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import dashboard, keyset, render, requires, see_other
+from ballast.web import join_dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-dashboard(blueprint)
+join_dashboard(blueprint)
 
 REASONS = [
     ("requested_by_customer", "Requested by the customer"),

@@ -13,14 +13,14 @@ from ballast.db import db, end_reading
 from ballast.errors import Conflict, InvalidRequest
 from ballast.identity import users
 from ballast.ids import to_uuid
-from ballast.models import Customer, Dispute, Event, Payment
+from ballast.models import Attempt, Customer, Dispute, Event, Payment
 from ballast.models.disputes import LOST, NEEDS_ANSWER
 from ballast.money import format_money
 from ballast.security import looks_like_card_number
-from ballast.web import PAGE_SIZE, Page, dashboard, keyset, render, requires, see_other
+from ballast.web import PAGE_SIZE, Page, join_dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("disputes", __name__, url_prefix="/admin/disputes")
-dashboard(blueprint)
+join_dashboard(blueprint)
 
 # filter → (label, statuses); the first is what one comes for.
 FILTERS: Final = {
@@ -124,7 +124,8 @@ def show(dispute_id: str) -> Response:
 
 def _page(dispute: Dispute, typed: str | None = None, error: str | None = None, problem: str | None = None) -> Response:
     payment = payments.find(g.organization.id, dispute.payment_id)
-    most = dispute_answers.longest(payment.processor)
+    processor = _processor(dispute)
+    most = dispute_answers.longest(processor)
     text = dispute_answers.tidy(dispute.evidence or "" if typed is None else typed)
     return render(
         "admin/disputes/show.html",
@@ -132,6 +133,7 @@ def _page(dispute: Dispute, typed: str | None = None, error: str | None = None, 
         422 if error else 409 if problem else 200,
         dispute=dispute,
         payment=payment,
+        processor=processor,
         customer=_customer(payment),
         reason=dispute_reasons.read(dispute.reason),
         holds_money=disputes.holds_money(dispute),
@@ -142,6 +144,14 @@ def _page(dispute: Dispute, typed: str | None = None, error: str | None = None, 
         error=error,
         problem=problem,
     )
+
+
+def _processor(dispute: Dispute) -> str:
+    """Where it is disputed; a payment may have moved between accounts, its attempts never do."""
+    wanted = select(Attempt.processor).where(
+        Attempt.organization_id == g.organization.id, Attempt.id == dispute.attempt_id
+    )
+    return db.session.scalars(wanted).one()
 
 
 def _customer(payment: Payment) -> Customer | None:

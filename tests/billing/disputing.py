@@ -13,14 +13,14 @@ import requests
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from ballast.billing import accounts, demo, dispute_answers, payments, processing
+from ballast.billing import demo, dispute_answers, payments, processing
 from ballast.billing.payments import NewPayment
 from ballast.db import organization, transaction
-from ballast.models import Attempt, Dispute, InboxEvent, Organization, ProcessorAccount
+from ballast.models import Attempt, Dispute, InboxEvent, ProcessorAccount
 from ballast.models.disputes import WITHDRAWN
 from ballast.processors import base
 from tests.billing.acts import balance, rows
-from tests.world import World
+from tests.world import ACCOUNTS, World
 
 PROCESSORS = ("stripe", "braintree", "square")
 CARD = {"stripe": "pm_card_visa", "braintree": "fake-valid-visa-nonce", "square": "cnon:card-nonce-ok"}
@@ -44,24 +44,10 @@ def serving(world: World) -> Iterator[str]:
 
 def connect(world: World, processor: str) -> str:
     """An account of Acme's at the processor, whose events come to us; answers its id."""
-    account_id = world.acme.account_id if processor == "stripe" else _add(world, processor)
+    account_id = world.use(processor)
     with organization(world.acme.id):
         demo._listen(world.acme.id, account_id)
     return account_id
-
-
-def _add(world: World, processor: str) -> str:
-    fields = {
-        "braintree": {"merchant_id": "ballast_acme_tests", "public_key": "public", "secret_key": "private"},
-        "square": {
-            "publishable_key": "sandbox-sq0idb-acmetests",
-            "secret_key": "EAAAEacmetests",
-            "location_id": "Lacmetests",
-        },
-    }[processor]
-    with organization(world.acme.id), transaction() as session:
-        acme = session.scalars(select(Organization).where(Organization.id == world.acme.id)).one()
-        return accounts.add(acme, processor, fields).id
 
 
 @dataclass
@@ -86,7 +72,7 @@ class Desk:
     def charge_of(self, payment_id: str) -> str:
         """The processor's id of what a payment charged, from the sandbox: we may not know it."""
         ids = {one.id for one in rows(self.world, Attempt) if one.payment_id == payment_id}
-        return next(one["id"] for one in self.world.charges() if one["reference"] in ids)
+        return next(str(one["id"]) for one in self.world.charges() if one["reference"] in ids)
 
     def contest(self, payment_id: str, reason: str | None = None) -> str:
         """The card's holder goes to their bank; answers the processor's id of the dispute."""
@@ -142,7 +128,9 @@ class Desk:
         """Have the bank find for the card's holder. (Square's sandbox does so only when nothing was written.)"""
         if self.processor == "square":
             place = f"{self.world.sandbox_url}/v2/disputes/{dispute.external_id}/submit-evidence"
-            requests.post(place, headers={"Authorization": "Bearer EAAAEacmetests"}, timeout=5).raise_for_status()
+            requests.post(
+                place, headers={"Authorization": f"Bearer {ACCOUNTS['square']['secret_key']}"}, timeout=5
+            ).raise_for_status()
         else:
             self.answer(dispute, "losing_evidence")
 
@@ -158,7 +146,7 @@ class Desk:
             key = f"{self.world.settings.stripe_secret_key}_{self.world.acme.slug}"
             place = f"{self.world.sandbox_url}/v1/disputes/{external_id}"
             told = requests.get(place, headers={"Authorization": f"Bearer {key}"}, timeout=5).json()
-            return -sum(one["amount"] for one in told["balance_transactions"])
+            return -sum(int(one["amount"]) for one in told["balance_transactions"])
         found = self.adapter().find_dispute(external_id)
         assert isinstance(found, base.Dispute)
         return found.amount if found.status in WITHDRAWN and not found.is_inquiry else 0

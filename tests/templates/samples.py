@@ -367,6 +367,7 @@ def _dispute(status: str, **changes: Any) -> Row:
 DISPUTE_PAGE: Context = ADMIN | {
     "dispute": _dispute("needs_response"),
     "payment": PAYMENT,
+    "processor": "stripe",
     "customer": PAYMENT_ROWS[0].customer,
     "reason": REASON,
     "holds_money": True,
