@@ -180,6 +180,8 @@ def _tell_refund(refund_id: str, shown: str) -> None:
             flash(f"The processor refused to refund {shown}. Nothing went back.", "danger")
         case "pending_settlement":
             flash(f"Refund of {shown} goes out by itself as soon as the charge has settled.", "success")
+        case "canceled":
+            flash(f"The payment was disputed meanwhile. {shown} does not go back.", "danger")
         case _:
             flash(f"Refund of {shown} sent.", "success")
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select, tupl
 from sqlalchemy.orm import aliased
 
 from ballast.billing import dispute_answers, dispute_reasons, disputes, payments
+from ballast.clock import real_time
 from ballast.db import db, end_reading
 from ballast.errors import Conflict, InvalidRequest
 from ballast.identity import users
@@ -137,6 +138,7 @@ def _page(dispute: Dispute, typed: str | None = None, error: str | None = None, 
         customer=_customer(payment),
         reason=dispute_reasons.read(dispute.reason),
         holds_money=disputes.holds_money(dispute),
+        is_late=dispute.due_at is not None and dispute.due_at < real_time(),
         history=_history(dispute),
         may_answer=users.may(g.role, "disputes"),
         text="" if looks_like_card_number(text) else text,

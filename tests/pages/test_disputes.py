@@ -190,6 +190,13 @@ def test_a_dispute_says_what_is_claimed_how_much_until_when_and_leads_to_its_pay
         assert expected in page, expected
 
 
+def test_a_dispute_whose_day_has_passed_says_so_and_can_still_be_answered(world: World, api: Api) -> None:
+    (late,) = make(world, api, [-1])
+    page = text_of(world.sign_in("owner"), f"/admin/disputes/{late}")
+    assert "The day to answer has passed" in page
+    assert "<textarea" in page
+
+
 def test_an_inquiry_says_that_no_money_has_moved(world: World, api: Api) -> None:
     dispute_id = contest(world, api, "inquiry")
     page = text_of(world.sign_in("owner"), f"/admin/disputes/{dispute_id}")

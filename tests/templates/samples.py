@@ -371,6 +371,7 @@ DISPUTE_PAGE: Context = ADMIN | {
     "customer": PAYMENT_ROWS[0].customer,
     "reason": REASON,
     "holds_money": True,
+    "is_late": False,
     "history": [Row(type="dispute.created", created_at=NOW, data={"status": "needs_response"})],
     "may_answer": True,
     "text": "",
@@ -539,6 +540,7 @@ def dispute_samples() -> Iterator[tuple[str, str, Context]]:
         yield "admin/disputes/index.html", f"empty-{chosen}", index | empty
     show = "admin/disputes/show.html"
     yield show, "open", DISPUTE_PAGE
+    yield show, "late", DISPUTE_PAGE | {"is_late": True}
     yield show, "read-only", DISPUTE_PAGE | {"may_answer": False, "customer": None}
     yield show, "too-long", DISPUTE_PAGE | {"text": "x" * 501, "error": "At most 500 characters can be sent."}
     yield show, "refused", DISPUTE_PAGE | {"dispute": _dispute("needs_response", message="No."), "text": "A draft."}
