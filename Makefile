@@ -2,12 +2,12 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test check bench browser sync clean
+.PHONY: help run stop test test-live check bench browser sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.synced-run ## Start everything on this machine: database, queue, sandbox, web, worker
 	@.venv/bin/python app.py
@@ -18,6 +18,9 @@ stop: ## Stop what `make run` started in another terminal
 test: .venv/.synced-dev ## Run every test, those in the browser included
 	@BALLAST_CHROMIUM="$$(.venv/bin/python -m ballast.local.chromium)" && export BALLAST_CHROMIUM && \
 	  .venv/bin/python -m pytest $(PYTEST_OPTIONS)
+
+test-live: .venv/.synced-dev ## Run the conformance suite against the processors' own sandboxes, with the test keys of the environment
+	@.venv/bin/python -m tests.processors.live
 
 check: .venv/.synced-dev ## Format, lint, types, imports, templates, migrations, links: the first failure ends it
 	@.venv/bin/python -m scripts.check

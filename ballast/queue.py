@@ -27,6 +27,7 @@ SEND_EMAILS = "ballast.notifications.emails.send_due"
 APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
+HOLDS = "ballast.billing.holds.act_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
 
@@ -37,6 +38,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     APPLY_INBOX: ("inbox", 5),
     RESOLVE: ("payments", 5),
     REFUND: ("payments", 10),
+    HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from ballast.billing import cards
 from ballast.db import db
 from ballast.models import (
     Attempt,
@@ -22,6 +23,7 @@ from ballast.models import (
     Order,
     OrderLine,
     Payment,
+    PaymentMethod,
     Refund,
     WebhookDelivery,
     WebhookEndpoint,
@@ -77,6 +79,7 @@ class History:
     inbox: list[InboxEvent]
     disputes: list[Dispute]
     lines: list[OrderLine] = field(default_factory=list)
+    stored_card: PaymentMethod | None = None
 
     @property
     def entries(self) -> list[Entry]:
@@ -100,6 +103,7 @@ class History:
             or any(row.delivery.status == "pending" for row in self.deliveries)
             or any(email.status == "pending" for email in self.emails)
             or any(dispute.action for dispute in self.disputes)
+            or (self.stored_card is not None and self.stored_card.status == "pending")
         )
 
 
@@ -121,6 +125,7 @@ def read(payment: Payment) -> History:
         inbox=_inbox(organization_id, [attempt.external_id for attempt in attempts if attempt.external_id]),
         disputes=list(db.session.scalars(disputes_of(organization_id, payment_id))),
         lines=list(db.session.scalars(lines_of_order(organization_id, order.id))) if order else [],
+        stored_card=cards.of_payment(payment),
     )
 
 

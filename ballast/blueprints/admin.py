@@ -16,10 +16,10 @@ from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import join_dashboard, keyset, render, requires, see_other
+from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-join_dashboard(blueprint)
+dashboard(blueprint)
 
 REASONS = [
     ("requested_by_customer", "Requested by the customer"),
@@ -116,6 +116,7 @@ def payment(payment_id: str) -> Response:
         attempts=history.attempts,
         timeline=history.entries,
         customer=history.customer,
+        stored_card=history.stored_card,
         order=history.order,
         lines=history.lines,
         refunds=history.refunds,
@@ -124,6 +125,7 @@ def payment(payment_id: str) -> Response:
         may_answer=users.may(g.role, "disputes"),
         reason_of=dispute_reasons.read,
         may_refund=users.may(g.role, "refund") and history.payment.status == "succeeded" and _left(history) > 0,
+        may_capture=users.may(g.role, "capture") and history.payment.status == "requires_capture",
         transfers=history.transfers,
         deliveries=history.deliveries,
         emails=history.emails,

@@ -18,10 +18,10 @@ from ballast.models import Attempt, Customer, Dispute, Event, Payment
 from ballast.models.disputes import LOST, NEEDS_ANSWER
 from ballast.money import format_money
 from ballast.security import looks_like_card_number
-from ballast.web import PAGE_SIZE, Page, join_dashboard, keyset, render, requires, see_other
+from ballast.web import PAGE_SIZE, Page, dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("disputes", __name__, url_prefix="/admin/disputes")
-join_dashboard(blueprint)
+dashboard(blueprint)
 
 # filter → (label, statuses); the first is what one comes for.
 FILTERS: Final = {

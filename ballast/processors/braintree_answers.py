@@ -91,8 +91,9 @@ def ask(call: Callable[[], Any]) -> Any:
 def _reason(error: BraintreeError) -> str:
     if isinstance(error, (NoConnection, NoTime)):
         return "no_answer"
+    if isinstance(error, exceptions.TooManyRequestsError):
+        return "rate_limited"
     words = {
-        exceptions.TooManyRequestsError: "rate_limited",
         exceptions.ServerError: "http_500",
         exceptions.ServiceUnavailableError: "http_503",
         exceptions.GatewayTimeoutError: "http_504",

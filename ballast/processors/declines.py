@@ -36,14 +36,15 @@ PUBLIC_SENTENCE = {
 
 
 @cache
-def _taxonomy() -> dict[str, Any]:
+def taxonomy() -> dict[str, Any]:
+    """The whole table: processor, kind of code, code, and its class (in the short words of CLASSES)."""
     loaded: dict[str, Any] = json.loads(files("ballast.processors").joinpath("declines.json").read_text())
     return loaded
 
 
 def classify_stripe(code: str | None, decline_code: str | None, advice_code: str | None = None) -> str:
     """The class of a Stripe decline: the network's advice first, then decline_code, then code; fraud is never softened."""
-    table = _taxonomy()["stripe"]
+    table = taxonomy()["stripe"]
     found = table["decline_code"].get(decline_code) or table["code"].get(code)
     by_code = CLASSES[found["class"]] if found else "soft"
     if by_code in {"fraud", "authentication"}:
@@ -56,7 +57,7 @@ SQUARE_OUR_FAULT = ("AUTHENTICATION_ERROR", "INVALID_REQUEST_ERROR", "MERCHANT_S
 
 def classify_square(code: str | None, category: str | None, risk_level: str | None = None) -> str:
     """The class of a Square refusal: its code, then its category. Square masks fraud as a plain decline; a high risk shows it."""
-    found = _taxonomy()["square"]["code"].get(code)
+    found = taxonomy()["square"]["code"].get(code)
     by_code = CLASSES[found["class"]] if found else "configuration" if category in SQUARE_OUR_FAULT else "soft"
     return "fraud" if risk_level == "HIGH" and by_code in {"soft", "hard"} else by_code
 
@@ -81,7 +82,7 @@ BRAINTREE_VALIDATION = {
 def classify_braintree(code: str | None, rejection: str | None = None, kind: str | None = None) -> str:
     """The class of a Braintree refusal: why the gateway rejected it, then the processor's code (hard or soft as `kind` says if it is
     not in the list), then the code of a validation error."""
-    table = _taxonomy()["braintree"]
+    table = taxonomy()["braintree"]
     if rejection:
         found = table["gateway_rejection_reason"].get(rejection)
         return CLASSES[found["class"]] if found else "soft"

@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ballast.sandbox.braintree import web as braintree
-from ballast.sandbox.pages import acts, charges, faults, mailbox, overview, receiver, wire
+from ballast.sandbox.pages import acts, charges, customers, faults, mailbox, overview, receiver, webhooks, wire
 from ballast.sandbox.resend import endpoint as resend_endpoint
 from ballast.sandbox.square import serving as square
 from ballast.sandbox.stripe import challenges
@@ -29,6 +29,7 @@ def create_app(directory: Path) -> web.Application:
     add_processors(app)
     add_browser(app)
     add_pages(app)
+    add_acts(app)
     return app
 
 
@@ -60,14 +61,9 @@ def add_pages(app: web.Application) -> None:
     router.add_post("/_sandbox/reset", overview.reset)
     router.add_get("/_sandbox/wire", wire.show_wire)
     router.add_get("/_sandbox/charges", charges.show_charges)
-    router.add_post("/_sandbox/charges/{processor}/{id}/dispute", acts.dispute)
-    router.add_post("/_sandbox/charges/{processor}/{id}/settle", acts.settle)
-    router.add_post("/_sandbox/charges/{processor}/{id}/resend", acts.send_last_again)
-    router.add_post("/_sandbox/refunds/{processor}/{id}/fail", acts.fail_refund)
-    router.add_post("/_sandbox/deliveries/{processor}/{id}/resend", acts.send_one_again)
-    router.add_post("/_sandbox/webhooks/{processor}/{id}/roll", acts.roll)
-    router.add_post("/_sandbox/square/{account}/payments/{id}/dispute", acts.dispute)
-    router.add_post("/_sandbox/square/{account}/refunds/{id}/reject", acts.fail_refund)
+    router.add_get("/_sandbox/charges/{processor}/{id}", charges.show_charge)
+    router.add_get("/_sandbox/customers", customers.show_customers)
+    router.add_get("/_sandbox/webhooks", webhooks.show_webhooks)
     router.add_get("/_sandbox/faults", faults.show_faults)
     router.add_post("/_sandbox/faults", faults.add_fault)
     router.add_delete("/_sandbox/faults", faults.clear_faults)
@@ -82,6 +78,19 @@ def add_pages(app: web.Application) -> None:
     router.add_post("/_sandbox/receiver", receiver.receive)
     router.add_get("/_sandbox/receiver", receiver.show_receiver)
     router.add_get("/_sandbox/receiver/events", receiver.list_events)
+
+
+def add_acts(app: web.Application) -> None:
+    """Enter what can be made happen, by a button or by a program."""
+    router = app.router
+    router.add_post("/_sandbox/charges/{processor}/{id}/dispute", acts.dispute)
+    router.add_post("/_sandbox/charges/{processor}/{id}/settle", acts.settle)
+    router.add_post("/_sandbox/charges/{processor}/{id}/resend", acts.send_last_again)
+    router.add_post("/_sandbox/refunds/{processor}/{id}/fail", acts.fail_refund)
+    router.add_post("/_sandbox/deliveries/{processor}/{id}/resend", acts.send_one_again)
+    router.add_post("/_sandbox/webhooks/{processor}/{id}/roll", acts.roll)
+    router.add_post("/_sandbox/square/{account}/payments/{id}/dispute", acts.dispute)
+    router.add_post("/_sandbox/square/{account}/refunds/{id}/reject", acts.fail_refund)
 
 
 async def start_world(app: web.Application) -> None:

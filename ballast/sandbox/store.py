@@ -59,6 +59,10 @@ class Store:
         suffix = f"/{kind}"
         return [table[: -len(suffix)] for table, rows in self.tables.items() if rows and table.endswith(suffix)]
 
+    def has(self, kind: str, account: str, value: str) -> bool:
+        """Tell whether any record has this value in its indexed field."""
+        return bool(self.index.get((f"{account}/{kind}", value)))
+
     def commit(self, changes: list[Change]) -> None:
         """Write the changes to the journal, then make them visible."""
         self.journal.append(changes)

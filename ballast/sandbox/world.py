@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -50,6 +51,11 @@ class World:
         await self.deliveries.stop()
         self.wire.close()
         self.store.journal.close()
+
+    @property
+    def sides(self) -> dict[str, Any]:
+        """Return what commits and delivers for each processor; for Stripe that is the world itself."""
+        return {"stripe": self, "braintree": self.braintree, "square": self.square}
 
     def commit(self, tx: Transaction) -> None:
         """Make a transaction durable, then set going what it planned."""

@@ -16,6 +16,7 @@ from ballast.models import (
     Dispute,
     Email,
     Event,
+    HoldAction,
     InboxEvent,
     Order,
     Payment,
@@ -105,6 +106,17 @@ def _rows_no_flow_writes(world: World) -> None:
                 customer_id=payment.customer_id,
                 processor_account_id=world.acme.account_id,
                 external_id="cus_1",
+            )
+        )
+        session.add(
+            HoldAction(
+                organization_id=world.acme.id,
+                kind="void",
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                amount=100,
+                currency="USD",
+                status="failed",
             )
         )
         session.add(

@@ -23,7 +23,8 @@ def list_money(store: Store) -> list[dict[str, Any]]:
         if account.startswith(PREFIX):
             records = [json.loads(row) for row in store.tables[f"{account}/transactions"].values()]
             by_id = {record["id"]: record for record in records}
-            found += [describe(id_of(account), record, by_id) for record in records if is_charge(record)]
+            disputed = {one["transaction"] for one in store.begin(account).newest("disputes")}
+            found += [describe(id_of(account), record, by_id, disputed) for record in records if is_charge(record)]
     return found
 
 
@@ -32,11 +33,15 @@ def is_charge(record: Record) -> bool:
     return record["type"] == "sale" and record["authorized"] is None and record["status"] not in NOTHING
 
 
-def describe(merchant_id: str, record: Record, by_id: dict[str, Record]) -> dict[str, Any]:
+def describe(merchant_id: str, record: Record, by_id: dict[str, Record], disputed: set[str]) -> dict[str, Any]:
     """Return one line of the account; parts taken from an authorization count for it."""
     parts = [part for key in record["partials"] if (part := by_id.get(key)) and part["status"] != "voided"]
     taken = sum(part["amount"] for part in parts) if record["partials"] else record["amount"]
-    status = "captured" if record["partials"] else STATUS.get(record["status"], "captured")
+    status = (
+        "captured"
+        if record["partials"]
+        else STATUS.get(record["status"], "failed" if record["status"] in NOTHING else "captured")
+    )
     return {
         "id": record["id"],
         "processor": "braintree",
@@ -45,6 +50,7 @@ def describe(merchant_id: str, record: Record, by_id: dict[str, Record]) -> dict
         "status": status,
         "amount_captured": taken if status == "captured" else 0,
         "amount_refunded": sum(one["returned"] for one in parts or [record]),
+        "disputed": not disputed.isdisjoint((record["id"], *record["partials"])),
         "payment_intent": None,
         "reference": record["order_id"],
         "idempotency_key": record["key"],

@@ -18,11 +18,6 @@ from ballast.sandbox.world import WORLD, World
 FORM = "application/x-www-form-urlencoded"
 CONTROLS = {"stripe": stripe, "braintree": braintree, "square": square}
 SETTLE = {"braintree": braintree.settle}
-SIDES: dict[str, Callable[[World], Any]] = {
-    "stripe": lambda world: world,
-    "braintree": lambda world: world.braintree,
-    "square": lambda world: world.square,
-}
 DAY_SECONDS = 86400
 
 
@@ -65,7 +60,7 @@ async def send_one_again(request: web.Request) -> web.Response:
     await read_wanted(request)
 
     def act(world: World) -> dict[str, str]:
-        table, key = find(request, SIDES)(world).deliveries.carrier.table, request.match_info["id"]
+        table, key = find(request, world.sides).deliveries.carrier.table, request.match_info["id"]
         tx = world.store.begin(find_account(world.store, table, key))
         return send_again(request, world, tx, [tx.get(table, key) or {}])
 
@@ -74,7 +69,7 @@ async def send_one_again(request: web.Request) -> web.Response:
 
 def send_again(request: web.Request, world: World, tx: Transaction, deliveries: list[Record]) -> dict[str, str]:
     """Have deliveries made again, from the first try on."""
-    side = find(request, SIDES)(world)
+    side = find(request, world.sides)
     for delivery in deliveries:
         rearm(tx, side.deliveries.carrier.table, delivery)
     side.commit(tx)

@@ -45,6 +45,11 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def cut(key: str) -> str:
+    """Leave out the middle of a long id."""
+    return key if len(key) <= 24 else f"{key[:12]}…{key[-8:]}"
+
+
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -52,7 +57,7 @@ ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters |= {"money": money, "instant": instant, "pretty": pretty, "lines": lines}
+ENVIRONMENT.filters |= {"money": money, "instant": instant, "pretty": pretty, "lines": lines, "cut": cut}
 
 
 def page(name: str, *, status: int = 200, policy: str = POLICY, **values: Any) -> web.Response:

@@ -16,19 +16,24 @@ def list_money(store: Store) -> list[dict[str, Any]]:
         for account in store.accounts("square_payments")
         for row in store.tables[f"{account}/square_payments"].values()
     )
-    return [describe(account, payment) for account, payment in rows if payment["status"] in STATUS]
+    return [
+        describe(account, payment, store.has("square_disputes", account, payment["id"]))
+        for account, payment in rows
+        if payment["status"] in STATUS
+    ]
 
 
-def describe(account: str, payment: Record) -> dict[str, Any]:
+def describe(account: str, payment: Record, disputed: bool) -> dict[str, Any]:
     """Return one line of the account; `amount` is what was approved at first."""
     return {
         "id": payment["id"],
         "processor": "square",
         "amount": payment["_approved"],
         "currency": payment["currency"].lower(),
-        "status": STATUS[payment["status"]],
+        "status": STATUS.get(payment["status"], "failed"),
         "amount_captured": payment["amount"] if payment["status"] == "COMPLETED" else 0,
         "amount_refunded": payment["_refunded"],
+        "disputed": disputed,
         "payment_intent": payment["id"],
         "reference": payment.get("reference_id"),
         "idempotency_key": payment["_key"],

@@ -19,15 +19,21 @@ def list_money(store: Store) -> list[dict[str, Any]]:
 
 def describe(account: str, charge: Record) -> dict[str, Any]:
     """Return one line of the account; `amount_refunded` is what was given back, not what was never captured."""
-    released = bool(charge.get("_released"))
+    if charge.get("paid") is False:
+        status = "failed"
+    elif charge.get("_released"):
+        status = "canceled"
+    else:
+        status = "captured" if charge.get("captured") else "authorized"
     return {
         "id": charge["id"],
         "processor": "stripe",
         "amount": charge["amount"],
         "currency": charge["currency"],
-        "status": "canceled" if released else "captured" if charge.get("captured") else "authorized",
+        "status": status,
         "amount_captured": charge.get("amount_captured", 0),
         "amount_refunded": charge.get("_returned", 0),
+        "disputed": bool(charge.get("disputed")),
         "payment_intent": charge.get("payment_intent"),
         "reference": charge.get("metadata", {}).get("attempt"),
         "idempotency_key": charge.get("_key"),

@@ -203,6 +203,8 @@ def test_an_unanswered_question_leaves_the_charge_unknown(desk: Desk, kind: str)
 def test_before_the_accounts_are_known_nothing_was_sent(desk: Desk) -> None:
     desk.fault("reset_before", "merchant_accounts.list")
     assert desk.adapter.submit(make_charge()) == NotSent("no_answer")
+    desk.fault("rate_limit", "merchant_accounts.list", seconds=9)
+    assert desk.adapter.submit(make_charge()) == NotSent("rate_limited", retry_after=9.0)
     assert desk.charges() == []
 
 
