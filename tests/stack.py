@@ -35,6 +35,7 @@ REPLACING = (
 # What a loaded machine of two cores may need; nothing waits this long when all is well.
 PATIENCE = 60.0
 APPROVED, DECLINED, CHALLENGED = "4242424242424242", "4000000000000002", "4000002500003155"
+CONTESTED = "4000000000000259"  # approved, and its holder goes to their bank
 
 Found = TypeVar("Found")
 _stacks = itertools.count()

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import accounts, cards, holds, inbox, refunds, resolver
+from ballast.billing import accounts, cards, dispute_answers, holds, inbox, refunds, resolver
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
@@ -130,6 +130,7 @@ class World:
                     resolver.resolve_due(),
                     refunds.submit_due(),
                     cards.store_due(),
+                    dispute_answers.send_due(),
                     holds.act_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),

@@ -127,7 +127,8 @@ DisputeStatus = Literal["warning", "needs_response", "under_review", "won", "los
 class Dispute:
     """A charge its holder contests. `amount` is minor units; `reason` is the processor's own word, in lower case.
 
-    `warning`: an inquiry before any money moved. `due_at`: until when evidence may be submitted, UTC.
+    `warning`: an inquiry before any money moved. `is_inquiry`: it is one in any status, answered or ended, and has taken nothing.
+    `due_at`: until when evidence may be submitted, UTC.
     """
 
     external_id: str
@@ -138,6 +139,7 @@ class Dispute:
     status: DisputeStatus
     due_at: datetime | None
     created_at: datetime
+    is_inquiry: bool = False
 
 
 @dataclass(frozen=True)

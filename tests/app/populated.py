@@ -39,6 +39,7 @@ class Known:
     line_id: str
     customer_id: str
     owner_key: str
+    dispute_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -60,12 +61,13 @@ def populate(world: World, owner_url: str) -> Known:
     with organization(world.acme.id):
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
         customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
+        dispute_id = db.session.scalars(select(Dispute.id)).one()
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
         assert missing == []
     db.session.rollback()
-    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key)
+    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key, dispute_id)
 
 
 def _refund(world: World, payment_id: str) -> None:
