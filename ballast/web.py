@@ -169,8 +169,8 @@ def require_member() -> Response | None:
     return None
 
 
-def join_dashboard(blueprint: Blueprint) -> None:
-    """Make a blueprint a part of the dashboard: for members only, and inside its frame."""
+def dashboard(blueprint: Blueprint) -> None:
+    """Make a blueprint part of the dashboard: guarded as a whole, its pages in the dashboard's frame."""
     blueprint.before_request(require_member)
     blueprint.context_processor(lambda: {"organization": g.get("organization"), "current_user": current_user})
 

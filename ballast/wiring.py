@@ -132,7 +132,10 @@ def _mount(app: Flask) -> None:
         admin,
         auth,
         checkout,
+        customers,
+        disputes,
         health,
+        held,
         hooks,
         processor_events,
         processors,
@@ -149,7 +152,20 @@ def _mount(app: Flask) -> None:
     csrf.exempt(hooks.blueprint)
     csrf.exempt(payments.blueprint)
     app.register_api(payments.blueprint)  # type: ignore[attr-defined]
-    pages = (start, storefront, checkout, auth, admin, processors, processor_events, hooks, health)
+    pages = (
+        start,
+        storefront,
+        checkout,
+        auth,
+        admin,
+        customers,
+        disputes,
+        held,
+        processors,
+        processor_events,
+        hooks,
+        health,
+    )
     for module in (*pages, docs):
         app.register_blueprint(module.blueprint)
 

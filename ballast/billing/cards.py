@@ -66,6 +66,14 @@ def holder_of(payment: Payment) -> Holder:
     return Holder(customer.id, customer.email, customer.name or None, external_id)
 
 
+def of_payment(payment: Payment) -> PaymentMethod | None:
+    """The stored card a payment charged, or else the one that was, or is to be, stored from it."""
+    wanted = select(PaymentMethod).where(PaymentMethod.organization_id == payment.organization_id)
+    if payment.payment_method_id:
+        return db.session.scalars(wanted.where(PaymentMethod.id == payment.payment_method_id)).first()
+    return db.session.scalars(wanted.where(PaymentMethod.payment_id == payment.id)).first()
+
+
 def list_for(organization_id: str, customer_id: str) -> list[PaymentMethod]:
     """A customer's stored cards, newest first."""
     return list(db.session.scalars(cards_of(organization_id, customer_id)))

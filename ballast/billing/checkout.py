@@ -10,6 +10,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
@@ -25,7 +26,7 @@ from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Organizat
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import open_attempt_of, refunds_of
 from ballast.processors.base import ClientConfig, UnavailableError
-from ballast.processors.declines import CONFIGURATION
+from ballast.processors.declines import AUTHENTICATION, CONFIGURATION
 from ballast.security import looks_like_card_number
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ LIMITS = {
     "postal_code": 20,
     "country": 2,
 }
+# What the page says when the bank could not confirm the shopper before anything was sent.
+NOT_CONFIRMED: Final = AUTHENTICATION
 # What processors call a card; never the card itself.
 TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
@@ -208,7 +211,7 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
         account, order.amount, order.currency, _home_currency(organization_id)
     ):
         raise Conflict(
-            "processor_changed", "This way to pay has just been closed. Load the page again; nothing was charged."
+            "processor_changed", "The way we take cards has just changed, so the card you typed was not used."
         )
     return payments.Source(
         details.payment_method,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -119,7 +118,7 @@ def _call(
         circuits.note(account.organization_id, account.id, not _is_outage(answer))
         return answer
 
-    with sending_until(until) if until else nullcontext():
+    with sending_until(until):
         return _repeated(repeatable)(once)
 
 
@@ -229,7 +228,7 @@ def open_account(row: ProcessorAccount) -> Account:
 
 
 def credentials(processor: str, mode: str, public: dict[str, str], secrets: dict[str, str]) -> Credentials:
-    """Credentials as an adapter takes them. `public` and `secrets` are an account's fields, see `accounts.FIELDS`."""
+    """Credentials as an adapter takes them. `public` and `secrets` are an account's fields, see `account_fields.FIELDS`."""
     settings = config.current()
     slow = processor == "braintree"
     extra = {name: value for name, value in public.items() if name != "publishable_key"}

@@ -11,12 +11,13 @@ from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast.billing import checkout
+from ballast.billing import cards, checkout
 from ballast.clock import now
 from ballast.db import db, set_organization
-from ballast.errors import NotFound
+from ballast.errors import Conflict, NotFound
 from ballast.identity.users import lookup
 from ballast.models import Organization
+from ballast.money import to_decimal
 from ballast.web import act, policy, render, see_other
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout/<token>")
@@ -44,7 +45,8 @@ def show(token: str) -> Response:
 
 @blueprint.post("")
 def pay(token: str) -> Response:
-    """Try to pay. 303 to the receipt; 422 with the form and the reason; the challenge; or "we are checking"."""
+    """Try to pay. 303 to the receipt; 422 with the form and the reason; the challenge; "we are checking"; or 409 with another way to
+    pay, when the account the card was typed for takes it no more."""
     typed = {name: value for name, value in request.form.items() if isinstance(value, str)}
     before = checkout.find(g.shop.id, token)
     if before.state in ("paid", "gone"):
@@ -54,7 +56,12 @@ def pay(token: str) -> Response:
         problems.setdefault("country", checkout.REQUIRED["country"])
     if problems:
         return _page(before, checkout.shown_again(typed), problems, status=422)
-    checkout.pay(g.shop.id, token, checkout.read_details(typed))
+    try:
+        checkout.pay(g.shop.id, token, checkout.read_details(typed))
+    except Conflict as error:
+        if error.code != "processor_changed":
+            raise
+        return _page(checkout.find(g.shop.id, token), typed, status=409, notice=error.message)
     after = checkout.find(g.shop.id, token)
     if after.state == "paid":
         return see_other(url_for("checkout.receipt", token=token))
@@ -98,6 +105,7 @@ def receipt(token: str) -> Response:
         lines=found.lines,
         payment=found.payment,
         refunds=found.refunds,
+        saved=cards.of_payment(found.payment) if found.payment.save_card else None,
     )
 
 
@@ -107,6 +115,7 @@ def _page(
     problems: dict[str, str] | None = None,
     status: int = 200,
     block: str | None = None,
+    notice: str | None = None,
 ) -> Response:
     if found.state in ("paid", "gone"):
         return _closed(found)
@@ -127,9 +136,12 @@ def _page(
             lines=found.lines,
             values=typed or _known(found),
             errors=problems or {},
-            decline=None if problems else found.decline,
+            decline=None if problems or notice else found.decline,
+            notice=notice,
             countries=countries(),
             processor=_processor(way),
+            due=f"{to_decimal(found.order.amount, found.order.currency):f}",
+            not_confirmed=checkout.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,

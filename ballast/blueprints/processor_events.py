@@ -11,10 +11,10 @@ from ballast.billing.processor_events import Filter
 from ballast.identity import users
 from ballast.models import InboxEvent
 from ballast.models.states import INBOX
-from ballast.web import join_dashboard, keyset, render, requires, see_other
+from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("processor_events", __name__, url_prefix="/admin/processor-events")
-join_dashboard(blueprint)
+dashboard(blueprint)
 
 LABELS = {"": "All", "received": "Received", "applied": "Applied", "ignored": "Ignored", "failed": "Failed"}
 

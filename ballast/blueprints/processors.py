@@ -19,10 +19,10 @@ from ballast.errors import BallastError, Conflict, InvalidRequest, ProcessorErro
 from ballast.identity import users
 from ballast.models import InboxEvent, ProcessorAccount
 from ballast.money import from_decimal, to_decimal
-from ballast.web import is_htmx, join_dashboard, render, requires, see_other
+from ballast.web import dashboard, is_htmx, render, requires, see_other
 
 blueprint = Blueprint("processors", __name__, url_prefix="/admin/settings/processors")
-join_dashboard(blueprint)
+dashboard(blueprint)
 
 RIGHT: Final = "processors"
 # The domain's word for a field of ours.

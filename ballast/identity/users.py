@@ -14,9 +14,36 @@ from ballast.security import verify_password
 # What each role may do. Everyone in an organization may read everything but the audit log.
 PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "owner": frozenset(
-        {"read", "audit", "refund", "api_keys", "webhooks", "catalog", "members", "settings", "processors", "replay"}
+        {
+            "read",
+            "audit",
+            "capture",
+            "charge",
+            "refund",
+            "disputes",
+            "api_keys",
+            "webhooks",
+            "catalog",
+            "members",
+            "settings",
+            "processors",
+            "replay",
+        }
     ),
-    "admin": frozenset({"read", "audit", "refund", "api_keys", "webhooks", "catalog", "replay"}),
+    "admin": frozenset(
+        {
+            "read",
+            "audit",
+            "capture",
+            "charge",
+            "refund",
+            "disputes",
+            "api_keys",
+            "webhooks",
+            "catalog",
+            "replay",
+        }
+    ),
     "viewer": frozenset({"read"}),
     # Platform staff look at any organization and change none.
     "staff": frozenset({"read", "audit"}),

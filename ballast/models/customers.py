@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -160,14 +161,40 @@ def accounts_of(organization_id: str, archived: bool = False) -> Select[Processo
     )
 
 
-def cards_of(organization_id: str, customer_id: str) -> Select[PaymentMethod]:
-    """A customer's stored cards, newest first."""
+def cards_among(organization_id: str, customer_ids: Sequence[str]) -> Select[PaymentMethod]:
+    """The stored cards of several customers, newest first."""
     return (
         select(PaymentMethod)
         .where(
             PaymentMethod.organization_id == organization_id,
-            PaymentMethod.customer_id == customer_id,
+            PaymentMethod.customer_id.in_(customer_ids),
             PaymentMethod.status == "active",
         )
         .order_by(PaymentMethod.id.desc())
     )
+
+
+def cards_of(organization_id: str, customer_id: str) -> Select[PaymentMethod]:
+    """A customer's stored cards, newest first."""
+    return cards_among(organization_id, [customer_id])
+
+
+def cards_with_processors(organization_id: str, customer_id: str) -> Select[PaymentMethod, str]:
+    """A customer's stored cards, newest first, each with the processor that stores it."""
+    where = (ProcessorAccount.organization_id == PaymentMethod.organization_id) & (
+        ProcessorAccount.id == PaymentMethod.processor_account_id
+    )
+    return cards_of(organization_id, customer_id).join(ProcessorAccount, where).add_columns(ProcessorAccount.processor)
+
+
+def customer_of(organization_id: str, customer_id: str) -> Select[Customer]:
+    """One customer of the organization, unless erased."""
+    return select(Customer).where(
+        Customer.organization_id == organization_id, Customer.id == customer_id, Customer.erased_at.is_(None)
+    )
+
+
+def customers_of(organization_id: str, email_prefix: str = "") -> Select[Customer]:
+    """The organization's customers that are not erased; those whose address begins so."""
+    found = select(Customer).where(Customer.organization_id == organization_id, Customer.erased_at.is_(None))
+    return found.where(Customer.email.startswith(email_prefix, autoescape=True)) if email_prefix else found

@@ -27,9 +27,21 @@ class Buyer:
         self.email = email or f"{uuid4().hex[:12]}@example.com"
 
     @property
+    def processor(self) -> str:
+        """Whose card field the page shows."""
+        return self.page.locator("#card-field").get_attribute("data-processor") or ""
+
+    @property
     def card(self) -> FrameLocator:
-        """The processor's own field, a frame of its origin."""
-        return self.page.frame_locator("#card-field iframe")
+        """The processor's own field, a frame of its origin; Braintree's number, for there each field is a frame."""
+        return self.page.frame_locator(
+            '#card-field iframe:not([name*="hosted-field"]), iframe[name$="hosted-field-number"]'
+        )
+
+    @property
+    def card_number(self) -> Locator:
+        """Where the card's number goes, in the processor's frame."""
+        return self.card.get_by_label(re.compile("^(Credit )?Card number$", re.IGNORECASE))
 
     @property
     def pay_button(self) -> Locator:
@@ -67,10 +79,19 @@ class Buyer:
         self.page.get_by_label("Country").select_option("NO")
 
     def fill_card(self, number: str) -> None:
-        """The card, a date to come, a code."""
-        self.card.get_by_label("Card number").fill(number)
+        """The card, a date to come, a code; in the frame or frames of whichever processor it is."""
+        expect(self.page.locator("#card-field")).not_to_have_attribute("aria-busy", "true")
+        self.card_number.fill(number)
+        if self.processor == "braintree":
+            self.page.frame_locator('iframe[name$="hosted-field-expirationDate"]').get_by_role("textbox").fill(
+                "12 / 34"
+            )
+            self.page.frame_locator('iframe[name$="hosted-field-cvv"]').get_by_role("textbox").fill("123")
+            return
         self.card.get_by_label("Expiry").fill("12 / 34")
         self.card.get_by_label("Security code").fill("123")
+        if self.processor == "square":
+            self.card.get_by_label("Postal code").fill("0150")
 
     def fill_checkout(self, number: str = APPROVED, product: str = "kettle") -> None:
         """From the storefront to a form that only wants its button pressed."""

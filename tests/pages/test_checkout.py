@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from ballast.models import Attempt, Customer, Order, Payment
+from ballast.billing import accounts, routing
+from ballast.billing.routing import Route
+from ballast.db import db, organization, transaction
+from ballast.models import Attempt, Customer, Order, Organization, Payment, PaymentMethod
 from tests.shopper import TYPED, Shopper
 from tests.world import World
 
 CARD = "4242424242424242"
+GIVEN = {
+    "braintree": {"merchant_id": "ballast_acme", "public_key": "acme_public", "secret_key": "acme_private"},
+    "square": {
+        "publishable_key": "sandbox-sq0idb-ballast_acme",
+        "secret_key": "EAAAEballast_acme",
+        "location_id": "Lballast_acme",
+    },
+}
 
 
 @pytest.fixture
@@ -206,3 +219,151 @@ def test_a_held_customer_is_told_to_ask_the_shop_and_charged_nothing(
 def test_a_checkout_that_does_not_exist_is_404(shopper: Shopper, token: str) -> None:
     for path in (f"/checkout/{token}", f"/checkout/{token}/receipt", f"/checkout/{token}/status"):
         assert shopper.client.get(path).status_code in (400, 404)
+
+
+# --- Three processors ---------------------------------------------------------------------------------------------------------
+
+
+def route_to(world: World, processor: str | None) -> str:
+    """Have all new cards go to a processor (to nobody), whose account is made where there is none; the account's id."""
+    with organization(world.acme.id), transaction() as session:
+        known = {account.processor: account.id for account in accounts.all_of(world.acme.id)}
+        if processor and processor not in known:
+            acme = session.get_one(Organization, world.acme.id)
+            known[processor] = accounts.add(acme, processor, GIVEN[processor]).id
+        for name, account_id in known.items():
+            routing.route(world.acme.id, account_id, Route(100 if name == processor else 0))
+    db.session.rollback()
+    return known.get(processor or "", "")
+
+
+FIELDS = {
+    "stripe": ["card"],
+    "braintree": ["number", "expirationDate", "cvv"],
+    "square": ["card"],
+}
+
+
+@pytest.mark.parametrize("processor", FIELDS)
+def test_the_page_is_made_for_the_processor_the_card_goes_to(
+    shopper: Shopper, world: World, checkout: str, processor: str
+) -> None:
+    account_id = route_to(world, processor)
+    answer = shopper.client.get(checkout)
+    page = answer.get_data(as_text=True)
+    assert re.findall(r'data-part="(\w+)"', page) == FIELDS[processor]
+    for said in (
+        f'data-processor="{processor}"',
+        f'value="{account_id}"',
+        'data-amount="90.00"',
+        'data-currency="USD"',
+    ):
+        assert said in page, said
+    assert f"/static/js/checkout/{processor}.js?v=" in page
+    assert "(not " not in page
+    scripts = re.findall(r'<script src="([^"]+)" defer', page)
+    assert [script for script in scripts if script.startswith(world.sandbox_url)]
+    policy = answer.headers["Content-Security-Policy"]
+    for directive in ("script-src", "frame-src", "connect-src"):
+        assert re.search(rf"{directive} [^;]*{re.escape(world.sandbox_url)}", policy), directive
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    ("processor", "token", "decline"),
+    [
+        ("braintree", "fake-valid-visa-nonce", "fake-processor-declined-visa-nonce"),
+        ("square", "cnon:card-nonce-ok", "cnon:card-nonce-declined"),
+    ],
+)
+def test_every_processor_declines_in_the_same_words_and_pays(
+    shopper: Shopper, world: World, checkout: str, processor: str, token: str, decline: str
+) -> None:
+    account_id = route_to(world, processor)
+    answer = shopper.pay(checkout, account=account_id, payment_method=decline)
+    assert answer.status_code == 422
+    assert "Your bank didn&#39;t approve this payment." in answer.get_data(as_text=True)
+    assert shopper.pay(checkout, account=account_id, payment_method=token).status_code == 303
+    assert [(row.processor, row.status) for row in world.all_of(Attempt)] == [
+        (processor, "declined"),
+        (processor, "approved"),
+    ]
+    assert [charge["amount"] for charge in world.charges()] == [9000]
+
+
+@pytest.mark.parametrize(
+    ("nonce", "status"),
+    [("full-authentication", 303), ("failed-authentication", 422), ("authentication-unavailable", 422)],
+)
+def test_what_the_bank_said_before_the_charge_is_looked_up_and_not_believed(
+    shopper: Shopper, world: World, checkout: str, nonce: str, status: int
+) -> None:
+    account_id = route_to(world, "braintree")
+    token = f"fake-three-d-secure-visa-{nonce}-nonce"
+    answer = shopper.pay(checkout, account=account_id, payment_method=token, verification=token)
+    assert answer.status_code == status
+    assert ("couldn&#39;t confirm it was you" in answer.get_data(as_text=True)) is (status == 422)
+    assert len(world.charges()) == (1 if status == 303 else 0)
+
+
+def test_an_account_closed_meanwhile_brings_the_page_anew_with_what_was_typed(
+    shopper: Shopper, world: World, checkout: str
+) -> None:
+    old = route_to(world, "stripe")
+    new = route_to(world, "square")
+    answer = shopper.pay(checkout, account=old, save_card="yes")
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert 'id="notice"' in page
+    assert "the card you typed was not used" in page
+    assert f'name="account" value="{new}"' in page
+    assert 'data-processor="square"' in page
+    for value in ("noor@example.com", "Noor Haddad", "12 Mill Lane", "LS1 4AP"):
+        assert f'value="{value}"' in page, value
+    assert re.search(r'name="save_card"[^>]*checked', page)
+    assert world.charges() == world.all_of(Payment) == []
+    assert shopper.pay(checkout, account=new, payment_method="cnon:card-nonce-ok").status_code == 303
+
+
+@pytest.mark.parametrize("account", ["pac_01jd8h2m4s6v8x0z2b4d6f8h0k", "nobody", "\u0664"])
+def test_an_account_nobody_has_takes_nothing(shopper: Shopper, world: World, checkout: str, account: str) -> None:
+    assert shopper.pay(checkout, account=account).status_code == 404
+    assert world.charges() == []
+
+
+def test_without_a_processor_that_takes_cards_the_page_says_so(shopper: Shopper, world: World, checkout: str) -> None:
+    old = route_to(world, "stripe")
+    route_to(world, None)
+    for answer in (shopper.client.get(checkout), shopper.pay(checkout, account=old)):
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "30"
+        assert "We can&#39;t take cards right now." in answer.get_data(as_text=True).replace("'", "&#39;")
+    assert world.charges() == []
+
+
+# --- Saving the card ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_card_is_stored_only_when_asked_for(shopper: Shopper, world: World, checkout: str) -> None:
+    page = shopper.client.get(checkout).get_data(as_text=True)
+    assert re.search(r'<input id="save_card" name="save_card" type="checkbox" value="yes"  ', page)
+    assert "Nothing is stored for later charges." in page
+    shopper.pay(checkout)
+    assert "For next time" not in shopper.client.get(f"{checkout}/receipt").get_data(as_text=True)
+    assert world.all_of(PaymentMethod) == []
+
+
+def test_a_card_that_is_stored_after_the_charge_will_be_saved_and_then_is(
+    shopper: Shopper, world: World, checkout: str
+) -> None:
+    account_id = route_to(world, "square")
+    shopper.pay(checkout, account=account_id, payment_method="cnon:card-nonce-ok", save_card="yes")
+    receipt = f"{checkout}/receipt"
+    saved = 'Visa ending <span class="num">1111</span>'
+    assert f"{saved} will be saved" in shopper.client.get(receipt).get_data(as_text=True)
+    (payment,) = world.all_of(Payment)
+    owner = world.sign_in("owner")
+    assert "Square is being asked to store it." in owner.get(f"/admin/payments/{payment.id}").get_data(as_text=True)
+    world.drain()
+    assert f"{saved} is saved" in shopper.client.get(receipt).get_data(as_text=True)
+    assert "Stored at Square" in owner.get(f"/admin/payments/{payment.id}").get_data(as_text=True)

@@ -20,12 +20,14 @@ if (query.get('key')) {
     createPaymentMethod: () => stripe.createPaymentMethod({ type: 'card', card: made[0], billing_details: billing }),
     confirmCardPayment: () => stripe.confirmCardPayment(clientSecret, { payment_method: { card: made[0], billing_details: billing } }),
     confirmPayment: () => stripe.confirmPayment({ elements, confirmParams: { return_url: `${location.origin}/back` } }),
+    createToken: () => stripe.createToken(made[0], { name: 'Ann Example' }),
+    createConfirmationToken: () => stripe.createConfirmationToken({ elements, params: { return_url: `${location.origin}/back` } }),
     handleNextAction: () => stripe.handleNextAction({ clientSecret }),
   };
   document.querySelector('form').addEventListener('submit', async (event) => {
     event.preventDefault();
-    const { error, paymentIntent, paymentMethod } = await actions[event.submitter?.value || 'createPaymentMethod']();
+    const { error, paymentIntent, ...others } = await actions[event.submitter?.value || 'createPaymentMethod']();
     if (error) show('result', ['error', error.code || error.type, error.payment_intent?.status].filter(Boolean).join(' '));
-    else show('result', paymentIntent ? `paymentIntent ${paymentIntent.status}` : `paymentMethod ${paymentMethod.id}`);
+    else show('result', paymentIntent ? `paymentIntent ${paymentIntent.status}` : Object.entries(others).map(([noun, { id }]) => `${noun} ${id}`).join());
   });
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.sandbox.conftest import NO_REDIRECTS, Sandbox
+from tests.sandbox.conftest import NO_REDIRECTS, Sandbox, catch
 
 pytestmark = pytest.mark.browser
 
@@ -113,6 +113,33 @@ def test_a_one_time_token_reaches_the_page_and_never_the_number(page: Page, open
     method = page.locator("#result").inner_text().split()[-1]
     assert pay(method).status == "succeeded"
     assert "5555" not in page.content()
+
+
+def test_a_confirmation_token_is_confirmed_by_the_server(page: Page, open_shop: Any, api: Any) -> None:
+    intent = open_shop("payment", setup_future_usage="off_session")
+    type_card(page, "4242424242424242")
+    press(page, "createConfirmationToken")
+    expect(page.locator("#result")).to_contain_text("confirmationToken ctoken_")
+    token = page.locator("#result").inner_text().split()[-1]
+    assert api.confirmation_tokens.retrieve(token).payment_method_preview.card.last4 == "4242"
+    assert api.payment_intents.confirm(intent.id, {"confirmation_token": token}).status == "succeeded"
+    assert api.confirmation_tokens.retrieve(token).payment_intent == intent.id
+    other = api.payment_intents.create({"amount": 500, "currency": "usd", "automatic_payment_methods": NO_REDIRECTS})
+    error = catch(lambda: api.payment_intents.confirm(other.id, {"confirmation_token": token}))
+    assert error.param == "confirmation_token"
+
+
+def test_an_old_token_pays_once(page: Page, open_shop: Any, api: Any, pay: Any) -> None:
+    open_shop()
+    type_card(page, "5555555555554444")
+    press(page, "createToken")
+    expect(page.locator("#result")).to_contain_text("token tok_")
+    token = page.locator("#result").inner_text().split()[-1]
+    assert api.tokens.retrieve(token).card.name == "Ann Example"
+    made = api.payment_methods.create({"type": "card", "card": {"token": token}})
+    assert pay(made.id).status == "succeeded"
+    error = catch(lambda: api.payment_methods.create({"type": "card", "card": {"token": token}}))
+    assert error.code == "token_already_used"
 
 
 def test_a_decline_is_told_in_an_error(page: Page, open_shop: Any) -> None:

@@ -102,6 +102,8 @@ def _payment(**changes: Any) -> Row:
         "succeeded_at": NOW,
         "idempotency_key": None,
         "metadata_": {},
+        "payment_method_id": None,
+        "off_session": False,
     }
     return Row(**(fields | changes))
 
@@ -118,7 +120,19 @@ REFUND = Row(
     finished_at=NOW,
 )
 COUNTRIES = [("US", "United States"), ("IN", "India"), ("DE", "Germany")]
-PROCESSOR = Row(name="stripe", publishable_key="pk_test_acme", script="/js/stripe.js", locale="en")
+PROCESSORS = {
+    "stripe": {"publishable_key": "pk_test_acme"},
+    "braintree": {"client_token": "eyJ2ZXJzaW9uIjoyfQ=="},
+    "square": {"application_id": "sandbox-sq0idb-acme", "location_id": "L1"},
+}
+ACCOUNT_ID = "pac_01kbe8wv6pe2r9f3x7m5d0t1ac"
+
+
+def _processor(name: str) -> Context:
+    values = PROCESSORS[name] | {"locale": "en"}
+    return {"name": name, "account": ACCOUNT_ID, "scripts": (f"https://js.test/{name}.js",), "values": values}
+
+
 CHECKOUT: Context = {
     "shop": SHOP,
     "token": "t0k3n",
@@ -130,7 +144,10 @@ CHECKOUT: Context = {
     "errors": {},
     "decline": None,
     "countries": COUNTRIES,
-    "processor": PROCESSOR,
+    "notice": None,
+    "due": "676.00",
+    "not_confirmed": "Your bank couldn't confirm it was you. Nothing was charged. Try again, or use another card.",
+    "processor": _processor("stripe"),
     "action": Row(
         redirect_url="https://bank.test/3ds", client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return"
     ),
@@ -138,12 +155,31 @@ CHECKOUT: Context = {
     "polling": True,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
+
+
+def _stored_card(**changes: Any) -> Row:
+    fields: Context = {
+        "id": "pm_01kbe8wv6pe2r9f3x7m5d0t1ag",
+        "status": "active",
+        "message": None,
+        "brand": "visa",
+        "last4": "4242",
+        "exp_month": 4,
+        "exp_year": 2031,
+        "created_at": NOW,
+    }
+    return Row(**(fields | changes))
+
+
+CHANGED = "The way we take cards has just changed, so the card you typed was not used."
 SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
 
 
 def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     show = "checkout/show.html"
-    yield show, "fresh", CHECKOUT
+    for name in PROCESSORS:
+        yield show, name, CHECKOUT | {"processor": _processor(name)}
+    yield show, "changed", CHECKOUT | {"values": TYPED | {"save_card": "yes"}, "notice": CHANGED}
     yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
     errors = {
         "email": "Enter an email address such as ada@example.com.",
@@ -156,8 +192,13 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
     yield show, "processing", CHECKOUT | {"state": "processing"}
     yield show, "processing-over", CHECKOUT | {"state": "processing", "polling": False}
+    unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
+    yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= {"saved": None}
     yield "checkout/receipt.html", "paid", receipt
+    for status in ("active", "pending", "failed"):
+        yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": _stored_card(status=status)}
     refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
     pending = Row(amount=500, status="pending", created_at=NOW)
     yield "checkout/receipt.html", "refunded", receipt | {"payment": refunded, "refunds": [REFUND, pending]}
@@ -262,6 +303,10 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
+    "disputes": [],
+    "lost": 0,
+    "may_answer": True,
+    "reason_of": lambda _word: REASON,
     "payment": PAYMENT,
     "attempts": [DECLINED, APPROVED],
     "timeline": [
@@ -270,9 +315,11 @@ SHOW: Context = ADMIN | {
         Row(at=NOW - timedelta(minutes=3), kind="attempt", item=DECLINED),
     ],
     "customer": PAYMENT_ROWS[0].customer,
+    "stored_card": None,
     "order": ORDER,
     "lines": ORDER_LINES,
     "refunds": [],
+    "may_capture": False,
     "may_refund": True,
     "transfers": [
         Row(
@@ -314,6 +361,7 @@ SHOW: Context = ADMIN | {
     ],
     "inbox": [
         Row(
+            id="inb_01kbe8wv6pe2r9f3x7m5d0t1ac",
             type="payment_intent.succeeded",
             status="applied",
             external_id="evt_3Qx8Yb2eZvKYlo2C1gFJqL0a",
@@ -333,7 +381,50 @@ NOTHING: Context = {
     "timeline": [],
     "attempts": [],
 }
+REASON = Row(
+    title="Fraud",
+    says="The card's holder says they did not make this payment.",
+    helps=("That this customer ordered before", "Proof that the goods were delivered"),
+)
+
+
+def _dispute(status: str, **changes: Any) -> Row:
+    fields: Context = {
+        "id": "dp_01kbe9000pe2r9f3x7m5d0t1aa",
+        "external_id": "dp_1Q2w3E4r5T6y",
+        "amount": 67600,
+        "currency": "USD",
+        "reason": "fraudulent",
+        "status": status,
+        "due_at": NOW + timedelta(days=7),
+        "evidence": None,
+        "action": None,
+        "message": None,
+        "created_at": NOW,
+        "finished_at": None,
+        "is_open": status in ("warning", "needs_response", "under_review"),
+        "needs_answer": status in ("warning", "needs_response") and not changes.get("action"),
+    }
+    return Row(**(fields | changes))
+
+
+DISPUTE_PAGE: Context = ADMIN | {
+    "dispute": _dispute("needs_response"),
+    "payment": PAYMENT,
+    "processor": "stripe",
+    "customer": PAYMENT_ROWS[0].customer,
+    "reason": REASON,
+    "holds_money": True,
+    "is_late": False,
+    "history": [Row(type="dispute.created", created_at=NOW, data={"status": "needs_response"})],
+    "may_answer": True,
+    "text": "",
+    "most": 500,
+    "error": None,
+    "problem": None,
+}
 REFUND_FORM: Context = ADMIN | {
+    "disputed": False,
     "payment": PAYMENT,
     "attempts": [APPROVED],
     "refundable": 67600,
@@ -433,6 +524,17 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
     )
     show = "admin/payments/show.html"
     yield show, "paid", SHOW
+    for status in ("active", "pending", "failed", "detached"):
+        yield show, f"card-{status}", SHOW | {"stored_card": _stored_card(status=status)}
+    charged = _payment(payment_method_id="pm_1", off_session=True)
+    yield show, "off-session", SHOW | {"payment": charged, "stored_card": _stored_card(), "order": None, "lines": []}
+    asked = _payment(
+        status="requires_payment_method",
+        off_session=True,
+        amount_captured=0,
+        last_error={"type": "card_error", "decline_class": "authentication", "message": SOFT},
+    )
+    yield show, "needs-customer", SHOW | {"payment": asked, "stored_card": _stored_card()}
     bare = _payment(
         status="requires_payment_method", amount_captured=0, card_last4=None, card_brand=None, description=None
     )
@@ -469,8 +571,60 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
         "refused",
         REFUND_FORM | {"problem": "The processor did not accept this refund. Nothing was refunded."},
     )
+    yield refund, "disputed", REFUND_FORM | {"disputed": True}
+    for status in ("warning", "needs_response", "under_review", "won", "lost"):
+        disputed = {"disputes": [_dispute(status)], "lost": 67600 if status == "lost" else 0, "may_refund": False}
+        yield show, f"disputed-{status}", SHOW | disputed
+    held = "admin/payments/held.html"
+    form = ADMIN | {
+        "payment": _payment(status="requires_capture"),
+        "attempts": [APPROVED],
+        "amount_text": "676.00",
+        "amount_error": None,
+        "problem": None,
+    }
+    yield held, "capture", form | {"act": "capture"}
+    yield held, "too-much", form | {"act": "capture", "amount_error": "More than what is held cannot be captured."}
+    yield held, "release", form | {"act": "release"}
+    yield held, "over", form | {"act": "release", "payment": _payment(), "problem": "No money is held."}
     yield "admin/style.html", "all", ADMIN
     yield refund, "nothing-left", REFUND_FORM | {"refundable": 0, "payment": _payment(amount_refunded=67600)}
+
+
+def dispute_samples() -> Iterator[tuple[str, str, Context]]:
+    row = {"payment": PAYMENT, "customer": PAYMENT_ROWS[0].customer, "reason": REASON}
+    disputes = [_dispute("needs_response"), _dispute("warning", due_at=None), _dispute("won", finished_at=NOW)]
+    index: Context = ADMIN | {
+        "rows": [row | {"dispute": dispute} for dispute in disputes],
+        "chosen": "needs_answer",
+        "filters": FILTERS,
+        "previous_url": None,
+        "next_url": "/admin/disputes?after=x",
+    }
+    yield "admin/disputes/index.html", "full", index
+    for chosen in ("needs_answer", "won", "all"):
+        empty: Context = {"rows": [], "chosen": chosen, "next_url": None}
+        yield "admin/disputes/index.html", f"empty-{chosen}", index | empty
+    show = "admin/disputes/show.html"
+    yield show, "open", DISPUTE_PAGE
+    yield show, "late", DISPUTE_PAGE | {"is_late": True}
+    yield show, "read-only", DISPUTE_PAGE | {"may_answer": False, "customer": None}
+    yield show, "too-long", DISPUTE_PAGE | {"text": "x" * 501, "error": "At most 500 characters can be sent."}
+    yield show, "refused", DISPUTE_PAGE | {"dispute": _dispute("needs_response", message="No."), "text": "A draft."}
+    yield (
+        show,
+        "sending",
+        DISPUTE_PAGE | {"dispute": _dispute("needs_response", action="submit_evidence", evidence="A")},
+    )
+    yield show, "accepting", DISPUTE_PAGE | {"dispute": _dispute("needs_response", action="accept"), "history": []}
+    yield show, "conflict", DISPUTE_PAGE | {"dispute": _dispute("under_review"), "problem": "It has been answered."}
+    for status in ("warning", "under_review", "won", "lost", "accepted"):
+        closed = _dispute(status, evidence="We sent it.", due_at=None, finished_at=NOW if status == "won" else None)
+        yield show, status, DISPUTE_PAGE | {"dispute": closed, "holds_money": status == "lost"}
+    accept = "admin/disputes/accept.html"
+    yield accept, "open", DISPUTE_PAGE
+    yield accept, "inquiry", DISPUTE_PAGE | {"dispute": _dispute("warning"), "holds_money": False}
+    yield accept, "closed", DISPUTE_PAGE | {"dispute": _dispute("won")}
 
 
 def start_samples() -> Iterator[tuple[str, str, Context]]:
@@ -514,6 +668,62 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
         yield f"emails/refund.{ending}", "order", receipt | refund
         yield f"emails/refund.{ending}", "api", api | refund
+        disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
+        yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
+        asked = {"dispute": _dispute("warning", due_at=None), "is_inquiry": True}
+        yield f"emails/dispute.{ending}", "inquiry", api | disputed | asked
+
+
+def _customer(**changes: Any) -> Row:
+    fields: Context = {
+        "id": "cus_01kbe8wv6pe2r9f3x7m5d0t1ae",
+        "email": "noor.haddad@example.com",
+        "name": "Noor Haddad",
+        "held_at": None,
+        "created_at": NOW - timedelta(days=40),
+    }
+    return Row(**(fields | changes))
+
+
+def customer_samples() -> Iterator[tuple[str, str, Context]]:
+    bare = _stored_card(id="pm_01kbe8wv6pe2r9f3x7m5d0t1ah", exp_month=None, exp_year=None, brand=None)
+    rows = [
+        {"customer": _customer(), "cards": [_stored_card(), bare]},
+        {"customer": _customer(email=None, name=""), "cards": []},
+    ]
+    index: Context = ADMIN | {
+        "customers": rows,
+        "asked": "",
+        "previous_url": None,
+        "next_url": "/admin/customers?after=x",
+    }
+    yield "admin/customers/index.html", "full", index
+    yield "admin/customers/index.html", "empty", index | {"customers": [], "next_url": None}
+    yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
+    stored = [{"card": _stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
+    show: Context = ADMIN | {"customer": _customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
+    show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
+    nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
+    yield "admin/customers/show.html", "full", show
+    yield "admin/customers/show.html", "empty", show | nothing
+    held = {"customer": _customer(name="", held_at=NOW), "may_charge": False}
+    yield "admin/customers/show.html", "held", show | held
+    typed = {"amount": "20.00", "description": "Beans, December", "card": stored[0]["card"].id, "form_key": "0190"}
+    form: Context = ADMIN | {
+        "customer": _customer(),
+        "cards": stored,
+        "form_key": "0190",
+        "problem": None,
+        "errors": {},
+    }
+    yield "admin/customers/charge.html", "fresh", form | {"typed": typed | {"amount": "", "description": ""}}
+    errors = {"amount": "Enter an amount above zero.", "description": "Say what it is for.", "card": "Choose a card."}
+    yield "admin/customers/charge.html", "errors", form | {"typed": typed, "errors": errors}
+    yield "admin/customers/charge.html", "held", form | {"typed": typed, "problem": "Charges are on hold."}
+    yield "admin/customers/charge.html", "no-card", form | {"typed": typed, "cards": []}
+    review = ADMIN | {"customer": _customer(), "amount": 2000, "typed": typed} | stored[0]
+    yield "admin/customers/review.html", "page", review
+    yield "admin/customers/review.html", "no-address", review | {"customer": _customer(email=None)}
 
 
 def auth_samples() -> Iterator[tuple[str, str, Context]]:
@@ -546,6 +756,8 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()
+    yield from dispute_samples()
+    yield from customer_samples()
     yield from auth_samples()
     yield from other_samples()
     yield from start_samples()

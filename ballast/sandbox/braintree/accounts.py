@@ -10,7 +10,8 @@ from ballast.sandbox.braintree.errors import invalid
 from ballast.sandbox.braintree.markup import Items, Page, write_instant
 from ballast.sandbox.braintree.merchants import LISTED, currency_of, default_account
 from ballast.sandbox.braintree.money import write_amount
-from ballast.sandbox.braintree.routes import ANY, Call, Reply, keys, route
+from ballast.sandbox.braintree.parameters import ANY, keys
+from ballast.sandbox.braintree.routes import Call, Reply, route
 from ballast.sandbox.ids import new_id
 from ballast.sandbox.store import Record
 
@@ -42,12 +43,21 @@ def show_account(call: Call, key: str, currency: str) -> dict[str, Any]:
     }
 
 
+OPTIONS = keys(
+    "make_default verify_card fail_on_duplicate_payment_method fail_on_duplicate_payment_method_for_customer"
+)
+
+
 @route(
     "POST",
     "client_token",
     "client_token.generate",
     "client_token",
-    keys("customer_id merchant_account_id version payment_method_id proxy_merchant_id", domains=ANY, options=ANY),
+    keys(
+        "customer_id merchant_account_id version preferred_payment_method_token proxy_merchant_id",
+        domains=ANY,
+        options=OPTIONS,
+    ),
 )
 def generate_token(call: Call) -> Reply:
     """Make what a browser needs to speak for this merchant: base64 of JSON."""
@@ -58,6 +68,7 @@ def generate_token(call: Call) -> Reply:
     if currency_of(call.merchant, account) is None:
         raise invalid("merchant_account_id", "91513", "client_token")
     token = {"id": new_id("fp", 24), "customer": customer, "account": account, "created": call.now}
+    token["options"] = call.params.get("options")
     call.tx.put("client_tokens", token)
     said = configuration(call, account) | {"version": 2, "authorizationFingerprint": token["id"]}
     return Reply("client_token", {"value": base64.b64encode(json.dumps(said).encode()).decode()}, 201)

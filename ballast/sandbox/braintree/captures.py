@@ -3,7 +3,8 @@
 from ballast.sandbox.braintree import settlement
 from ballast.sandbox.braintree.errors import invalid
 from ballast.sandbox.braintree.money import read_amount
-from ballast.sandbox.braintree.routes import ANY, Call, Reply, keys, new_id, route
+from ballast.sandbox.braintree.parameters import ADDRESS, INDUSTRY, LINE_ITEM, keys
+from ballast.sandbox.braintree.routes import Call, Reply, new_id, route
 from ballast.sandbox.braintree.transactions import blank, load, reply, save
 from ballast.sandbox.store import Record
 
@@ -11,9 +12,9 @@ SUBMIT = keys(
     "amount api_request_key order_id purchase_order_number tax_amount tax_exempt discount_amount shipping_address_id shipping_amount "
     "shipping_tax_amount ships_from_postal_code",
     descriptor=keys("name phone url"),
-    industry=ANY,
-    line_items=ANY,
-    shipping=ANY,
+    industry=INDUSTRY,
+    line_items=LINE_ITEM,
+    shipping=ADDRESS,
 )
 
 

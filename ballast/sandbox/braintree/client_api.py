@@ -4,21 +4,24 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aiohttp import web
 
 from ballast.sandbox.braintree.accounts import configuration
-from ballast.sandbox.braintree.card_numbers import read_card
+from ballast.sandbox.braintree.card_numbers import Facts, read_card
 from ballast.sandbox.braintree.cards import BY_NUMBER, CARDS, LOOKUPS, authenticated
 from ballast.sandbox.braintree.endpoint import mask
 from ballast.sandbox.braintree.errors import MESSAGES, Invalid
 from ballast.sandbox.braintree.markup import MarkupError, read_json
 from ballast.sandbox.braintree.merchants import account_of, default_account, is_ours, load_merchant
-from ballast.sandbox.braintree.nonces import make_nonce, show_nonce
+from ballast.sandbox.braintree.nonces import make_nonce, show_nonce, show_three_ds
 from ballast.sandbox.braintree.routes import Call
+from ballast.sandbox.braintree.routes import new_id as new_token
+from ballast.sandbox.braintree.transactions import is_true
+from ballast.sandbox.braintree.vault import check_duplicate, store_method
 from ballast.sandbox.exchanges import Answer, Behavior, Struck, carry_out
 from ballast.sandbox.ids import new_id
 from ballast.sandbox.store import Record
@@ -47,6 +50,8 @@ class Browser:
 
     call: Call
     account: str
+    customer: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 Action = Callable[[Browser], dict[str, Any]]
@@ -127,7 +132,7 @@ def let_in(world: World, request: web.Request, body: bytes) -> Browser:
     token = tx.get("client_tokens", str(said.get("authorization_fingerprint") or ""))
     if token is None or time.time() - token["created"] > TOKEN_LASTS_SECONDS:
         raise RefusedError(401, "The client token is unknown or has expired")
-    return Browser(call, token["account"])
+    return Browser(call, token["account"], token["customer"], token.get("options") or {})
 
 
 def show_configuration(browser: Browser) -> dict[str, Any]:
@@ -138,9 +143,21 @@ def show_configuration(browser: Browser) -> dict[str, Any]:
 def tokenize(browser: Browser) -> dict[str, Any]:
     """Make a nonce of a typed card."""
     typed = browser.call.params.get("credit_card")
-    facts = read_card(typed if isinstance(typed, dict) else {}, "creditCard")
-    nonce = make_nonce(browser.call.tx, facts)
+    given = typed if isinstance(typed, dict) else {}
+    facts = read_card(given, "creditCard")
+    customer = browser.customer if is_true((given.get("options") or {}).get("vault")) else None
+    token = keep(browser, customer, facts) if customer else None
+    nonce = make_nonce(browser.call.tx, facts, token, customer)
     return {"creditCards": [camel(show_nonce(nonce))]}
+
+
+def keep(browser: Browser, customer: str, facts: Facts) -> str:
+    """Store the card for the customer the client token was made for, and return its token. Raises Invalid for one that is there."""
+    duplicates = "fail_on_duplicate_payment_method_for_customer"
+    fails = is_true(browser.options.get("fail_on_duplicate_payment_method")) or is_true(browser.options.get(duplicates))
+    check_duplicate(browser.call, customer, facts, {duplicates: fails}, ("creditCard",))
+    options = {"options": {"make_default": is_true(browser.options.get("make_default"))}}
+    return str(store_method(browser.call, customer, facts, new_token(6), options)["id"])
 
 
 def look_up(browser: Browser, key: str) -> dict[str, Any]:
@@ -207,15 +224,11 @@ def read_amount(value: Any) -> str:
 
 def show_lookup(nonce: Record, url: str | None, facts: dict[str, Any]) -> dict[str, Any]:
     """Return a lookup's answer: where the holder is asked, or the enriched nonce."""
-    info = {
-        "liabilityShifted": facts["shifted"],
-        "liabilityShiftPossible": facts["possible"],
-        "status": facts["status"],
-    }
+    info = camel(show_three_ds(nonce["three_ds"] or facts) or {})
     return {
         "lookup": {"acsUrl": url, "threeDSecureVersion": "2.2.0", "transStatus": "C" if url else "Y"},
         "paymentMethod": camel(show_nonce(nonce)),
-        "threeDSecureInfo": info | {"enrolled": facts["enrolled"]},
+        "threeDSecureInfo": info,
     }
 
 

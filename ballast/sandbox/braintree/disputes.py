@@ -10,7 +10,8 @@ from ballast.sandbox.braintree import notifications
 from ballast.sandbox.braintree.errors import invalid
 from ballast.sandbox.braintree.markup import Day, Instant, Items, Page
 from ballast.sandbox.braintree.money import whole, write_amount
-from ballast.sandbox.braintree.routes import ANY, Call, Reply, keys, new_id, route
+from ballast.sandbox.braintree.parameters import ANY, keys
+from ballast.sandbox.braintree.routes import Call, Reply, new_id, route
 from ballast.sandbox.store import Record
 
 PAGE_SIZE = 50

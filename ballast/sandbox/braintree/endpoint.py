@@ -14,7 +14,8 @@ from ballast.sandbox.braintree.cards import BY_NUMBER, CARDS, FAKES
 from ballast.sandbox.braintree.errors import BraintreeError, invalid
 from ballast.sandbox.braintree.markup import MarkupError, read_body, write
 from ballast.sandbox.braintree.merchants import account_of, is_ours, learn_keys, load_merchant
-from ballast.sandbox.braintree.routes import Call, Reply, Route, check, find_route
+from ballast.sandbox.braintree.parameters import check_body
+from ballast.sandbox.braintree.routes import Call, Reply, Route, find_route
 from ballast.sandbox.exchanges import Answer, Behavior, Struck, carry_out
 from ballast.sandbox.store import Store, Transaction
 from ballast.sandbox.wire import Exchange
@@ -191,7 +192,7 @@ def begin(tx: Transaction, task: Task, *, must_decline: bool) -> Call:
 
 def execute(call: Call, task: Task) -> Reply | None:
     """Check the parameters and call the operation, once for each key. Raises BraintreeError."""
-    check(task.route.schema, task.inside, task.route.root)
+    check_body(task.route.root, task.route.schema, task.asked.params)
     if task.key is None:
         return task.route.handler(call, *task.ids)
     request = keys.fingerprint(task.asked.method, task.asked.path, task.inside)

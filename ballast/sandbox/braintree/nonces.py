@@ -7,7 +7,8 @@ from ballast.sandbox.braintree.card_numbers import Facts, facts_of
 from ballast.sandbox.braintree.cards import CARDS, FAKES, Fake
 from ballast.sandbox.braintree.errors import invalid
 from ballast.sandbox.braintree.objects import show_bin_data
-from ballast.sandbox.braintree.routes import Call, Reply, keys, route
+from ballast.sandbox.braintree.parameters import keys
+from ballast.sandbox.braintree.routes import Call, Reply, route
 from ballast.sandbox.store import Record, Transaction
 
 LASTS_SECONDS = 3 * 3600

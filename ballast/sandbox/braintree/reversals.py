@@ -3,7 +3,8 @@
 from ballast.sandbox.braintree import settlement
 from ballast.sandbox.braintree.errors import Invalid, invalid
 from ballast.sandbox.braintree.money import read_amount
-from ballast.sandbox.braintree.routes import Call, Reply, keys, route
+from ballast.sandbox.braintree.parameters import keys
+from ballast.sandbox.braintree.routes import Call, Reply, route
 from ballast.sandbox.braintree.transactions import blank, load, reply, save
 from ballast.sandbox.store import Record
 

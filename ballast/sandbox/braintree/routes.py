@@ -8,12 +8,10 @@ from typing import Any
 
 from ballast.sandbox.braintree.errors import BraintreeError, missing
 from ballast.sandbox.braintree.merchants import Merchant
+from ballast.sandbox.braintree.parameters import Schema
 from ballast.sandbox.store import Record, Transaction
 
 LETTERS = string.ascii_lowercase + string.digits
-# What a parameter may hold: other parameters, or anything.
-Schema = dict[str, Any]
-ANY: Schema = {"*": None}
 
 
 @dataclass(slots=True)
@@ -94,22 +92,6 @@ def patterns(parts: list[str]) -> list[tuple[str, list[str]]]:
     plain: list[tuple[str, list[str]]] = [("/".join(parts), [])]
     plain += [("/".join([*parts[:place], "{}", *parts[place + 1 :]]), [parts[place]]) for place in range(1, len(parts))]
     return plain
-
-
-def check(schema: Schema, params: Any, path: str) -> None:
-    """Refuse a parameter the API does not have. Raises 403, as Braintree does."""
-    if schema == ANY or not isinstance(params, dict):
-        return
-    for name, value in params.items():
-        if name not in schema:
-            raise BraintreeError(403, f"Invalid params: {path}[{name}]")
-        if schema[name]:
-            check(schema[name], value, f"{path}[{name}]")
-
-
-def keys(text: str, **nested: Schema) -> Schema:
-    """Return a schema of these words, and of the nested ones."""
-    return dict.fromkeys(text.split()) | nested
 
 
 def new_id(size: int = 8) -> str:

@@ -9,7 +9,8 @@ from ballast.sandbox.braintree.errors import BraintreeError
 from ballast.sandbox.braintree.markup import Instant, Items, MarkupError, Page, read_instant
 from ballast.sandbox.braintree.money import whole
 from ballast.sandbox.braintree.objects import show_transaction
-from ballast.sandbox.braintree.routes import Call, Reply, keys, route
+from ballast.sandbox.braintree.parameters import ANY, Schema
+from ballast.sandbox.braintree.routes import Call, Reply, route
 from ballast.sandbox.braintree.transactions import order_key
 from ballast.sandbox.store import Record
 
@@ -18,7 +19,7 @@ MOST = 50_000
 TEXTS = {"id": "id", "order_id": "order_id", "payment_method_token": "token", "currency": "currency"}
 LISTS = {"ids": "id", "status": "status", "type": "type", "merchant_account_id": "merchant_account"}
 TIMES = {"created_at": "created", "settled_at": "settled_at"}
-CRITERIA = keys(" ".join([*TEXTS, *LISTS, *TIMES, "amount", "customer_id"]))
+CRITERIA: Schema = dict.fromkeys((*TEXTS, *LISTS, *TIMES, "amount", "customer_id"), ANY)
 
 
 @route("POST", "transactions/advanced_search_ids", "transactions.search", "search", CRITERIA)

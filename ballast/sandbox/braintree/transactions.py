@@ -13,47 +13,62 @@ from ballast.sandbox.braintree.merchants import currency_of, default_account
 from ballast.sandbox.braintree.money import read_amount, whole
 from ballast.sandbox.braintree.nonces import IN_TRANSACTION, consume, show_three_ds
 from ballast.sandbox.braintree.objects import show_transaction
-from ballast.sandbox.braintree.routes import ANY, Call, Reply, keys, new_id, route
-from ballast.sandbox.braintree.vault import CARD, store_method
+from ballast.sandbox.braintree.parameters import (
+    ADDRESS,
+    ADYEN,
+    ANY,
+    DEVICE,
+    INDUSTRY,
+    LINE_ITEM,
+    OTHER_WALLETS,
+    PERSON,
+    RISK,
+    THREE_DS,
+    keys,
+)
+from ballast.sandbox.braintree.routes import Call, Reply, new_id, route
+from ballast.sandbox.braintree.vault import TYPED, store_method
 from ballast.sandbox.store import Record
 
 SOURCES = ("recurring_first", "recurring", "unscheduled", "installment_first", "installment", "moto", "estimated", None)
 LONGEST_ORDER_ID = 255
 OPTIONS = keys(
     "submit_for_settlement store_in_vault store_in_vault_on_success store_shipping_address_in_vault skip_avs skip_cvv "
-    "skip_advanced_fraud_checking add_billing_address_to_payment_method payee_id payee_email",
+    "skip_advanced_fraud_checking add_billing_address_to_payment_method payee_id payee_email venmo_sdk_session",
     three_d_secure=keys("required"),
-    credit_card=ANY,
+    credit_card=keys("account_type process_debit_as_credit"),
     paypal=ANY,
-    amex_rewards=ANY,
-    venmo=ANY,
-    us_bank_account=ANY,
-    adyen=ANY,
-    processing_overrides=ANY,
+    amex_rewards=keys("currency_amount currency_iso_code points request_id"),
+    venmo=keys("profile_id"),
+    us_bank_account=keys("ach_type"),
+    adyen=ADYEN,
+    processing_overrides=keys("customer_email customer_first_name customer_last_name customer_tax_identifier"),
 )
 SALE = keys(
     "type amount api_request_key payment_method_nonce payment_method_token order_id customer_id merchant_account_id channel "
-    "transaction_source device_data purchase_order_number tax_amount tax_exempt discount_amount shipping_amount shipping_tax_amount "
+    "transaction_source purchase_order_number tax_amount tax_exempt discount_amount shipping_amount shipping_tax_amount "
     "ships_from_postal_code surcharge_amount billing_address_id shipping_address_id exchange_rate_quote_id foreign_retailer "
     "product_sku sca_exemption recurring three_d_secure_authentication_id processing_merchant_category_code "
-    "accept_partial_authorization shared_customer_id shared_payment_method_nonce shared_payment_method_token",
+    "accept_partial_authorization shared_customer_id shared_payment_method_nonce shared_payment_method_token "
+    "shared_billing_address_id shared_shipping_address_id three_d_secure_token venmo_sdk_payment_method_code",
     options=OPTIONS,
-    credit_card=CARD,
-    customer=ANY,
-    billing=ANY,
-    shipping=ANY,
+    credit_card=TYPED | keys("", network_tokenization_attributes=ANY, payment_reader_card_details=ANY),
+    customer=PERSON | keys("id"),
+    billing=ADDRESS,
+    shipping=ADDRESS | keys("shipping_method"),
     descriptor=keys("name phone url"),
     custom_fields=ANY,
     external_vault=keys("status previous_network_transaction_id previous_mastercard_transaction_link_id"),
-    risk_data=ANY,
-    line_items=ANY,
-    industry=ANY,
+    risk_data=RISK,
+    line_items=LINE_ITEM,
+    industry=INDUSTRY,
     installments=ANY,
-    three_d_secure_pass_thru=ANY,
+    three_d_secure_pass_thru=THREE_DS,
     payment_facilitator=ANY,
     transfer=ANY,
-    paypal_account=ANY,
     us_bank_account=ANY,
+    **DEVICE,
+    **OTHER_WALLETS,
 )
 
 

@@ -8,7 +8,9 @@ from ballast.sandbox.braintree.card_numbers import Facts, read_card, unique_iden
 from ballast.sandbox.braintree.errors import Place, Unsuccessful, invalid
 from ballast.sandbox.braintree.nonces import IN_PAYMENT_METHOD, consume
 from ballast.sandbox.braintree.objects import PERSON, show_customer, show_method
-from ballast.sandbox.braintree.routes import ANY, Call, Reply, keys, new_id, route
+from ballast.sandbox.braintree.parameters import ADDRESS, ADYEN, ANY, DEVICE, OTHER_WALLETS, RISK, THREE_DS, keys
+from ballast.sandbox.braintree.parameters import PERSON as PERSON_KEYS
+from ballast.sandbox.braintree.routes import Call, Reply, new_id, route
 from ballast.sandbox.store import Record
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
@@ -16,24 +18,31 @@ LONGEST_ID = 36
 OPTIONS = keys(
     "verify_card make_default verification_merchant_account_id verification_amount verification_account_type "
     "fail_on_duplicate_payment_method fail_on_duplicate_payment_method_for_customer skip_advanced_fraud_checking "
-    "account_information_inquiry verification_add_ons us_bank_account_verification_method"
+    "account_information_inquiry verification_add_ons us_bank_account_verification_method venmo_sdk_session "
+    "verification_currency_iso_code update_existing_token",
+    adyen=ADYEN,
+    paypal=ANY,
 )
-CARD = keys(
-    "cardholder_name cvv expiration_date expiration_month expiration_year number token payment_method_nonce billing_address_id "
-    "device_data customer_id",
-    billing_address=ANY,
+TYPED = keys("cardholder_name cvv expiration_date expiration_month expiration_year number token")
+CARD = TYPED | keys(
+    "payment_method_nonce billing_address_id customer_id venmo_sdk_payment_method_code paypal_refresh_token",
+    billing_address=ADDRESS | keys("customer_id", options=keys("update_existing")),
     options=OPTIONS,
-    three_d_secure_pass_thru=ANY,
+    three_d_secure_pass_thru=THREE_DS,
+    us_bank_account=ANY,
+    **DEVICE,
 )
-CUSTOMER = keys(
-    "id first_name last_name company email phone fax website device_data payment_method_nonce default_payment_method_token",
+CUSTOMER = PERSON_KEYS | keys(
+    "id payment_method_nonce default_payment_method_token",
     credit_card=CARD,
     custom_fields=ANY,
-    risk_data=ANY,
-    options=ANY,
-    international_phone=ANY,
-    tax_identifiers=ANY,
-    three_d_secure_pass_thru=ANY,
+    risk_data=RISK,
+    android_pay_network_token=ANY,
+    options=keys("", paypal=ANY),
+    tax_identifiers=keys("country_code identifier"),
+    three_d_secure_pass_thru=THREE_DS,
+    **DEVICE,
+    **OTHER_WALLETS,
 )
 
 

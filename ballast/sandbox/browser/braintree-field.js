@@ -91,16 +91,19 @@ function tell(event) {
   [wasEmpty, wasValid, couldBe] = [now.isEmpty, now.isValid, now.isPotentiallyValid];
 }
 
-// The page's styles, without a style sheet: only what Hosted Fields allow, and the two states that are asked for most.
+// The page's styles, without a style sheet: only what Hosted Fields allow, the two states that are asked for most, and the classes the
+// page has given the field, alone and in those states.
 function paint(invalid, { isFocused, isValid }) {
-  const rules = { ...styles.input, ...styles[`.${key}`], ...(isFocused && styles[':focus']), ...(invalid && styles['.invalid']), ...(isValid && styles['.valid']) };
+  const own = ['', ...[...input.classList].map((name) => `.${name}`)];
+  const stated = (state) => Object.assign({}, ...own.map((name) => styles[`${name}${state}`]));
+  const rules = { ...styles.input, ...styles[`.${key}`], ...stated(''), ...(isFocused && stated(':focus')), ...(invalid && stated('.invalid')), ...(isValid && stated('.valid')) };
   for (const name of SAFE) {
     const camel = name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
     const value = rules[name] ?? rules[camel];
     if (value === undefined) input.style.removeProperty(name);
     else input.style.setProperty(name, value);
   }
-  const color = styles['::placeholder']?.color;
+  const { color } = stated('::placeholder');
   if (color) root.style.setProperty('--placeholder', color);
 }
 
@@ -142,7 +145,7 @@ const METHODS = {
   clear: () => { input.value = ''; tell(); },
   size: (size) => { cvvSize = size; tell(); },
   message: (message) => { document.getElementById('message').textContent = message || ''; },
-  mark: ({ name, on }) => { input.classList.toggle(name, on); },
+  mark: ({ name, on }) => { input.classList.toggle(name, on); tell(); },
   set: ({ attribute, value }) => {
     if (!ATTRIBUTES.includes(attribute)) return;
     if (value === null) input.removeAttribute(attribute);

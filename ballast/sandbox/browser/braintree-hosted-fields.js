@@ -187,6 +187,8 @@
         cardholderName: options.cardholderName, billingAddress: options.billingAddress, vault: options.vault,
       });
       if (!status) throw new BraintreeError('NETWORK', 'HOSTED_FIELDS_TOKENIZATION_NETWORK_ERROR', 'A tokenization network error occurred.');
+      const faults = (body.fieldErrors || []).flatMap((one) => one.fieldErrors || []);
+      if (faults.some((fault) => fault.code === '81724')) throw new BraintreeError('CUSTOMER', 'HOSTED_FIELDS_TOKENIZATION_FAIL_ON_DUPLICATE', 'This credit card already exists in the merchant\'s vault.', { originalError: body });
       if (status >= 400) throw new BraintreeError('CUSTOMER', 'HOSTED_FIELDS_FAILED_TOKENIZATION', 'The supplied card data failed tokenization.', { originalError: body, httpStatus: status });
       const { nonce, type, description, details, binData } = body.creditCards[0];
       return { nonce, type, description, details, binData, authenticationInsight: undefined };

@@ -77,16 +77,17 @@
   const fieldOf = (code) => Object.keys(PARTS).find((name) => String(code).includes(PARTS[name])) || 'cardNumber';
 
   // Turns an answer of the sandbox into a TokenResult; `send` reaches the sandbox, through the frame where there is one.
-  async function conclude(answer, send) {
+  async function conclude(answer, send, billing = {}) {
+    const describe = (details, userChallenged) => ({ ...details, billing: { ...billing, ...details.billing }, userChallenged });
     if (answer.error?.type === 'validation_error') {
       return { status: 'Invalid', errors: [{ type: 'VALIDATION_ERROR', field: fieldOf(answer.error.code), message: answer.error.message }] };
     }
     if (answer.error) return refused('NETWORK_ERROR', answer.error.message);
     if (answer.errors) return refused(answer.errors[0].code, answer.errors[0].detail, answer.errors[0].field);
-    if (!answer.challenge) return { status: 'OK', token: answer.token, details: { ...answer.details, userChallenged: false } };
+    if (!answer.challenge) return { status: 'OK', token: answer.token, details: describe(answer.details, false) };
     await askTheBank(answer.challenge.url);
     const ended = await send({ path: answer.challenge.result });
-    if (ended.status === 'approved') return { status: 'OK', token: ended.token, details: { ...ended.details, userChallenged: true } };
+    if (ended.status === 'approved') return { status: 'OK', token: ended.token, details: describe(ended.details, true) };
     if (ended.status === 'canceled') return { status: 'Cancel', errors: [{ type: 'VERIFICATION_CANCELED', message: 'The buyer canceled the verification.' }] };
     return refused('VERIFICATION_FAILED', ended.error?.message || 'The bank could not verify the buyer.');
   }
@@ -133,16 +134,25 @@
     async clear() { return (await this._ask('clear'), true); }
     async focus(name = 'cardNumber') { return (await this._ask('focusOn', PARTS[name] || 'number'), true); }
     recalculateSize() {}
-    setError() {}
+    // Marks one field as wrong, as when the seller's own server refused it.
+    async setError(name) {
+      this.#alive();
+      if (!PARTS[name]) return false;
+      await this._ask('mark', PARTS[name]);
+      this.#emit('errorClassAdded', { ...this.#describe(), field: name });
+      return true;
+    }
+
     addEventListener(event, listener) { this.#list(event).push(listener); }
     removeEventListener(event, listener) { this.#listeners.set(event, this.#list(event).filter((one) => one !== listener)); }
 
     async tokenize(details, cardId) {
       this.#alive();
       const form = { location: this._payments.locationId, ...flatten(details) };
+      const billing = details?.billingContact;
       const send = (asked) => (this.#frame ? this._ask('send', asked) : this._payments.send(asked));
-      if (cardId) return conclude(await send({ path: '/square/tokens', form: { ...form, card_id: cardId } }), send);
-      return conclude(await this._ask('post', { path: '/square/tokens', form, prefix: 'card' }), send);
+      if (cardId) return conclude(await send({ path: '/square/tokens', form: { ...form, card_id: cardId } }), send, billing);
+      return conclude(await this._ask('post', { path: '/square/tokens', form, prefix: 'card' }), send, billing);
     }
 
     // Calls a method of the frame; before the frame is there the call waits for it.
@@ -232,7 +242,7 @@
     constructor(applicationId, locationId) { Object.assign(this, { applicationId, locationId }); }
 
     async card(options) { return new Card(this, options); }
-    async setLocale() {}
+    async setLocale(locale) { return { locale, localeChanged: false }; }
 
     // The older way of confirming, which Square deprecates; it answers a token for `verification_token`.
     async verifyBuyer(source, details) {

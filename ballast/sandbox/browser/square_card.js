@@ -25,6 +25,7 @@ METHODS.send = async ({ path, form }) => {
   }
 };
 
+METHODS.mark = (part) => field(part).setAttribute('aria-invalid', 'true');
 METHODS.focusOn = (part) => field(part).focus();
 
 const postal = field('postal');

@@ -296,6 +296,7 @@
         if (made.error) return made;
         form.payment_method = made.paymentMethod.id;
       } else if (method) form.payment_method = method;
+      else if (data.confirmation_token) form.confirmation_token = data.confirmation_token;
       else {
         const now = await retrieve(kind, secret);
         if (now.error) return now;
@@ -319,7 +320,7 @@
       const secret = clientSecret || elements?.options.clientSecret;
       const { payment_method: method, payment_method_data: data, return_url: returnUrl, ...rest } = confirmParams;
       if (redirect === 'always' && !returnUrl) throw new IntegrationError('confirmParams.return_url is required unless redirect is if_required.');
-      const chosen = elements ? { card: elements._card, billing_details: data?.billing_details } : method;
+      const chosen = elements && !rest.confirmation_token ? { card: elements._card, billing_details: data?.billing_details } : method;
       const result = await confirm(kind, secret, { payment_method: chosen, return_url: returnUrl, ...rest });
       return result.error || redirect === 'if_required' ? result : comeBack(kind, secret, result, returnUrl);
     };
@@ -334,9 +335,25 @@
       return answer.error ? { error: answer.error } : { paymentMethod: answer };
     };
 
+    const createToken = async (element, { currency, ...holder } = {}) => {
+      const answer = await element._ask('post', { path: '/v1/tokens', form: flatten({ card: { currency, ...holder } }), prefix: 'card' });
+      return answer.error ? { error: answer.error } : { token: answer };
+    };
+
+    const createConfirmationToken = async ({ elements, payment_method: method, params = {} }) => {
+      const { payment_method_data: said, return_url, shipping } = params;
+      const made = method ? { paymentMethod: { id: method } } : await tokenize({ elements, params: said });
+      if (made.error) return made;
+      const form = { payment_method: made.paymentMethod.id, return_url, shipping, setup_future_usage: elements?.options.setupFutureUsage };
+      const answer = await api('POST', 'test_helpers/confirmation_tokens', flatten(form));
+      return answer.error ? { error: answer.error } : { confirmationToken: answer };
+    };
+
     return {
       elements: (said = {}) => new Elements(publishableKey, said),
       createPaymentMethod: tokenize,
+      createToken,
+      createConfirmationToken,
       confirmCardPayment: (secret, data, how) => confirm(PAYMENT, secret, data, how),
       confirmCardSetup: (secret, data, how) => confirm(SETUP, secret, data, how),
       confirmPayment: (how) => confirmWithElements(PAYMENT, how),

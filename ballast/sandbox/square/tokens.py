@@ -184,4 +184,8 @@ def describe(token: Record) -> dict[str, Any]:
     card = CARDS[token["_card"]]
     shown = {"brand": card.brand, "last4": card.last4, "expMonth": token["exp_month"], "expYear": token["exp_year"]}
     method = "Card on File" if "card_id" in token else "Card"
-    return {"method": method, "card": shown, "billing": {"postalCode": token.get("_postal")}}
+    return {
+        "method": method,
+        "card": shown,
+        "billing": {"postalCode": token["_postal"]} if token.get("_postal") else {},
+    }

@@ -14,6 +14,7 @@ from ballast.sandbox.stripe import (
     payment_methods,
     refunds,
     setup_intents,
+    tokens,
     webhook_endpoints,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "payment_methods",
     "refunds",
     "setup_intents",
+    "tokens",
     "webhook_endpoints",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ballast.sandbox.store import Record
+from ballast.sandbox.stripe import tokens
 from ballast.sandbox.stripe.cards import CARDS, Card
 from ballast.sandbox.stripe.charges import approve_charge, begin_charge, fail_charge
 from ballast.sandbox.stripe.declines import AUTHENTICATION_FAILED, DECLINES, Decline
@@ -51,6 +52,8 @@ def refuse_secret(call: Call, intent: Record) -> None:
 def take_payment_method(call: Call, intent: Record) -> None:
     """Put the payment method of the parameters on an intent that may still change it."""
     given, data = call.params.get("payment_method"), call.params.get("payment_method_data")
+    if call.params.get("confirmation_token"):
+        given = tokens.spend(call, intent)
     if not given and not data:
         return
     if intent["status"] not in CONFIRMABLE:

@@ -68,6 +68,7 @@ SAID = {
     "excluded_payment_method_types": list_of(filled),
 }
 CONFIRMING = {
+    "confirmation_token": filled,
     "error_on_requires_action": boolean,
     "mandate_data": MANDATE,
     "off_session": off_session,

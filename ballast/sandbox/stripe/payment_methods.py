@@ -150,7 +150,14 @@ def make_payment_method(call: Call, data: dict[str, Any]) -> Record:
 
 
 def facts_of_token(call: Call, token: str) -> Record:
-    """Return the facts of the card that a documented test token stands for. Raises `resource_missing`."""
+    """Return the facts of the card that a token stands for, a documented one or the browser's. Raises 400."""
+    made = call.tx.get("tokens", token)
+    if made:
+        if made["used"]:
+            message = f"You cannot use a Stripe token more than once: {token}."
+            raise refuse_state(message, "token_already_used", "card[token]")
+        call.tx.put("tokens", made | {"used": True})
+        return dict(made["_card"])
     card = find_card_by_token(token)
     if card is None:
         raise report_missing("token", token, "card[token]")

@@ -47,7 +47,7 @@ SAID = {
     "allowed_payment_method_types": list_of(filled),
     "excluded_payment_method_types": list_of(filled),
 }
-CONFIRMING = {"mandate_data": MANDATE, "return_url": filled, "use_stripe_sdk": boolean}
+CONFIRMING = {"confirmation_token": filled, "mandate_data": MANDATE, "return_url": filled, "use_stripe_sdk": boolean}
 CREATE = (
     SAID
     | CONFIRMING

@@ -1,106 +1,145 @@
 /*
  * The checkout's island: the processor's card field, the pay button that can be pressed once, the bank's challenge.
- * Card numbers stay inside the processor's frame; this page only ever holds a one-time token.
+ * Card numbers stay inside the processor's frames; this page only ever holds a one-time token.
+ *
+ * Each processor has a module of one shape, named by the page (data-module):
+ *   isLoaded()              whether the processor's own library is there
+ *   mount(place, page)      puts its field into the boxes (data-part) of `place` and answers, once it can be typed into,
+ *     tokenize(order)       → {paymentMethod, verification?}, or {problem?, at?}: what to say, and which part takes the focus.
+ *                           order: {contact, amount (decimal text), currency, save, notConfirmed (what to say when the bank says no)}
+ *     focus(part?), restyle()
+ *   answerChallenge(values) shows the bank's question, where it comes after the charge was begun
+ * and tells the page by: changed(box, sentence or null), focused(box, whether), branded(name), submit(); look(scheme?) and isDark()
+ * tell it the colors. What it throws means that the processor cannot be used now.
  */
 
 const form = document.querySelector("[data-pay-form]");
 const action = document.querySelector("[data-action]");
 const UNAVAILABLE = "The card field did not load. Nothing was charged. Please reload the page, or try again in a minute.";
+const BROKEN = "We couldn't reach the payment processor. Nothing was charged. Please try again.";
+const NOT_OPENED = "Your bank's page did not open. Nothing was charged. Please try again.";
+const PATIENCE_MS = 20_000;
+const CONTACT = ["email", "name", "line1", "line2", "city", "region", "postal_code", "country"];
+const dark = matchMedia("(prefers-color-scheme: dark)");
 
 if (form) mountForm(form);
 if (action) mountAction(action);
 
 function mountForm(form) {
-  const mount = form.querySelector("#card-field");
+  const place = form.querySelector("#card-field");
   const button = form.querySelector("[data-pay]");
-  const stripe = openProcessor(mount.dataset);
-  if (!stripe) return showError("#card-error", UNAVAILABLE);
-
-  const card = stripe.elements({ locale: mount.dataset.locale }).create("card", { style: cardStyle(mount), hidePostalCode: true });
-  card.mount(mount);
-  card.on("focus", () => mount.classList.add("is-focus"));
-  card.on("blur", () => mount.classList.remove("is-focus"));
-  card.on("change", (event) => {
-    mount.classList.toggle("is-invalid", Boolean(event.error));
-    showError("#card-error", event.error?.message);
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => card.update({ style: cardStyle(mount) }));
-  for (const link of document.querySelectorAll('a[href="#card-field"]')) link.addEventListener("click", () => card.focus());
-
+  const mounted = openField(form, place);
   let paying = false;
+  const pay = async () => {
+    const field = await mounted;
+    if (!field) return;
+    showError("#card-error", null);
+    const outcome = await tokenize(field, form, place);
+    if (outcome.paymentMethod) return send(form, outcome);
+    // What the last try came to, said above the form, is over now.
+    form.querySelector(":scope > .alert")?.remove();
+    if (outcome.problem) showError("#card-error", outcome.problem);
+    field.focus(outcome.at);
+  };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (paying) return;
-    paying = true;
-    busy(button, true);
-    const { paymentMethod, error } = await tokenize(stripe, card, form);
-    if (error) {
-      paying = false;
-      busy(button, false);
-      showError("#card-error", error.message);
-      mount.classList.add("is-invalid");
-      card.focus();
-      return;
-    }
-    form.elements.payment_method.value = paymentMethod.id;
-    form.submit();
+    setPaying(true);
+    if (!(await pay())) setPaying(false);
   });
+  for (const link of document.querySelectorAll('a[href="#card-field"]')) link.addEventListener("click", async () => (await mounted)?.focus());
 
   // The back button may show this page as it was left: paying, with a token that is used up.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    paying = false;
-    busy(button, false);
-    form.elements.payment_method.value = "";
+    setPaying(false);
+    form.elements.payment_method.value = form.elements.verification.value = "";
   });
+
+  function setPaying(on) {
+    paying = on;
+    busy(button, on);
+  }
+}
+
+/* The field, once it can be typed into; null, and the page says so, when the processor's library or its frames are not there. */
+async function openField(form, place) {
+  try {
+    const processor = await import(place.dataset.module);
+    if (!processor.isLoaded()) throw new Error("the processor's library is not there");
+    const field = await inTime(processor.mount(place, pageFor(form, place)));
+    dark.addEventListener("change", () => field.restyle());
+    return field;
+  } catch {
+    showError("#card-error", UNAVAILABLE);
+    return null;
+  } finally {
+    place.removeAttribute("aria-busy");
+  }
+}
+
+function inTime(work) {
+  return Promise.race([work, new Promise((_resolve, reject) => setTimeout(reject, PATIENCE_MS, new Error("no answer")))]);
+}
+
+/* What a processor's module may ask and tell of the page. */
+function pageFor(form, place) {
+  return {
+    isDark: () => dark.matches,
+    look: (scheme) => lookOf(place, scheme),
+    focused: (box, on) => box.classList.toggle("is-focus", on),
+    branded: (name) => {
+      place.querySelector("[data-brand]").textContent = name;
+    },
+    changed: (box, sentence) => {
+      box.classList.toggle("is-invalid", Boolean(sentence));
+      showError(`#${box.getAttribute("aria-describedby")}`, sentence);
+    },
+    submit: () => form.requestSubmit(),
+  };
+}
+
+async function tokenize(field, form, { dataset: { amount, currency, notConfirmed } }) {
+  const save = form.elements.save_card?.checked ?? false;
+  try {
+    return await field.tokenize({ contact: contactOf(form), amount, currency, save, notConfirmed });
+  } catch {
+    return { problem: BROKEN };
+  }
+}
+
+function contactOf(form) {
+  return Object.fromEntries(CONTACT.map((name) => [name, form.elements[name]?.value.trim() || undefined]));
+}
+
+function send(form, { paymentMethod, verification = "" }) {
+  form.elements.payment_method.value = paymentMethod;
+  form.elements.verification.value = verification;
+  form.submit();
+  return true;
 }
 
 function mountAction(section) {
   const control = section.querySelector("[data-continue]");
-  const { clientSecret, returnUrl } = section.dataset;
-  const stripe = clientSecret && openProcessor(section.dataset);
+  const { module, clientSecret, returnUrl } = section.dataset;
   addEventListener("pageshow", () => busy(control, false));
   control.addEventListener("click", async (event) => {
     if (control.getAttribute("aria-disabled") === "true") return event.preventDefault();
     busy(control, true);
-    if (!stripe) return control.matches("a") ? undefined : fail(UNAVAILABLE);
+    if (!module || !clientSecret) return control.matches("a") ? undefined : fail(UNAVAILABLE);
     event.preventDefault();
     try {
-      // Approved or not, the server asks the processor itself and shows what is true.
-      await stripe.handleNextAction({ clientSecret });
+      const { answerChallenge } = await import(module);
+      await answerChallenge(section.dataset);
       location.assign(returnUrl);
     } catch {
-      fail("Your bank's page did not open. Nothing was charged. Please try again.");
+      fail(NOT_OPENED);
     }
   });
   function fail(sentence) {
     busy(control, false);
     showError("#action-error", sentence);
   }
-}
-
-function openProcessor({ publishableKey }) {
-  return typeof window.Stripe === "function" ? window.Stripe(publishableKey) : null;
-}
-
-async function tokenize(stripe, card, form) {
-  try {
-    return await stripe.createPaymentMethod({ type: "card", card, billing_details: billingDetails(form) });
-  } catch {
-    return { error: { message: UNAVAILABLE } };
-  }
-}
-
-function billingDetails(form) {
-  const value = (name) => form.elements[name]?.value.trim() || undefined;
-  return {
-    email: value("email"),
-    name: value("name"),
-    address: {
-      line1: value("line1"), line2: value("line2"), city: value("city"), state: value("region"),
-      postal_code: value("postal_code"), country: value("country"),
-    },
-  };
 }
 
 function busy(control, on) {
@@ -117,19 +156,16 @@ function showError(selector, message) {
   place.hidden = !message;
 }
 
-/* The frame inherits nothing, so it gets this page's colors as they are resolved now, light or dark. */
-function cardStyle(mount) {
-  const { fontSize } = getComputedStyle(mount);
-  return {
-    base: { color: color("--text"), iconColor: color("--muted"), fontFamily: "Inter, system-ui, sans-serif", fontSize, lineHeight: "20px", fontSmoothing: "antialiased", "::placeholder": { color: color("--muted") } },
-    invalid: { color: color("--danger"), iconColor: color("--danger") },
-  };
-}
-
-function color(token) {
-  const probe = document.body.appendChild(document.createElement("i"));
-  probe.style.color = `var(${token})`;
-  const resolved = getComputedStyle(probe).color;
+/* A frame inherits nothing, so it gets this page's colors as they are resolved, now or in the scheme named. */
+function lookOf(place, scheme = "") {
+  const probe = place.appendChild(document.createElement("i"));
+  probe.hidden = true;
+  probe.style.colorScheme = scheme;
+  const look = { fontSize: "16px" };
+  for (const token of ["text", "muted", "danger", "accent", "control"]) {
+    probe.style.color = `var(--${token})`;
+    look[token] = getComputedStyle(probe).color;
+  }
   probe.remove();
-  return resolved;
+  return look;
 }

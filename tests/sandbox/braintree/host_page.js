@@ -34,6 +34,21 @@ async function begin() {
       const made = await fields.tokenize({ cardholderName: 'Ann Example' });
       return `token ${made.details.cardType} ${made.details.lastFour} ${made.details.cardholderName} ${made.nonce}`;
     },
+    vault: async () => {
+      const made = await fields.tokenize({ vault: true });
+      return `kept ${made.nonce}`;
+    },
+    callbacks: () => new Promise((resolve, reject) => {
+      fields.tokenize((failed, made) => {
+        if (failed) { reject(failed); return; }
+        collector.getDeviceData({ raw: true }, (_, { correlation_id: id }) => {
+          secure.verifyCard({ nonce: made.nonce, bin: made.details.bin, amount: '10.00', onLookupComplete: (_data, next) => next() }, (refused, result) => {
+            if (refused) reject(refused);
+            else resolve(`called back ${id.length} ${result.liabilityShifted} ${result.threeDSecureInfo.eciFlag}`);
+          });
+        });
+      });
+    }),
     verify: async () => {
       const made = await fields.tokenize();
       return verify(made.nonce, made.details.bin);

@@ -73,9 +73,9 @@ def page(browser: Browser) -> Iterator[Page]:
 def open_shop(page: Page, shop: Shop, gateway: Any) -> Open:
     """Open the page with a fresh client token."""
 
-    def open_page(query: str = "", dark: bool = False) -> None:
+    def open_page(query: str = "", dark: bool = False, **token: Any) -> None:
         page.emulate_media(color_scheme="dark" if dark else "light")
-        page.goto(f"{shop.url}?token={quote(gateway.client_token.generate(), safe='')}{query}")
+        page.goto(f"{shop.url}?token={quote(gateway.client_token.generate(token), safe='')}{query}")
         expect(page.locator("#state")).to_contain_text("ready 32")
 
     return open_page
@@ -150,6 +150,26 @@ def test_a_lost_connection_is_an_error_with_a_code(page: Page, open_shop: Open, 
     sandbox.fault("reset_before", processor="braintree", operation="client.tokenize", count=5)
     press(page, "tokenize")
     told(page, "error HOSTED_FIELDS_TOKENIZATION_NETWORK_ERROR")
+
+
+def test_a_card_is_kept_by_the_browser_and_not_twice(page: Page, open_shop: Open, gateway: Any, sell: Any) -> None:
+    customer = gateway.customer.create({"first_name": "Ann"}).customer.id
+    open_shop(customer_id=customer, options={"fail_on_duplicate_payment_method": True})
+    type_card(page, "4111111111111111")
+    press(page, "vault")
+    nonce = told(page, "kept ")
+    [kept] = gateway.customer.find(customer).credit_cards
+    assert kept.last_4 == "1111"
+    assert sell(nonce).transaction.credit_card_details.token == kept.token
+    press(page, "vault")
+    told(page, "error HOSTED_FIELDS_TOKENIZATION_FAIL_ON_DUPLICATE")
+
+
+def test_every_method_takes_a_callback_as_well(page: Page, open_shop: Open) -> None:
+    open_shop()
+    type_card(page, "4000000000002701")
+    press(page, "callbacks")
+    told(page, "called back 32 true 05")
 
 
 def test_american_express_has_four_digits_on_its_front(page: Page, open_shop: Open) -> None:

@@ -16,6 +16,7 @@ async function begin() {
     charge: () => card.tokenize(verification('CHARGE')),
     store: () => card.tokenize(verification('STORE')),
     kept: () => card.tokenize(verification('CHARGE'), query.get('kept')),
+    wrong: async () => ({ status: `marked ${await card.setError('postalCode')}` }),
     clear: async () => ({ status: String(await card.clear()) }),
     destroy: async () => ({ status: String(await card.destroy()) }),
   };
@@ -23,7 +24,7 @@ async function begin() {
     try {
       const result = await actions[button.value]();
       const { token, details, errors } = result;
-      show('result', [result.status, token, details?.card.brand, details?.card.last4, details?.userChallenged, errors?.[0].type, errors?.[0].field]
+      show('result', [result.status, token, details?.card.brand, details?.card.last4, details?.userChallenged, details?.billing.givenName, errors?.[0].type, errors?.[0].field]
         .filter((one) => one !== undefined).join(' '));
     } catch (error) {
       show('result', `threw ${error.name}`);

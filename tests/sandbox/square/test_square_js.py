@@ -103,7 +103,7 @@ def test_a_card_is_typed_and_its_token_paid_with(page: Page, open_shop: Any, sel
     press(page, "charge")
     payment = seller.pay(token_of(page))
     assert (payment.status, payment.card_details.card.last4) == ("COMPLETED", "5100")
-    expect(page.locator("#result")).to_contain_text("MASTERCARD 5100 false")
+    expect(page.locator("#result")).to_contain_text("MASTERCARD 5100 false Ann")
     assert "5105" not in page.content()
 
 
@@ -164,6 +164,13 @@ def test_a_kept_card_is_confirmed_by_its_holder(page: Page, open_shop: Any, sell
     press(page, "kept")
     page.frame_locator(BANK).get_by_role("button", name="Approve").click()
     assert seller.pay(token_of(page), customer_id=customer.id).status == "COMPLETED"
+
+
+def test_the_page_marks_a_field_as_wrong(page: Page, open_shop: Any) -> None:
+    open_shop()
+    press(page, "wrong")
+    expect(page.locator("#result")).to_have_text("marked true")
+    expect(page.frame_locator(FRAME).get_by_label("Postal code")).to_have_attribute("aria-invalid", "true")
 
 
 def test_a_destroyed_card_is_gone(page: Page, open_shop: Any) -> None:

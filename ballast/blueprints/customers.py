@@ -1,0 +1,183 @@
+"""Customers in the dashboard: who they are, what they paid, which cards are stored, and charging one of those."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Response, flash, g, request, url_for
+from sqlalchemy import select
+
+from ballast.billing import payments, stored_charges
+from ballast.billing.stored_charges import StoredCharge
+from ballast.db import db
+from ballast.errors import BallastError, NotFound
+from ballast.identity import users
+from ballast.ids import to_uuid
+from ballast.models import Customer, Payment, PaymentMethod
+from ballast.models.customers import cards_among, cards_with_processors, customer_of, customers_of
+from ballast.money import format_money, from_decimal
+from ballast.security import looks_like_card_number
+from ballast.web import dashboard, keyset, render, requires, see_other
+
+blueprint = Blueprint("customers", __name__, url_prefix="/admin/customers")
+dashboard(blueprint)
+
+MOST_DESCRIPTION = 200
+
+
+@blueprint.get("")
+def index() -> Response:
+    """Customers, newest first; with `q`, those whose address begins so."""
+    asked = request.args.get("q", "").strip().lower()[:254]
+    edges = (request.args.get("before"), request.args.get("after"))
+    page = keyset(customers_of(g.organization.id, asked), Customer.id, "cus", *edges)
+    found = [row[0] for row in page.rows]
+    stored = _cards_of(found)
+    return render(
+        "admin/customers/index.html",
+        "list",
+        customers=[{"customer": customer, "cards": stored.get(customer.id, [])} for customer in found],
+        asked=asked,
+        previous_url=url_for(".index", q=asked or None, before=page.before) if page.before else None,
+        next_url=url_for(".index", q=asked or None, after=page.after) if page.after else None,
+    )
+
+
+def _cards_of(customers: list[Customer]) -> dict[str, list[PaymentMethod]]:
+    """Their stored cards in one statement, by customer."""
+    found: dict[str, list[PaymentMethod]] = {}
+    for card in db.session.scalars(cards_among(g.organization.id, [customer.id for customer in customers])):
+        found.setdefault(str(card.customer_id), []).append(card)
+    return found
+
+
+@blueprint.get("/<customer_id>")
+def show(customer_id: str) -> Response:
+    """One customer: stored cards and payments."""
+    customer = _find(customer_id)
+    paid = select(Payment).where(Payment.organization_id == g.organization.id, Payment.customer_id == customer.id)
+    page = keyset(paid, Payment.id, "pay", request.args.get("before"), request.args.get("after"))
+    stored = _stored(customer)
+    return render(
+        "admin/customers/show.html",
+        "payments",
+        customer=customer,
+        cards=stored,
+        may_charge=users.may(g.role, "charge") and bool(stored) and customer.held_at is None,
+        payments=[{"payment": row[0], "customer": customer} for row in page.rows],
+        previous_url=url_for(".show", customer_id=customer.id, before=page.before) if page.before else None,
+        next_url=url_for(".show", customer_id=customer.id, after=page.after) if page.after else None,
+    )
+
+
+def _find(customer_id: str) -> Customer:
+    """Raises NotFound."""
+    wanted = customer_of(g.organization.id, customer_id) if to_uuid(customer_id, "cus") else None
+    customer = db.session.scalars(wanted).first() if wanted is not None else None
+    if customer is None:
+        raise NotFound("customer")
+    return customer
+
+
+def _stored(customer: Customer) -> list[dict[str, Any]]:
+    """The customer's stored cards and where each is stored."""
+    found = db.session.execute(cards_with_processors(g.organization.id, customer.id))
+    return [{"card": row[0], "processor": row[1]} for row in found]
+
+
+@blueprint.get("/<customer_id>/charge")
+@requires("charge")
+def charge_form(customer_id: str) -> Response:
+    """What to charge, and of which card."""
+    return _form(_find(customer_id), {"card": request.args.get("card", "")})
+
+
+@blueprint.post("/<customer_id>/charge")
+@requires("charge")
+def charge(customer_id: str) -> Response:
+    """Show the consequence; with `confirmed`, charge. The form's key makes a form that is sent twice one charge."""
+    customer, typed = _find(customer_id), _typed()
+    problems = _check(typed)
+    stored = {row["card"].id: row for row in _stored(customer)}
+    if typed["card"] not in stored:
+        problems["card"] = "Choose a card."
+    if problems:
+        return _form(customer, typed, problems)
+    amount = from_decimal(typed["amount"], g.organization.currency)
+    if request.form.get("confirmed") != "yes":
+        return _review(customer, stored[typed["card"]], amount, typed)
+    try:
+        payment_id = stored_charges.charge(g.organization.id, _wanted(customer_id, amount, typed))
+    except BallastError as error:
+        return _form(_find(customer_id), typed, problem=error.message)
+    _tell(payments.find(g.organization.id, payment_id))
+    return see_other(url_for("admin.payment", payment_id=payment_id))
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form.get(name, "").strip() for name in ("amount", "description", "card", "form_key")}
+
+
+def _check(typed: dict[str, str]) -> dict[str, str]:
+    """Field name → sentence, for what is wrong with what was typed."""
+    problems = {}
+    try:
+        if from_decimal(typed["amount"], g.organization.currency) <= 0:
+            problems["amount"] = "Enter an amount above zero."
+    except BallastError as error:
+        problems["amount"] = error.message
+    if not typed["description"]:
+        problems["description"] = "Say what it is for. The customer reads it on the receipt."
+    elif len(typed["description"]) > MOST_DESCRIPTION:
+        problems["description"] = f"Use at most {MOST_DESCRIPTION} characters."
+    elif looks_like_card_number(typed["description"]):
+        problems["description"] = "This looks like a card number, which has no place here."
+    return problems
+
+
+def _wanted(customer_id: str, amount: int, typed: dict[str, str]) -> StoredCharge:
+    key = typed["form_key"][:64] or str(uuid4())
+    return StoredCharge(customer_id, typed["card"], amount, g.organization.currency, typed["description"], key)
+
+
+def _form(
+    customer: Customer, typed: dict[str, str], errors: dict[str, str] | None = None, problem: str | None = None
+) -> Response:
+    return render(
+        "admin/customers/charge.html",
+        None,
+        422 if errors or problem else 200,
+        customer=customer,
+        cards=_stored(customer),
+        typed={"amount": "", "description": "", "card": ""} | typed,
+        errors=errors or {},
+        problem=problem or ("This customer's charges are on hold." if customer.held_at else None),
+        form_key=str(uuid4()),
+    )
+
+
+def _review(customer: Customer, chosen: dict[str, Any], amount: int, typed: dict[str, str]) -> Response:
+    return render("admin/customers/review.html", customer=customer, **chosen, amount=amount, typed=typed)
+
+
+def _tell(payment: Payment) -> None:
+    """What came of it, in one sentence."""
+    shown = format_money(payment.amount, payment.currency)
+    error: dict[str, Any] = payment.last_error or {}
+    match payment.status:
+        case "succeeded":
+            flash(f"Charged {shown}.", "success")
+        case "requires_action":
+            flash(f"The bank wants the customer to confirm. {shown} is charged only if they do.", "warning")
+        case "processing":
+            flash(f"The processor hasn't answered yet. {shown} may have been charged: don't charge again.", "warning")
+        case "requires_payment_method" if error.get("decline_class") == "authentication":
+            flash(
+                f"The bank wants the customer to confirm, and nobody was there to do it. {shown} wasn't charged.",
+                "warning",
+            )
+        case "requires_payment_method" if error:
+            flash(f"Declined ({error.get('decline_code')}). {shown} wasn't charged.", "danger")
+        case _:
+            flash(f"The processor could not be reached. {shown} wasn't charged.", "danger")
