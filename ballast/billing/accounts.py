@@ -243,7 +243,7 @@ def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
 
 def _is_unnamed(account: ProcessorAccount) -> bool:
     """Whether nobody has asked yet which account it is: Stripe's own name of an account stands in none of the fields."""
-    return account.processor == "stripe" and account.external_account == account.public_config[NAMED_BY["stripe"]]
+    return account.processor == "stripe" and not account.external_account.startswith("acct_")
 
 
 def listen(organization_id: str, account_id: str) -> bool:

@@ -213,7 +213,7 @@ class BraintreeAdapter:
             return Connection(said, reason=error.reason)
         if not accounts:
             return Connection("This Braintree merchant has no active merchant account.", field="merchant_id")
-        return Connection(None, self._merchant.merchant_id)
+        return Connection(None, self._merchant.merchant_id, self._merchant.merchant_id)
 
     def _make(self, charge: Charge) -> dict[str, Any] | Declined:
         """The parameters of the sale, or why it cannot be made. Raises OpenError, RefusedError."""

@@ -115,7 +115,10 @@ def test_a_role_holds_in_its_own_organization_alone(world: World) -> None:
             {
                 "read",
                 "audit",
+                "capture",
+                "charge",
                 "refund",
+                "disputes",
                 "api_keys",
                 "webhooks",
                 "catalog",
@@ -125,7 +128,10 @@ def test_a_role_holds_in_its_own_organization_alone(world: World) -> None:
                 "replay",
             },
         ),
-        ("admin", {"read", "audit", "refund", "api_keys", "webhooks", "catalog", "replay"}),
+        (
+            "admin",
+            {"read", "audit", "capture", "charge", "refund", "disputes", "api_keys", "webhooks", "catalog", "replay"},
+        ),
         ("viewer", {"read"}),
         ("staff", {"read", "audit"}),
         (None, set()),
