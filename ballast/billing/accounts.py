@@ -189,7 +189,8 @@ def replace_credentials(account: ProcessorAccount, organization: Organization, g
     }
     account.public_config = public
     seal(account, secrets)
-    record(account, "credentials_replaced", changes)
+    if any(changes.values()):
+        record(account, "credentials_replaced", changes)
 
 
 def _merged(

@@ -231,6 +231,8 @@ def test_new_keys_of_the_same_account_take_the_old_ones_place_and_an_empty_secre
     found = accounts.unseal(accounts.find(acme.id, account_id))
     assert (found["secret_key"], found["webhook_secret"]) == ("rk_test_second", "whsec_kept")
     assert written(world, "credentials_replaced") == [{"before": {}, "after": {}, "secrets": ["secret_key"]}]
+    accounts.change_keys(house(acme), account_id, STRIPE | {"secret_key": "", "webhook_secret": ""})
+    assert len(written(world, "credentials_replaced")) == 1, "nothing was replaced the second time"
 
 
 @pytest.mark.parametrize(
