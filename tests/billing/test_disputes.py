@@ -13,7 +13,7 @@ import requests
 from sqlalchemy import update
 
 from ballast import clock
-from ballast.billing import dispute_answers, disputes, inbox, payments, refunds
+from ballast.billing import dispute_answers, disputes, holds, inbox, payments, refunds
 from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
@@ -327,6 +327,26 @@ def decide(desk: Desk, dispute: Dispute, action: str) -> None:
         desk.accept(dispute)
     else:
         desk.answer(dispute, "We delivered it.")
+
+
+def test_a_part_captured_from_an_authorization_is_disputed_as_the_charge_it_came_from(
+    connected: Callable[[str], Desk], world: World
+) -> None:
+    """Braintree disputes the part, a transaction of its own."""
+    desk = connected("braintree")
+    payment_id = desk.hold(2000)
+    with organization(world.acme.id):
+        with transaction():
+            action_id = holds.request(world.acme.id, payment_id, "capture", 500).id
+        holds.send(world.acme.id, action_id)
+    (part,) = desk.parts_of(payment_id)
+    desk.contest(payment_id, charge_id=part)
+    desk.await_(desk.disputes)
+    (dispute,) = desk.disputes()
+    assert (dispute.payment_id, dispute.amount) == (payment_id, 500)
+    desk.accept(dispute)
+    desk.await_quiet()
+    desk.check_books()
 
 
 # --- Answering ---------------------------------------------------------------------------------------------------------------
