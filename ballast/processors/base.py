@@ -168,7 +168,10 @@ class Connection:
 
 @dataclass(frozen=True)
 class Listed:
-    """A charge or refund in a window of time, as the processor lists it. `amount` is minor units."""
+    """A charge or refund in a window of time, as the processor lists it. `amount` is minor units.
+
+    `status` of a charge: authorized, captured, canceled, failed or pending; of a refund: as in `RefundOutcome`.
+    """
 
     kind: Literal["charge", "refund"]
     external_id: str
@@ -201,7 +204,8 @@ class Prepared:
 class Approved:
     """The bank said yes. `captured` is minor units, 0 for an authorization that waits for its capture.
 
-    `saved`: the card as it was stored, where that was asked for and the processor `saves` with the charge.
+    `saved`: the card as it was stored, where that was asked for and the processor `saves` with the charge. A charge that is found may
+    tell a card that was stored before it: Braintree does not say which came first.
     """
 
     external_id: str

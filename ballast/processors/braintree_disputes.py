@@ -38,6 +38,8 @@ def find_dispute(merchant: Merchant, external_id: str) -> Dispute | Unknown:
 
 def submit_evidence(merchant: Merchant, external_id: str, text: str) -> Dispute | Declined | Unknown:
     """Answer a dispute, for good: the text is added, if it is not there yet, and sent in."""
+    if not text.strip():  # which the SDK would not send
+        return answers.misconfigured("evidence_empty", external_id)
     disputes = merchant.gateway.dispute
 
     def submit() -> Any:
