@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
@@ -30,10 +31,16 @@ OPEN: Final = {"warning", "needs_response"}
 def find_dispute(merchant: Merchant, external_id: str) -> Dispute | Unknown:
     """How a dispute stands."""
     try:
-        found = ask(lambda: merchant.gateway.dispute.find(external_id))
-        return _read(merchant, found)
+        found = _read(ask(lambda: merchant.gateway.dispute.find(external_id)))
+        return replace(found, charge_external_id=_whole(merchant, found)) if isinstance(found, Dispute) else found
     except (OpenError, RefusedError) as error:
         return answers.unknown(error, external_id)
+
+
+def _whole(merchant: Merchant, dispute: Dispute) -> str:
+    """The charge that is disputed; of a part that was captured from an authorization, that authorization."""
+    part = dispute.charge_external_id or ""
+    return str(getattr(merchant.load(part), "authorized_transaction_id", None) or part)
 
 
 def submit_evidence(merchant: Merchant, external_id: str, text: str) -> Dispute | Declined | Unknown:
@@ -72,7 +79,7 @@ def _change(merchant: Merchant, external_id: str, change: Callable[[], Any]) -> 
     return answers.invalid(codes_of(result), result.message)
 
 
-def _read(merchant: Merchant, dispute: Any) -> Dispute | Unknown:
+def _read(dispute: Any) -> Dispute | Unknown:
     try:
         currency, status = str(dispute.currency_iso_code), STATUS[str(dispute.status)]
         is_inquiry = dispute.kind == "retrieval"  # the bank asks, and has taken nothing yet
@@ -81,7 +88,7 @@ def _read(merchant: Merchant, dispute: Any) -> Dispute | Unknown:
         due = dispute.reply_by_date
         return Dispute(
             external_id=str(dispute.id),
-            charge_external_id=_charge_of(merchant, dispute),
+            charge_external_id=str(dispute.transaction_details.id),
             amount=answers.minor(dispute.amount_disputed, currency),
             currency=currency,
             reason=str(dispute.reason).lower(),
@@ -92,10 +99,3 @@ def _read(merchant: Merchant, dispute: Any) -> Dispute | Unknown:
         )
     except (InvalidRequest, *UNREADABLE):
         return Unknown("unreadable", str(getattr(dispute, "id", "")) or None)
-
-
-def _charge_of(merchant: Merchant, dispute: Any) -> str:
-    """The charge that is disputed; of a part that was captured from an authorization, that authorization."""
-    part = str(dispute.transaction_details.id)
-    whole = getattr(merchant.load(part), "authorized_transaction_id", None)
-    return str(whole or part)

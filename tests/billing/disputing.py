@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
@@ -29,9 +30,9 @@ PATIENCE = 20.0
 
 
 @contextmanager
-def serving(world: World) -> Iterator[str]:
+def serving(app: Flask) -> Iterator[str]:
     """The web application where processors can reach it."""
-    server = make_server("127.0.0.1", 0, world.app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

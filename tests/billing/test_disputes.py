@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 from sqlalchemy import update
 
 from ballast import clock
@@ -34,12 +35,18 @@ EVIDENCE_CALL = {
 }
 
 
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    """Where the processors send their events; one for all tests, so that each takes the place of the last one's."""
+    with serving(app) as url:
+        yield url
+
+
 @pytest.fixture
-def connected(world: World, monkeypatch: Patch) -> Iterator[Callable[[str], Desk]]:
+def connected(world: World, address: str, monkeypatch: Patch) -> Callable[[str], Desk]:
     """Acme at a processor of the test's choice."""
-    with serving(world) as url:
-        monkeypatch.setattr(world.settings, "public_url", url)
-        yield lambda processor: Desk(world, processor, connect(world, processor))
+    monkeypatch.setattr(world.settings, "public_url", address)
+    return lambda processor: Desk(world, processor, connect(world, processor))
 
 
 @pytest.fixture(params=PROCESSORS)
