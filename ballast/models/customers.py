@@ -151,11 +151,12 @@ def account_of(organization_id: str, account_id: str) -> Select[ProcessorAccount
     )
 
 
-def accounts_of(organization_id: str) -> Select[ProcessorAccount]:
-    """The organization's accounts that are not archived, the default one first."""
+def accounts_of(organization_id: str, archived: bool = False) -> Select[ProcessorAccount]:
+    """The organization's accounts that are not archived, or those that are; the default one first."""
+    is_archived = ProcessorAccount.archived_at.is_not(None)
     return (
         select(ProcessorAccount)
-        .where(ProcessorAccount.organization_id == organization_id, ProcessorAccount.archived_at.is_(None))
+        .where(ProcessorAccount.organization_id == organization_id, is_archived if archived else ~is_archived)
         .order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at, ProcessorAccount.id)
     )
 
