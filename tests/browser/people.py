@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
+import requests
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.browser.cards import CARDS
-from tests.stack import APPROVED, Stack
+from tests.stack import APPROVED, PATIENCE, Stack
 
 TYPED = {
     "Email": "",
@@ -128,6 +129,12 @@ class Buyer:
             return
         self.page.get_by_text("Continue to bank").click()
         self.page.get_by_role("button", name=re.compile(f"^{decision}")).click()
+
+    def settle(self) -> None:
+        """Have the money of the shopper's latest payment arrive at Braintree now, which tells of it only then."""
+        (charge,) = self.stack.charges(self.payment_id)
+        address = f"{self.stack.sandbox}/_sandbox/charges/braintree/{charge['id']}/settle"
+        assert requests.post(address, json={}, timeout=PATIENCE).ok
 
     @property
     def payment_id(self) -> str:

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-import requests
 from playwright.sync_api import expect
 
 from tests.browser.cards import Cards
 from tests.browser.looks import check
 from tests.browser.people import Buyer, Merchant
-from tests.stack import PATIENCE, Stack, await_value, inside
+from tests.stack import Stack, await_value, inside
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -213,7 +212,7 @@ def test_two_refunds_in_part(
         expect(owner.page.get_by_text("The refund of $5.00 waits until the charge has settled")).to_be_visible()
         expect(owner.section("Refunds")).to_contain_text("Waits for settlement")
         assert [charge["amount_refunded"] for charge in stack.charges(payment_id)] == [0]
-        settle(stack, payment_id)
+        buyer.settle()
     else:
         expect(owner.page.get_by_text("Refund of $5.00 sent.")).to_be_visible()
     expect(owner.page.get_by_role("main")).to_contain_text("$5.00 went back, $85.00 stays.")
@@ -229,13 +228,6 @@ def test_two_refunds_in_part(
     assert await_value(lambda: len(stack.received(payment_id, "refund.succeeded")) == 2)
     buyer.page.reload()
     expect(buyer.page.get_by_role("main")).to_contain_text("We refunded $10.50")
-
-
-def settle(stack: Stack, payment_id: str) -> None:
-    """Have the bank's money arrive at Braintree now."""
-    (charge,) = stack.charges(payment_id)
-    address = f"{stack.sandbox}/_sandbox/charges/braintree/{charge['id']}/settle"
-    assert requests.post(address, json={}, timeout=PATIENCE).ok
 
 
 def test_with_the_keyboard_alone_through_the_card(buyer: Buyer, cards: Cards, processor: str) -> None:
