@@ -27,7 +27,9 @@ SEND_EMAILS = "ballast.notifications.emails.send_due"
 APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
+HOLDS = "ballast.billing.holds.act_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
+ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
 SCHEDULE: dict[str, tuple[str, int]] = {
@@ -36,7 +38,9 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     APPLY_INBOX: ("inbox", 5),
     RESOLVE: ("payments", 5),
     REFUND: ("payments", 10),
+    HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
+    ANSWER_DISPUTES: ("payments", 10),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

@@ -128,7 +128,18 @@ def _extend(app: Flask, settings: Settings) -> None:
 
 def _mount(app: Flask) -> None:
     from ballast import web
-    from ballast.blueprints import admin, auth, checkout, customers, health, hooks, start, storefront
+    from ballast.blueprints import (
+        admin,
+        auth,
+        checkout,
+        customers,
+        disputes,
+        health,
+        held,
+        hooks,
+        start,
+        storefront,
+    )
     from ballast.blueprints.api import docs, payments
 
     app.after_request(web.finish_response)
@@ -139,7 +150,18 @@ def _mount(app: Flask) -> None:
     csrf.exempt(hooks.blueprint)
     csrf.exempt(payments.blueprint)
     app.register_api(payments.blueprint)  # type: ignore[attr-defined]
-    pages = (start, storefront, checkout, auth, admin, customers, hooks, health)
+    pages = (
+        start,
+        storefront,
+        checkout,
+        auth,
+        admin,
+        customers,
+        disputes,
+        held,
+        hooks,
+        health,
+    )
     for module in (*pages, docs):
         app.register_blueprint(module.blueprint)
 

@@ -25,10 +25,17 @@ from ballast.local import environment
 from tests.local.checkout import Checkout, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
-REPLACING = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", *environment.STRIPE, *environment.RESEND)
+REPLACING = (
+    *("DATABASE_URL", "REDIS_URL", "PUBLIC_URL"),
+    *environment.STRIPE,
+    *environment.BRAINTREE,
+    *environment.SQUARE,
+    *environment.RESEND,
+)
 # What a loaded machine of two cores may need; nothing waits this long when all is well.
 PATIENCE = 60.0
 APPROVED, DECLINED, CHALLENGED = "4242424242424242", "4000000000000002", "4000002500003155"
+CONTESTED = "4000000000000259"  # approved, and its holder goes to their bank
 
 Found = TypeVar("Found")
 _stacks = itertools.count()

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import accounts, cards, inbox, refunds, resolver
+from ballast.billing import accounts, cards, dispute_answers, holds, inbox, refunds, resolver
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
@@ -26,6 +26,18 @@ from ballast.security import hash_password, new_webhook_secret
 
 PASSWORD = "correct horse battery staple"
 _HASHED = hash_password(PASSWORD)
+
+
+# Acme's accounts beside the one at Stripe.
+ACCOUNTS = {
+    "braintree": {"merchant_id": "ballast_acme", "public_key": "acme_public", "secret_key": "acme_private"},
+    "square": {
+        "publishable_key": "sandbox-sq0idb-acme",
+        "secret_key": "EAAAEacme",
+        "location_id": "Lacme",
+        "webhook_secret": "signature of the tests",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,18 @@ class World:
         assert answer.status_code == 303, answer.get_data(as_text=True)
         return client
 
+    def use(self, processor: str) -> str:
+        """Have Acme's new cards go to this processor alone; answers the account's id."""
+        if processor == "stripe":
+            return self.acme.account_id
+        with organization(self.acme.id), transaction() as session:
+            acme = session.scalars(select(Organization).where(Organization.id == self.acme.id)).one()
+            account_id = accounts.add(acme, processor, ACCOUNTS[processor]).id
+            accounts.route(acme.id, self.acme.account_id, accounts.Route(share=0))
+            accounts.route(acme.id, account_id, accounts.Route(share=100))
+            accounts.make_default(acme.id, account_id)
+        return account_id
+
     def drain(self) -> None:
         """What the worker would do until nothing is due."""
         with self.worker_app.app_context():
@@ -106,6 +130,8 @@ class World:
                     resolver.resolve_due(),
                     refunds.submit_due(),
                     cards.store_due(),
+                    dispute_answers.send_due(),
+                    holds.act_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),
                 ]

@@ -10,8 +10,9 @@ import requests
 from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import accounts
+from ballast.billing import accounts, processing
 from ballast.db import db, end_reading, set_organization, transaction
+from ballast.errors import BallastError
 from ballast.identity import api_keys, users
 from ballast.ids import new_id
 from ballast.models import ApiKey, Membership, Organization, Price, ProcessorAccount, Product, User, WebhookEndpoint
@@ -174,11 +175,20 @@ def _connect_processors(organization_id: str) -> None:
     At the sandbox, webhooks are made as a merchant would make them; a real account's are its owner's.
     """
     for processor, given in _given_accounts().items():
-        account_id, was_new = _connect(organization_id, processor, given)
-        if was_new:
-            log.info("the demo's %s account is %s", processor, account_id)
-        if config.current().sandbox_url and not given.get("webhook_secret"):
+        try:
+            account_id = _connect(organization_id, processor, given)
+        except BallastError as error:
+            log.error("the keys of %s in the environment open no account: %s", processor, error.message)
+            continue
+        if _is_played(organization_id, account_id) and not given.get("webhook_secret"):
             _listen(organization_id, account_id)
+
+
+def _is_played(organization_id: str, account_id: str) -> bool:
+    """Whether the sandbox plays this account."""
+    account = processing.open_account(accounts.find(organization_id, account_id))
+    end_reading()
+    return account.credentials.api_base == config.current().sandbox_url
 
 
 def _given_accounts() -> dict[str, dict[str, str]]:
@@ -204,8 +214,8 @@ def _given_accounts() -> dict[str, dict[str, str]]:
     return {processor: fields for processor, fields in given.items() if fields["secret_key"]}
 
 
-def _connect(organization_id: str, processor: str, given: dict[str, str]) -> tuple[str, bool]:
-    """The account these fields open, with these credentials from now on; and whether it is new."""
+def _connect(organization_id: str, processor: str, given: dict[str, str]) -> str:
+    """The account these fields open, with these credentials from now on. Raises what `accounts.add` raises."""
     external = given[accounts.NAMED_BY[processor]]
     with transaction() as session:
         organization = session.scalars(select(Organization).where(Organization.id == organization_id)).one()
@@ -218,8 +228,8 @@ def _connect(organization_id: str, processor: str, given: dict[str, str]) -> tup
         ).first()
         if known is not None:
             accounts.replace_credentials(known, organization, given)
-            return known.id, False
-        return accounts.add(organization, processor, given | {"external_account": external}).id, True
+            return known.id
+        return accounts.add(organization, processor, given | {"external_account": external}).id
 
 
 def _listen(organization_id: str, account_id: str) -> None:

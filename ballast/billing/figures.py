@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, case, func, select
 
 from ballast.clock import now
 from ballast.db import db
-from ballast.models import Attempt, Organization, Payment, WebhookDelivery
+from ballast.models import Attempt, Dispute, Organization, Payment, WebhookDelivery
+from ballast.models.disputes import NEEDS_ANSWER
 from ballast.money import format_money, to_decimal
-from ballast.templating import zone
+from ballast.templating import show_date, zone
 
 DAYS = 30
 
@@ -57,7 +58,8 @@ def overview(organization: Organization) -> Overview:
             "note": f"{delivered} of {sent} deliveries",
         },
     ]
-    return Overview(metrics, _chart(days, organization) if total else None, _attention(unknown, dead))
+    attention = _disputes(organization) + _attention(unknown, dead)
+    return Overview(metrics, _chart(days, organization) if total else None, attention)
 
 
 def _volume_by_day(organization: Organization, since: datetime) -> dict[date, int]:
@@ -116,15 +118,28 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part // whole}%" if whole else "None yet"
 
 
+def _disputes(organization: Organization) -> list[dict[str, Any]]:
+    """What must be answered, and until when."""
+    wanted = select(func.count(), func.min(Dispute.due_at)).where(
+        Dispute.organization_id == organization.id, Dispute.status.in_(NEEDS_ANSWER), Dispute.action.is_(None)
+    )
+    count, due = db.session.execute(wanted).one()
+    if not count:
+        return []
+    until = f" by {show_date(due, organization.timezone)}" if due else ""
+    text = f"1 dispute needs an answer{until}." if count == 1 else f"{count} disputes need an answer, the first{until}."
+    return [{"tone": "danger", "text": text, "about": "disputes", "action": "Answer"}]
+
+
 def _attention(unknown: int, dead: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if unknown:
         payments = "1 payment has" if unknown == 1 else f"{unknown} payments have"
         text = f"{payments} no answer from the processor yet. We keep asking; nobody charges again."
-        found.append({"tone": "warning", "text": text, "status": "processing", "action": "Look"})
+        found.append({"tone": "warning", "text": text, "about": "payments", "status": "processing", "action": "Look"})
     if dead:
         text = f"{dead} webhook {'delivery was' if dead == 1 else 'deliveries were'} given up after every retry."
-        found.append({"tone": "danger", "text": text, "status": None, "action": "Look"})
+        found.append({"tone": "danger", "text": text, "about": "payments", "status": None, "action": "Look"})
     return found
 
 

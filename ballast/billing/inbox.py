@@ -14,7 +14,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, queue
-from ballast.billing import accounts, processing, refunds, resolver
+from ballast.billing import accounts, disputes, processing, refunds, resolver
 from ballast.billing.resolver import CLOSED_UNPAID
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
@@ -30,6 +30,8 @@ LEASE = timedelta(seconds=90)
 # A request that is still waiting for its own answer comes first; its event is looked at again after this.
 LATER = timedelta(seconds=3)
 GIVE_UP_AFTER: Final = 20
+# What is disputed has been paid before.
+TELLS_OF_MONEY: Final = ("charge_paid", "dispute")
 
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
@@ -117,6 +119,8 @@ class Received:
     closed_attempt: str | None
     refunds: tuple[str, ...]
     waiting_refunds: tuple[str, ...]
+    account_id: str
+    dispute: str | None
     ours: bool
 
 
@@ -184,8 +188,9 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
     busy = bool(
         attempt and attempt.status in ("created", "submitted") and (attempt.next_probe_at or real_time()) > real_time()
     )
-    is_late = attempt is not None and attempt.status in CLOSED_UNPAID and row.about == "charge_paid"
+    is_late = attempt is not None and attempt.status in CLOSED_UNPAID and row.about in TELLS_OF_MONEY
     known = refunds_of.get(attempt.id, []) if attempt else []
+    settled = row.about != "dispute"  # a dispute calls off what waits
     return Received(
         key=(row.organization_id, row.id),
         attempts=row.attempts,
@@ -193,14 +198,16 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
         open_attempt_busy=busy,
         closed_attempt=attempt.id if attempt and is_late else None,
         refunds=tuple(key for key, status in known if row.about == "refund" and status != "pending_settlement"),
-        waiting_refunds=tuple(key for key, status in known if status == "pending_settlement"),
+        waiting_refunds=tuple(key for key, status in known if status == "pending_settlement" and settled),
+        account_id=row.processor_account_id,
+        dispute=row.dispute_id if row.about == "dispute" else None,
         ours=attempt is not None,
     )
 
 
 def _apply(event: Received) -> str:
     """Do what the event hints at. Answers the event's next status, or `later`."""
-    if not event.ours:
+    if not event.ours and event.dispute is None:
         return "ignored" if event.attempts >= 2 else "later"
     if event.open_attempt and event.open_attempt_busy and event.attempts < 2:
         return "later"
@@ -212,7 +219,10 @@ def _apply(event: Received) -> str:
         known = known and all(refunds.check(event.key[0], refund_id) for refund_id in event.refunds)
         for refund_id in event.waiting_refunds:
             refunds.send(event.key[0], refund_id)
-    return "applied" if known else "later"
+        verdict = disputes.learn(event.key[0], event.account_id, event.dispute) if event.dispute else "applied"
+    if not known or (verdict == "ignored" and event.attempts < 2):
+        return "later"
+    return verdict
 
 
 def _mark(event: Received, verdict: str | Exception) -> None:

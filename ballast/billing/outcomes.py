@@ -35,7 +35,7 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed.
     """
     with transaction():
-        attempt, payment = _lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
+        attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
         if not attempt.is_open:
             _check_late_success(attempt, outcome)
             return
@@ -52,7 +52,7 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
                 _give_up(payment, attempt, outcome)
 
 
-def _lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
+def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
     """Cart, order, payment, attempt: everybody locks in this order (checkout too), so no two deadlock."""
     payment_id, order_id, cart_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
     for model, row_id in ((Cart, cart_id), (Order, order_id)) if with_order else ():
@@ -92,18 +92,23 @@ def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
         move(payment, "requires_capture")
         _tell(payment, "payment_intent.amount_capturable_updated")
         return
-    move(payment, "succeeded")
-    payment.amount_captured = outcome.captured
-    payment.succeeded_at = now()
     if outcome.captured != payment.amount:
         log.error("captured %s of %s %s: %s", outcome.captured, payment.amount, payment.currency, payment.id)
+    collect(payment, attempt, outcome.captured)
+
+
+def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
+    """Write down that `captured` minor units were taken. In the caller's transaction, with cart, order and payment locked."""
+    move(payment, "succeeded")
+    payment.amount_captured = captured
+    payment.succeeded_at = now()
     ledger.post(
         payment.organization_id,
         "capture",
         attempt.id,
         "processor_receivable",
         "sales",
-        outcome.captured,
+        captured,
         payment.currency,
         payment.id,
     )
@@ -151,6 +156,11 @@ def cancel(payment: Payment) -> None:
     """
     if payment.status not in UNPAID:
         raise Conflict("payment_in_progress", "A payment for this cart is under way. Finish it first.")
+    close(payment)
+
+
+def close(payment: Payment) -> None:
+    """Cancel a payment that holds no money any more, and release what it claimed. In the caller's transaction, with it locked."""
     move(payment, "canceled")
     payment.canceled_at = now()
     for claim in _open_claims(payment):

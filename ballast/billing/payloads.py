@@ -1,10 +1,10 @@
-"""How payments and refunds look from outside: the same on the API and in events."""
+"""How payments, refunds and disputes look from outside: the same on the API and in events."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ballast.models import Payment, Refund
+from ballast.models import Dispute, Payment, Refund
 
 
 def payment_payload(payment: Payment) -> dict[str, Any]:
@@ -42,4 +42,20 @@ def refund_payload(refund: Refund) -> dict[str, Any]:
         "status": refund.status,
         "reason": refund.reason,
         "created_at": refund.created_at.isoformat(),
+    }
+
+
+def dispute_payload(dispute: Dispute) -> dict[str, Any]:
+    """A dispute as JSON. `reason` is the processor's own word; `due_at` until when it can be answered."""
+    return {
+        "id": dispute.id,
+        "object": "dispute",
+        "payment": dispute.payment_id,
+        "amount": dispute.amount,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "status": dispute.status,
+        "due_at": dispute.due_at.isoformat() if dispute.due_at else None,
+        "evidence_submitted": dispute.evidence_submitted,
+        "created_at": dispute.created_at.isoformat(),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -99,7 +98,7 @@ def _call(
         circuits.note(account.organization_id, account.id, not _is_outage(answer))
         return answer
 
-    with sending_until(until) if until else nullcontext():
+    with sending_until(until):
         return _repeated(repeatable)(once)
 
 

@@ -23,6 +23,7 @@ from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
 from ballast.models import Attempt, Dispute, Order, Payment, ProcessorAccount, Refund
+from ballast.models.disputes import LOST, disputes_of
 from ballast.models.payments import payment_of
 from ballast.models.states import HELD_REFUND, OPEN_DISPUTE, UNSETTLED_REFUND, move
 from ballast.money import format_money
@@ -60,14 +61,14 @@ def request(
         raise Conflict(
             "payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}."
         )
-    if _is_disputed(payment):
+    if is_disputed(payment):
         raise Conflict(
             "payment_disputed", "This payment is disputed. Whatever goes back goes back through the dispute."
         )
     left = refundable(payment)
     amount = left if amount is None else amount
     if left == 0:
-        raise Conflict("payment_refunded", "All of this payment has been refunded already.")
+        raise Conflict("payment_refunded", "All of this payment has gone back already.")
     if amount <= 0:
         raise InvalidRequest("amount_invalid", "Enter an amount above zero.", param="amount")
     if amount > left:
@@ -93,13 +94,24 @@ def request(
     return refund
 
 
-def _is_disputed(payment: Payment) -> bool:
-    wanted = select(Dispute.id).where(
-        Dispute.organization_id == payment.organization_id,
-        Dispute.payment_id == payment.id,
-        Dispute.status.in_(OPEN_DISPUTE),
-    )
+def is_disputed(payment: Payment) -> bool:
+    """Whether a dispute of the payment is open. Exact while the payment is locked."""
+    wanted = disputes_of(payment.organization_id, payment.id).where(Dispute.status.in_(OPEN_DISPUTE))
     return db.session.scalars(wanted).first() is not None
+
+
+def call_off(payment: Payment) -> None:
+    """Cancel what is reserved and has not left: a dispute gives the money back now. In the caller's transaction, payment locked."""
+    waiting = select(Refund).where(
+        Refund.organization_id == payment.organization_id,
+        Refund.payment_id == payment.id,
+        Refund.status.in_(FRESH),
+    )
+    for refund in db.session.scalars(waiting.with_for_update()):
+        move(refund, "canceled")
+        refund.message = "The payment was disputed."
+        refund.finished_at, refund.next_attempt_at = now(), None
+        webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
 
 
 def _made_under(organization_id: str, key: str) -> Refund | None:
@@ -109,13 +121,22 @@ def _made_under(organization_id: str, key: str) -> Refund | None:
 
 
 def refundable(payment: Payment) -> int:
-    """Minor units that can still be refunded: captured less what is refunded or on its way. Exact while the payment is locked."""
+    """Minor units that can still be refunded: captured less what is refunded, on its way, or lost in a dispute.
+
+    Exact while the payment is locked; 0 where a refund had left before a dispute took the whole.
+    """
     held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
         Refund.status.in_(HELD_REFUND),
     )
-    return payment.amount_captured - int(db.session.scalar(held) or 0)
+    lost = select(func.coalesce(func.sum(Dispute.amount), 0)).where(
+        Dispute.organization_id == payment.organization_id,
+        Dispute.payment_id == payment.id,
+        Dispute.status.in_(LOST),
+    )
+    gone = db.session.scalar(select(held.scalar_subquery() + lost.scalar_subquery()))
+    return max(payment.amount_captured - int(gone or 0), 0)
 
 
 def _charged_attempt(payment: Payment) -> Attempt:

@@ -14,6 +14,7 @@ from ballast.db import db
 from ballast.models import (
     Attempt,
     Customer,
+    Dispute,
     Email,
     Event,
     InboxEvent,
@@ -27,6 +28,7 @@ from ballast.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from ballast.models.disputes import LOST, disputes_of
 from ballast.models.orders import lines_of_order
 from ballast.models.outbox import deliveries_of
 from ballast.models.payments import attempts_of, refunds_of
@@ -75,6 +77,7 @@ class History:
     deliveries: list[Delivery]
     emails: list[Email]
     inbox: list[InboxEvent]
+    disputes: list[Dispute]
     lines: list[OrderLine] = field(default_factory=list)
     stored_card: PaymentMethod | None = None
 
@@ -87,6 +90,11 @@ class History:
         return sorted(moments, key=lambda entry: (entry.at, entry.item.id), reverse=True)
 
     @property
+    def lost(self) -> int:
+        """Minor units that stay with the card's holder after a dispute."""
+        return sum(dispute.amount for dispute in self.disputes if dispute.status in LOST)
+
+    @property
     def pending(self) -> bool:
         """Whether something is still on its way, so that it pays to look again."""
         return (
@@ -94,6 +102,7 @@ class History:
             or any(refund.status not in ("succeeded", "failed", "canceled") for refund in self.refunds)
             or any(row.delivery.status == "pending" for row in self.deliveries)
             or any(email.status == "pending" for email in self.emails)
+            or any(dispute.action for dispute in self.disputes)
             or (self.stored_card is not None and self.stored_card.status == "pending")
         )
 
@@ -114,6 +123,7 @@ def read(payment: Payment) -> History:
         deliveries=[Delivery(*row) for row in db.session.execute(deliveries_of(organization_id, payment_id))],
         emails=_emails(organization_id, payment_id),
         inbox=_inbox(organization_id, [attempt.external_id for attempt in attempts if attempt.external_id]),
+        disputes=list(db.session.scalars(disputes_of(organization_id, payment_id))),
         lines=list(db.session.scalars(lines_of_order(organization_id, order.id))) if order else [],
         stored_card=cards.of_payment(payment),
     )

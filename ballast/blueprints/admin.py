@@ -8,7 +8,7 @@ from uuid import uuid4
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, select
 
-from ballast.billing import figures, payments, refunds, timeline
+from ballast.billing import dispute_reasons, figures, payments, refunds, timeline
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
@@ -38,9 +38,15 @@ def overview() -> Response:
         "admin/overview.html",
         metrics=seen.metrics,
         volume=seen.volume,
-        attention=[{**item, "url": url_for("admin.payments", status=item.pop("status"))} for item in seen.attention],
+        attention=[{**item, "url": _attention_url(item)} for item in seen.attention],
         payments=[{"payment": row[0], "customer": row[1]} for row in recent],
     )
+
+
+def _attention_url(item: dict[str, Any]) -> str:
+    if item["about"] == "disputes":
+        return url_for("disputes.index")
+    return url_for("admin.payments", status=item["status"])
 
 
 @blueprint.get("/payments", endpoint="payments")
@@ -114,7 +120,12 @@ def payment(payment_id: str) -> Response:
         order=history.order,
         lines=history.lines,
         refunds=history.refunds,
+        disputes=history.disputes,
+        lost=history.lost,
+        may_answer=users.may(g.role, "disputes"),
+        reason_of=dispute_reasons.read,
         may_refund=users.may(g.role, "refund") and history.payment.status == "succeeded" and _left(history) > 0,
+        may_capture=users.may(g.role, "capture") and history.payment.status == "requires_capture",
         transfers=history.transfers,
         deliveries=history.deliveries,
         emails=history.emails,
@@ -124,8 +135,11 @@ def payment(payment_id: str) -> Response:
 
 
 def _left(history: timeline.History) -> int:
+    """Nothing while a dispute is open: whatever goes back goes back through it."""
+    if any(dispute.is_open for dispute in history.disputes):
+        return 0
     held = sum(refund.amount for refund in history.refunds if refund.status not in ("failed", "canceled"))
-    return history.payment.amount_captured - held
+    return history.payment.amount_captured - held - history.lost
 
 
 @blueprint.get("/payments/<payment_id>/refund")
@@ -167,7 +181,9 @@ def _tell_refund(refund_id: str, shown: str) -> None:
         case "failed":
             flash(f"The processor refused to refund {shown}. Nothing went back.", "danger")
         case "pending_settlement":
-            flash(f"The refund of {shown} waits until the charge has settled, and goes out then by itself.")
+            flash(f"Refund of {shown} goes out by itself as soon as the charge has settled.", "success")
+        case "canceled":
+            flash(f"The payment was disputed meanwhile. {shown} does not go back.", "danger")
         case _:
             flash(f"Refund of {shown} sent.", "success")
 
@@ -176,7 +192,8 @@ def _refund_page(
     found: Payment, typed: str, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
 ) -> Response:
     left = refunds.refundable(found)
-    if not errors and not problem and left <= 0:
+    disputed = refunds.is_disputed(found)
+    if not errors and not problem and (left <= 0 or disputed):
         problem = "Nothing is left to refund on this payment."
     return render(
         "admin/payments/refund.html",
@@ -185,6 +202,7 @@ def _refund_page(
         payment=found,
         attempts=list(db.session.scalars(attempts_of(found.organization_id, found.id))),
         refundable=left,
+        disputed=disputed,
         amount_text=typed,
         amount=_amount_or(typed, found.currency, left),
         reason=reason,

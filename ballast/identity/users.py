@@ -13,8 +13,34 @@ from ballast.security import verify_password
 
 # What each role may do. Everyone in an organization may read everything but the audit log.
 PERMISSIONS: Final[dict[str, frozenset[str]]] = {
-    "owner": frozenset({"read", "audit", "charge", "refund", "api_keys", "webhooks", "catalog", "members", "settings"}),
-    "admin": frozenset({"read", "audit", "charge", "refund", "api_keys", "webhooks", "catalog"}),
+    "owner": frozenset(
+        {
+            "read",
+            "audit",
+            "capture",
+            "charge",
+            "refund",
+            "disputes",
+            "api_keys",
+            "webhooks",
+            "catalog",
+            "members",
+            "settings",
+        }
+    ),
+    "admin": frozenset(
+        {
+            "read",
+            "audit",
+            "capture",
+            "charge",
+            "refund",
+            "disputes",
+            "api_keys",
+            "webhooks",
+            "catalog",
+        }
+    ),
     "viewer": frozenset({"read"}),
     # Platform staff look at any organization and change none.
     "staff": frozenset({"read", "audit"}),

@@ -3,6 +3,7 @@
 from ballast.models.catalog import Price, Product
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.disputes import Dispute
+from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
@@ -21,6 +22,7 @@ __all__ = [
     "Dispute",
     "Email",
     "Event",
+    "HoldAction",
     "IdempotencyKey",
     "InboxEvent",
     "JobRun",

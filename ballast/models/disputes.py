@@ -12,6 +12,12 @@ from ballast.db import Base
 from ballast.models.columns import Scoped, created_column, id_column, money_checks, one_of, reference, within
 from ballast.models.states import DISPUTE, OPEN_DISPUTE
 
+# The merchant may answer; nobody else does it for them.
+NEEDS_ANSWER: Final = ("needs_response", "warning")
+# The money is with the bank, unless it only asks (an inquiry).
+WITHDRAWN: Final = ("needs_response", "under_review", "lost", "accepted")
+# The money stays with the card's holder.
+LOST: Final = ("lost", "accepted")
 # What we may have decided and not yet brought to the processor.
 DISPUTE_ACTIONS: Final = ("submit_evidence", "accept")
 
@@ -55,6 +61,30 @@ class Dispute(Scoped, Base):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_DISPUTE
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether somebody has to decide: it may be answered, and no answer is on its way."""
+        return self.status in NEEDS_ANSWER and self.action is None
+
+    @property
+    def evidence_submitted(self) -> bool:
+        """Whether the processor has our text. What it did not take stays as a draft beside its `message`."""
+        return bool(self.evidence) and not self.action and not self.message and self.status not in NEEDS_ANSWER
+
+
+def dispute_of(organization_id: str, dispute_id: str) -> Select[Dispute]:
+    """One dispute of the organization."""
+    return select(Dispute).where(Dispute.organization_id == organization_id, Dispute.id == dispute_id)
+
+
+def dispute_at(organization_id: str, account_id: str, external_id: str) -> Select[Dispute]:
+    """The dispute that one processor account knows by this id; the database allows one."""
+    return select(Dispute).where(
+        Dispute.organization_id == organization_id,
+        Dispute.processor_account_id == account_id,
+        Dispute.external_id == external_id,
+    )
 
 
 def disputes_of(organization_id: str, payment_id: str) -> Select[Dispute]:

@@ -56,6 +56,16 @@ REFUND: Final = _table(
 HELD_REFUND: Final = ("pending", "submitted", "unknown", "pending_settlement", "processing", "succeeded")
 UNSETTLED_REFUND: Final = ("pending", "submitted", "unknown", "pending_settlement", "processing")
 
+# A capture or a void of money that is held.
+HOLD_ACTION: Final = _table(
+    pending="submitted",
+    submitted="succeeded failed unknown",
+    unknown="submitted succeeded failed",
+    succeeded="",
+    failed="",
+)
+OPEN_HOLD_ACTION: Final = ("pending", "submitted", "unknown")
+
 # A stored card. `pending`: it is being stored from a charge that was approved.
 CARD: Final = _table(pending="active failed", active="detached", failed="", detached="")
 
@@ -89,6 +99,7 @@ MACHINES: Final[dict[str, Transitions]] = {
     "attempt": ATTEMPT,
     "claim": CLAIM,
     "refund": REFUND,
+    "hold_action": HOLD_ACTION,
     "card": CARD,
     "dispute": DISPUTE,
     "order": ORDER,

@@ -127,7 +127,8 @@ DisputeStatus = Literal["warning", "needs_response", "under_review", "won", "los
 class Dispute:
     """A charge its holder contests. `amount` is minor units; `reason` is the processor's own word, in lower case.
 
-    `warning`: an inquiry before any money moved. `due_at`: until when evidence may be submitted, UTC.
+    `warning`: an inquiry before any money moved. `is_inquiry`: it is one in any status, answered or ended, and has taken nothing.
+    `due_at`: until when evidence may be submitted, UTC.
     """
 
     external_id: str
@@ -138,6 +139,7 @@ class Dispute:
     status: DisputeStatus
     due_at: datetime | None
     created_at: datetime
+    is_inquiry: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,10 @@ class Connection:
 
 @dataclass(frozen=True)
 class Listed:
-    """A charge or refund in a window of time, as the processor lists it. `amount` is minor units."""
+    """A charge or refund in a window of time, as the processor lists it. `amount` is minor units.
+
+    `status` of a charge: authorized, captured, canceled, failed or pending; of a refund: as in `RefundOutcome`.
+    """
 
     kind: Literal["charge", "refund"]
     external_id: str
@@ -199,7 +204,8 @@ class Prepared:
 class Approved:
     """The bank said yes. `captured` is minor units, 0 for an authorization that waits for its capture.
 
-    `saved`: the card as it was stored, where that was asked for and the processor `saves` with the charge.
+    `saved`: the card as it was stored, where that was asked for and the processor `saves` with the charge. A charge that is found may
+    tell a card that was stored before it: Braintree does not say which came first.
     """
 
     external_id: str

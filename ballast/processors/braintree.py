@@ -266,7 +266,12 @@ class BraintreeAdapter:
 
     def _earlier(self, charge: Charge) -> Outcome | None:
         """What an earlier request of the same attempt came to, if the gateway knows one."""
-        found = self._merchant.search(charge.reference, charge.amount, charge.currency)
+        try:
+            found = self._merchant.search(charge.reference, charge.amount, charge.currency)
+        except (
+            OpenError
+        ) as error:  # Too late to look is not too late to have sent: a request of this attempt may have charged.
+            raise OpenError("key_trouble" if error.reason == answers.TOO_LATE else error.reason) from error
         is_duplicate = getattr(found, "gateway_rejection_reason", None) == "duplicate"
         return self._merchant.read(found) if found and not is_duplicate else None
 

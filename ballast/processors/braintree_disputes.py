@@ -37,6 +37,8 @@ def find_dispute(merchant: Merchant, external_id: str) -> Dispute | Unknown:
 
 def submit_evidence(merchant: Merchant, external_id: str, text: str) -> Dispute | Declined | Unknown:
     """Answer a dispute, for good: the text is added, if it is not there yet, and sent in."""
+    if not text.strip():  # which the SDK would not send
+        return answers.misconfigured("evidence_empty", external_id)
     disputes = merchant.gateway.dispute
 
     def submit() -> Any:
@@ -72,8 +74,9 @@ def _change(merchant: Merchant, external_id: str, change: Callable[[], Any]) -> 
 def _read(dispute: Any) -> Dispute | Unknown:
     try:
         currency, status = str(dispute.currency_iso_code), STATUS[str(dispute.status)]
-        if status == "needs_response" and dispute.kind == "retrieval":
-            status = "warning"  # the bank asks, and has taken nothing yet
+        is_inquiry = dispute.kind == "retrieval"  # the bank asks, and has taken nothing yet
+        if status == "needs_response" and is_inquiry:
+            status = "warning"
         due = dispute.reply_by_date
         return Dispute(
             external_id=str(dispute.id),
@@ -84,6 +87,7 @@ def _read(dispute: Any) -> Dispute | Unknown:
             status=status,
             due_at=datetime.combine(due, time.max, UTC) if due else None,
             created_at=answers.aware(dispute.created_at),
+            is_inquiry=is_inquiry,
         )
     except (InvalidRequest, *UNREADABLE):
         return Unknown("unreadable", str(getattr(dispute, "id", "")) or None)

@@ -22,8 +22,11 @@ class TooLateError(Exception):
 
 
 @contextmanager
-def sending_until(moment: datetime) -> Iterator[None]:
-    """Let nothing but reads leave this process after `moment` (real time) inside the block."""
+def sending_until(moment: datetime | None) -> Iterator[None]:
+    """Let nothing but reads leave this process after `moment` (real time) inside the block.
+
+    None lets everything out, whatever an outer block said: for what may be repeated.
+    """
     token = _send_by.set(moment)
     try:
         yield

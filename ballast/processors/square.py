@@ -47,7 +47,7 @@ from ballast.processors.base import (
 from ballast.processors.sending import TooLateError
 from ballast.processors.square_answers import FAILURES
 from ballast.processors.square_client import API_VERSION, ONCE, ask, instant, make_client, money_of
-from ballast.processors.urls import Policy, local_policy
+from ballast.processors.urls import Policy, is_hook_of_ours, local_policy
 
 PAGE = 100
 # Where a payment whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
@@ -270,7 +270,8 @@ class SquareAdapter:
         try:
             made = ask(subscriptions.create, subscription=wanted, request_options=ONCE).subscription
             for one in list(ask(subscriptions.list, include_disabled=True, request_options=ONCE)):
-                if one.id and "/hooks/square/" in (one.notification_url or "") and (made is None or one.id != made.id):
+                is_ours = is_hook_of_ours(one.notification_url or "", url)
+                if one.id and is_ours and (made is None or one.id != made.id):
                     ask(subscriptions.delete, one.id, request_options=ONCE)
         except FAILURES as error:
             raise UnavailableError(answers.read_reason(error)) from error

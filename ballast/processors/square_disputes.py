@@ -84,4 +84,5 @@ def _read(answer: Any, external_id: str) -> Dispute | Unknown:
         status=STATUS[state],
         due_at=datetime.fromisoformat(dispute.due_at) if dispute.due_at else None,
         created_at=datetime.fromisoformat(dispute.created_at),
+        is_inquiry=state.startswith("INQUIRY_"),
     )

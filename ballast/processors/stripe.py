@@ -45,7 +45,7 @@ from ballast.processors.base import (
 from ballast.processors.stripe_answers import ATTEMPT, FAILURES, PAYMENT, REFUND
 from ballast.processors.stripe_cards import WITH_CARD
 from ballast.processors.stripe_client import make_client
-from ballast.processors.urls import local_policy
+from ballast.processors.urls import is_hook_of_ours, local_policy
 
 REFUND_REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
 # Where an intent whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
@@ -151,10 +151,12 @@ class StripeAdapter:
 
     def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
         """Take `amount` minor units of what is held; Stripe lets the rest go."""
-        assert lookup.external_id, "only what has been confirmed can be captured"
         params: Any = {"amount_to_capture": amount, "expand": WITH_CARD}
         try:
-            return answers.outcome_of(self._intents.capture(lookup.external_id, params, {"idempotency_key": reference}))
+            external_id = lookup.external_id or self._search(lookup)
+            if external_id is None:
+                return self.find(lookup)
+            return answers.outcome_of(self._intents.capture(external_id, params, {"idempotency_key": reference}))
         except FAILURES as error:
             refusal = answers.refused(error, lookup.external_id)
             if refusal is None and not isinstance(error, stripe.InvalidRequestError):
@@ -250,7 +252,7 @@ class StripeAdapter:
         try:
             made = endpoints.create({"url": url, "enabled_events": ["*"]})
             for endpoint in list(endpoints.list({"limit": 100}).auto_paging_iter()):
-                if "/hooks/stripe/" in endpoint.url and endpoint.id != made.id:
+                if is_hook_of_ours(endpoint.url, url) and endpoint.id != made.id:
                     endpoints.delete(endpoint.id)
         except FAILURES as error:
             raise UnavailableError(answers.reason_of(error)) from error

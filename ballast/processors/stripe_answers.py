@@ -153,6 +153,8 @@ def reason_of(error: Failure) -> str:
         return "too_late"
     if isinstance(error, stripe.RateLimitError):
         return "rate_limited"
+    if error.http_status and error.http_status < 400:
+        return "unreadable"
     return f"http_{error.http_status}" if error.http_status else "no_answer"
 
 

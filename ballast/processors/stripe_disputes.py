@@ -73,6 +73,7 @@ def _read(dispute: Any) -> Dispute | Unknown:
             status=STATUS[dispute.status],
             due_at=answers.moment_of(due) if due else None,
             created_at=answers.moment_of(dispute.created),
+            is_inquiry=dispute.status.startswith("warning_"),
         )
     except (AttributeError, KeyError):
         return Unknown("unreadable", getattr(dispute, "id", None))

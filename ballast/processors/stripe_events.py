@@ -13,7 +13,8 @@ from ballast.processors.headers import find_header
 from ballast.processors.stripe_answers import ATTEMPT
 
 PAID: Final = {"payment_intent.succeeded", "payment_intent.amount_capturable_updated"}
-ABOUT: Final[dict[str, Literal["charge", "refund", "dispute"]]] = {
+About = Literal["charge", "charge_paid", "refund", "dispute", "other"]
+ABOUT: Final[dict[str, About]] = {
     "payment_intent": "charge",
     "charge": "charge",
     "refund": "refund",
@@ -37,10 +38,16 @@ def read_event(raw: bytes, headers: Mapping[str, str], secret: str) -> Processor
         read["id"],
         read["type"],
         _charge_of(subject),
-        "charge_paid" if read["type"] in PAID else ABOUT.get(str(kind), "other"),
+        _about(read["type"], str(kind)),
         _text((subject.get("metadata") or {}).get(ATTEMPT)) if isinstance(subject.get("metadata"), dict) else None,
         _text(subject.get("id")) if kind == "dispute" else None,
     )
+
+
+def _about(type_: str, kind: str) -> About:
+    if type_ in PAID:
+        return "charge_paid"
+    return "refund" if type_ == "charge.refunded" else ABOUT.get(kind, "other")
 
 
 def _is_event(read: Any) -> bool:

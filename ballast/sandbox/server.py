@@ -42,6 +42,11 @@ def add_processors(app: web.Application) -> None:
     app.router.add_post("/emails", resend_endpoint.send_email)
     app.router.add_post("/emails/batch", resend_endpoint.send_batch)
     app.router.add_get("/emails/{id}", resend_endpoint.show_email)
+    app.router.add_post("/webhooks", resend_endpoint.serve_webhooks)
+    app.router.add_get("/webhooks", resend_endpoint.serve_webhooks)
+    app.router.add_post("/webhooks/{id}/signing-secret/rotate", resend_endpoint.serve_webhooks)
+    for method in ("GET", "PATCH", "DELETE"):
+        app.router.add_route(method, "/webhooks/{id}", resend_endpoint.serve_webhooks)
 
 
 def add_browser(app: web.Application) -> None:
@@ -85,6 +90,7 @@ def add_acts(app: web.Application) -> None:
     router = app.router
     router.add_post("/_sandbox/charges/{processor}/{id}/dispute", acts.dispute)
     router.add_post("/_sandbox/charges/{processor}/{id}/settle", acts.settle)
+    router.add_post("/_sandbox/charges/{processor}/{id}/expire", acts.expire)
     router.add_post("/_sandbox/charges/{processor}/{id}/resend", acts.send_last_again)
     router.add_post("/_sandbox/refunds/{processor}/{id}/fail", acts.fail_refund)
     router.add_post("/_sandbox/deliveries/{processor}/{id}/resend", acts.send_one_again)

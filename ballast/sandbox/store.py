@@ -28,12 +28,18 @@ INDEXED = {
     "challenges": "intent",
 }
 
-# What a reset keeps; neither kind is indexed.
-SETTINGS = ("webhook_endpoints", "receiver", "square_subscriptions")
+# What a reset keeps; none of these is indexed.
+SETTINGS = ("webhook_endpoints", "receiver", "square_subscriptions", "mail_webhooks")
 
 # The oldest records beyond these counts are forgotten, per account, so that a long run cannot eat the memory.
 LIMITS = {"events": 5_000, "deliveries": 5_000, "idempotency": 20_000, "mails": 1_000, "receipts": 1_000}
-LIMITS |= {"notifications": 5_000, "square_events": 5_000, "square_deliveries": 5_000, "square_keys": 20_000}
+LIMITS |= {
+    "notifications": 5_000,
+    "mail_deliveries": 5_000,
+    "square_events": 5_000,
+    "square_deliveries": 5_000,
+    "square_keys": 20_000,
+}
 LIMIT = 50_000
 
 

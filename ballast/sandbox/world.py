@@ -10,6 +10,7 @@ from ballast.sandbox.agenda import Agenda
 from ballast.sandbox.braintree.side import BraintreeSide
 from ballast.sandbox.deliveries import Deliveries
 from ballast.sandbox.faults import Faults
+from ballast.sandbox.resend.side import ResendSide
 from ballast.sandbox.square.side import SquareSide
 from ballast.sandbox.store import Store, Transaction
 from ballast.sandbox.stripe import timers
@@ -31,12 +32,14 @@ class World:
         self.timers = Agenda(self._ring)
         self.square = SquareSide(self.store, self.faults)
         self.braintree = BraintreeSide(self.store, self.faults)
+        self.resend = ResendSide(self.store, self.faults)
         self.started_at = time.time()
 
     async def start(self) -> None:
         """Take up what an earlier run left to be done."""
         await self.square.start()
         await self.braintree.start()
+        await self.resend.deliveries.start()
         await self.deliveries.start()
         self.timers.start()
         for account in self.store.accounts("timers"):
@@ -47,6 +50,7 @@ class World:
         """Close the files; nothing that was answered is lost."""
         await self.square.stop()
         await self.braintree.stop()
+        await self.resend.deliveries.stop()
         await self.timers.stop()
         await self.deliveries.stop()
         self.wire.close()
@@ -55,7 +59,7 @@ class World:
     @property
     def sides(self) -> dict[str, Any]:
         """Return what commits and delivers for each processor; for Stripe that is the world itself."""
-        return {"stripe": self, "braintree": self.braintree, "square": self.square}
+        return {"stripe": self, "braintree": self.braintree, "square": self.square, "resend": self.resend}
 
     def commit(self, tx: Transaction) -> None:
         """Make a transaction durable, then set going what it planned."""
@@ -71,6 +75,7 @@ class World:
         """Forget what happened: records, faults, mails, the wire log and what was planned."""
         self.square.clear()
         self.braintree.clear()
+        self.resend.deliveries.clear()
         self.deliveries.clear()
         self.timers.clear()
         self.faults.rules.clear()

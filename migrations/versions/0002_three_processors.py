@@ -1,4 +1,4 @@
-"""Three processors: routing, stored cards, refunds that wait for settlement, what an event is about, disputes.
+"""Three processors: routing, stored cards, captures and voids, refunds that wait for settlement, events, disputes.
 
 Adds columns with defaults and new tables only, so the release before keeps working while this runs.
 """
@@ -23,7 +23,8 @@ def upgrade() -> None:
     let_refunds_wait()
     say_what_events_are_about()
     add_disputes()
-    for table in ("processor_customers", "disputes"):
+    add_hold_actions()
+    for table in ("processor_customers", "disputes", "hold_actions"):
         wall.protect(table)
 
 
@@ -165,6 +166,48 @@ def add_disputes() -> None:
     op.create_index("ix_disputes_payment", "disputes", ["organization_id", "payment_id", "id"])
     op.create_index("ix_disputes_status", "disputes", ["organization_id", "status", "id"])
     op.create_index("ix_disputes_due", "disputes", ["next_attempt_at"], postgresql_where="action is not null")
+
+
+def add_hold_actions() -> None:
+    op.create_table(
+        "hold_actions",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("payment_id", sa.Uuid(), nullable=False),
+        sa.Column("attempt_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("message", sa.String(), nullable=True),
+        sa.Column("requested_by", sa.String(), nullable=True),
+        sa.Column("probes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("kind in ('capture', 'void')", name=op.f("ck_hold_actions_kind_known")),
+        sa.CheckConstraint(
+            "status in ('pending', 'submitted', 'unknown', 'succeeded', 'failed')",
+            name=op.f("ck_hold_actions_status_known"),
+        ),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_hold_actions_amount_positive")),
+        sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f("ck_hold_actions_currency_code")),
+        _within("hold_actions", "payment_id", "payments"),
+        _within("hold_actions", "attempt_id", "attempts"),
+        _organization("hold_actions"),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_hold_actions")),
+    )
+    is_open = "status in ('pending', 'submitted', 'unknown')"
+    op.create_index(
+        "uq_hold_actions_one_open",
+        "hold_actions",
+        ["organization_id", "payment_id"],
+        unique=True,
+        postgresql_where=is_open,
+    )
+    op.create_index("ix_hold_actions_payment", "hold_actions", ["organization_id", "payment_id", "id"])
+    op.create_index("ix_hold_actions_due", "hold_actions", ["next_attempt_at"], postgresql_where=is_open)
 
 
 def _within(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:

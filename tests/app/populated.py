@@ -10,14 +10,18 @@ from sqlalchemy import select
 from ballast.db import db, organization, transaction
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
+    Attempt,
     CartLine,
     Customer,
+    Dispute,
     Email,
     Event,
+    HoldAction,
     InboxEvent,
     Order,
     Payment,
     PaymentMethod,
+    ProcessorCustomer,
     Refund,
     WebhookDelivery,
 )
@@ -35,6 +39,7 @@ class Known:
     line_id: str
     customer_id: str
     owner_key: str
+    dispute_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -56,12 +61,13 @@ def populate(world: World, owner_url: str) -> Known:
     with organization(world.acme.id):
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
         customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
+        dispute_id = db.session.scalars(select(Dispute.id)).one()
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
         assert missing == []
     db.session.rollback()
-    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key)
+    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key, dispute_id)
 
 
 def _refund(world: World, payment_id: str) -> None:
@@ -90,5 +96,39 @@ def _rows_no_flow_writes(world: World) -> None:
                 external_id="pm_1",
                 brand="visa",
                 last4="4242",
+            )
+        )
+        payment = session.scalars(select(Payment).where(Payment.customer_id.is_not(None)).limit(1)).one()
+        attempt = session.scalars(select(Attempt).where(Attempt.payment_id == payment.id)).one()
+        session.add(
+            ProcessorCustomer(
+                organization_id=world.acme.id,
+                customer_id=payment.customer_id,
+                processor_account_id=world.acme.account_id,
+                external_id="cus_1",
+            )
+        )
+        session.add(
+            HoldAction(
+                organization_id=world.acme.id,
+                kind="void",
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                amount=100,
+                currency="USD",
+                status="failed",
+            )
+        )
+        session.add(
+            Dispute(
+                organization_id=world.acme.id,
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                processor_account_id=world.acme.account_id,
+                external_id="dp_1",
+                amount=100,
+                currency="USD",
+                reason="fraudulent",
+                status="won",
             )
         )

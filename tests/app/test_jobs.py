@@ -33,6 +33,7 @@ def test_a_scheduled_job_waits_in_a_queue_that_a_worker_works_and_is_swept_again
 
 def test_every_wake_up_is_scheduled_too_so_that_a_lost_one_costs_seconds() -> None:
     named = {queue.DELIVER, queue.SEND_EMAILS, queue.APPLY_INBOX, queue.RESOLVE, queue.REFUND}
+    named |= {queue.ANSWER_DISPUTES}
     assert named <= set(queue.SCHEDULE)
     assert all(queue.SCHEDULE[job][1] <= 10 for job in named)
 

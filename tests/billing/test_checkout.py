@@ -118,7 +118,7 @@ def test_another_card_just_after_the_bank_said_yes_does_not_charge_twice(world: 
 def test_another_card_while_the_cancel_is_lost_tries_nothing_new(world: World, shopper: Shopper) -> None:
     token = shopper.buy()
     shopper.pay(token, "pm_card_authenticationRequired")
-    world.fault(kind="error_before", operation="payment_intents.cancel", count=1)
+    world.fault(kind="error_before", operation="payment_intents.cancel", count=3)
     answer = shopper.pay(token, "pm_card_visa")
     assert answer.status_code == 200
     assert len(attempts(world)) == 1
@@ -188,7 +188,7 @@ def test_an_unknown_outcome_that_was_nothing_gives_the_form_back(world: World, s
 
 def test_a_processor_that_is_away_is_said_so_and_a_second_try_pays(world: World, shopper: Shopper) -> None:
     token = shopper.buy()
-    world.fault(kind="reset_before", operation="payment_intents.create", count=1)
+    world.fault(kind="reset_before", operation="payment_intents.create", count=3)
     answer = shopper.pay(token)
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422

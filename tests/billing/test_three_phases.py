@@ -14,14 +14,14 @@ from sqlalchemy import text
 
 from ballast import queue
 from ballast.billing import outcomes, payments, processing, refunds, resolver
-from ballast.clock import shifted
+from ballast.clock import real_time, shifted
 from ballast.db import assert_no_transaction, db, organization, transaction
 from ballast.errors import Conflict
 from ballast.local.postgres import Postgres
-from ballast.models import Email, Event, LedgerTransfer
+from ballast.models import Email, Event, LedgerTransfer, ProcessorAccount
 from ballast.notifications import webhooks
 from ballast.notifications.posting import post
-from ballast.processors.base import ActionRequired, Approved, Card, Declined, NotSent, Outcome, Unknown
+from ballast.processors.base import ActionRequired, Approved, Card, Declined, Lookup, NotSent, Outcome, Unknown
 from ballast.processors.stripe import StripeAdapter
 from tests.billing.acts import (
     Died,
@@ -44,6 +44,7 @@ from tests.billing.acts import (
 from tests.world import Api, World
 
 Patch = pytest.MonkeyPatch
+NOBODYS = Lookup("att_1", "pi_1", 100, "USD", real_time())
 AN_HOUR_LATER = timedelta(hours=1)
 LATER = timedelta(minutes=5)
 
@@ -124,9 +125,7 @@ def test_a_process_that_dies_leaves_one_charge_or_none_and_the_truth(
         assert len(taken(world)) == 1
 
 
-@pytest.mark.parametrize(
-    "kind", ["reset_after", "error_after", "truncate", "reset_before", "error_before", "rate_limit"]
-)
+@pytest.mark.parametrize("kind", ["reset_after", "error_after", "truncate", "reset_before", "error_before"])
 def test_a_lost_answer_is_asked_for_and_never_sent_again(world: World, api: Api, kind: str) -> None:
     world.fault(kind=kind, operation="payment_intents.confirm", count=1)
     made = api.pay().get_json()
@@ -140,6 +139,18 @@ def test_a_lost_answer_is_asked_for_and_never_sent_again(world: World, api: Api,
     assert len(taken(world)) == charged
     assert len(wire(world, "/confirm")) == 1
     assert len(wire(world, "/payment_intents")) == 1
+
+
+@pytest.mark.parametrize("operation", ["payment_intents.create", "payment_intents.confirm"])
+def test_a_call_that_was_turned_away_at_the_door_is_made_once_more_under_the_same_key(
+    world: World, api: Api, operation: str
+) -> None:
+    world.fault(kind="rate_limit", operation=operation, count=2)
+    assert api.pay().get_json()["status"] == "succeeded"
+    asked = [one for one in wire(world, "") if one["operation"] == operation]
+    assert [one["status"] for one in asked] == [429, 429, 200]
+    assert len({one["idempotency_key"] for one in asked}) == 1
+    assert len(taken(world)) == 1
 
 
 def test_an_outcome_stays_open_while_the_processor_is_away_and_is_probed_ever_more_rarely(
@@ -157,7 +168,7 @@ def test_an_outcome_stays_open_while_the_processor_is_away_and_is_probed_ever_mo
             world.drain()
         asked.append(len(wire(world, "", "GET")))
         assert world.payment(made["id"]).status == "processing"
-    assert asked == [1, 2, 3, 4, 5, 6, 7]
+    assert asked == [3, 6, 9, 12, 15, 18, 21], "each probe is a read, and a read is tried three times"
     world.forget_faults()
     with shifted(timedelta(seconds=passed + 86_401)):
         world.drain()
@@ -167,7 +178,7 @@ def test_an_outcome_stays_open_while_the_processor_is_away_and_is_probed_ever_mo
 
 def test_a_process_that_slept_during_prepare_sends_nothing(world: World, unpaid: str, monkeypatch: Patch) -> None:
     real = StripeAdapter.prepare
-    monkeypatch.setattr(StripeAdapter, "prepare", lambda self, charge: (real(self, charge), pause(seconds=11))[0])
+    monkeypatch.setattr(StripeAdapter, "prepare", lambda self, charge: (real(self, charge), pause(seconds=14))[0])
     confirm(world, unpaid)
     assert wire(world, "/confirm") == []
     pause(minutes=1)
@@ -335,16 +346,16 @@ def test_a_failed_challenge_cannot_be_confirmed_behind_our_back(world: World, sh
 
 def test_the_door_to_the_processors_is_shut_while_a_transaction_is_open(world: World) -> None:
     with organization(world.acme.id):
-        account = processing.credentials_of(rows(world, processing.ProcessorAccount)[0])
+        account = processing.open_account(rows(world, ProcessorAccount)[0])
         with transaction() as session:
             session.execute(text("select 1"))
             with pytest.raises(RuntimeError, match="transaction is open"):
-                processing.call(account, lambda adapter: adapter.find("pi_1"))
+                processing.read(account, lambda adapter: adapter.find(NOBODYS))
         db.session.execute(text("select 1"))
         with pytest.raises(RuntimeError, match="transaction is open"):
-            processing.call(account, lambda adapter: adapter.find("pi_1"))
+            processing.send(account, lambda adapter: adapter.cancel(NOBODYS), real_time())
         db.session.rollback()
-        processing.call(account, lambda adapter: adapter.find("pi_1"))
+        processing.read(account, lambda adapter: adapter.find(NOBODYS))
 
 
 def test_nothing_in_the_database_waits_while_a_processor_or_an_endpoint_is_asked(

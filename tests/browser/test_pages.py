@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.looks import check, check_width
 from tests.browser.people import Buyer, Merchant
-from tests.stack import APPROVED, CHALLENGED, DECLINED, Shopper, Stack
+from tests.stack import APPROVED, CHALLENGED, CONTESTED, DECLINED, Shopper, Stack, await_value
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -27,6 +27,8 @@ ADMIN_PAGES = {
     "customers": "/admin/customers",
     "nobody with this address": "/admin/customers?q=nobody-has-this",
     "no payments like this": "/admin/payments?status=failed",
+    "nothing to answer": "/admin/disputes",
+    "no disputes like this": "/admin/disputes?status=won",
     "style": "/admin/style",
     "error page": "/admin/payments/nothing",
 }
@@ -114,6 +116,36 @@ def test_a_payment_and_its_refund(merchant: Callable[..., Merchant], stack: Stac
     owner.page.get_by_role("link", name="Refund", exact=True).click()
     expect(owner.page.get_by_role("heading", name="Refund $640.00")).to_be_visible()
     check(owner.page)
+
+
+def test_a_dispute_from_its_payment_to_its_answer(merchant: Callable[..., Merchant], stack: Stack) -> None:
+    with Shopper(stack) as shopper:
+        shopper.fill_cart("espresso-machine")
+        shopper.pay(CONTESTED)
+    owner = merchant("owner")
+    payment_id = stack.newest_payment(shopper.email)
+    await_value(lambda: stack.received(payment_id, "dispute.created"))
+    owner.open_payment(payment_id)
+    page = owner.page
+    expect(page.get_by_role("main")).to_contain_text("There is no refund meanwhile")
+    expect(page.get_by_role("link", name="Refund", exact=True)).to_have_count(0)
+    check(page)
+    page.get_by_role("link", name="Answer the dispute").click()
+    text = page.get_by_label("What the bank should know")
+    text.fill("We shipped it on Monday.")
+    expect(page.get_by_text("24 of 20,000 characters")).to_be_visible()
+    check(page)
+    page.get_by_role("link", name="Accept the dispute").click()
+    expect(page.get_by_role("button", name="Give up $640.00")).to_be_visible()
+    check(page)
+    page.get_by_role("link", name="Back to the dispute").click()
+    text.fill("We shipped it on Monday. winning_evidence")
+    page.get_by_role("button", name="Send the answer").click()
+    expect(page.get_by_role("main")).to_contain_text("Answered.")
+    check(page)
+    await_value(lambda: stack.received(payment_id, "dispute.closed"))
+    page.reload()
+    expect(page.get_by_role("main")).to_contain_text("Closed in your favor. $640.00 is yours.")
 
 
 def test_every_link_of_the_start_page_leads_somewhere(merchant: Callable[..., Merchant], stack: Stack) -> None:

@@ -12,6 +12,7 @@ from tests.stack import Stack
 ENVIRONMENT = {
     "PROCESSOR_CONNECT_TIMEOUT": "1",
     "PROCESSOR_READ_TIMEOUT": "3",
+    "BRAINTREE_READ_TIMEOUT": "3",
     "WEBHOOK_TIMEOUT": "1",
     "WEBHOOK_RETRY_DELAYS": "1,1,2,2,2",
 }

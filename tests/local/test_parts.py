@@ -22,7 +22,7 @@ from ballast.local.supervisor import Service, Supervisor
 from scripts import check_links
 from tests.local.checkout import wait_for
 
-NOTHING = environment.Replaced(database=False, redis=False, stripe=False, resend=False)
+NOTHING = environment.find_replaced({})
 
 
 @pytest.fixture
@@ -79,9 +79,17 @@ def test_real_processor_keys_keep_the_sandbox_out_of_their_way() -> None:
     assert not replaced.sandbox
 
 
-@pytest.mark.parametrize(("stripe", "kept"), [(False, False), (True, True)])
-def test_a_proxy_is_dropped_only_where_everything_is_local(stripe: bool, kept: bool) -> None:
-    replaced = environment.Replaced(database=False, redis=False, stripe=stripe, resend=False)
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({}, False),
+        ({"STRIPE_SECRET_KEY": "sk_test_mine"}, True),
+        ({"BRAINTREE_PRIVATE_KEY": "mine"}, True),
+        ({"SQUARE_ACCESS_TOKEN": "EAAA"}, True),
+    ],
+)
+def test_a_proxy_is_dropped_only_where_everything_is_local(given: dict[str, str], kept: bool) -> None:
+    replaced = environment.find_replaced(given)
     composed = environment.compose({"HTTPS_PROXY": "http://proxy:3128"}, {}, replaced)
     assert ("HTTPS_PROXY" in composed) is kept
 

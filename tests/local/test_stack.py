@@ -149,6 +149,8 @@ def test_servers_that_the_user_names_are_used_instead(running: Checkout, idle: C
         DATABASE_OWNER_URL=given["database_url"],
         REDIS_URL=given["redis_url"],
         STRIPE_SECRET_KEY="sk_test_mine",
+        BRAINTREE_PRIVATE_KEY="mine",
+        SQUARE_ACCESS_TOKEN="EAAA_mine",
         RESEND_API_KEY="re_mine",
     )
     assert set(local["pids"]) == {"web", "worker", "cron"}

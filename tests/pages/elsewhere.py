@@ -17,7 +17,7 @@ def refund_at_the_processor(world: World, payment_id: str) -> None:
     with organization(world.acme.id):
         attempt = db.session.scalars(select(Attempt).where(Attempt.payment_id == payment_id)).one()
         account = db.session.scalars(select(ProcessorAccount)).one()
-        secret, external_id = processing.credentials_of(account).secret_key, attempt.external_id
+        secret, external_id = processing.open_account(account).credentials.secret_key, attempt.external_id
     db.session.rollback()
     answer = requests.post(
         f"{world.sandbox_url}/v1/refunds", data={"payment_intent": external_id}, auth=(secret, ""), timeout=5

@@ -35,7 +35,7 @@ def main() -> int:
         print(f"{wrong} looks like a live key. This suite charges cards: give it test keys only.")
         return 2
     ready = [name for name, keys in NEEDED.items() if all(os.environ.get(key) for key in keys)]
-    for name in NEEDED.keys() - set(ready):
+    for name in [one for one in NEEDED if one not in ready]:
         missing = [key for key in NEEDED[name] if not os.environ.get(key)]
         print(f"{name}: not run. Set {', '.join(missing)} to run it against {HOSTED[name]}.")
     if not ready:

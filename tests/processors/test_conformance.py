@@ -137,7 +137,7 @@ def test_an_authorization_is_captured_in_full_and_once(bench: Bench) -> None:
     charge, held = bench.approved(capture=False)
     assert held.captured == 0
     reference = f"cap_{uuid4().hex[:26]}"
-    taken = bench.adapter.capture(look(charge), 2000, reference)
+    taken = bench.adapter.capture(look(charge, external_id=None), 2000, reference)
     assert isinstance(taken, Approved)
     assert (taken.captured, taken.external_id) == (2000, held.external_id)
     assert bench.adapter.capture(look(charge), 2000, reference) == taken
@@ -324,6 +324,14 @@ def test_a_card_is_kept_without_a_charge_and_only_once(bench: Bench) -> None:
     assert saved.card.brand == "visa"
     assert bench.adapter.save_card(SaveCard(reference, bench.card, holder)) == saved
     charge_later(bench, holder, saved)
+
+
+def test_a_customer_the_processor_knows_is_not_made_again(bench: Bench) -> None:
+    known = a_holder(external_id=save_with_charge(bench, a_holder()).customer_external_id)
+    kept = bench.adapter.save_card(SaveCard(f"pm_{uuid4().hex[:26]}", bench.card, known))
+    assert isinstance(kept, SavedCard)
+    assert kept.customer_external_id == known.external_id
+    assert save_with_charge(bench, known).customer_external_id == known.external_id
 
 
 def test_a_card_that_is_refused_is_not_kept(bench: Bench) -> None:

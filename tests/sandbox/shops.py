@@ -70,6 +70,7 @@ class Shop(Protocol):
 
     def pay(self, card: str = PLAIN) -> str: ...
     def take(self) -> str: ...
+    def hold(self) -> str: ...
     def refund(self, charge: str) -> str: ...
     def listen(self, url: str) -> str: ...
     def tell(self) -> str: ...
@@ -84,9 +85,9 @@ class StripeShop:
         self.account = account
         self.api = sandbox.client(account).v1
 
-    def make(self, card: str = PLAIN) -> Any:
+    def make(self, card: str = PLAIN, **more: Any) -> Any:
         method = "pm_card_visa" if card == PLAIN else "pm_card_mastercard"
-        money = {"amount": 1000, "currency": "usd", "confirm": True, "payment_method": method}
+        money = {"amount": 1000, "currency": "usd", "confirm": True, "payment_method": method} | more
         wanted: Any = money | {"automatic_payment_methods": NO_REDIRECTS}
         return self.api.payment_intents.create(wanted)
 
@@ -103,6 +104,9 @@ class StripeShop:
 
     def take(self) -> str:
         return str(self.make().latest_charge)
+
+    def hold(self) -> str:
+        return str(self.make(capture_method="manual").latest_charge)
 
     def refund(self, charge: str) -> str:
         return self.api.refunds.create({"charge": charge, "amount": 400}).id
@@ -136,9 +140,9 @@ class BraintreeShop:
         self.url = sandbox.url
         self.gateway: Any = connect(sandbox.url, self.account)
 
-    def make(self, card: str = PLAIN) -> Any:
+    def make(self, card: str = PLAIN, submit: bool = True) -> Any:
         nonce = "fake-valid-nonce" if card == PLAIN else "fake-valid-mastercard-nonce"
-        options = {"submit_for_settlement": True}
+        options = {"submit_for_settlement": submit}
         order = uuid4().hex
         return self.gateway.transaction.sale(
             {"amount": "10.00", "payment_method_nonce": nonce, "order_id": order, "options": options}
@@ -157,6 +161,9 @@ class BraintreeShop:
         key = str(self.make().transaction.id)
         self.gateway.testing.settle_transaction(key)
         return key
+
+    def hold(self) -> str:
+        return str(self.make(submit=False).transaction.id)
 
     def refund(self, charge: str) -> str:
         return str(self.gateway.transaction.refund(charge, "4.00").transaction.id)
@@ -195,12 +202,12 @@ class SquareShop:
         self.sandbox = sandbox
         self.sdk: Any = Square(base_url=sandbox.url, token=f"EAAAE{account}", version="2025-08-20", httpx_client=http)
 
-    def make(self, card: str = PLAIN) -> Any:
+    def make(self, card: str = PLAIN, **more: Any) -> Any:
         source = "cnon:card-nonce-ok" if card == PLAIN else self.type_card()
         money = {"amount": 1000, "currency": "USD"}
         key = uuid4().hex
         return self.sdk.payments.create(
-            source_id=source, idempotency_key=key, amount_money=money, request_options=ONCE
+            source_id=source, idempotency_key=key, amount_money=money, request_options=ONCE, **more
         ).payment
 
     def type_card(self) -> str:
@@ -221,6 +228,9 @@ class SquareShop:
 
     def take(self) -> str:
         return str(self.make().id)
+
+    def hold(self) -> str:
+        return str(self.make(autocomplete=False).id)
 
     def refund(self, charge: str) -> str:
         money = {"amount": 400, "currency": "USD"}

@@ -162,6 +162,16 @@ def test_a_charge_is_disputed_once(act: Act, sandbox: Sandbox, shop: Shop) -> No
     assert act(f"charges/{shop.processor}/none/dispute").status_code == 404
 
 
+def test_a_hold_runs_out(act: Act, sandbox: Sandbox, shop: Shop) -> None:
+    charge = shop.hold()
+    shown = requests.get(f"{sandbox.url}/_sandbox/charges/{shop.processor}/{charge}", timeout=5).json()
+    assert (shown["status"], shown["expires"]) == ("authorized", True)
+    assert act(f"charges/{shop.processor}/{charge}/expire").status_code == 200
+    assert [one["status"] for one in sandbox.charges(shop.account)] == ["canceled"]
+    assert act(f"charges/{shop.processor}/{charge}/expire").status_code == 409
+    assert act(f"charges/{shop.processor}/{shop.take()}/expire").status_code == 409
+
+
 def test_a_refund_fails_after_the_fact(act: Act, sandbox: Sandbox, shop: Shop) -> None:
     charge = shop.take()
     refund = shop.refund(charge)

@@ -1,5 +1,8 @@
 """Mail through the official SDK into the mailbox."""
 
+import json
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,7 +10,8 @@ import requests
 import resend
 from resend.exceptions import ResendError
 
-from tests.sandbox.conftest import Sandbox
+from tests.sandbox.conftest import Sandbox, wait_until
+from tests.sandbox.shops import Inbox, open_inbox
 
 MAIL: Any = {
     "from": "Acme <shop@acme.test>",
@@ -90,3 +94,87 @@ def test_mail_suffers_faults_too(sandbox: Sandbox, account: str) -> None:
     assert caught.value.error_type == "HttpClientError"
     resend.Emails.send(MAIL | {"to": to}, {"idempotency_key": f"k/{account}"})
     assert len(mails(sandbox, to)) == 1
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with open_inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def webhook(inbox: Inbox) -> Iterator[Any]:
+    """An address that wants to know what becomes of mail."""
+    kinds: Any = ["email.sent", "email.delivered", "email.bounced", "email.complained"]
+    made = resend.Webhooks.create({"endpoint": inbox.url, "events": kinds})
+    yield made
+    resend.Webhooks.remove(made["id"])
+
+
+def read(received: tuple[str, dict[str, str]], secret: str) -> Any:
+    """Check a delivery with the SDK."""
+    body, said = received
+    headers: Any = {name: said[f"svix-{name}"] for name in ("id", "timestamp", "signature")}
+    resend.Webhooks.verify({"payload": body, "headers": headers, "webhook_secret": secret})
+    return json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("to", "kinds"),
+    [
+        ("ann@example.com", ["email.sent", "email.delivered"]),
+        ("bounced@resend.dev", ["email.sent", "email.bounced"]),
+        ("Ann <complained@resend.dev>", ["email.sent", "email.delivered", "email.complained"]),
+    ],
+)
+def test_what_becomes_of_a_mail_is_told(inbox: Inbox, webhook: Any, to: str, kinds: list[str]) -> None:
+    sent = resend.Emails.send(MAIL | {"to": to, "tags": [{"name": "kind", "value": "receipt"}]})["id"]
+    wait_until(lambda: len(inbox.received) == len(kinds))
+    told = [read(received, webhook["signing_secret"]) for received in inbox.received]
+    assert {one["type"] for one in told} == set(kinds)
+    assert {one["data"]["email_id"] for one in told} == {sent}
+    assert told[0]["data"]["tags"] == {"kind": "receipt"}
+
+
+def test_a_secret_is_rotated_and_a_forged_delivery_does_not_verify(
+    sandbox: Sandbox, inbox: Inbox, webhook: Any
+) -> None:
+    fresh = resend.Webhooks.rotate_signing_secret(webhook["id"])["signing_secret"]
+    assert fresh != webhook["signing_secret"]
+    url = f"{sandbox.url}/_sandbox/webhooks/resend/{webhook['id']}/roll"
+    fresh = requests.post(url, timeout=5).json()["secret"]
+    resend.Webhooks.update({"webhook_id": webhook["id"], "events": ["email.sent"]})
+    sandbox.fault("webhook_bad_signature", processor="resend", count=1)
+    resend.Emails.send(MAIL)
+    wait_until(lambda: inbox.received)
+    with pytest.raises(ValueError, match="no matching signature"):
+        read(inbox.received[0], fresh)
+    resend.Emails.send(MAIL)
+    wait_until(lambda: len(inbox.received) == 2)
+    assert read(inbox.received[1], fresh)["type"] == "email.sent"
+
+
+def test_addresses_are_listed_changed_and_refused(webhook: Any) -> None:
+    assert webhook["id"] in [one["id"] for one in resend.Webhooks.list()["data"]]
+    resend.Webhooks.update({"webhook_id": webhook["id"], "status": "disabled"})
+    assert resend.Webhooks.get(webhook["id"])["status"] == "disabled"
+    wrong: Any = {"endpoint": "http://127.0.0.1:9/", "events": ["email.eaten"]}
+    with pytest.raises(ResendError) as caught:
+        resend.Webhooks.create(wrong)
+    assert caught.value.code == 422
+    with pytest.raises(ResendError) as missing:
+        resend.Webhooks.get("none")
+    assert missing.value.code == 404
+
+
+def test_a_key_in_flight_answers_409(sandbox: Sandbox, account: str) -> None:
+    sandbox.fault("latency", processor="resend", operation="emails.send", count=1, seconds=1.5)
+    rules = f"{sandbox.url}/_sandbox/faults"
+    first = threading.Thread(target=lambda: resend.Emails.send(MAIL, {"idempotency_key": f"f/{account}"}))
+    first.start()
+    wait_until(lambda: requests.get(rules, timeout=5).json() == [])
+    with pytest.raises(ResendError) as caught:
+        resend.Emails.send(MAIL, {"idempotency_key": f"f/{account}"})
+    assert (caught.value.code, caught.value.error_type) == (409, "concurrent_idempotent_requests")
+    first.join()
+    assert resend.Emails.send(MAIL, {"idempotency_key": f"f/{account}"})["id"]

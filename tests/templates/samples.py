@@ -303,6 +303,10 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
+    "disputes": [],
+    "lost": 0,
+    "may_answer": True,
+    "reason_of": lambda _word: REASON,
     "payment": PAYMENT,
     "attempts": [DECLINED, APPROVED],
     "timeline": [
@@ -315,6 +319,7 @@ SHOW: Context = ADMIN | {
     "order": ORDER,
     "lines": ORDER_LINES,
     "refunds": [],
+    "may_capture": False,
     "may_refund": True,
     "transfers": [
         Row(
@@ -375,7 +380,50 @@ NOTHING: Context = {
     "timeline": [],
     "attempts": [],
 }
+REASON = Row(
+    title="Fraud",
+    says="The card's holder says they did not make this payment.",
+    helps=("That this customer ordered before", "Proof that the goods were delivered"),
+)
+
+
+def _dispute(status: str, **changes: Any) -> Row:
+    fields: Context = {
+        "id": "dp_01kbe9000pe2r9f3x7m5d0t1aa",
+        "external_id": "dp_1Q2w3E4r5T6y",
+        "amount": 67600,
+        "currency": "USD",
+        "reason": "fraudulent",
+        "status": status,
+        "due_at": NOW + timedelta(days=7),
+        "evidence": None,
+        "action": None,
+        "message": None,
+        "created_at": NOW,
+        "finished_at": None,
+        "is_open": status in ("warning", "needs_response", "under_review"),
+        "needs_answer": status in ("warning", "needs_response") and not changes.get("action"),
+    }
+    return Row(**(fields | changes))
+
+
+DISPUTE_PAGE: Context = ADMIN | {
+    "dispute": _dispute("needs_response"),
+    "payment": PAYMENT,
+    "processor": "stripe",
+    "customer": PAYMENT_ROWS[0].customer,
+    "reason": REASON,
+    "holds_money": True,
+    "is_late": False,
+    "history": [Row(type="dispute.created", created_at=NOW, data={"status": "needs_response"})],
+    "may_answer": True,
+    "text": "",
+    "most": 500,
+    "error": None,
+    "problem": None,
+}
 REFUND_FORM: Context = ADMIN | {
+    "disputed": False,
     "payment": PAYMENT,
     "attempts": [APPROVED],
     "refundable": 67600,
@@ -522,8 +570,60 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
         "refused",
         REFUND_FORM | {"problem": "The processor did not accept this refund. Nothing was refunded."},
     )
+    yield refund, "disputed", REFUND_FORM | {"disputed": True}
+    for status in ("warning", "needs_response", "under_review", "won", "lost"):
+        disputed = {"disputes": [_dispute(status)], "lost": 67600 if status == "lost" else 0, "may_refund": False}
+        yield show, f"disputed-{status}", SHOW | disputed
+    held = "admin/payments/held.html"
+    form = ADMIN | {
+        "payment": _payment(status="requires_capture"),
+        "attempts": [APPROVED],
+        "amount_text": "676.00",
+        "amount_error": None,
+        "problem": None,
+    }
+    yield held, "capture", form | {"act": "capture"}
+    yield held, "too-much", form | {"act": "capture", "amount_error": "More than what is held cannot be captured."}
+    yield held, "release", form | {"act": "release"}
+    yield held, "over", form | {"act": "release", "payment": _payment(), "problem": "No money is held."}
     yield "admin/style.html", "all", ADMIN
     yield refund, "nothing-left", REFUND_FORM | {"refundable": 0, "payment": _payment(amount_refunded=67600)}
+
+
+def dispute_samples() -> Iterator[tuple[str, str, Context]]:
+    row = {"payment": PAYMENT, "customer": PAYMENT_ROWS[0].customer, "reason": REASON}
+    disputes = [_dispute("needs_response"), _dispute("warning", due_at=None), _dispute("won", finished_at=NOW)]
+    index: Context = ADMIN | {
+        "rows": [row | {"dispute": dispute} for dispute in disputes],
+        "chosen": "needs_answer",
+        "filters": FILTERS,
+        "previous_url": None,
+        "next_url": "/admin/disputes?after=x",
+    }
+    yield "admin/disputes/index.html", "full", index
+    for chosen in ("needs_answer", "won", "all"):
+        empty: Context = {"rows": [], "chosen": chosen, "next_url": None}
+        yield "admin/disputes/index.html", f"empty-{chosen}", index | empty
+    show = "admin/disputes/show.html"
+    yield show, "open", DISPUTE_PAGE
+    yield show, "late", DISPUTE_PAGE | {"is_late": True}
+    yield show, "read-only", DISPUTE_PAGE | {"may_answer": False, "customer": None}
+    yield show, "too-long", DISPUTE_PAGE | {"text": "x" * 501, "error": "At most 500 characters can be sent."}
+    yield show, "refused", DISPUTE_PAGE | {"dispute": _dispute("needs_response", message="No."), "text": "A draft."}
+    yield (
+        show,
+        "sending",
+        DISPUTE_PAGE | {"dispute": _dispute("needs_response", action="submit_evidence", evidence="A")},
+    )
+    yield show, "accepting", DISPUTE_PAGE | {"dispute": _dispute("needs_response", action="accept"), "history": []}
+    yield show, "conflict", DISPUTE_PAGE | {"dispute": _dispute("under_review"), "problem": "It has been answered."}
+    for status in ("warning", "under_review", "won", "lost", "accepted"):
+        closed = _dispute(status, evidence="We sent it.", due_at=None, finished_at=NOW if status == "won" else None)
+        yield show, status, DISPUTE_PAGE | {"dispute": closed, "holds_money": status == "lost"}
+    accept = "admin/disputes/accept.html"
+    yield accept, "open", DISPUTE_PAGE
+    yield accept, "inquiry", DISPUTE_PAGE | {"dispute": _dispute("warning"), "holds_money": False}
+    yield accept, "closed", DISPUTE_PAGE | {"dispute": _dispute("won")}
 
 
 def start_samples() -> Iterator[tuple[str, str, Context]]:
@@ -567,6 +667,10 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
         yield f"emails/refund.{ending}", "order", receipt | refund
         yield f"emails/refund.{ending}", "api", api | refund
+        disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
+        yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
+        asked = {"dispute": _dispute("warning", due_at=None), "is_inquiry": True}
+        yield f"emails/dispute.{ending}", "inquiry", api | disputed | asked
 
 
 def _customer(**changes: Any) -> Row:
@@ -648,6 +752,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()
+    yield from dispute_samples()
     yield from customer_samples()
     yield from auth_samples()
     yield from other_samples()

@@ -1,8 +1,10 @@
-"""Payments over the API: create, list, get, confirm."""
+"""Payments over the API: create, list, get, confirm, capture, cancel."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
@@ -10,13 +12,15 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from sqlalchemy import select
 
-from ballast.billing import idempotency, payments
+from ballast.billing import cancellations, holds, idempotency, payments
 from ballast.billing.idempotency import Orphan, Stored
 from ballast.billing.payloads import payment_payload
 from ballast.blueprints.api.guard import require_key
 from ballast.blueprints.api.schemas import (
     EXAMPLE_KEY,
     ErrorOut,
+    PaymentCancel,
+    PaymentCapture,
     PaymentConfirm,
     PaymentCreate,
     PaymentList,
@@ -29,6 +33,9 @@ from ballast.errors import BallastError, InvalidRequest
 from ballast.ids import to_uuid
 from ballast.models import Payment
 from ballast.web import error_body, keyset
+
+# What is left to do once the database knows.
+Then = Callable[[], None] | None
 
 TAG = Tag(name="Payments", description="An amount somebody is to pay, through at most one open attempt at a time.")
 ERRORS: dict[Any, Any] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 500), ErrorOut)
@@ -100,20 +107,61 @@ def create(body: PaymentCreate) -> Response:
 )
 def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
     """Tries to collect: 200 with the payment, or 402 when the bank says no. One try at a time."""
+
+    def begin() -> Then:
+        payment = payments.locked(g.organization_id, path.payment_id)
+        source = payments.Source(body.payment_method)
+        return partial(payments.run, payments.begin(payment, source, _text(body.return_url)))
+
+    return _change(path.payment_id, begin)
+
+
+@blueprint.post(
+    "/payments/<payment_id>/capture",
+    summary="Capture a payment",
+    responses={200: PaymentOut},
+    openapi_extensions={"x-header": KEY_HEADER | {"required": False}},
+)
+def capture(path: PaymentPath, body: PaymentCapture) -> Response:
+    """Takes what is held, or a part of it; the rest is let go. While the answer is open the payment is `processing`."""
+
+    def begin() -> Then:
+        action = holds.request(g.organization_id, path.payment_id, "capture", body.amount_to_capture)
+        return partial(holds.send, g.organization_id, action.id)
+
+    return _change(path.payment_id, begin)
+
+
+@blueprint.post(
+    "/payments/<payment_id>/cancel",
+    summary="Cancel a payment",
+    responses={200: PaymentOut},
+    openapi_extensions={"x-header": KEY_HEADER | {"required": False}},
+)
+def cancel(path: PaymentPath, body: PaymentCancel) -> Response:
+    """Closes it for good: an unpaid payment, one that waits for the shopper's bank, or one that holds money, which is let go."""
+    assert body is not None
+    return _change(path.payment_id, lambda: cancellations.begin(g.organization_id, path.payment_id))
+
+
+def _change(payment_id: str, begin: Callable[[], Then]) -> Response:
+    """Change a payment, once for a key if there is one: `begin` in the transaction that claims it, what that answers after it."""
     header = request.headers.get("Idempotency-Key")
     key = idempotency.read_key(header) if header is not None else None
+    then: Then = None
     end_reading()
     with transaction():
         met = idempotency.claim(g.organization_id, key, _fingerprint()) if key else None
         if met is None:
-            payment = payments.locked(g.organization_id, path.payment_id)
+            payments.locked(g.organization_id, payment_id)
             if key:
-                idempotency.attach(g.organization_id, key, payment.id)
-            begun = payments.begin(payment, payments.Source(body.payment_method), _text(body.return_url))
+                idempotency.attach(g.organization_id, key, payment_id)
+            then = begin()
     if met is not None:
         return _again(key or "", met, 200)
-    payments.run(begun)
-    return _answer(key, path.payment_id, 200)
+    if then:
+        then()
+    return _answer(key, payment_id, 200)
 
 
 @blueprint.get("/payments/<payment_id>", summary="Get a payment", responses={200: PaymentOut})
@@ -180,7 +228,7 @@ def _store(key: str, status: int, payment: Payment) -> Response:
 
 def _shown(payment: Payment, status: int) -> Response:
     payload = payment_payload(payment)
-    error = payment.last_error if payment.status == "requires_payment_method" else None
+    error = payment.last_error if payment.status in ("requires_payment_method", "requires_capture") else None
     if error is None:
         return _json(status, _dump(payload))
     body = error_body(

@@ -89,6 +89,18 @@ class PaymentConfirm(Strict):
     return_url: HttpUrl | None = None
 
 
+class PaymentCapture(Strict):
+    """How much of what is held is taken."""
+
+    amount_to_capture: StrictInt | None = Field(
+        default=None, ge=1, le=MAX_AMOUNT, description="Minor units; all that is held if left out."
+    )
+
+
+class PaymentCancel(Strict):
+    """Nothing to say, so far."""
+
+
 class PaymentPath(BaseModel):
     """Which payment."""
 

@@ -53,7 +53,11 @@ OPTIONS = keys(
     "client_token",
     "client_token.generate",
     "client_token",
-    keys("customer_id merchant_account_id version preferred_payment_method_token proxy_merchant_id", domains=ANY, options=OPTIONS),
+    keys(
+        "customer_id merchant_account_id version preferred_payment_method_token proxy_merchant_id",
+        domains=ANY,
+        options=OPTIONS,
+    ),
 )
 def generate_token(call: Call) -> Reply:
     """Make what a browser needs to speak for this merchant: base64 of JSON."""

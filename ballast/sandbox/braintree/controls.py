@@ -38,6 +38,17 @@ def dispute(world: World, key: str, reason: str | None) -> dict[str, str]:
     return {"id": made["id"], "status": made["status"]}
 
 
+def expire(world: World, key: str) -> dict[str, str]:
+    """Let an authorization run out, of which Braintree sends no word."""
+    call, record = load(world, key)
+    if record["status"] != "authorized":
+        raise RefusedActError(409, f"{key} holds no money.")
+    settlement.move(call, record, "authorization_expired")
+    call.tx.put("transactions", record)
+    world.braintree.commit(call.tx)
+    return {"id": key, "status": record["status"]}
+
+
 def settle(world: World, key: str) -> dict[str, str]:
     """End the settlement of a charge or a refund now, as its timer would."""
     call, record = load(world, key)

@@ -60,6 +60,4 @@ LINE_ITEM = keys(
     "unit_of_measure unit_tax_amount upc_code upc_type url"
 )
 # Ways to pay that the sandbox does not play; what stands in them is not looked at.
-OTHER_WALLETS = dict.fromkeys(
-    ("apple_pay_card", "android_pay_card", "paypal_account"), ANY
-)
+OTHER_WALLETS = dict.fromkeys(("apple_pay_card", "android_pay_card", "paypal_account"), ANY)

@@ -68,6 +68,7 @@ def describe_charge(store: Store, key: str) -> dict[str, Any]:
         "refunds": [show_refund(one) for one in refunds],
         "disputes": [show_dispute(one) for one in disputes],
         "reasons": REASONS if disputable else (),
+        "expires": record["status"] == "authorized",
         "settles": record["status"] in SETTLING and not parts,
     }
 

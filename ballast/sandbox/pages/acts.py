@@ -10,6 +10,7 @@ from ballast.sandbox.acts import RefusedActError, find_account
 from ballast.sandbox.braintree import controls as braintree
 from ballast.sandbox.deliveries import rearm
 from ballast.sandbox.pages.rendering import answer_json, page
+from ballast.sandbox.resend import webhooks
 from ballast.sandbox.square import controls as square
 from ballast.sandbox.store import Record, Transaction
 from ballast.sandbox.stripe import controls as stripe
@@ -34,6 +35,12 @@ async def settle(request: web.Request) -> web.Response:
     """Settle a charge now."""
     await read_wanted(request)
     return perform(request, lambda world: find(request, SETTLE)(world, request.match_info["id"]))
+
+
+async def expire(request: web.Request) -> web.Response:
+    """Let the hold of an authorization run out."""
+    await read_wanted(request)
+    return perform(request, lambda world: find(request, CONTROLS).expire(world, request.match_info["id"]))
 
 
 async def fail_refund(request: web.Request) -> web.Response:
@@ -86,7 +93,17 @@ async def roll(request: web.Request) -> web.Response:
     if not 0 <= overlap <= DAY_SECONDS:
         message = f"overlap_seconds must be a number from 0 to {DAY_SECONDS}."
         return answer_json({"error": {"message": message}}, 422)
-    return perform(request, lambda world: find(request, CONTROLS).roll(world, request.match_info["id"], overlap))
+    key = request.match_info["id"]
+
+    def act(world: World) -> dict[str, str]:
+        if request.match_info["processor"] == "resend":
+            tx = world.store.begin("_sandbox")
+            rolled = webhooks.roll(tx, key)
+            world.resend.commit(tx)
+            return rolled
+        return dict(find(request, CONTROLS).roll(world, key, overlap))
+
+    return perform(request, act)
 
 
 async def read_wanted(request: web.Request) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ballast.sandbox.faults import (
     InvalidRuleError,
 )
 from ballast.sandbox.pages.rendering import answer_json, page, wants_html
+from ballast.sandbox.resend.webhooks import KINDS
 from ballast.sandbox.square.routes import ROUTES as SQUARE_ROUTES
 from ballast.sandbox.stripe.routes import ROUTES
 from ballast.sandbox.world import WORLD
@@ -85,7 +86,9 @@ def read_form(form: dict[str, Any]) -> dict[str, Any]:
 
 def show_page(request: web.Request, error: str | None = None, status: int = 200) -> web.Response:
     """Render the rules and the form."""
-    operations = sorted({route.operation for route in ROUTES.values()} | {"emails.send", "emails.batch", "webhook"})
+    operations = sorted(
+        {route.operation for route in ROUTES.values()} | {"emails.send", "emails.batch", "webhook"} | set(KINDS)
+    )
     operations += sorted({route.operation for route in SQUARE_ROUTES.values()} - set(operations))
     operations += sorted({route.operation for route in BRAINTREE_ROUTES.values()} - set(operations))
     return page(

@@ -13,21 +13,15 @@ from aiohttp import web
 
 from ballast.sandbox import clock
 from ballast.sandbox.exchanges import Answer, Behavior, Struck, carry_out
+from ballast.sandbox.resend import webhooks
+from ballast.sandbox.resend.answers import RefusedError, answer_error, answer_json
 from ballast.sandbox.resend.mails import InvalidMailError, read_mail
-from ballast.sandbox.store import Record, Transaction, encode
+from ballast.sandbox.store import Record, Transaction
 from ballast.sandbox.wire import Exchange
 from ballast.sandbox.world import WORLD, World
 
 DAY_SECONDS = 24 * 3600
 MOST_IN_BATCH = 100
-
-
-class RefusedError(Exception):
-    """An error in Resend's shape."""
-
-    def __init__(self, status: int, name: str, message: str) -> None:
-        super().__init__(message)
-        self.answer = answer_error(status, name, message)
 
 
 async def send_email(request: web.Request) -> web.StreamResponse:
@@ -57,6 +51,23 @@ async def show_email(request: web.Request) -> web.StreamResponse:
     return await serve(request, "emails.get", find, reads=False)
 
 
+async def serve_webhooks(request: web.Request) -> web.StreamResponse:
+    """Register, show, change, forget an address for webhooks, or give it a new secret."""
+    key = request.match_info.get("id", "")
+    acts: dict[str, Callable[[Transaction, Any, str | None], dict[str, Any]]] = {
+        "POST /webhooks": lambda tx, body, _: webhooks.create(tx, body),
+        "GET /webhooks": lambda tx, _body, _: webhooks.list_all(tx),
+        "GET /webhooks/": lambda tx, _body, _: webhooks.show(webhooks.load(tx, key)),
+        "PATCH /webhooks/": lambda tx, body, _: webhooks.update(tx, key, body),
+        "DELETE /webhooks/": lambda tx, _body, _: webhooks.remove(tx, key),
+        "POST /webhooks/": lambda tx, _body, _: webhooks.rotate(tx, key),
+    }
+    name = f"{request.method} /webhooks{'/' if key else ''}"
+    reads = name in ("POST /webhooks", "PATCH /webhooks/")
+    operation = f"webhooks.{'rotate' if name == 'POST /webhooks/' else request.method.lower()}"
+    return await serve(request, operation, acts[name], reads=reads)
+
+
 async def serve(
     request: web.Request,
     operation: str,
@@ -83,8 +94,26 @@ async def serve(
             else answer
         )
 
-    behavior = Behavior(perform, refuse)
-    return await carry_out(request, exchange, behavior, world.faults, world.wire)
+    return await answer_once(request, exchange, Behavior(perform, refuse), key)
+
+
+async def answer_once(
+    request: web.Request, exchange: Exchange, behavior: Behavior, key: str | None
+) -> web.StreamResponse:
+    """Carry a request out, one at a time for each key."""
+    world = request.app[WORLD]
+    if key is None:
+        return await carry_out(request, exchange, behavior, world.faults, world.wire)
+    if key in world.resend.in_flight:
+        message = "Another request with the same idempotency key is being processed."
+        busy = answer_error(409, "concurrent_idempotent_requests", message)
+        behavior = Behavior(lambda _: busy, refuse)
+        return await carry_out(request, exchange, behavior, world.faults, world.wire)
+    world.resend.in_flight.add(key)
+    try:
+        return await carry_out(request, exchange, behavior, world.faults, world.wire)
+    finally:
+        world.resend.in_flight.discard(key)
 
 
 def refuse(status: int) -> Answer:
@@ -124,7 +153,7 @@ def perform_once(
     answer = act(tx, parsed, key)
     record = {"id": record_id, "created": tx.now, "fingerprint": digest, "answer": answer}
     tx.put("idempotency", record)
-    world.commit(tx)
+    world.resend.commit(tx)
     return answer_json(200, answer)
 
 
@@ -134,7 +163,7 @@ def act_now(
     """Act in a transaction of its own."""
     tx = world.store.begin("_sandbox")
     answer = act(tx, parsed, key)
-    world.commit(tx)
+    world.resend.commit(tx)
     return answer_json(200, answer)
 
 
@@ -153,6 +182,7 @@ def store_mail(tx: Transaction, wanted: Any, key: str | None) -> str:
     except InvalidMailError as error:
         raise RefusedError(422, error.name, str(error)) from error
     mail |= {"id": str(uuid.uuid4()), "created": clock.now(), "idempotency_key": key}
+    webhooks.tell(tx, mail)
     return str(tx.put("mails", mail)["id"])
 
 
@@ -169,13 +199,3 @@ def store_batch(tx: Transaction, wanted: Any, key: str | None, *, permissive: bo
                 raise
             errors.append({"index": place, "message": str(refused)})
     return {"data": data, "errors": errors} if permissive else {"data": data}
-
-
-def answer_json(status: int, value: dict[str, Any]) -> Answer:
-    """Return a JSON answer."""
-    return Answer(status, encode(value).encode(), {"Content-Type": "application/json; charset=utf-8"})
-
-
-def answer_error(status: int, name: str, message: str) -> Answer:
-    """Return an error's JSON answer."""
-    return answer_json(status, {"statusCode": status, "name": name, "message": message})

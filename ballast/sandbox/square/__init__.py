@@ -9,6 +9,7 @@ from ballast.sandbox.square import (
     locations,
     payment_changes,
     payments,
+    payouts,
     refunds,
     webhook_subscriptions,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "locations",
     "payment_changes",
     "payments",
+    "payouts",
     "refunds",
     "webhook_subscriptions",
 ]

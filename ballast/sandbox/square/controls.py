@@ -1,7 +1,7 @@
 """What whoever plays with the sandbox can make happen to a payment of Square's."""
 
 from ballast.sandbox.acts import RefusedActError, find_account, read_reason
-from ballast.sandbox.square import disputes, refunds
+from ballast.sandbox.square import disputes, payment_changes, refunds
 from ballast.sandbox.square.accounts import Account
 from ballast.sandbox.square.known_cards import DISPUTES
 from ballast.sandbox.square.routes import Call
@@ -37,6 +37,17 @@ def begin(world: World, kind: str, key: str) -> Call:
     """Return a call on the account that holds this record. Raises RefusedActError."""
     account = find_account(world.store, kind, key)
     return Call(world.store.begin(account), Account(account))
+
+
+def expire(world: World, key: str) -> dict[str, str]:
+    """Let the time of a payment that is held run out, and do what was to be done with it then."""
+    call = begin(world, "square_payments", key)
+    record = call.load("square_payments", key, "payment")
+    if record["status"] != "APPROVED":
+        raise RefusedActError(409, f"{key} holds no money.")
+    ended = payment_changes.end_delay(call, key)
+    world.square.commit(call.tx)
+    return {"id": key, "status": ended["status"] if ended else record["status"]}
 
 
 def roll(world: World, key: str, _overlap: float) -> dict[str, str]:

@@ -54,14 +54,16 @@ def update_customer(call: Call, key: str) -> dict[str, Any]:
     record = load(call, key)
     call.params.pop("version", None)
     write(call, record)
+    emit(call, "customer.updated", "customer", show(record))
     return {"customer": show(record)}
 
 
 @route("DELETE", "customers/{}", "customers.delete", {"version": text()})
 def delete_customer(call: Call, key: str) -> dict[str, Any]:
     """Forget a customer; the cards go with it."""
-    load(call, key)
+    record = load(call, key)
     call.tx.delete("square_customers", key)
+    emit(call, "customer.deleted", "customer", show(record))
     for card in call.tx.newest("square_cards"):
         if card["customer_id"] == key:
             call.tx.put("square_cards", card | {"enabled": False})

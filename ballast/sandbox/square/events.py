@@ -11,15 +11,29 @@ from ballast.sandbox.square.routes import Call, route
 from ballast.sandbox.store import Record
 
 API_VERSION = "2025-08-20"
+# What a subscription may ask for; not all of it happens here.
 EVENT_TYPES = (
+    "card.automatically_updated",
     "card.created",
     "card.disabled",
+    "card.forgotten",
+    "card.updated",
     "customer.created",
+    "customer.deleted",
+    "customer.updated",
     "dispute.created",
+    "dispute.evidence.added",
     "dispute.evidence.created",
+    "dispute.evidence.deleted",
+    "dispute.evidence.removed",
+    "dispute.state.changed",
     "dispute.state.updated",
+    "oauth.authorization.revoked",
     "payment.created",
     "payment.updated",
+    "payout.failed",
+    "payout.paid",
+    "payout.sent",
     "refund.created",
     "refund.updated",
 )

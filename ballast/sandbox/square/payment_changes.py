@@ -77,8 +77,9 @@ def load_held(call: Call, key: str, said: dict[str, Any]) -> Record:
     return record
 
 
-def end_delay(call: Call, payment_id: str) -> None:
+def end_delay(call: Call, payment_id: str) -> Record | None:
     """Do what was to be done with a payment that is still held when its time is up."""
     record = call.tx.get("square_payments", payment_id)
-    if record is not None and record["status"] == "APPROVED":
-        settle(call, record, "COMPLETED" if record["delay_action"] == "COMPLETE" else "CANCELED")
+    if record is None or record["status"] != "APPROVED":
+        return None
+    return settle(call, record, "COMPLETED" if record["delay_action"] == "COMPLETE" else "CANCELED")

@@ -65,6 +65,7 @@ def describe_charge(store: Store, key: str) -> dict[str, Any]:
         "refunds": [show_refund(one) for one in refunds_of(tx, payment)],
         "disputes": [show_dispute(one) for one in disputes],
         "reasons": REASONS if disputable and payment["amount"] > payment["_refunded"] else (),
+        "expires": payment["status"] == "APPROVED",
         "settles": False,
     }
 

@@ -58,24 +58,35 @@ def cancel_payment_intent(call: Call, key: str) -> dict[str, Any]:
         raise refuse(intent, "canceled", ", ".join(CANCELABLE))
     if intent["status"] == "requires_capture":
         release_charge(call, intent)
+    end_intent(call, intent, call.params.get("cancellation_reason"))
+    return answer(call, intent)
+
+
+def end_intent(call: Call, intent: Record, reason: str | None) -> None:
+    """Write that an intent is given up."""
     intent |= {
         "status": "canceled",
         "amount_capturable": 0,
         "canceled_at": call.now,
-        "cancellation_reason": call.params.get("cancellation_reason"),
+        "cancellation_reason": reason,
         "next_action": None,
     }
     call.tx.put("payment_intents", intent)
     emit(call, "payment_intent.canceled", show_payment_intent(intent))
-    return answer(call, intent)
 
 
-def release_charge(call: Call, intent: Record) -> None:
+def expire(call: Call, intent: Record) -> None:
+    """Let the time run out in which a hold could have been captured."""
+    release_charge(call, intent, "charge.expired")
+    end_intent(call, intent, "automatic")
+
+
+def release_charge(call: Call, intent: Record, kind: str = "charge.refunded") -> None:
     """Let go of a hold, which Stripe writes down as refunded in full."""
     charge = call.load("charges", intent["latest_charge"], "charge", "charge")
     charge |= {"refunded": True, "amount_refunded": charge["amount"], "_released": True}
     call.tx.put("charges", charge)
-    emit(call, "charge.refunded", show_charge(charge), {"amount_refunded": 0, "refunded": False})
+    emit(call, kind, show_charge(charge), {"amount_refunded": 0, "refunded": False})
 
 
 def refuse(intent: Record, done: str, needed: str) -> Exception:

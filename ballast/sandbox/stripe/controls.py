@@ -4,7 +4,7 @@ from typing import Any
 
 from ballast.sandbox.acts import RefusedActError, find_account, read_reason
 from ballast.sandbox.store import Record
-from ballast.sandbox.stripe import disputes, fraud_warnings, refunds
+from ballast.sandbox.stripe import captures, disputes, fraud_warnings, refunds
 from ballast.sandbox.stripe.routes import Call
 from ballast.sandbox.stripe.webhook_endpoints import new_secret
 from ballast.sandbox.world import World
@@ -48,6 +48,18 @@ def fail_refund(world: World, key: str) -> dict[str, str]:
     refunds.fail_refund(call, refund, call.load("charges", refund["charge"], "charge"))
     world.commit(call.tx)
     return {"id": key, "status": refund["status"]}
+
+
+def expire(world: World, key: str) -> dict[str, str]:
+    """Let the hold of a charge that was not captured run out."""
+    call = Call(world.store.begin(find_account(world.store, "charges", key)), {})
+    charge = call.load("charges", key, "charge")
+    intent = call.tx.get("payment_intents", charge.get("payment_intent") or "")
+    if intent is None or intent["status"] != "requires_capture" or intent["latest_charge"] != key:
+        raise RefusedActError(409, f"{key} holds no money.")
+    captures.expire(call, intent)
+    world.commit(call.tx)
+    return {"id": key, "status": "canceled"}
 
 
 def roll(world: World, key: str, overlap: float) -> dict[str, str]:

@@ -57,6 +57,7 @@ def describe_charge(store: Store, key: str) -> dict[str, Any]:
         "refunds": [show_refund(refund) for refund in tx.find("refunds", key)],
         "disputes": [show_dispute(dispute)] if dispute else [],
         "reasons": REASONS if open_to_dispute else (),
+        "expires": not charge.get("captured") and charge.get("paid", True) and not charge.get("_released"),
         "settles": False,
     }
 

@@ -52,6 +52,14 @@ document.addEventListener("input", ({ target }) => {
   document.querySelector(names).textContent = amount > 0 ? `${verb} ${money.format(amount)}` : verb;
 });
 
+/* How much of a long text is used up, as it will be sent. */
+document.addEventListener("input", ({ target }) => {
+  const { counts, most } = target.dataset;
+  if (!counts) return;
+  const used = [...target.value.trim()].length;
+  document.querySelector(counts).textContent = `${used.toLocaleString("en-US")} of ${Number(most).toLocaleString("en-US")} characters`;
+});
+
 focusProblem();
 document.addEventListener("htmx:after:swap", focusProblem);
 

@@ -15,6 +15,7 @@ from ballast.processors.base import (
     Unknown,
 )
 from ballast.processors.braintree import BraintreeAdapter
+from ballast.processors.braintree_answers import OpenError
 from ballast.processors.declines import classify_braintree
 from tests.processors.braintree.conftest import (
     MINUTE,
@@ -229,3 +230,19 @@ def test_a_duplicate_means_look_first(desk: Desk) -> None:
     assert isinstance(outcome, Approved)
     assert [line["reference"] for line in desk.charges()].count(charge.reference) == 1
     assert isinstance(desk.adapter.find(lookup_of(charge)), Approved)
+
+
+def test_too_late_to_look_is_not_taken_for_too_late_to_send(
+    desk: Desk, adapter: BraintreeAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request of this attempt may have charged: the gateway refuses the second as a duplicate, and the look comes late."""
+    charge = make_charge()
+    monkeypatch.setattr(adapter._merchant, "keyed", False)
+    assert isinstance(adapter.submit(charge), Approved)
+
+    def search(*_given: object) -> None:
+        raise OpenError("too_late")
+
+    monkeypatch.setattr(adapter._merchant, "search", search)
+    assert adapter.submit(charge) == Unknown("key_trouble")
+    assert len(desk.charges()) == 1

@@ -59,7 +59,7 @@ def test_what_is_no_json_or_no_address_is_refused(seller: Seller) -> None:
     form = requests.post(url, data={"a": "b"}, headers=key, timeout=5)
     assert form.json()["errors"][0]["code"] == "INVALID_CONTENT_TYPE"
     assert seller.say("POST", "payments", [1]).json()["errors"][0]["code"] == "EXPECTED_OBJECT"
-    assert seller.say("GET", "payouts").status_code == 404
+    assert seller.say("GET", "loyalty").status_code == 404
     assert seller.say("DELETE", "locations/x/custom-attributes/y").status_code == 404
     assert seller.say("GET", "payments?colour=red").json()["errors"][0]["field"] == "colour"
     odd = seller.say("GET", "payments", None, **{"Square-Version": "latest"})
@@ -132,3 +132,8 @@ def test_the_wire_log_has_every_exchange_and_no_card_number(seller: Seller, sand
     lines = requests.get(f"{sandbox.url}/_sandbox/wire", timeout=5).text
     assert "att_of_the_log" in lines
     assert "4310000000201019" not in lines
+
+
+def test_no_money_is_paid_out(seller: Seller) -> None:
+    assert list(seller.sdk.payouts.list(location_id=seller.location, request_options=ONCE)) == []
+    assert code_of(lambda: seller.sdk.payouts.get("po_1", request_options=ONCE)) == (404, "NOT_FOUND")

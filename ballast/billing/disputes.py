@@ -1,0 +1,230 @@
+"""Disputes as the processor tells them: asked for, written down once, with the ledger, events and mail that belong to them.
+
+An event is a hint. `learn` asks the processor with no transaction open and records the answer in one commit, under the lock of the
+payment, so that everything about one payment happens in order.
+
+If the process dies …
+  before the call, or while it lasts: nothing is written, the inbox event is still `received` and is applied again after its lease.
+  after the call, before the commit: the same; the next call learns the same or something newer.
+  inside the transaction: nothing of it remains, ledger, event and mail included.
+  after the commit, before the inbox event is marked `applied`: it is applied again, finds what it learns written down, and adds
+  nothing: a row is inserted once (unique index), money is posted once a round (unique source), a mail composed once a round.
+Events that come twice, late or in another order do no harm, since none is believed: each asks how the dispute stands now. Two that
+ask at once may bring their answers in the wrong order; `record` takes an answer only while the row still is as it was before the
+question, else the question is put again. What the state machine has no edge for is logged and kept out.
+
+What moves in the ledger is what the bank holds: out with the first status that withdraws, back when it is won, and out once more if
+the other side goes into a second round. An inquiry moves nothing. The processor's own fee is not posted here.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Literal
+
+from sqlalchemy import func, select
+
+from ballast import audit
+from ballast.billing import dispute_notices, ledger, processing, refunds
+from ballast.billing.payloads import dispute_payload
+from ballast.billing.processing import Account
+from ballast.clock import now
+from ballast.db import db, transaction
+from ballast.errors import NotFound
+from ballast.ids import new_id, to_uuid
+from ballast.models import Attempt, Dispute, LedgerTransfer, Payment
+from ballast.models.customers import account_of
+from ballast.models.disputes import NEEDS_ANSWER, WITHDRAWN, dispute_at, dispute_of
+from ballast.models.payments import payment_of
+from ballast.models.states import OPEN_ATTEMPT, may_move, move
+from ballast.notifications import webhooks
+from ballast.processors import base
+
+log = logging.getLogger(__name__)
+
+Verdict = Literal["applied", "ignored", "later"]
+# How often a question is put again at once because the row changed while it was asked.
+LOOKS: Final = 3
+
+
+def find(organization_id: str, dispute_id: str) -> Dispute:
+    """The dispute. Raises NotFound."""
+    wanted = dispute_of(organization_id, dispute_id) if to_uuid(dispute_id, "dp") else None
+    found = db.session.scalars(wanted).first() if wanted is not None else None
+    if found is None:
+        raise NotFound("dispute")
+    return found
+
+
+def learn(organization_id: str, account_id: str, external_id: str) -> Verdict:
+    """Ask how a dispute stands, and write it down. `ignored`: it is about no charge of ours; `later`: nobody can say now."""
+    for _ in range(LOOKS):
+        account, seen = _before(organization_id, account_id, external_id)
+        told = processing.read(account, lambda adapter: adapter.find_dispute(external_id))
+        if isinstance(told, base.Unknown):
+            return "later"
+        verdict = record(organization_id, account_id, told, seen)
+        if verdict != "changed":
+            return verdict
+    return "later"
+
+
+def _before(organization_id: str, account_id: str, external_id: str) -> tuple[Account, str | None]:
+    """Where to ask, and how the dispute stands here before that."""
+    with transaction() as session:
+        account = session.scalars(account_of(organization_id, account_id)).one()
+        row = session.scalars(dispute_at(organization_id, account_id, external_id)).first()
+        return processing.open_account(account), row.status if row else None
+
+
+def record(organization_id: str, account_id: str, told: base.Dispute, seen: str | None) -> Verdict | Literal["changed"]:
+    """Write down what the processor said, once. `seen` is the status here before it was asked, None for no row.
+
+    `changed`: the row is not as it was then, so what was said may be old; nothing was written.
+    """
+    with transaction() as session:
+        attempt = _charge(organization_id, account_id, told.charge_external_id)
+        if attempt is None or attempt.status in OPEN_ATTEMPT:
+            return "later" if attempt or _expects_a_charge(organization_id, account_id) else "ignored"
+        payment = session.scalars(payment_of(organization_id, attempt.payment_id).with_for_update()).one()
+        row = session.scalars(dispute_at(organization_id, account_id, told.external_id).with_for_update()).first()
+        if (row.status if row else None) != seen:
+            return "changed"
+        if row is None:
+            row = _open(payment, attempt, told)
+        elif not _follow(row, told):
+            return "applied"
+        if attempt.status == "approved":  # else the charge itself was never posted: a late success, alarmed of its own
+            _post(row, is_inquiry=told.is_inquiry)
+        if row.status in NEEDS_ANSWER:
+            dispute_notices.send(payment, row, _rounds(row)[0], told.is_inquiry)
+        return "applied"
+
+
+def _charge(organization_id: str, account_id: str, external_id: str | None) -> Attempt | None:
+    """The attempt that made the disputed charge: only of the very account that tells of the dispute."""
+    wanted = select(Attempt).where(
+        Attempt.organization_id == organization_id,
+        Attempt.processor_account_id == account_id,
+        Attempt.external_id == external_id,
+    )
+    return db.session.scalars(wanted).first() if external_id else None
+
+
+def _expects_a_charge(organization_id: str, account_id: str) -> bool:
+    """Whether an attempt may still turn out to be the disputed charge: one whose answer was lost has no id of the processor's yet."""
+    wanted = select(Attempt.id).where(
+        Attempt.organization_id == organization_id,
+        Attempt.processor_account_id == account_id,
+        Attempt.status.in_(OPEN_ATTEMPT),
+        Attempt.external_id.is_(None),
+    )
+    return db.session.scalars(wanted.limit(1)).first() is not None
+
+
+def _open(payment: Payment, attempt: Attempt, told: base.Dispute) -> Dispute:
+    row = Dispute(
+        id=new_id("dp"),
+        organization_id=payment.organization_id,
+        payment_id=payment.id,
+        attempt_id=attempt.id,
+        processor_account_id=attempt.processor_account_id,
+        external_id=told.external_id,
+        amount=told.amount,
+        currency=told.currency,
+        reason=told.reason,
+        status=told.status,
+        due_at=told.due_at,
+        created_at=now(),
+    )
+    db.session.add(row)
+    db.session.flush()
+    _note(row, "dispute.opened")
+    _tell(row, "dispute.created")
+    if row.is_open:
+        refunds.call_off(payment)
+    else:
+        row.finished_at = now()
+        _tell(row, "dispute.closed")
+    return row
+
+
+def _follow(row: Dispute, told: base.Dispute) -> bool:
+    """Bring the row to what was told. Answers whether it may stand so."""
+    if told.amount != row.amount:
+        log.error("dispute %s is over %s here and %s at the processor", row.id, row.amount, told.amount)
+    if told.status == row.status and told.due_at == row.due_at:
+        return True
+    if told.status != row.status and not may_move(row.machine, row.status, told.status):
+        log.error("dispute %s is %s here and %s at the processor: kept as it is", row.id, row.status, told.status)
+        return False
+    if told.status != row.status:
+        was_open = row.is_open
+        move(row, told.status)
+        _end_action(row)
+        row.finished_at = None if row.is_open else now()
+        _note(row, "dispute.moved")
+        if row.is_open and not was_open:
+            _begin_again(row)
+    row.due_at = told.due_at
+    _tell(row, "dispute.updated" if row.is_open else "dispute.closed")
+    return True
+
+
+def _begin_again(row: Dispute) -> None:
+    """A second round asks for a new answer, and no refund may leave meanwhile."""
+    row.evidence = None
+    payment = db.session.scalars(payment_of(row.organization_id, row.payment_id)).one()
+    refunds.call_off(payment)
+
+
+def _end_action(row: Dispute) -> None:
+    """What we were bringing to the processor has arrived, or is of no use any more."""
+    if row.action is None or row.status in NEEDS_ANSWER:
+        return
+    too_late = row.action == "accept" and row.status in ("under_review", "won")
+    row.message = "It had been answered before it could be accepted." if too_late else None
+    row.action = row.next_attempt_at = None
+
+
+def _post(row: Dispute, is_inquiry: bool) -> None:
+    """Bring the ledger to what the bank holds."""
+    out, back = _rounds(row)
+    if row.status in WITHDRAWN and not is_inquiry and out == back:
+        _transfer(row, "dispute", out + 1, "disputes", "processor_receivable")
+    elif row.status == "won" and out > back:
+        _transfer(row, "dispute_returned", out, "processor_receivable", "disputes")
+
+
+def _transfer(row: Dispute, kind: str, number: int, debit: str, credit: str) -> None:
+    source = f"{row.id}/{number}"
+    ledger.post(row.organization_id, kind, source, debit, credit, row.amount, row.currency, row.payment_id)
+
+
+def _rounds(row: Dispute) -> tuple[int, int]:
+    """How often the money went, and how often it came back. Exact while the payment is locked."""
+    wanted = select(
+        func.count().filter(LedgerTransfer.kind == "dispute"),
+        func.count().filter(LedgerTransfer.kind == "dispute_returned"),
+    ).where(
+        LedgerTransfer.organization_id == row.organization_id,
+        LedgerTransfer.payment_id == row.payment_id,
+        LedgerTransfer.source.startswith(f"{row.id}/", autoescape=True),
+    )
+    out, back = db.session.execute(wanted).one()
+    return out, back
+
+
+def holds_money(row: Dispute) -> bool:
+    """Whether the disputed amount is with the bank now, as the ledger has it."""
+    out, back = _rounds(row)
+    return out > back
+
+
+def _note(row: Dispute, action: str) -> None:
+    changes = {"status": row.status, "amount": row.amount, "payment": row.payment_id}
+    audit.record(row.organization_id, action, "dispute", row.id, changes)
+
+
+def _tell(row: Dispute, event_type: str) -> None:
+    webhooks.publish(row.organization_id, event_type, "payment", row.payment_id, dispute_payload(row))
