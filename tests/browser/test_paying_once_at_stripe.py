@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 
 def test_a_processor_that_cannot_be_reached_charges_nothing_and_says_so(buyer: Buyer, stack: Stack) -> None:
-    stack.fault(kind="reset_before", operation="payment_intents.create", count=1)
+    # Making the charge known is tried three times, as nothing has been asked of the bank yet.
+    stack.fault(kind="reset_before", operation="payment_intents.create", count=3)
     buyer.fill_checkout()
     buyer.pay_button.click()
     expect(buyer.alert).to_contain_text("Nothing was charged. Please try again.")
