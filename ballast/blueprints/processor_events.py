@@ -16,6 +16,8 @@ from ballast.web import dashboard, keyset, render, requires, see_other
 blueprint = Blueprint("processor_events", __name__, url_prefix="/admin/processor-events")
 dashboard(blueprint)
 
+# The first tries follow each other in seconds; one that waits for longer is not watched any more.
+WATCHED_TRIES = 3
 LABELS = {"": "All", "received": "Received", "applied": "Applied", "ignored": "Ignored", "failed": "Failed"}
 
 
@@ -75,8 +77,7 @@ def show(event_id: str) -> Response:
         payment_id=processor_events.payments_of([event]).get(event.id),
         text=processor_events.text_of(event.payload),
         may_replay=users.may(g.role, "replay"),
-        # Asked again only until the first try: one that waits for something of ours may wait for long.
-        pending=event.status == "received" and event.attempts == 0,
+        pending=event.status == "received" and event.attempts < WATCHED_TRIES,
     )
 
 

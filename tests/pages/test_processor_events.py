@@ -124,10 +124,11 @@ def test_an_event_shows_what_it_is_about_and_what_came_of_it(world: World, appli
     assert f'href="/admin/payments/{payment_id}"' in look(world.sign_in("viewer"))
 
 
-def test_a_page_asks_again_only_until_the_first_try(world: World, applied: str) -> None:
-    assert "every 3s" not in look(world.sign_in("viewer"), f"/{applied}")
-    waiting = store(world, status="received")
-    assert "every 3s" in look(world.sign_in("viewer"), f"/{waiting}")
+def test_a_page_asks_again_while_the_event_is_about_to_be_applied(world: World, applied: str) -> None:
+    viewer = world.sign_in("viewer")
+    assert "every 3s" not in look(viewer, f"/{applied}")
+    assert "every 3s" in look(viewer, f"/{store(world, status='received', attempts=2)}")
+    assert "every 3s" not in look(viewer, f"/{store(world, status='received', attempts=3)}")
 
 
 def braintree(xml: str) -> bytes:
