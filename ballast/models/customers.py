@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     String,
     UniqueConstraint,
+    and_,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -157,7 +158,9 @@ def default_account(organization_id: str, processor: str | None = None) -> Selec
 
 def account_behind(row: Any) -> ColumnElement[bool]:
     """Joins a model that has a `processor_account_id` with its account."""
-    return (ProcessorAccount.organization_id == row.organization_id) & (ProcessorAccount.id == row.processor_account_id)
+    return and_(
+        ProcessorAccount.organization_id == row.organization_id, ProcessorAccount.id == row.processor_account_id
+    )
 
 
 def account_of(organization_id: str, account_id: str) -> Select[ProcessorAccount]:
