@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Select, String, UniqueConstraint, select
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    UniqueConstraint,
+    and_,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
@@ -142,6 +154,13 @@ def default_account(organization_id: str, processor: str | None = None) -> Selec
     if processor:
         found = found.where(ProcessorAccount.processor == processor)
     return found.order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at).limit(1)
+
+
+def account_behind(row: Any) -> ColumnElement[bool]:
+    """Joins a model that has a `processor_account_id` with its account."""
+    return and_(
+        ProcessorAccount.organization_id == row.organization_id, ProcessorAccount.id == row.processor_account_id
+    )
 
 
 def account_of(organization_id: str, account_id: str) -> Select[ProcessorAccount]:

@@ -12,28 +12,44 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from ballast.local.chromium import MEND, find_chromium
+from tests.browser.cards import CARDS, Cards
 from tests.browser.people import Buyer, Merchant
+from tests.browser.routing import route_to
 from tests.stack import Stack
 
 # A loaded machine of two cores is slow; nothing waits this long when all is well.
 PATIENCE_MS = 30_000
 # The browser says so itself when a page answers 4xx, which some pages are meant to.
-EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (403|404|422)")
+EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (403|404|409|422)")
 
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("browser"))
-    stack.start(PROCESSOR_READ_TIMEOUT="10")
+    stack.start(PROCESSOR_READ_TIMEOUT="10", BRAINTREE_READ_TIMEOUT="10")
     yield stack
     stack.stop()
 
 
 @pytest.fixture
 def stack(running_stack: Stack) -> Iterator[Stack]:
-    """The whole product, whose processor behaves."""
+    """The whole product, whose processors behave; new cards are Stripe's unless a test wants `processor`."""
     yield running_stack
     running_stack.forget_faults()
+
+
+@pytest.fixture(scope="module", params=list(CARDS))
+def processor(request: pytest.FixtureRequest, running_stack: Stack) -> Iterator[str]:
+    """Each processor in turn, to whom all new cards of the shop go meanwhile."""
+    route_to(running_stack, request.param)
+    yield request.param
+    route_to(running_stack, "stripe")
+
+
+@pytest.fixture
+def cards(processor: str) -> Cards:
+    """What cards do at the processor."""
+    return CARDS[processor]
 
 
 @pytest.fixture(scope="module")

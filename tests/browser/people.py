@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
+import requests
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
-from tests.stack import APPROVED, Stack
+from tests.browser.cards import CARDS
+from tests.stack import APPROVED, PATIENCE, Stack
 
 TYPED = {
     "Email": "",
@@ -25,11 +27,7 @@ class Buyer:
         self.page = page
         self.stack = stack
         self.email = email or f"{uuid4().hex[:12]}@example.com"
-
-    @property
-    def processor(self) -> str:
-        """Whose card field the page shows."""
-        return self.page.locator("#card-field").get_attribute("data-processor") or ""
+        self.processor = "stripe"
 
     @property
     def card(self) -> FrameLocator:
@@ -80,13 +78,13 @@ class Buyer:
 
     def fill_card(self, number: str) -> None:
         """The card, a date to come, a code; in the frame or frames of whichever processor it is."""
-        expect(self.page.locator("#card-field")).not_to_have_attribute("aria-busy", "true")
+        place = self.page.locator("#card-field")
+        expect(place).not_to_have_attribute("aria-busy", "true")
+        self.processor = place.get_attribute("data-processor") or ""
         self.card_number.fill(number)
         if self.processor == "braintree":
-            self.page.frame_locator('iframe[name$="hosted-field-expirationDate"]').get_by_role("textbox").fill(
-                "12 / 34"
-            )
-            self.page.frame_locator('iframe[name$="hosted-field-cvv"]').get_by_role("textbox").fill("123")
+            for part, text in (("expirationDate", "12 / 34"), ("cvv", "123")):
+                self.page.frame_locator(f'iframe[name$="hosted-field-{part}"]').get_by_role("textbox").fill(text)
             return
         self.card.get_by_label("Expiry").fill("12 / 34")
         self.card.get_by_label("Security code").fill("123")
@@ -111,10 +109,32 @@ class Buyer:
         expect(self.page.get_by_role("heading", name="Paid. Thank you.")).to_be_visible()
         expect(self.page).to_have_url(re.compile(r"/receipt$"))
 
+    def see_challenge(self) -> None:
+        """The bank asks: on a page of ours that leads there, or in a dialog before anything is sent."""
+        if CARDS[self.processor].asks_before:
+            expect(self.bank.get_by_role("heading", name="Confirm it is you")).to_be_visible()
+        else:
+            expect(self.page.get_by_role("heading", name="Confirm with your bank.")).to_be_visible()
+
+    @property
+    def bank(self) -> FrameLocator:
+        """The bank's question in its dialog."""
+        return self.page.frame_locator("dialog iframe")
+
     def answer_bank(self, decision: str) -> None:
-        """Go to the bank and press one of its buttons."""
+        """Press one of the bank's buttons, wherever it asks."""
+        self.see_challenge()
+        if CARDS[self.processor].asks_before:
+            self.bank.get_by_role("button", name=re.compile(f"^{decision}")).click()
+            return
         self.page.get_by_text("Continue to bank").click()
         self.page.get_by_role("button", name=re.compile(f"^{decision}")).click()
+
+    def settle(self) -> None:
+        """Have the money of the shopper's latest payment arrive at Braintree now, which tells of it only then."""
+        (charge,) = self.stack.charges(self.payment_id)
+        address = f"{self.stack.sandbox}/_sandbox/charges/braintree/{charge['id']}/settle"
+        assert requests.post(address, json={}, timeout=PATIENCE).ok
 
     @property
     def payment_id(self) -> str:
@@ -141,6 +161,27 @@ class Merchant:
     def open_payment(self, payment_id: str) -> None:
         """Its page."""
         self.page.goto(f"/admin/payments/{payment_id}")
+
+    def open_customer(self, email: str) -> None:
+        """Their page, found by their address."""
+        self.page.goto(f"/admin/customers?q={email}")
+        self.page.get_by_role("link", name=email).click()
+        expect(self.page.get_by_role("heading", name="Stored cards")).to_be_visible()
+
+    def charge_stored_card(self, amount: str, button: str) -> None:
+        """From a customer's page through the form and the consequence to the payment's page."""
+        self.page.get_by_role("link", name="Charge a stored card").click()
+        self.page.get_by_label("Amount in USD").fill(amount)
+        self.page.get_by_label("What it is for").fill("Beans, December")
+        self.page.get_by_role("button", name="Review the charge").click()
+        self.page.get_by_role("button", name=button).click()
+        expect(self.page).to_have_url(re.compile("/admin/payments/pay_"))
+
+    def refund(self, amount: str) -> None:
+        """A part of the payment whose page is open."""
+        self.page.get_by_role("link", name="Refund", exact=True).click()
+        self.page.get_by_label("Amount in USD").fill(amount)
+        self.page.get_by_role("button", name=f"Refund ${amount}").click()
 
     def section(self, heading: str) -> Locator:
         """A section of a payment's page."""

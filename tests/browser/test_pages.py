@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.looks import check, check_width
 from tests.browser.people import Buyer, Merchant
+from tests.browser.routing import route_to
 from tests.stack import APPROVED, CHALLENGED, CONTESTED, DECLINED, Shopper, Stack, await_value
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
-
-BAD = ("serious", "critical")
-# Frames of another origin are looked at one by one: axe cannot reach into them.
-OPTIONS = {"resultTypes": ["violations"], "iframes": False}
-# A frame is see-through and cannot know the color of the page behind it.
-WITHOUT_BACKDROP = {"rules": {"color-contrast": {"enabled": False}}}
-# The change between light and dark takes a moment; colors are measured after it.
-SETTLE = """async () => {
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
-  do { await frame(); await frame(); } while (document.getAnimations().some((one) => one.playState === "running"));
-}"""
-PHONE: ViewportSize = {"width": 390, "height": 844}
 
 SHOP_PAGES = {
     "storefront": "/shop/acme/",
@@ -37,6 +25,8 @@ SHOP_PAGES = {
 ADMIN_PAGES = {
     "overview": "/admin/",
     "payments": "/admin/payments",
+    "customers": "/admin/customers",
+    "nobody with this address": "/admin/customers?q=nobody-has-this",
     "no payments like this": "/admin/payments?status=failed",
     "nothing to answer": "/admin/disputes",
     "no disputes like this": "/admin/disputes?status=won",
@@ -46,32 +36,6 @@ ADMIN_PAGES = {
     "style": "/admin/style",
     "error page": "/admin/payments/nothing",
 }
-
-
-def check(page: Page) -> None:
-    """No serious violation in light or dark, and nothing to scroll sideways on a phone."""
-    found = {scheme: violations(page, scheme) for scheme in ("light", "dark")}
-    assert found == {"light": [], "dark": []}
-    check_width(page)
-
-
-def check_width(page: Page) -> None:
-    """Nothing to scroll sideways on a phone."""
-    page.set_viewport_size(PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
-def violations(page: Page, scheme: Any) -> list[str]:
-    """What axe finds serious or critical, with where it is, in the page and the frames in it."""
-    page.emulate_media(color_scheme=scheme)
-    page.evaluate(SETTLE)
-    found = []
-    for frame in page.frames:
-        options = OPTIONS if frame == page.main_frame else OPTIONS | WITHOUT_BACKDROP
-        for one in Axe().run(frame, options=options).response["violations"]:
-            if one["impact"] in BAD:
-                found += [f"{one['id']}: {node['html'][:120]} {node['failureSummary']}" for node in one["nodes"]]
-    return found
 
 
 @pytest.mark.parametrize("name", SHOP_PAGES)
@@ -143,6 +107,31 @@ def test_the_checkout_while_nobody_knows(page: Page, stack: Stack) -> None:
     page.goto(shopper.checkout)
     expect(page.get_by_role("main")).to_contain_text("We're checking with your bank.")
     check(page)
+
+
+def test_the_checkout_when_the_way_to_pay_has_changed(buyer: Buyer, stack: Stack, complaints: list[str]) -> None:
+    buyer.fill_checkout(APPROVED)
+    buyer.page.get_by_label("Save this card for next time").check()
+    try:
+        route_to(stack, "square")
+        buyer.pay_button.click()
+        notice = buyer.page.locator("#notice")
+        expect(notice).to_contain_text("Please enter your card again. Nothing was charged.")
+        expect(notice).to_be_focused()
+        expect(buyer.page.get_by_label("Email")).to_have_value(buyer.email)
+        expect(buyer.page.get_by_label("Save this card for next time")).to_be_checked()
+        expect(buyer.card_number).to_be_visible()
+        check(buyer.page)
+        route_to(stack, "nobody")
+        buyer.page.reload()
+        expect(buyer.page.get_by_role("heading", name="We can't take cards right now.")).to_be_visible()
+        check(buyer.page)
+        assert all("status of 503" in one for one in complaints)
+        complaints.clear()
+    finally:
+        route_to(stack, "stripe")
+    buyer.page.get_by_role("link", name="Try again").click()
+    expect(buyer.card_number).to_be_visible()
 
 
 def test_a_payment_and_its_refund(merchant: Callable[..., Merchant], stack: Stack) -> None:

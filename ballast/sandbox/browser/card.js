@@ -261,4 +261,5 @@ document.getElementById('card').addEventListener('keydown', (event) => { if (eve
 document.querySelectorAll('[data-card]').forEach((button) => button.addEventListener('click', () => fill(button.dataset.card)));
 new ResizeObserver(measure).observe(document.body);
 window.addEventListener('message', begin);
-window.parent.postMessage({ type: 'card-frame-hello' }, '*');
+// When all scripts of the frame are there: what they add must be in place before the page outside answers.
+window.addEventListener('DOMContentLoaded', () => window.parent.postMessage({ type: 'card-frame-hello' }, '*'));

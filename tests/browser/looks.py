@@ -1,0 +1,49 @@
+"""What every page must be: readable by everybody in light and dark, and whole on a narrow screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, ViewportSize
+
+BAD = ("serious", "critical")
+# Frames of another origin are looked at one by one: axe cannot reach into them.
+OPTIONS = {"resultTypes": ["violations"], "iframes": False}
+# A frame is see-through and cannot know the color of the page behind it.
+WITHOUT_BACKDROP = {"rules": {"color-contrast": {"enabled": False}}}
+# The change between light and dark takes a moment; colors are measured after it.
+SETTLE = """async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  do { await frame(); await frame(); } while (document.getAnimations().some((one) => one.playState === "running"));
+}"""
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+
+def check(page: Page) -> None:
+    """No serious violation in light or dark, and nothing to scroll sideways on a phone."""
+    found = {scheme: violations(page, scheme) for scheme in ("light", "dark")}
+    assert found == {"light": [], "dark": []}
+    check_width(page)
+
+
+def check_width(page: Page) -> None:
+    """Nothing to scroll sideways on a phone; the window is as it was afterwards."""
+    before = page.viewport_size
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    if before:
+        page.set_viewport_size(before)
+
+
+def violations(page: Page, scheme: Any) -> list[str]:
+    """What axe finds serious or critical, with where it is, in the page and the frames in it."""
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate(SETTLE)
+    found = []
+    for frame in page.frames:
+        options = OPTIONS if frame == page.main_frame else OPTIONS | WITHOUT_BACKDROP
+        for one in Axe().run(frame, options=options).response["violations"]:
+            if one["impact"] in BAD:
+                found += [f"{one['id']}: {node['html'][:120]} {node['failureSummary']}" for node in one["nodes"]]
+    return found
