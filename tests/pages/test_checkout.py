@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import requests
 
 from ballast.billing import accounts
 from ballast.billing.accounts import Route
@@ -304,6 +305,21 @@ def test_what_the_bank_said_before_the_charge_is_looked_up_and_not_believed(
     assert answer.status_code == status
     assert ("couldn&#39;t confirm it was you" in answer.get_data(as_text=True)) is (status == 422)
     assert len(world.charges()) == (1 if status == 303 else 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "passed_on"), [('{"correlation_id":"c0ffee"}', True), ("", False), ("x" * 4001, False), ("a\tb", False)]
+)
+def test_what_the_library_says_of_the_device_goes_to_the_processor_alone(
+    shopper: Shopper, world: World, checkout: str, said: str, passed_on: bool
+) -> None:
+    account_id = route_to(world, "braintree")
+    answer = shopper.pay(checkout, account=account_id, payment_method="fake-valid-visa-nonce", device_data=said)
+    assert answer.status_code == 303
+    wire = requests.get(f"{world.sandbox_url}/_sandbox/wire", params={"processor": "braintree"}, timeout=5).text
+    (sale,) = [line for line in wire.splitlines() if '"transactions.create"' in line]
+    assert ("<device_data>" in sale) is passed_on
+    assert ("c0ffee" in sale) is passed_on
 
 
 def test_an_account_closed_meanwhile_brings_the_page_anew_with_what_was_typed(
