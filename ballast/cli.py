@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from ballast.errors import BallastError
+
+if TYPE_CHECKING:
+    from ballast.models import Organization
+
 seed = AppGroup("seed", help="Put demo data in place.")
+processors = AppGroup("processors", help="Look at an organization's processor accounts. Shows no secret.")
 
 
 def register(app: Flask) -> None:
     """Hang the commands on the application."""
     app.cli.add_command(seed)
+    app.cli.add_command(processors)
     app.cli.add_command(keys)
 
 
@@ -31,6 +41,61 @@ def seed_demo(credentials: Path) -> None:
     credentials.touch(mode=0o600)
     credentials.write_text(json.dumps(found, indent=2) + "\n")
     click.echo(f"Acme Corp is in place: {found['store_path']}")
+
+
+@processors.command("list")
+@click.argument("slug")
+def list_processors(slug: str) -> None:
+    """The accounts of the organization SLUG, with their state, share and last test."""
+    from ballast.billing import accounts, routing
+
+    with _working_for(slug) as organization:
+        found = [*accounts.all_of(organization.id), *accounts.archived_of(organization.id)]
+        percent = routing.percentages(found)
+        for account in found:
+            default = "default" if account.is_default else "-"
+            tested = account.problem or ("works" if account.checked_at else "never tested")
+            state = routing.state_of(account)
+            words = (account.id, account.processor, account.external_account, account.mode, state, default)
+            click.echo("\t".join([*words, f"{percent[account.id]} %", tested]))
+
+
+@processors.command("test")
+@click.argument("slug")
+@click.argument("account_id", required=False)
+def test_processors(slug: str, account_id: str | None) -> None:
+    """Try the keys of ACCOUNT_ID, or of every account of the organization SLUG; the exit code is 1 when one does not work."""
+    from ballast.billing import accounts
+
+    with _working_for(slug) as organization:
+        organization_id = organization.id
+        wanted = [account_id] if account_id else [account.id for account in accounts.all_of(organization_id)]
+        problems = {one: _told(lambda one=one: accounts.check(organization_id, one).problem) for one in wanted}  # type: ignore[misc]
+    for one, problem in problems.items():
+        click.echo(f"{one}\t{problem or 'works'}")
+    if any(problems.values()):
+        raise SystemExit(1)
+
+
+@contextmanager
+def _working_for(slug: str) -> Iterator[Organization]:
+    """Work for the organization inside the block. Ends the command when there is none."""
+    from ballast.db import organization
+    from ballast.identity import users
+
+    found = users.organization_by_slug(slug)
+    if found is None:
+        raise click.ClickException(f"There is no organization {slug}.")
+    with organization(found.id):
+        yield found
+
+
+def _told(ask: Callable[[], str | None]) -> str | None:
+    """What is wrong, whoever says it."""
+    try:
+        return ask()
+    except BallastError as error:
+        return error.message
 
 
 @click.command("keys", help="Print fresh secrets for a deployment's environment.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ballast.clock import now
@@ -38,7 +38,12 @@ def environment() -> Environment:
 def prepare(made: Environment) -> None:
     """Give an environment Ballast's filters and globals."""
     made.filters.update(
-        money=format_money, datetime=show_datetime, date=show_date, relative=show_relative, json=show_json
+        money=format_money,
+        datetime=show_datetime,
+        time=show_time,
+        date=show_date,
+        relative=show_relative,
+        json=show_json,
     )
     made.globals["static_url"] = static_url
     made.globals["ui"] = made.get_template("ui.html", globals=made.globals).module
@@ -55,6 +60,11 @@ def zone(name: str | None) -> tzinfo:
 def show_datetime(value: datetime, tz: str | None = None) -> str:
     """Nov 21, 2026, 11:55 PM, in the time zone given."""
     return format_datetime(value, "MMM d, y, h:mm a", tzinfo=zone(tz), locale="en_US")
+
+
+def show_time(value: datetime, tz: str | None = None) -> str:
+    """11:55:07 PM, in the time zone given."""
+    return format_time(value.astimezone(zone(tz)), "h:mm:ss a", tzinfo=zone(tz), locale="en_US")
 
 
 def show_date(value: datetime | date, tz: str | None = None) -> str:

@@ -137,6 +137,8 @@ def _mount(app: Flask) -> None:
         health,
         held,
         hooks,
+        processor_events,
+        processors,
         start,
         storefront,
     )
@@ -159,6 +161,8 @@ def _mount(app: Flask) -> None:
         customers,
         disputes,
         held,
+        processors,
+        processor_events,
         hooks,
         health,
     )

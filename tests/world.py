@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import accounts, cards, dispute_answers, holds, inbox, refunds, resolver
+from ballast.billing import accounts, cards, dispute_answers, holds, inbox, refunds, resolver, routing
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
@@ -115,8 +115,8 @@ class World:
         with organization(self.acme.id), transaction() as session:
             acme = session.scalars(select(Organization).where(Organization.id == self.acme.id)).one()
             account_id = accounts.add(acme, processor, ACCOUNTS[processor]).id
-            accounts.route(acme.id, self.acme.account_id, accounts.Route(share=0))
-            accounts.route(acme.id, account_id, accounts.Route(share=100))
+            routing.route(acme.id, self.acme.account_id, routing.Route(share=0))
+            routing.route(acme.id, account_id, routing.Route(share=100))
             accounts.make_default(acme.id, account_id)
         return account_id
 
@@ -228,7 +228,6 @@ def _merchant(slug: str, name: str, settings: Settings, people: tuple[str, ...])
                 "secret_key": f"{settings.stripe_secret_key}_{slug}",
                 "publishable_key": f"pk_test_{slug}",
                 "webhook_secret": "whsec_of_the_tests",
-                "external_account": slug,
             },
         )
         _key, token = api_keys.create(made, "Tests", None)

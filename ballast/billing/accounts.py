@@ -8,129 +8,103 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ballast import audit, config, money
+from ballast import audit, config
 from ballast.billing import processing
+from ballast.billing.account_fields import NAMED_BY, read_fields
 from ballast.clock import real_time
 from ballast.db import db, end_reading, transaction
-from ballast.errors import Conflict, InvalidRequest, NotFound
+from ballast.errors import Conflict, InvalidRequest, NotFound, ProcessorError
 from ballast.ids import new_id, to_uuid
-from ballast.models import Organization, ProcessorAccount
-from ballast.models.customers import account_of, accounts_of, default_account
-from ballast.processors.base import Connection
+from ballast.models import Organization, PaymentMethod, ProcessorAccount
+from ballast.models.customers import account_of, accounts_of
+from ballast.processors.base import Connection, Credentials, UnavailableError
 from ballast.security import keyring
 
-
-@dataclass(frozen=True)
-class Field:
-    """One value that opens an account. `secret`: sealed and never shown. `live`, `test`: how such a value begins in each mode."""
-
-    name: str
-    label: str
-    secret: bool = False
-    required: bool = True
-    live: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    hint: str = ""
+MOST_COUNTED: Final = 10_000
+UNREADABLE: Final = "The stored keys cannot be opened with the present ENCRYPTION_KEY. Enter them again."
 
 
-# What each processor's accounts are opened with; `secret_key`, `publishable_key` and `webhook_secret` are named as in `Credentials`.
-FIELDS: Final[dict[str, tuple[Field, ...]]] = {
-    "stripe": (
-        Field("publishable_key", "Publishable key", live=("pk_live_",), test=("pk_test_",)),
-        Field("secret_key", "Secret key", secret=True, live=("sk_live_", "rk_live_"), test=("sk_test_", "rk_test_")),
-        Field("webhook_secret", "Webhook signing secret", secret=True, required=False, hint="Begins with whsec_."),
-    ),
-    "braintree": (
-        Field("merchant_id", "Merchant ID"),
-        Field("public_key", "Public key"),
-        Field("secret_key", "Private key", secret=True),
-        Field(
-            "merchant_accounts",
-            "Merchant accounts",
-            required=False,
-            hint="Which takes which currency, such as USD:acme_usd, EUR:acme_eur. Left empty, Braintree is asked.",
-        ),
-    ),
-    "square": (
-        Field("publishable_key", "Application ID", live=("sq0idp-",), test=("sandbox-sq0idb-",)),
-        Field("secret_key", "Access token", secret=True),
-        Field("location_id", "Location ID"),
-        Field("webhook_secret", "Webhook signature key", secret=True, required=False),
-    ),
-}
-# The field that tells accounts of one processor apart, where the processor has not told us yet.
-NAMED_BY: Final = {"stripe": "publishable_key", "braintree": "merchant_id", "square": "location_id"}
-TOO_LONG: Final = 2000
+def connect(organization: Organization, processor: str, given: Mapping[str, str]) -> str:
+    """A new account, whose keys were tried at the processor before anything is stored; answers its id.
 
-
-def read_fields(processor: str, mode: str, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The public values and the secrets among what was given.
-
-    Raises InvalidRequest(`processor_unknown`, `processor_field_required`, `processor_field_invalid`, `processor_mode_mismatch`) with
-    the field's name as `param`.
-    """
-    if processor not in FIELDS:
-        raise InvalidRequest("processor_unknown", "Choose Stripe, Braintree or Square.", param="processor")
-    found = {field.name: _read(field, mode, given.get(field.name, "").strip()) for field in FIELDS[processor]}
-    public = {field.name: found[field.name] for field in FIELDS[processor] if not field.secret and found[field.name]}
-    secrets = {field.name: found[field.name] for field in FIELDS[processor] if field.secret}
-    return public, secrets
-
-
-def _read(field: Field, mode: str, value: str) -> str:
-    if not value and field.required:
-        raise InvalidRequest("processor_field_required", f"Enter the {field.label.lower()}.", param=field.name)
-    if len(value) > TOO_LONG or not value.isprintable():
-        raise InvalidRequest("processor_field_invalid", f"This is no {field.label.lower()}.", param=field.name)
-    wrong, right = (field.test, field.live) if mode == "live" else (field.live, field.test)
-    if value.startswith(wrong) and wrong:
-        kind = "live" if mode == "live" else "test"
-        raise InvalidRequest(
-            "processor_mode_mismatch",
-            f"A {mode} organization takes {kind} keys only. This {field.label.lower()} belongs to the other world.",
-            param=field.name,
-        )
-    if value and right and not value.startswith(right):
-        raise InvalidRequest(
-            "processor_field_invalid",
-            f"This is no {field.label.lower()}: it begins with {' or '.join(right)}.",
-            param=field.name,
-        )
-    return value
-
-
-def add(organization: Organization, processor: str, given: Mapping[str, str]) -> ProcessorAccount:
-    """An account with its secrets sealed; the organization's first one takes all new cards. In the caller's transaction.
-
-    Raises what `read_fields` raises, Conflict(`processor_account_taken`) for an account that is connected already, here or elsewhere.
+    Raises what `read_fields` raises, what `_try_out` raises, Conflict(`processor_account_taken`).
     """
     public, secrets = read_fields(processor, organization.mode, given)
-    is_first = db.session.scalars(default_account(organization.id)).first() is None
+    opened = _try_out(processing.credentials(processor, mode_of(organization), public, secrets))
+    with transaction():
+        account = add(organization, processor, given, opened)
+        return account.id
+
+
+def _try_out(given: Credentials) -> Connection:
+    """What the keys open. Holds no transaction while it asks.
+
+    Raises ProcessorError(`processor_unreachable`), InvalidRequest(`processor_credentials_invalid`) with the field's name as `param`.
+    """
+    end_reading()
+    found = processing.try_out(given)
+    if found.reason:
+        said = f"{found.problem} Nothing was stored."
+        raise ProcessorError("processor_unreachable", said)
+    if found.problem:
+        raise InvalidRequest("processor_credentials_invalid", found.problem, param=found.field or "secret_key")
+    return found
+
+
+def mode_of(organization: Organization) -> str:
+    """What processors call the organization's mode: live or test."""
+    return "live" if organization.mode == "live" else "test"
+
+
+def add(
+    organization: Organization, processor: str, given: Mapping[str, str], opened: Connection | None = None
+) -> ProcessorAccount:
+    """An account with its secrets sealed; the organization's first one takes all new cards. In the caller's transaction.
+
+    `opened` is what the keys were found to open, None where nobody has tried them. Raises what `read_fields` raises,
+    Conflict(`processor_account_taken`, `processor_account_archived`) for an account that is known already, here or elsewhere.
+    """
+    public, secrets = read_fields(processor, organization.mode, given)
+    is_first = not any(known.is_default for known in all_of(organization.id))
     account = ProcessorAccount(
         id=new_id("pac"),
         organization_id=organization.id,
         processor=processor,
-        name=given.get("name", "").strip()[:120],
-        mode="live" if organization.mode == "live" else "test",
-        external_account=given.get("external_account") or public[NAMED_BY[processor]],
+        name=(given.get("name", "").strip() or (opened.name if opened else ""))[:120],
+        mode=mode_of(organization),
+        external_account=opened.external_account if opened else public[NAMED_BY[processor]],
         public_config=public,
         is_default=is_first,
         share=100 if is_first else 0,
         currencies=[],
         credentials=b"",
+        checked_at=real_time() if opened else None,
     )
     seal(account, secrets)
+    _refuse_archived(account)
     db.session.add(account)
     _flush(account)
-    changes = {"processor": processor, "external_account": account.external_account}
-    audit.record(organization.id, "processor_account.added", "processor_account", account.id, changes)
+    record(account, "added", {"processor": processor, "external_account": account.external_account})
     return account
+
+
+def _refuse_archived(account: ProcessorAccount) -> None:
+    known = db.session.scalars(
+        accounts_of(account.organization_id, archived=True).filter_by(
+            processor=account.processor, external_account=account.external_account, mode=account.mode
+        )
+    ).first()
+    if known is not None:
+        raise Conflict(
+            "processor_account_archived",
+            f"This {account.processor.capitalize()} account is archived here. Bring it back from the list of archived accounts.",
+        )
 
 
 def _flush(account: ProcessorAccount) -> None:
@@ -139,9 +113,15 @@ def _flush(account: ProcessorAccount) -> None:
     except IntegrityError as error:
         if "external_account" not in str(error.orig):
             raise
-        raise Conflict(
-            "processor_account_taken", f"This {account.processor.capitalize()} account is connected to Ballast already."
-        ) from error
+        raise _taken(account.processor) from error
+
+
+def _taken(processor: str) -> Conflict:
+    return Conflict(
+        "processor_account_taken",
+        f"This {processor.capitalize()} account is connected to Ballast already, here or by another organization. "
+        "One account belongs to one organization.",
+    )
 
 
 def seal(account: ProcessorAccount, secrets: Mapping[str, str]) -> None:
@@ -155,6 +135,14 @@ def unseal(account: ProcessorAccount) -> dict[str, str]:
     return found
 
 
+def kept_secrets(account: ProcessorAccount) -> dict[str, str]:
+    """The account's secrets by field; none where the key that sealed them is gone, so that they are entered anew."""
+    try:
+        return unseal(account)
+    except ValueError:
+        return {}
+
+
 def find(organization_id: str, account_id: str, lock: bool = False) -> ProcessorAccount:
     """The account. Raises NotFound."""
     wanted = account_of(organization_id, account_id) if to_uuid(account_id, "pac") else None
@@ -166,43 +154,117 @@ def find(organization_id: str, account_id: str, lock: bool = False) -> Processor
     return found
 
 
+def change_keys(organization: Organization, account_id: str, given: Mapping[str, str]) -> None:
+    """New keys of the same account, tried at the processor first; a secret left empty stays as it is.
+
+    Raises NotFound, what `read_fields` and `_try_out` raise, InvalidRequest(`processor_account_other`) for another account's keys:
+    what is stored here can be charged with this account's keys only.
+    """
+    account = find(organization.id, account_id)
+    processor, known = account.processor, None if _is_unnamed(account) else account.external_account
+    public, secrets = _merged(account, organization, given)
+    opened = _try_out(processing.credentials(processor, mode_of(organization), public, secrets))
+    if known not in (opened.external_account, None):
+        raise InvalidRequest(
+            "processor_account_other",
+            f"These keys open another {processor.capitalize()} account, {opened.external_account}. The cards stored here can be "
+            "charged with this account's keys only. Add the other one as an account of its own.",
+            param=NAMED_BY[processor] if processor != "stripe" else "secret_key",
+        )
+    with transaction():
+        account = find(organization.id, account_id, lock=True)
+        replace_credentials(account, organization, given)
+        account.checked_at, account.problem = real_time(), _adopt(account, opened)
+
+
 def replace_credentials(account: ProcessorAccount, organization: Organization, given: Mapping[str, str]) -> None:
     """New keys of the same account; a secret left empty stays as it is. In the caller's transaction.
 
     Raises what `read_fields` raises.
     """
-    kept = unseal(account)
-    filled = {name: value for name, value in given.items() if value.strip()}
-    public, secrets = read_fields(account.processor, organization.mode, kept | filled)
+    kept = kept_secrets(account)
+    public, secrets = _merged(account, organization, given)
+    changes = changes_of(account.public_config, public) | {
+        "secrets": sorted(name for name, value in secrets.items() if value != kept.get(name))
+    }
     account.public_config = public
     seal(account, secrets)
-    audit.record(organization.id, "processor_account.credentials_replaced", "processor_account", account.id)
+    record(account, "credentials_replaced", changes)
+
+
+def _merged(
+    account: ProcessorAccount, organization: Organization, given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    filled = {name: value for name, value in given.items() if value.strip()}
+    return read_fields(account.processor, organization.mode, kept_secrets(account) | filled)
 
 
 def check(organization_id: str, account_id: str) -> Connection:
     """Try the account's credentials at the processor, and note what came of it. Raises NotFound."""
-    opened = processing.open_account(find(organization_id, account_id))
+    try:
+        opened = _open(find(organization_id, account_id))
+    except Conflict as error:
+        found = Connection(error.message, field="secret_key")
+    else:
+        end_reading()
+        found = processing.read(opened, lambda adapter: adapter.check())
     end_reading()
-    found = processing.read(opened, lambda adapter: adapter.check())
     with transaction():
         account = find(organization_id, account_id, lock=True)
-        account.checked_at, account.problem = real_time(), found.problem
-        account.name = account.name or found.name
-    return found
+        problem = found.problem or _adopt(account, found)
+        account.checked_at, account.problem = real_time(), problem
+        account.name = account.name or found.name[:120]
+        record(account, "checked", {"problem": problem})
+    return replace(found, problem=problem)
+
+
+def _open(account: ProcessorAccount) -> processing.Account:
+    try:
+        return processing.open_account(account)
+    except ValueError:
+        raise Conflict("processor_keys_unreadable", UNREADABLE) from None
+
+
+def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
+    """Take the processor's own name of the account, where it was known by one of its fields only; or say what is wrong with it."""
+    if account.external_account == found.external_account:
+        return None
+    if not _is_unnamed(account):
+        return f"These keys open another {account.processor.capitalize()} account, {found.external_account}."
+    try:
+        with db.session.begin_nested():
+            account.external_account = found.external_account
+            db.session.flush()
+    except IntegrityError:
+        db.session.refresh(account)
+        return _taken(account.processor).message
+    return None
+
+
+def _is_unnamed(account: ProcessorAccount) -> bool:
+    """Whether nobody has asked yet which account it is: Stripe's own name of an account stands in none of the fields."""
+    return account.processor == "stripe" and not account.external_account.startswith("acct_")
 
 
 def listen(organization_id: str, account_id: str) -> bool:
-    """Have the processor send its events here, where it can be told so; whether it was. Raises NotFound, UnavailableError."""
-    account = find(organization_id, account_id)
-    opened = processing.open_account(account)
+    """Have the processor send its events here, where it can be told so; whether it was.
+
+    Raises NotFound, Conflict(`processor_keys_unreadable`), ProcessorError(`processor_unreachable`).
+    """
+    opened = _open(find(organization_id, account_id))
     end_reading()
     if not processing.capabilities_of(opened.processor).registers_webhooks:
         return False
-    secret = processing.read(opened, lambda adapter: adapter.listen(hook_url(opened.processor, account_id)))
+    url = hook_url(opened.processor, account_id)
+    try:
+        secret = processing.read(opened, lambda adapter: adapter.listen(url))
+    except UnavailableError as error:
+        said = f"{opened.processor.capitalize()} did not take the address ({error.reason}). Try again in a moment."
+        raise ProcessorError("processor_unreachable", said) from error
     with transaction():
         account = find(organization_id, account_id, lock=True)
         seal(account, unseal(account) | {"webhook_secret": secret})
-        audit.record(organization_id, "processor_account.webhook_registered", "processor_account", account_id)
+        record(account, "webhook_registered", {"url": url})
     return True
 
 
@@ -219,61 +281,28 @@ def make_default(organization_id: str, account_id: str) -> None:
     account = find(organization_id, account_id, lock=True)
     if not account.enabled or account.archived_at:
         raise Conflict("processor_account_disabled", "Enable this account before making it the default.")
-    db.session.execute(
+    before = db.session.scalars(
         update(ProcessorAccount)
         .where(ProcessorAccount.organization_id == organization_id, ProcessorAccount.is_default)
         .values(is_default=False)
-    )
+        .returning(ProcessorAccount.id)
+    ).all()
     account.is_default = True
     db.session.flush()
-    audit.record(organization_id, "processor_account.made_default", "processor_account", account_id)
-
-
-@dataclass(frozen=True)
-class Route:
-    """Which new cards an account is for. `share`: 0 to 100; `currencies`: empty for all; amounts in minor units, both included."""
-
-    share: int
-    currencies: tuple[str, ...] = ()
-    amount_from: int | None = None
-    amount_to: int | None = None
-
-
-def route(organization_id: str, account_id: str, wanted: Route) -> None:
-    """Say which new cards an account is for. In the caller's transaction.
-
-    Raises NotFound, InvalidRequest(`share_invalid`, `currency_unknown`, `amount_invalid`, `amount_range_invalid`).
-    """
-    account = find(organization_id, account_id, lock=True)
-    if not 0 <= wanted.share <= 100:
-        raise InvalidRequest("share_invalid", "A share is a whole number from 0 to 100.", param="share")
-    for currency in wanted.currencies:
-        money.exponent(currency)
-    bounds = [bound for bound in (wanted.amount_from, wanted.amount_to) if bound is not None]
-    if any(not 0 <= bound <= money.MAX_AMOUNT for bound in bounds):
-        raise InvalidRequest("amount_invalid", "This amount is out of range.", param="amount_from")
-    if bounds != sorted(bounds):
-        raise InvalidRequest("amount_range_invalid", "The lowest amount is above the highest.", param="amount_to")
-    account.share, account.currencies = wanted.share, list(wanted.currencies)
-    account.amount_from, account.amount_to = wanted.amount_from, wanted.amount_to
-    audit.record(
-        organization_id,
-        "processor_account.routed",
-        "processor_account",
-        account_id,
-        {"share": wanted.share, "currencies": list(wanted.currencies)},
-    )
+    record(account, "made_default", {"before": {"default": [*before]}, "after": {"default": [account_id]}})
 
 
 def enable(organization_id: str, account_id: str, enabled: bool) -> None:
     """Take new cards again, or no more; what is stored there can be charged all the same. In the caller's transaction.
 
-    Raises NotFound.
+    Raises NotFound, Conflict(`processor_account_archived`).
     """
     account = find(organization_id, account_id, lock=True)
+    if enabled and account.archived_at:
+        raise Conflict("processor_account_archived", "Bring this account back before enabling it.")
+    changes = changes_of({"enabled": account.enabled}, {"enabled": enabled})
     account.enabled = enabled
-    verb = "enabled" if enabled else "disabled"
-    audit.record(organization_id, f"processor_account.{verb}", "processor_account", account_id)
+    record(account, "enabled" if enabled else "disabled", changes)
 
 
 def archive(organization_id: str, account_id: str) -> None:
@@ -284,10 +313,51 @@ def archive(organization_id: str, account_id: str) -> None:
     account = find(organization_id, account_id, lock=True)
     if account.is_default:
         raise Conflict("processor_account_default", "Make another account the default first.")
-    account.enabled, account.archived_at = False, real_time()
-    audit.record(organization_id, "processor_account.archived", "processor_account", account_id)
+    changes = changes_of({"enabled": account.enabled}, {"enabled": False})
+    account.enabled, account.archived_at = False, account.archived_at or real_time()
+    record(account, "archived", changes)
+
+
+def restore(organization_id: str, account_id: str) -> None:
+    """Bring an archived account back, disabled: whoever wants new cards to go there enables it. In the caller's transaction.
+
+    Raises NotFound.
+    """
+    account = find(organization_id, account_id, lock=True)
+    account.archived_at = None
+    record(account, "restored")
 
 
 def all_of(organization_id: str) -> list[ProcessorAccount]:
     """The organization's accounts that are not archived, the default one first."""
     return list(db.session.scalars(accounts_of(organization_id)))
+
+
+def archived_of(organization_id: str) -> list[ProcessorAccount]:
+    """The organization's archived accounts, oldest first."""
+    return list(db.session.scalars(accounts_of(organization_id, archived=True)))
+
+
+def stored_cards(organization_id: str, account_id: str) -> int:
+    """How many cards are stored at the account; beyond `MOST_COUNTED` nobody counts on."""
+    wanted = select(PaymentMethod.id).where(
+        PaymentMethod.organization_id == organization_id,
+        PaymentMethod.processor_account_id == account_id,
+        PaymentMethod.status == "active",
+    )
+    counted = select(func.count()).select_from(wanted.limit(MOST_COUNTED + 1).subquery())
+    return db.session.scalars(counted).one()
+
+
+def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What an audit entry says: only what is different, as it was and as it is."""
+    differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {
+        "before": {name: before[name] for name in differ if name in before},
+        "after": {name: after[name] for name in differ if name in after},
+    }
+
+
+def record(account: ProcessorAccount, verb: str, changes: dict[str, Any] | None = None) -> None:
+    """Note in the audit log what was done with the account."""
+    audit.record(account.organization_id, f"processor_account.{verb}", "processor_account", account.id, changes)

@@ -23,7 +23,7 @@ from ballast.db import db, organization, transaction
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Customer, Payment, PaymentMethod, ProcessorAccount, ProcessorCustomer
-from ballast.models.customers import cards_of
+from ballast.models.customers import account_behind, cards_of
 from ballast.models.states import move
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import Approved, Declined, Holder, SaveCard, SavedCard, Unknown
@@ -165,11 +165,7 @@ def _claim(limit: int = THREADS) -> list[Storing]:
     with transaction() as session:
         rows = session.execute(
             select(PaymentMethod, ProcessorAccount, Payment)
-            .join(
-                ProcessorAccount,
-                (ProcessorAccount.organization_id == PaymentMethod.organization_id)
-                & (ProcessorAccount.id == PaymentMethod.processor_account_id),
-            )
+            .join(ProcessorAccount, account_behind(PaymentMethod))
             .join(
                 Payment,
                 (Payment.organization_id == PaymentMethod.organization_id) & (Payment.id == PaymentMethod.payment_id),

@@ -8,7 +8,7 @@ account already, a stored card, a refund, an open outcome, is asked for all the 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -24,6 +24,12 @@ log = logging.getLogger(__name__)
 # So many calls in a row without an answer, and how long the account is left alone then.
 FAILURES: Final = 5
 PAUSE: Final = timedelta(seconds=30)
+
+
+def paused_since(account: ProcessorAccount) -> datetime | None:
+    """Since when the account is left alone, None if it is not. A pause that was prolonged counts from its last beginning."""
+    until = account.paused_until
+    return until - PAUSE if until is not None and until > real_time() else None
 
 
 class NoAnswerError(Exception):

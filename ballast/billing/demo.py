@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from ballast import config
 from ballast.billing import accounts, processing
+from ballast.billing.account_fields import NAMED_BY
 from ballast.db import db, end_reading, set_organization, transaction
 from ballast.errors import BallastError
 from ballast.identity import api_keys, users
@@ -180,6 +181,7 @@ def _connect_processors(organization_id: str) -> None:
         except BallastError as error:
             log.error("the keys of %s in the environment open no account: %s", processor, error.message)
             continue
+        accounts.check(organization_id, account_id)
         if _is_played(organization_id, account_id) and not given.get("webhook_secret"):
             _listen(organization_id, account_id)
 
@@ -216,20 +218,20 @@ def _given_accounts() -> dict[str, dict[str, str]]:
 
 def _connect(organization_id: str, processor: str, given: dict[str, str]) -> str:
     """The account these fields open, with these credentials from now on. Raises what `accounts.add` raises."""
-    external = given[accounts.NAMED_BY[processor]]
+    name = NAMED_BY[processor]
     with transaction() as session:
         organization = session.scalars(select(Organization).where(Organization.id == organization_id)).one()
         known = session.scalars(
             select(ProcessorAccount).where(
                 ProcessorAccount.organization_id == organization_id,
                 ProcessorAccount.processor == processor,
-                ProcessorAccount.external_account == external,
+                ProcessorAccount.public_config[name].as_string() == given[name],
             )
         ).first()
         if known is not None:
             accounts.replace_credentials(known, organization, given)
             return known.id
-        return accounts.add(organization, processor, given | {"external_account": external}).id
+        return accounts.add(organization, processor, given).id
 
 
 def _listen(organization_id: str, account_id: str) -> None:

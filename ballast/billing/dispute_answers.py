@@ -30,6 +30,7 @@ from ballast.db import organization, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
 from ballast.ids import to_uuid
 from ballast.models import Dispute, ProcessorAccount
+from ballast.models.customers import account_behind
 from ballast.models.disputes import NEEDS_ANSWER, dispute_of
 from ballast.notifications.drain import drain, run_all
 from ballast.processors import base
@@ -141,11 +142,7 @@ def _check_state(dispute: Dispute) -> None:
 
 
 def _with_account() -> Select[Dispute, ProcessorAccount]:
-    return select(Dispute, ProcessorAccount).join(
-        ProcessorAccount,
-        (ProcessorAccount.organization_id == Dispute.organization_id)
-        & (ProcessorAccount.id == Dispute.processor_account_id),
-    )
+    return select(Dispute, ProcessorAccount).join(ProcessorAccount, account_behind(Dispute))
 
 
 def _answering(dispute: Dispute, row: ProcessorAccount) -> Answering | None:

@@ -22,7 +22,9 @@ from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
-from ballast.models import Attempt, HoldAction, Payment, ProcessorAccount
+from ballast.models import Attempt, HoldAction, ProcessorAccount
+from ballast.models.customers import account_behind
+from ballast.models.payments import approved_attempt_of
 from ballast.models.states import OPEN_HOLD_ACTION, move
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import Approved, Declined, Lookup, NotSent, Outcome
@@ -55,7 +57,7 @@ def request(organization_id: str, payment_id: str, kind: str, amount: int | None
         organization_id=organization_id,
         kind=kind,
         payment_id=payment.id,
-        attempt_id=_held_attempt(payment).id,
+        attempt_id=db.session.scalars(approved_attempt_of(organization_id, payment.id)).one().id,
         amount=amount,
         currency=payment.currency,
         status="pending",
@@ -68,16 +70,6 @@ def request(organization_id: str, payment_id: str, kind: str, amount: int | None
     db.session.add(action)
     audit.record(organization_id, f"payment.{kind}_requested", "payment", payment.id, {"amount": amount})
     return action
-
-
-def _held_attempt(payment: Payment) -> Attempt:
-    return db.session.scalars(
-        select(Attempt).where(
-            Attempt.organization_id == payment.organization_id,
-            Attempt.payment_id == payment.id,
-            Attempt.status == "approved",
-        )
-    ).one()
 
 
 @dataclass(frozen=True)
@@ -124,11 +116,7 @@ def _chosen(keys: list[tuple[str, str]] | None) -> Select[HoldAction, Attempt, P
     wanted = (
         select(HoldAction, Attempt, ProcessorAccount)
         .join(Attempt, (Attempt.organization_id == HoldAction.organization_id) & (Attempt.id == HoldAction.attempt_id))
-        .join(
-            ProcessorAccount,
-            (ProcessorAccount.organization_id == Attempt.organization_id)
-            & (ProcessorAccount.id == Attempt.processor_account_id),
-        )
+        .join(ProcessorAccount, account_behind(Attempt))
         .where(HoldAction.status.in_(OPEN_HOLD_ACTION))
     )
     if keys is not None:

@@ -82,11 +82,13 @@ def answer_challenge(organization_id: str, account_id: str, challenge: str) -> s
         raise InvalidRequest("challenge_invalid", "This is no challenge of the processor.") from None
 
 
-def find(organization_id: str, event_id: str) -> InboxEvent:
+def find(organization_id: str, event_id: str, lock: bool = False) -> InboxEvent:
     """The stored event. Raises NotFound."""
     if to_uuid(event_id, "inb") is None:
         raise NotFound("processor event")
     wanted = select(InboxEvent).where(InboxEvent.organization_id == organization_id, InboxEvent.id == event_id)
+    if lock:
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
     found = db.session.scalars(wanted).first()
     if found is None:
         raise NotFound("processor event", event_id)
@@ -99,7 +101,7 @@ def replay(organization_id: str, event_id: str) -> None:
     Raises NotFound.
     """
     with transaction():
-        event = find(organization_id, event_id)
+        event = find(organization_id, event_id, lock=True)
         if event.status != "received":
             move(event, "received")
         event.attempts, event.reason, event.lease_until = 0, None, None
@@ -148,12 +150,12 @@ def _read(keys: list[tuple[str, str]]) -> list[Received]:
         rows = list(
             session.scalars(select(InboxEvent).where(tuple_(InboxEvent.organization_id, InboxEvent.id).in_(keys)))
         )
-        attempts = _attempts_of(rows)
+        attempts = attempts_of(rows)
         refunds_of = _open_refunds([(found.organization_id, found.id) for found in attempts.values()])
         return [_received(row, attempts.get((row.organization_id, row.id)), refunds_of) for row in rows]
 
 
-def _attempts_of(rows: list[InboxEvent]) -> dict[tuple[str, str], Attempt]:
+def attempts_of(rows: list[InboxEvent]) -> dict[tuple[str, str], Attempt]:
     """Event → the attempt it is about: by the processor's id, else by our own reference; only of the event's own account."""
     subjects = {(row.organization_id, row.processor_account_id, row.subject_id) for row in rows if row.subject_id}
     references = {(row.organization_id, row.reference) for row in rows if to_uuid(row.reference or "", "att")}

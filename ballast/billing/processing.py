@@ -14,7 +14,14 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_after_delay
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_attempt,
+    stop_after_delay,
+)
 
 from ballast import config
 from ballast.billing import circuits
@@ -22,7 +29,16 @@ from ballast.clock import real_time
 from ballast.db import assert_no_transaction
 from ballast.errors import InvalidRequest
 from ballast.models import ProcessorAccount
-from ballast.processors.base import Adapter, Capabilities, Credentials, NotSent, RefundOutcome, Unknown
+from ballast.processors.base import (
+    Adapter,
+    Capabilities,
+    Connection,
+    Credentials,
+    NotSent,
+    RefundOutcome,
+    UnavailableError,
+    Unknown,
+)
 from ballast.processors.sending import sending_until
 from ballast.security import keyring
 
@@ -52,7 +68,7 @@ REPEATING: Final = timedelta(seconds=3)
 LONGEST_WAIT: Final = 2.0
 # From the commit that announces a call to the last moment at which it may leave the process, on top of the processor's timeouts.
 SEND_SLACK: Final = timedelta(seconds=5)
-NO_ANSWER: Final = ("no_answer", "unreadable", "unreadable_answer", "empty_answer", "rate_limited")
+NO_ANSWER: Final = ("no_answer", "unreadable", "unreadable_answer", "empty_answer")
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,11 @@ def _call(
     adapter = adapter_for(account.credentials)
 
     def once() -> Answer:
-        answer = ask(adapter)
+        try:
+            answer = ask(adapter)
+        except UnavailableError as error:
+            circuits.note(account.organization_id, account.id, not _is_outage(error))
+            raise
         circuits.note(account.organization_id, account.id, not _is_outage(answer))
         return answer
 
@@ -102,9 +122,19 @@ def _call(
         return _repeated(repeatable)(once)
 
 
+def try_out(given: Credentials) -> Connection:
+    """What credentials open that nobody has stored yet; no circuit hears of it, and no adapter is kept.
+
+    Raises RuntimeError if a database transaction is open.
+    """
+    assert_no_transaction()
+    found: Connection = _repeated(_is_open)(_make_adapter(given).check)
+    return found
+
+
 def _repeated(repeatable: Callable[[Any], bool]) -> Retrying:
     return Retrying(
-        retry=retry_if_result(repeatable),
+        retry=retry_if_result(repeatable) | retry_if_exception(repeatable),
         stop=stop_after_attempt(TRIES) | stop_after_delay(REPEATING.total_seconds()),
         wait=_wait,
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
@@ -113,7 +143,7 @@ def _repeated(repeatable: Callable[[Any], bool]) -> Retrying:
 
 def _wait(state: RetryCallState) -> float:
     """As long as the processor asked, else a little and then a little more."""
-    answer = state.outcome.result() if state.outcome else None
+    answer = None if state.outcome is None or state.outcome.failed else state.outcome.result()
     asked: float | None = getattr(answer, "retry_after", None)
     return min(asked, LONGEST_WAIT) if asked is not None else 0.1 * 2.0**state.attempt_number
 
@@ -121,8 +151,10 @@ def _wait(state: RetryCallState) -> float:
 def _reason(answer: Any) -> str | None:
     """Why there is no answer, if there is none; a call the processor wants to be made much later is not made again here."""
     match answer:
-        case Unknown(reason=reason) | NotSent(reason=reason):
+        case Unknown(reason=reason) | NotSent(reason=reason) | Connection(reason=reason):
             return reason
+        case UnavailableError():
+            return answer.reason
         case RefundOutcome(status="unknown", message=message):
             return message
         case _:
@@ -130,18 +162,23 @@ def _reason(answer: Any) -> str | None:
 
 
 def _is_outage(answer: Any) -> bool:
+    """Whether nothing answered. Who turns us away for asking too often is there: a pause would be the wrong cure."""
     reason = _reason(answer) or ""
     return reason in NO_ANSWER or reason.startswith("http_5")
 
 
+def _was_turned_away(answer: Any) -> bool:
+    return _reason(answer) == "rate_limited"
+
+
 def _is_open(answer: Any) -> bool:
-    return _is_outage(answer) and _asks_little_patience(answer)
+    return (_is_outage(answer) or _was_turned_away(answer)) and _asks_little_patience(answer)
 
 
 def _was_not_begun(answer: Any) -> bool:
     """Turned away at the door; or a charge that was to be made known and was not, under a key of its own (`prepare`)."""
-    turned_away = _reason(answer) == "rate_limited"
-    return (turned_away or (isinstance(answer, NotSent) and _is_outage(answer))) and _asks_little_patience(answer)
+    was_not_made = isinstance(answer, NotSent) and _is_outage(answer)
+    return (_was_turned_away(answer) or was_not_made) and _asks_little_patience(answer)
 
 
 def _asks_little_patience(answer: Any) -> bool:
@@ -162,6 +199,10 @@ def send_deadline() -> datetime:
 @lru_cache(maxsize=256)
 def adapter_for(credentials: Credentials) -> Adapter:
     """The process's adapter for these credentials; its SDK client and connections are built once."""
+    return _make_adapter(credentials)
+
+
+def _make_adapter(credentials: Credentials) -> Adapter:
     module, name = _adapter(credentials.processor)
     made: Adapter = getattr(import_module(module), name)(credentials)
     return made
@@ -187,7 +228,7 @@ def open_account(row: ProcessorAccount) -> Account:
 
 
 def credentials(processor: str, mode: str, public: dict[str, str], secrets: dict[str, str]) -> Credentials:
-    """Credentials as an adapter takes them. `public` and `secrets` are an account's fields, see `accounts.FIELDS`."""
+    """Credentials as an adapter takes them. `public` and `secrets` are an account's fields, see `account_fields.FIELDS`."""
     settings = config.current()
     slow = processor == "braintree"
     extra = {name: value for name, value in public.items() if name != "publishable_key"}

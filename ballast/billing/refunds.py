@@ -23,8 +23,9 @@ from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
 from ballast.models import Attempt, Dispute, Order, Payment, ProcessorAccount, Refund
+from ballast.models.customers import account_behind
 from ballast.models.disputes import LOST, disputes_of
-from ballast.models.payments import payment_of
+from ballast.models.payments import approved_attempt_of, payment_of
 from ballast.models.states import HELD_REFUND, OPEN_DISPUTE, UNSETTLED_REFUND, move
 from ballast.money import format_money
 from ballast.notifications import webhooks
@@ -78,7 +79,7 @@ def request(
         id=new_id("re"),
         organization_id=organization_id,
         payment_id=payment.id,
-        attempt_id=_charged_attempt(payment).id,
+        attempt_id=db.session.scalars(approved_attempt_of(organization_id, payment.id)).one().id,
         amount=amount,
         currency=payment.currency,
         status="pending",
@@ -139,16 +140,6 @@ def refundable(payment: Payment) -> int:
     return max(payment.amount_captured - int(gone or 0), 0)
 
 
-def _charged_attempt(payment: Payment) -> Attempt:
-    return db.session.scalars(
-        select(Attempt).where(
-            Attempt.organization_id == payment.organization_id,
-            Attempt.payment_id == payment.id,
-            Attempt.status == "approved",
-        )
-    ).one()
-
-
 @dataclass(frozen=True)
 class Sending:
     """A refund on its way to a processor, as plain data."""
@@ -185,11 +176,7 @@ def _with_account() -> Select[Refund, Attempt, ProcessorAccount]:
     return (
         select(Refund, Attempt, ProcessorAccount)
         .join(Attempt, (Attempt.organization_id == Refund.organization_id) & (Attempt.id == Refund.attempt_id))
-        .join(
-            ProcessorAccount,
-            (ProcessorAccount.organization_id == Attempt.organization_id)
-            & (ProcessorAccount.id == Attempt.processor_account_id),
-        )
+        .join(ProcessorAccount, account_behind(Attempt))
     )
 
 

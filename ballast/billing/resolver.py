@@ -16,6 +16,7 @@ from ballast.billing.processing import Account
 from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.models import Attempt, ProcessorAccount
+from ballast.models.customers import account_behind
 from ballast.models.states import OPEN_ATTEMPT
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import ActionRequired, Approved, Declined, Lookup, NotSent, Outcome, Unknown
@@ -93,11 +94,7 @@ def _read(keys: list[tuple[str, str]], statuses: Sequence[str]) -> list[Open]:
     with transaction() as session:
         rows = session.execute(
             select(Attempt, ProcessorAccount)
-            .join(
-                ProcessorAccount,
-                (ProcessorAccount.organization_id == Attempt.organization_id)
-                & (ProcessorAccount.id == Attempt.processor_account_id),
-            )
+            .join(ProcessorAccount, account_behind(Attempt))
             .where(tuple_(Attempt.organization_id, Attempt.id).in_(keys), Attempt.status.in_(statuses))
         ).all()
         return [found for row in rows if (found := _open(*row))]

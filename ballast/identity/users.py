@@ -26,6 +26,8 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
             "catalog",
             "members",
             "settings",
+            "processors",
+            "replay",
         }
     ),
     "admin": frozenset(
@@ -39,6 +41,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
             "api_keys",
             "webhooks",
             "catalog",
+            "replay",
         }
     ),
     "viewer": frozenset({"read"}),

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Select, String, UniqueConstraint, select
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    UniqueConstraint,
+    and_,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
@@ -144,6 +156,13 @@ def default_account(organization_id: str, processor: str | None = None) -> Selec
     return found.order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at).limit(1)
 
 
+def account_behind(row: Any) -> ColumnElement[bool]:
+    """Joins a model that has a `processor_account_id` with its account."""
+    return and_(
+        ProcessorAccount.organization_id == row.organization_id, ProcessorAccount.id == row.processor_account_id
+    )
+
+
 def account_of(organization_id: str, account_id: str) -> Select[ProcessorAccount]:
     """One processor account of the organization."""
     return select(ProcessorAccount).where(
@@ -151,11 +170,12 @@ def account_of(organization_id: str, account_id: str) -> Select[ProcessorAccount
     )
 
 
-def accounts_of(organization_id: str) -> Select[ProcessorAccount]:
-    """The organization's accounts that are not archived, the default one first."""
+def accounts_of(organization_id: str, archived: bool = False) -> Select[ProcessorAccount]:
+    """The organization's accounts that are not archived, or those that are; the default one first."""
+    is_archived = ProcessorAccount.archived_at.is_not(None)
     return (
         select(ProcessorAccount)
-        .where(ProcessorAccount.organization_id == organization_id, ProcessorAccount.archived_at.is_(None))
+        .where(ProcessorAccount.organization_id == organization_id, is_archived if archived else ~is_archived)
         .order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at, ProcessorAccount.id)
     )
 

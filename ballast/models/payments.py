@@ -223,6 +223,11 @@ def open_attempt_of(organization_id: str, payment_id: str) -> Select[Attempt]:
     return attempts_of(organization_id, payment_id).where(Attempt.status.in_(OPEN_ATTEMPT))
 
 
+def approved_attempt_of(organization_id: str, payment_id: str) -> Select[Attempt]:
+    """The attempt that charged a payment, or holds its money; there is one at most."""
+    return attempts_of(organization_id, payment_id).where(Attempt.status == "approved")
+
+
 def refunds_of(organization_id: str, payment_id: str) -> Select[Refund]:
     """A payment's refunds, first to last."""
     found = select(Refund).where(Refund.organization_id == organization_id, Refund.payment_id == payment_id)

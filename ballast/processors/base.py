@@ -161,11 +161,17 @@ class ClientConfig:
 
 @dataclass(frozen=True)
 class Connection:
-    """What a test of the credentials found: a sentence that says what is wrong, or None and the account they open."""
+    """What a test of the credentials found: a sentence that says what is wrong, or None and the account they open.
+
+    `field`: which of the account's fields is wrong, as far as the processor tells (`secret_key`, `location_id`, …). `reason`: one word
+    when it gave no answer at all.
+    """
 
     problem: str | None
     external_account: str = ""
     name: str = ""
+    field: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -206,12 +206,14 @@ class BraintreeAdapter:
         try:
             accounts = self._merchant.list_accounts()
         except RefusedError as error:
-            return Connection(f"Braintree refused these keys ({error.code}). Check the merchant id and both keys.")
+            said = f"Braintree refused these keys ({error.code}). Check the merchant ID and both keys."
+            return Connection(said, field="secret_key")
         except OpenError as error:
-            return Connection(f"Braintree did not answer ({error.reason}). Try again in a moment.")
+            said = f"Braintree did not answer ({error.reason}). Try again in a moment."
+            return Connection(said, reason=error.reason)
         if not accounts:
-            return Connection("This Braintree merchant has no active merchant account.")
-        return Connection(None, self._merchant.merchant_id, ", ".join(accounts.values()))
+            return Connection("This Braintree merchant has no active merchant account.", field="merchant_id")
+        return Connection(None, self._merchant.merchant_id, self._merchant.merchant_id)
 
     def _make(self, charge: Charge) -> dict[str, Any] | Declined:
         """The parameters of the sale, or why it cannot be made. Raises OpenError, RefusedError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
@@ -30,9 +31,16 @@ OPEN: Final = {"warning", "needs_response"}
 def find_dispute(merchant: Merchant, external_id: str) -> Dispute | Unknown:
     """How a dispute stands."""
     try:
-        return _read(ask(lambda: merchant.gateway.dispute.find(external_id)))
+        found = _read(ask(lambda: merchant.gateway.dispute.find(external_id)))
+        return replace(found, charge_external_id=_whole(merchant, found)) if isinstance(found, Dispute) else found
     except (OpenError, RefusedError) as error:
         return answers.unknown(error, external_id)
+
+
+def _whole(merchant: Merchant, dispute: Dispute) -> str:
+    """The charge that is disputed; of a part that was captured from an authorization, that authorization."""
+    part = dispute.charge_external_id or ""
+    return str(getattr(merchant.load(part), "authorized_transaction_id", None) or part)
 
 
 def submit_evidence(merchant: Merchant, external_id: str, text: str) -> Dispute | Declined | Unknown:

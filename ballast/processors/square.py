@@ -243,19 +243,19 @@ class SquareAdapter:
         """Whether the credentials open a location that takes cards; the location is the account."""
         sandbox = self._credentials.publishable_key.startswith("sandbox-")
         if sandbox is (self._base == PRODUCTION):
-            return Connection("The application ID does not belong to this environment of Square.")
+            said = "The application ID does not belong to this environment of Square."
+            return Connection(said, field="publishable_key")
         try:
             location = ask(self._client.locations.get, self._location or "main", request_options=ONCE).location
         except ApiError as error:
-            return Connection(answers.read_complaint(error, self._location))
-        except FAILURES:
-            return Connection(f"Square could not be reached at {self._base}.")
+            return answers.read_complaint(error, self._location)
+        except FAILURES as error:
+            return Connection(f"Square could not be reached at {self._base}.", reason=answers.read_reason(error))
         if location is None or location.status != "ACTIVE":
-            return Connection("Square says that the location is not active.")
+            return Connection("Square says that the location is not active.", field="location_id")
         if "CREDIT_CARD_PROCESSING" not in (location.capabilities or ()):
-            return Connection(
-                "Square does not process cards at this location yet; finish the setup in the Square dashboard."
-            )
+            said = "Square does not process cards at this location yet; finish the setup in the Square dashboard."
+            return Connection(said, field="location_id")
         return Connection(None, location.id or "", location.business_name or location.name or "")
 
     def listen(self, url: str) -> str:

@@ -17,6 +17,7 @@ from square.types.payment import Payment
 from ballast.processors.base import (
     Approved,
     Card,
+    Connection,
     Declined,
     Listed,
     NotSent,
@@ -195,14 +196,14 @@ def make_card(brand: Any, last4: Any, month: Any, year: Any) -> Card:
     return Card(BRANDS.get(brand, str(brand).lower()) if brand else None, last4, month, year)
 
 
-def read_complaint(error: ApiError, location: str | None) -> str:
-    """Why the credentials do not work."""
+def read_complaint(error: ApiError, location: str | None) -> Connection:
+    """Why the credentials do not work, and which of them."""
     match error.status_code:
         case 401:
-            return "Square did not accept the access token."
+            return Connection("Square did not accept the access token.", field="secret_key")
         case 403:
-            return "The access token may not read locations."
+            return Connection("The access token may not read locations.", field="secret_key")
         case 404:
-            return f"This Square account has no location {location or 'at all'}."
+            return Connection(f"This Square account has no location {location or 'at all'}.", field="location_id")
         case status:
-            return f"Square answered {status}; try again later."
+            return Connection(f"Square answered {status}; try again later.", reason=read_reason(error))

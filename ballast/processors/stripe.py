@@ -241,9 +241,10 @@ class StripeAdapter:
         try:
             account = self._client.v1.accounts.retrieve_current()
         except (stripe.AuthenticationError, stripe.PermissionError):
-            return Connection("Stripe did not accept the secret key.")
+            return Connection("Stripe did not accept the secret key.", field="secret_key")
         except FAILURES as error:
-            return Connection(f"Stripe did not answer ({answers.reason_of(error)}). Try again in a moment.")
+            reason = answers.reason_of(error)
+            return Connection(f"Stripe did not answer ({reason}). Try again in a moment.", reason=reason)
         return Connection(None, account.id, answers.name_of(account))
 
     def listen(self, url: str) -> str:

@@ -20,8 +20,8 @@ def local_policy(*urls: str) -> Policy:
 
 
 def is_hook_of_ours(found: str, url: str) -> bool:
-    """Whether a webhook address at a processor is an earlier one of the installation that listens at `url` now: it stands on the same
-    host, or is the same account's at another. Another installation's stays."""
+    """Whether a webhook address at a processor is an earlier one of the installation that listens at `url` now: it stands on the
+    same host, whatever the port, or is the same account's at another. Another installation's stays."""
     old, new = urlsplit(found), urlsplit(url)
     folder = new.path.rpartition("/")[0] + "/"
-    return old.path == new.path or (origin(found) == origin(url) and old.path.startswith(folder))
+    return old.path == new.path or (old.hostname == new.hostname and old.path.startswith(folder))

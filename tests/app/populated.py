@@ -40,6 +40,7 @@ class Known:
     customer_id: str
     owner_key: str
     dispute_id: str
+    event_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -62,12 +63,13 @@ def populate(world: World, owner_url: str) -> Known:
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
         customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()
+        event_id = db.session.scalars(select(InboxEvent.id).limit(1)).one()
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
         assert missing == []
     db.session.rollback()
-    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key, dispute_id)
+    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key, dispute_id, event_id)
 
 
 def _refund(world: World, payment_id: str) -> None:

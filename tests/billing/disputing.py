@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
@@ -29,9 +30,9 @@ PATIENCE = 20.0
 
 
 @contextmanager
-def serving(world: World) -> Iterator[str]:
+def serving(app: Flask) -> Iterator[str]:
     """The web application where processors can reach it."""
-    server = make_server("127.0.0.1", 0, world.app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -58,12 +59,27 @@ class Desk:
     processor: str
     account_id: str
 
-    def pay(self, amount: int = 2000, confirm: bool = True) -> str:
+    def hold(self, amount: int) -> str:
+        """An amount is held and not taken; answers the payment's id."""
+        return self.pay(amount, capture_method="manual")
+
+    def parts_of(self, payment_id: str) -> list[str]:
+        """Braintree's ids of the parts that were captured of a payment."""
+        merchant = self.adapter()._merchant  # type: ignore[attr-defined]
+        return [str(one) for one in merchant.load(self.charge_of(payment_id)).partial_settlement_transaction_ids]
+
+    def pay(self, amount: int = 2000, confirm: bool = True, capture_method: str = "automatic") -> str:
         """Somebody pays; answers the payment's id."""
         acme = self.world.acme.id
         with organization(acme):
             with transaction():
-                asked = NewPayment(amount, "USD", account_id=self.account_id, payment_method=CARD[self.processor])
+                asked = NewPayment(
+                    amount,
+                    "USD",
+                    account_id=self.account_id,
+                    payment_method=CARD[self.processor],
+                    capture_method=capture_method,
+                )
                 payment_id = payments.create(acme, asked).id
             if confirm:
                 payments.confirm(acme, payment_id)
@@ -74,9 +90,9 @@ class Desk:
         ids = {one.id for one in rows(self.world, Attempt) if one.payment_id == payment_id}
         return next(str(one["id"]) for one in self.world.charges() if one["reference"] in ids)
 
-    def contest(self, payment_id: str, reason: str | None = None) -> str:
+    def contest(self, payment_id: str, reason: str | None = None, charge_id: str | None = None) -> str:
         """The card's holder goes to their bank; answers the processor's id of the dispute."""
-        charge = f"{self.world.sandbox_url}/_sandbox/charges/{self.processor}/{self.charge_of(payment_id)}"
+        charge = f"{self.world.sandbox_url}/_sandbox/charges/{self.processor}/{charge_id or self.charge_of(payment_id)}"
         if self.processor == "braintree":
             requests.post(f"{charge}/settle", timeout=5)  # only what has settled can be disputed; it may have by itself
         answer = requests.post(f"{charge}/dispute", json={"reason": reason} if reason else {}, timeout=5)

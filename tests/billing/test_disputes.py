@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 from sqlalchemy import update
 
 from ballast import clock
-from ballast.billing import dispute_answers, disputes, inbox, payments, refunds
+from ballast.billing import dispute_answers, disputes, holds, inbox, payments, refunds
 from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
@@ -34,12 +35,18 @@ EVIDENCE_CALL = {
 }
 
 
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    """Where the processors send their events; one for all tests, so that each takes the place of the last one's."""
+    with serving(app) as url:
+        yield url
+
+
 @pytest.fixture
-def connected(world: World, monkeypatch: Patch) -> Iterator[Callable[[str], Desk]]:
+def connected(world: World, address: str, monkeypatch: Patch) -> Callable[[str], Desk]:
     """Acme at a processor of the test's choice."""
-    with serving(world) as url:
-        monkeypatch.setattr(world.settings, "public_url", url)
-        yield lambda processor: Desk(world, processor, connect(world, processor))
+    monkeypatch.setattr(world.settings, "public_url", address)
+    return lambda processor: Desk(world, processor, connect(world, processor))
 
 
 @pytest.fixture(params=PROCESSORS)
@@ -327,6 +334,26 @@ def decide(desk: Desk, dispute: Dispute, action: str) -> None:
         desk.accept(dispute)
     else:
         desk.answer(dispute, "We delivered it.")
+
+
+def test_a_part_captured_from_an_authorization_is_disputed_as_the_charge_it_came_from(
+    connected: Callable[[str], Desk], world: World
+) -> None:
+    """Braintree disputes the part, a transaction of its own."""
+    desk = connected("braintree")
+    payment_id = desk.hold(2000)
+    with organization(world.acme.id):
+        with transaction():
+            action_id = holds.request(world.acme.id, payment_id, "capture", 500).id
+        holds.send(world.acme.id, action_id)
+    (part,) = desk.parts_of(payment_id)
+    desk.contest(payment_id, charge_id=part)
+    desk.await_(desk.disputes)
+    (dispute,) = desk.disputes()
+    assert (dispute.payment_id, dispute.amount) == (payment_id, 500)
+    desk.accept(dispute)
+    desk.await_quiet()
+    desk.check_books()
 
 
 # --- Answering ---------------------------------------------------------------------------------------------------------------

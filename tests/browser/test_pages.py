@@ -30,6 +30,9 @@ ADMIN_PAGES = {
     "no payments like this": "/admin/payments?status=failed",
     "nothing to answer": "/admin/disputes",
     "no disputes like this": "/admin/disputes?status=won",
+    "processors": "/admin/settings/processors",
+    "add a processor account": "/admin/settings/processors/new?processor=square",
+    "processor events": "/admin/processor-events",
     "style": "/admin/style",
     "error page": "/admin/payments/nothing",
 }

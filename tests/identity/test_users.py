@@ -110,8 +110,28 @@ def test_a_role_holds_in_its_own_organization_alone(world: World) -> None:
 @pytest.mark.parametrize(
     ("role", "permissions"),
     [
-        ("owner", {"read", "audit", "refund", "api_keys", "webhooks", "catalog", "members", "settings"}),
-        ("admin", {"read", "audit", "refund", "api_keys", "webhooks", "catalog"}),
+        (
+            "owner",
+            {
+                "read",
+                "audit",
+                "capture",
+                "charge",
+                "refund",
+                "disputes",
+                "api_keys",
+                "webhooks",
+                "catalog",
+                "members",
+                "settings",
+                "processors",
+                "replay",
+            },
+        ),
+        (
+            "admin",
+            {"read", "audit", "capture", "charge", "refund", "disputes", "api_keys", "webhooks", "catalog", "replay"},
+        ),
         ("viewer", {"read"}),
         ("staff", {"read", "audit"}),
         (None, set()),

@@ -7,8 +7,8 @@ import re
 import pytest
 import requests
 
-from ballast.billing import accounts
-from ballast.billing.accounts import Route
+from ballast.billing import accounts, routing
+from ballast.billing.routing import Route
 from ballast.db import db, organization, transaction
 from ballast.models import Attempt, Customer, Order, Organization, Payment, PaymentMethod
 from tests.shopper import TYPED, Shopper
@@ -233,7 +233,7 @@ def route_to(world: World, processor: str | None) -> str:
             acme = session.get_one(Organization, world.acme.id)
             known[processor] = accounts.add(acme, processor, GIVEN[processor]).id
         for name, account_id in known.items():
-            accounts.route(world.acme.id, account_id, Route(100 if name == processor else 0))
+            routing.route(world.acme.id, account_id, Route(100 if name == processor else 0))
     db.session.rollback()
     return known.get(processor or "", "")
 

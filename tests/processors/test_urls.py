@@ -14,6 +14,7 @@ NOW = "https://pay.acme.test/hooks/stripe/pac_2"
     [
         (NOW, True),
         ("https://pay.acme.test/hooks/stripe/pac_1", True),
+        ("https://pay.acme.test:8443/hooks/stripe/pac_1", True),
         ("https://old.acme.test/hooks/stripe/pac_2", True),
         ("https://staging.acme.test/hooks/stripe/pac_1", False),
         ("https://pay.acme.test/hooks/square/pac_1", False),

@@ -136,7 +136,7 @@ class BraintreeShop:
     processor, operation, other_last4 = "braintree", "transactions.create", "4444"
 
     def __init__(self, sandbox: Sandbox, account: str) -> None:
-        self.account = self.endpoint = f"ballast_{account}"
+        self.account = self.endpoint = f"ballast_shop_{account}"
         self.url = sandbox.url
         self.gateway: Any = connect(sandbox.url, self.account)
 

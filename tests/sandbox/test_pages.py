@@ -149,14 +149,14 @@ def test_a_key_is_rolled_and_a_delivery_made_again_by_a_button(own_sandbox: Sand
     assert len(endpoint["secrets"]) == 2
 
 
-def test_customers_are_listed_with_their_cards(sandbox: Sandbox, account: str, api: Any, shops: list[Any]) -> None:
+def test_customers_are_listed_with_their_cards(sandbox: Sandbox, api: Any, shops: list[Any]) -> None:
     customer = api.customers.create({"name": "Ann"}).id
     api.payment_methods.attach("pm_card_visa", {"customer": customer})
     shops[1].gateway.customer.create({"first_name": "Bob", "payment_method_nonce": "fake-valid-visa-nonce"})
     sold = shops[2].sdk.customers.create(given_name="Cy", request_options={"max_retries": 0}).customer.id
     shops[2].sdk.cards.create(idempotency_key="k", source_id="cnon:card-nonce-ok", card={"customer_id": sold})
     found = requests.get(f"{sandbox.url}/_sandbox/customers", timeout=5).json()
-    ours = [one for one in found if one["account"].removeprefix("ballast_") == account]
+    ours = [one for one in found if one["account"] in {shop.account for shop in shops}]
     assert [(one["processor"], one["name"], [card["last4"] for card in one["cards"]]) for one in ours] == [
         ("stripe", "Ann", ["4242"]),
         ("braintree", "Bob", ["1111"]),

@@ -1,5 +1,6 @@
 """What the sandbox answered survives its violent end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -126,3 +127,16 @@ def test_a_taken_port_is_said(tmp_path: Path, own_sandbox: Sandbox) -> None:
     ended = start(tmp_path / "other", "--port", str(own_sandbox.port))
     assert ended.returncode == 3
     assert f"port {own_sandbox.port} is taken" in ended.stderr
+
+
+def test_the_wire_is_collected_where_no_reset_reaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BALLAST_SANDBOX_WIRE_DIR", str(tmp_path / "wire"))
+    sandbox = Sandbox(tmp_path / "state")
+    sandbox.start()
+    assert sandbox.process is not None
+    sandbox.client("demo").v1.customers.create({"name": "Ann"})
+    requests.post(f"{sandbox.url}/_sandbox/reset", timeout=5).raise_for_status()
+    sandbox.client("demo").v1.accounts.retrieve_current()
+    sandbox.stop()
+    lines = (tmp_path / "wire" / f"wire-{sandbox.process.pid}.jsonl").read_text().splitlines()
+    assert [json.loads(line)["operation"] for line in lines] == ["customers.create", "accounts.retrieve_current"]

@@ -361,6 +361,7 @@ SHOW: Context = ADMIN | {
     ],
     "inbox": [
         Row(
+            id="inb_01kbe8wv6pe2r9f3x7m5d0t1ac",
             type="payment_intent.succeeded",
             status="applied",
             external_id="evt_3Qx8Yb2eZvKYlo2C1gFJqL0a",
@@ -749,6 +750,9 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
+    from tests.templates.processor_samples import processor_samples  # it takes its people and its clock from here
+
+    yield from processor_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

@@ -162,6 +162,8 @@
       return this.#fields[key];
     }
 
+    getChallenges = wrap(() => this.#client.getConfiguration().gatewayConfiguration.challenges || []);
+    getSupportedCardTypes = wrap(() => CARDS.map(([, niceType]) => niceType));
     focus = wrap((key) => this.#of(key).ask('focus').then(() => undefined));
     clear = wrap((key) => this.#of(key).ask('clear').then(() => undefined));
     setMessage = ({ field, message }) => { this.#of(field).ask('message', message); };

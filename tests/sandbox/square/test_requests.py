@@ -59,7 +59,7 @@ def test_what_is_no_json_or_no_address_is_refused(seller: Seller) -> None:
     form = requests.post(url, data={"a": "b"}, headers=key, timeout=5)
     assert form.json()["errors"][0]["code"] == "INVALID_CONTENT_TYPE"
     assert seller.say("POST", "payments", [1]).json()["errors"][0]["code"] == "EXPECTED_OBJECT"
-    assert seller.say("GET", "loyalty").status_code == 404
+    assert seller.say("GET", "merchants").status_code == 404
     assert seller.say("DELETE", "locations/x/custom-attributes/y").status_code == 404
     assert seller.say("GET", "payments?colour=red").json()["errors"][0]["field"] == "colour"
     odd = seller.say("GET", "payments", None, **{"Square-Version": "latest"})

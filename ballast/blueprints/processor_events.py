@@ -1,0 +1,90 @@
+"""The dashboard's processor events: what the processors told us, what came of it, and replaying it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, g, request, url_for
+
+from ballast.billing import accounts, inbox, processor_events
+from ballast.billing.processor_events import Filter
+from ballast.identity import users
+from ballast.models import InboxEvent
+from ballast.models.states import INBOX
+from ballast.web import dashboard, keyset, render, requires, see_other
+
+blueprint = Blueprint("processor_events", __name__, url_prefix="/admin/processor-events")
+dashboard(blueprint)
+
+# The first tries follow each other in seconds; one that waits for longer is not watched any more.
+WATCHED_TRIES = 3
+LABELS = {"": "All", "received": "Received", "applied": "Applied", "ignored": "Ignored", "failed": "Failed"}
+
+
+@blueprint.get("")
+def index() -> Response:
+    """Events, newest first, by account, status and type."""
+    chosen = {name: request.args.get(name, "").strip()[:200] for name in ("account", "status", "type")}
+    wanted = processor_events.listed(g.organization.id, Filter(chosen["account"], chosen["status"], chosen["type"]))
+    page = keyset(wanted, InboxEvent.id, "inb", request.args.get("before"), request.args.get("after"))
+    events = [row[0] for row in page.rows]
+    known = _accounts()
+    return render(
+        "admin/processor_events/index.html",
+        "list",
+        events=events,
+        payments=processor_events.payments_of(events),
+        accounts=known,
+        chosen=chosen,
+        filters=_chips(chosen),
+        filtered=any(chosen.values()),
+        previous_url=_url(chosen, before=page.before),
+        next_url=_url(chosen, after=page.after),
+    )
+
+
+def _accounts() -> dict[str, Any]:
+    """The organization's accounts by id, archived ones too: their events stay."""
+    found = [*accounts.all_of(g.organization.id), *accounts.archived_of(g.organization.id)]
+    return {account.id: account for account in found}
+
+
+def _chips(chosen: dict[str, str]) -> list[dict[str, Any]]:
+    current = chosen["status"] if chosen["status"] in INBOX else ""
+    return [
+        {"label": label, "url": _url(chosen | {"status": status}), "current": status == current}
+        for status, label in LABELS.items()
+    ]
+
+
+def _url(chosen: dict[str, str], **edge: str | None) -> str | None:
+    if edge and not any(edge.values()):
+        return None
+    given = {name: value for name, value in {**chosen, **edge}.items() if value}
+    return url_for("processor_events.index", **given)  # type: ignore[arg-type]
+
+
+@blueprint.get("/<event_id>")
+def show(event_id: str) -> Response:
+    """One event: what it is about, what came of it, what it says."""
+    event = inbox.find(g.organization.id, event_id)
+    account = accounts.find(g.organization.id, event.processor_account_id)
+    return render(
+        "admin/processor_events/show.html",
+        "live",
+        event=event,
+        account=account,
+        payment_id=processor_events.payments_of([event]).get(event.id),
+        text=processor_events.text_of(event.payload),
+        may_replay=users.may(g.role, "replay"),
+        pending=event.status == "received" and event.attempts < WATCHED_TRIES,
+    )
+
+
+@blueprint.post("/<event_id>/replay")
+@requires("replay")
+def replay(event_id: str) -> Response:
+    """Apply the event again."""
+    inbox.replay(g.organization.id, event_id)
+    flash("The event is applied again. What is true already stays as it is.", "success")
+    return see_other(url_for("processor_events.show", event_id=event_id))
