@@ -12,17 +12,9 @@ from ballast.billing.routing import Route
 from ballast.db import db, organization, transaction
 from ballast.models import Attempt, Customer, Order, Organization, Payment, PaymentMethod
 from tests.shopper import TYPED, Shopper
-from tests.world import World
+from tests.world import ACCOUNTS, World
 
 CARD = "4242424242424242"
-GIVEN = {
-    "braintree": {"merchant_id": "ballast_acme", "public_key": "acme_public", "secret_key": "acme_private"},
-    "square": {
-        "publishable_key": "sandbox-sq0idb-ballast_acme",
-        "secret_key": "EAAAEballast_acme",
-        "location_id": "Lballast_acme",
-    },
-}
 
 
 @pytest.fixture
@@ -231,7 +223,7 @@ def route_to(world: World, processor: str | None) -> str:
         known = {account.processor: account.id for account in accounts.all_of(world.acme.id)}
         if processor and processor not in known:
             acme = session.get_one(Organization, world.acme.id)
-            known[processor] = accounts.add(acme, processor, GIVEN[processor]).id
+            known[processor] = accounts.add(acme, processor, ACCOUNTS[processor]).id
         for name, account_id in known.items():
             routing.route(world.acme.id, account_id, Route(100 if name == processor else 0))
     db.session.rollback()
