@@ -121,6 +121,12 @@ class Stack(Product):
         """Have it behave again: lift all rules, or the one named (which may be used up)."""
         requests.delete(f"{self.sandbox}/_sandbox/faults/{rule_id}".rstrip("/"), timeout=PATIENCE)
 
+    def settle_after(self, seconds: float) -> None:
+        """How long the money of a charge at Braintree is on its way; 20 seconds unless told."""
+        wanted = {"merchant_id": "ballast_demo", "settle_after": seconds}
+        answer = requests.post(f"{self.sandbox}/_sandbox/braintree/settings", json=wanted, timeout=PATIENCE)
+        assert answer.ok, answer.text
+
     def _list(self, page: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = requests.get(f"{self.sandbox}/_sandbox/{page}", timeout=PATIENCE).json()
         return found

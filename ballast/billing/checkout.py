@@ -51,6 +51,7 @@ LIMITS = {
 }
 # What the page says when the bank could not confirm the shopper before anything was sent.
 NOT_CONFIRMED: Final = AUTHENTICATION
+MOST_DEVICE_DATA: Final = 4000
 # What processors call a card; never the card itself.
 TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
@@ -60,7 +61,7 @@ class Details:
     """What the shopper typed, and the processor's one-time token for the card.
 
     `account_id`: the processor account whose card field made the token. `verification`: what 3-D Secure came to, where it is before
-    the charge. `save_card`: keep the card for the next time.
+    the charge. `save_card`: keep the card for the next time. `device_data`: what the processor's library says of the device.
     """
 
     email: str
@@ -70,6 +71,7 @@ class Details:
     account_id: str | None = None
     verification: str | None = None
     save_card: bool = False
+    device_data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,14 @@ def read_details(typed: dict[str, str]) -> Details:
         payment_method=typed["payment_method"].strip(),
         account_id=typed.get("account", "").strip() or None,
         verification=typed.get("verification", "").strip() or None,
+        device_data=_read_device_data(typed.get("device_data", "").strip()),
         save_card=typed.get("save_card") == "yes",
     )
+
+
+def _read_device_data(said: str) -> str | None:
+    """What the processor's library says of the device, for the processor alone; anything odd is dropped: a charge needs none."""
+    return said if said.isprintable() and 0 < len(said) <= MOST_DEVICE_DATA else None
 
 
 def pay(organization_id: str, token: str, details: Details) -> None:
@@ -216,6 +224,7 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
     return payments.Source(
         details.payment_method,
         verification=details.verification,
+        device_data=details.device_data,
         account_id=account.id if account else None,
         save_card=details.save_card,
     )

@@ -182,12 +182,14 @@ def _flush_once() -> None:
 @dataclass(frozen=True)
 class Source:
     """What an attempt charges, where that is not what the payment has already. `payment_method`: as in NewPayment. `verification`:
-    what 3-D Secure before the charge came to. `account_id`: where the browser's token is from."""
+    what 3-D Secure before the charge came to. `account_id`: where the browser's token is from. `device_data`: what the processor's
+    library says of the device."""
 
     payment_method: str | None = None
     verification: str | None = None
     account_id: str | None = None
     save_card: bool | None = None
+    device_data: str | None = None
 
 
 def begin(payment: Payment, source: Source | None = None, return_url: str | None = None) -> Begun:
@@ -257,6 +259,7 @@ def _charge(payment: Payment, attempt: Attempt, source: Source, return_url: str 
         holder=cards.holder_of(payment) if is_stored or payment.save_card else None,
         save=payment.save_card,
         verification=source.verification,
+        device_data=source.device_data,
         series="unscheduled" if payment.off_session else None,
     )
 

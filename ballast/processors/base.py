@@ -43,6 +43,7 @@ class Charge:
 
     `payment_method` is the browser's one-time token, or the processor's token of a stored card, whose `holder` then has an external
     id. `save`: store the card for its holder if the charge is approved. `verification`: what 3-D Secure before the charge came to.
+    `device_data`: what the processor's library says of the buyer's device, where it collects that.
     """
 
     reference: str
@@ -60,6 +61,7 @@ class Charge:
     verification: str | None = field(default=None, repr=False)
     series: Literal["recurring", "installment", "unscheduled"] | None = None
     first_of_series: bool = False
+    device_data: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -350,4 +350,6 @@ def _sale(charge: Charge, account: str, required: bool) -> dict[str, Any]:
     source = SOURCES.get((charge.series or "", charge.first_of_series))
     if charge.off_session and source is None:
         source = "unscheduled"
+    if charge.device_data:
+        params["device_data"] = charge.device_data
     return params | ({"transaction_source": source} if source else {})

@@ -21,26 +21,11 @@ class Cards:
         return self.approved[-4:]
 
 
+_AT_STRIPE = ("4242424242424242", "4000000000000002", "4000002500003155", "payment_intents.confirm")
+_AT_BRAINTREE = ("4111111111111111", "4000111111111115", "4000000000002503", "transactions.create")
+_AT_SQUARE = ("4111111111111111", "4000000000000002", "4310000000201019", "payments.create")
 CARDS = {
-    "stripe": Cards(
-        approved="4242424242424242",
-        declined="4000000000000002",
-        challenged="4000002500003155",
-        charges="payment_intents.confirm",
-        asks_before=False,
-    ),
-    "braintree": Cards(
-        approved="4111111111111111",
-        declined="4000111111111115",
-        challenged="4000000000002503",
-        charges="transactions.create",
-        asks_before=True,
-    ),
-    "square": Cards(
-        approved="4111111111111111",
-        declined="4000000000000002",
-        challenged="4310000000201019",
-        charges="payments.create",
-        asks_before=True,
-    ),
+    "stripe": Cards(*_AT_STRIPE, asks_before=False),
+    "braintree": Cards(*_AT_BRAINTREE, asks_before=True),
+    "square": Cards(*_AT_SQUARE, asks_before=True),
 }

@@ -26,7 +26,7 @@ def route_to(stack: Stack, processor: str) -> None:
 def main(processor: str) -> None:
     """Give one account of the demo organization the whole share, and the others none."""
     from ballast import create_app
-    from ballast.billing import accounts
+    from ballast.billing import accounts, routing
     from ballast.config import Settings
     from ballast.db import db, organization, transaction
     from ballast.models import Organization
@@ -36,7 +36,7 @@ def main(processor: str) -> None:
         db.session.rollback()
         with organization(acme), transaction():
             for account in accounts.all_of(acme):
-                accounts.route(acme, account.id, accounts.Route(100 if account.processor == processor else 0))
+                routing.route(acme, account.id, routing.Route(100 if account.processor == processor else 0))
 
 
 if __name__ == "__main__":

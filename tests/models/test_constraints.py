@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKeyConstraint, update
+from sqlalchemy import ForeignKeyConstraint, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ballast.billing import payments
@@ -228,11 +228,14 @@ def test_an_order_has_one_pending_or_paid_order_per_cart(acme: Merchant) -> None
 
 
 def test_a_processor_account_belongs_to_one_organization(world: World, acme: Merchant) -> None:
+    with organization(world.stranger.id):
+        theirs = db.session.scalars(select(ProcessorAccount.external_account)).one()
+    db.session.rollback()
     row = ProcessorAccount(
         organization_id=acme.id,
         processor="stripe",
         mode="test",
-        external_account=world.stranger.slug,
+        external_account=theirs,
         credentials=b"",
         is_default=False,
     )

@@ -5,23 +5,16 @@ from __future__ import annotations
 import re
 
 import pytest
+import requests
 
 from ballast.billing import accounts, routing
 from ballast.billing.routing import Route
 from ballast.db import db, organization, transaction
 from ballast.models import Attempt, Customer, Order, Organization, Payment, PaymentMethod
 from tests.shopper import TYPED, Shopper
-from tests.world import World
+from tests.world import ACCOUNTS, World
 
 CARD = "4242424242424242"
-GIVEN = {
-    "braintree": {"merchant_id": "ballast_acme", "public_key": "acme_public", "secret_key": "acme_private"},
-    "square": {
-        "publishable_key": "sandbox-sq0idb-ballast_acme",
-        "secret_key": "EAAAEballast_acme",
-        "location_id": "Lballast_acme",
-    },
-}
 
 
 @pytest.fixture
@@ -230,7 +223,7 @@ def route_to(world: World, processor: str | None) -> str:
         known = {account.processor: account.id for account in accounts.all_of(world.acme.id)}
         if processor and processor not in known:
             acme = session.get_one(Organization, world.acme.id)
-            known[processor] = accounts.add(acme, processor, GIVEN[processor]).id
+            known[processor] = accounts.add(acme, processor, ACCOUNTS[processor]).id
         for name, account_id in known.items():
             routing.route(world.acme.id, account_id, Route(100 if name == processor else 0))
     db.session.rollback()
@@ -304,6 +297,21 @@ def test_what_the_bank_said_before_the_charge_is_looked_up_and_not_believed(
     assert answer.status_code == status
     assert ("couldn&#39;t confirm it was you" in answer.get_data(as_text=True)) is (status == 422)
     assert len(world.charges()) == (1 if status == 303 else 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "passed_on"), [('{"correlation_id":"c0ffee"}', True), ("", False), ("x" * 4001, False), ("a\tb", False)]
+)
+def test_what_the_library_says_of_the_device_goes_to_the_processor_alone(
+    shopper: Shopper, world: World, checkout: str, said: str, passed_on: bool
+) -> None:
+    account_id = route_to(world, "braintree")
+    answer = shopper.pay(checkout, account=account_id, payment_method="fake-valid-visa-nonce", device_data=said)
+    assert answer.status_code == 303
+    wire = requests.get(f"{world.sandbox_url}/_sandbox/wire", params={"processor": "braintree"}, timeout=5).text
+    (sale,) = [line for line in wire.splitlines() if '"transactions.create"' in line]
+    assert ("<device_data>" in sale) is passed_on
+    assert ("c0ffee" in sale) is passed_on
 
 
 def test_an_account_closed_meanwhile_brings_the_page_anew_with_what_was_typed(

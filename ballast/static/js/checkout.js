@@ -5,7 +5,7 @@
  * Each processor has a module of one shape, named by the page (data-module):
  *   isLoaded()              whether the processor's own library is there
  *   mount(place, page)      puts its field into the boxes (data-part) of `place` and answers, once it can be typed into,
- *     tokenize(order)       → {paymentMethod, verification?}, or {problem?, at?}: what to say, and which part takes the focus.
+ *     tokenize(order)       → {paymentMethod, verification?, deviceData?}, or {problem?, at?}: what to say, which part takes the focus.
  *                           order: {contact, amount (decimal text), currency, save, notConfirmed (what to say when the bank says no)}
  *     focus(part?), restyle()
  *   answerChallenge(values) shows the bank's question, where it comes after the charge was begun
@@ -112,9 +112,10 @@ function contactOf(form) {
   return Object.fromEntries(CONTACT.map((name) => [name, form.elements[name]?.value.trim() || undefined]));
 }
 
-function send(form, { paymentMethod, verification = "" }) {
+function send(form, { paymentMethod, verification = "", deviceData = "" }) {
   form.elements.payment_method.value = paymentMethod;
   form.elements.verification.value = verification;
+  form.elements.device_data.value = deviceData;
   form.submit();
   return true;
 }

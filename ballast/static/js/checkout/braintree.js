@@ -16,13 +16,14 @@ export async function mount(place, page) {
   const boxes = Object.fromEntries([...place.querySelectorAll("[data-part]")].map((box) => [box.dataset.part, box]));
   const keys = Object.keys(boxes);
   const client = await window.braintree.client.create({ authorization: place.dataset.clientToken });
-  const [fields, secure] = await Promise.all([
+  const [fields, secure, device] = await Promise.all([
     window.braintree.hostedFields.create({
       client,
       styles: stylesOf(page),
       fields: Object.fromEntries(keys.map((key) => [key, { container: boxes[key], placeholder: PLACEHOLDERS[key] }])),
     }),
     openSecure(client),
+    openCollector(client),
   ]);
   const say = (key, sentence) => {
     page.changed(boxes[key], sentence);
@@ -34,7 +35,7 @@ export async function mount(place, page) {
   return {
     restyle,
     focus: (key = wrongOf(fields)[0] ?? "number") => fields.focus(key),
-    tokenize: (order) => tokenize(fields, secure, order, say),
+    tokenize: async (order) => ({ ...(await tokenize(fields, secure, order, say)), deviceData: device?.deviceData }),
   };
 }
 
@@ -45,6 +46,15 @@ async function openSecure(client) {
   } catch (error) {
     if (NOT_OFFERED.includes(error.code)) return null;
     throw error;
+  }
+}
+
+/* What the buyer's device looks like, for the gateway's own judgment of fraud; a charge does without. */
+async function openCollector(client) {
+  try {
+    return await window.braintree.dataCollector?.create({ client });
+  } catch {
+    return null;
   }
 }
 
