@@ -34,8 +34,6 @@ class PrivateAddress(OSError):
 def check_url(url: str, allow_private: bool) -> str:
     """The address as it is kept. Raises InvalidRequest(`url_invalid`, `url_private`); a name is looked up when something is sent."""
     parts = _split(url)
-    if parts.scheme not in ("http", "https"):
-        raise _invalid("An endpoint's address begins with https:// or http://.")
     if parts.username is not None or parts.password is not None:
         raise _invalid("Leave user name and password out of the address; deliveries are signed.")
     if parts.port is not None and not is_sane_port(parts.port):
@@ -54,6 +52,8 @@ def _split(url: str) -> SplitResult:
         _port = parts.port
     except ValueError:
         raise _invalid("This is not a web address.") from None
+    if parts.scheme not in ("http", "https"):
+        raise _invalid("An endpoint's address begins with https:// or http://.")
     if not parts.hostname or parts.hostname.startswith(".") or ".." in parts.hostname:
         raise _invalid("This address names no server.")
     return parts
