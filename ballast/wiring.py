@@ -141,6 +141,8 @@ def _mount(app: Flask) -> None:
         processors,
         start,
         storefront,
+        webhook_deliveries,
+        webhooks,
     )
     from ballast.blueprints.api import docs, payments
     from ballast.blueprints.api import webhooks as api_webhooks
@@ -165,6 +167,8 @@ def _mount(app: Flask) -> None:
         held,
         processors,
         processor_events,
+        webhooks,
+        webhook_deliveries,
         hooks,
         health,
     )

@@ -18,6 +18,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.states import DELIVERY, move
 from ballast.notifications import endpoints, webhooks
+from ballast.notifications.catalog import TEST_EVENT
 
 MOST_AT_ONCE: Final = 100
 # One transaction; a longer range is replayed in parts.
@@ -173,6 +174,7 @@ def _kept(endpoint: WebhookEndpoint, chosen: Range) -> list[str]:
             Event.created_at >= chosen.start,
             Event.created_at < chosen.end,
             fits(endpoint.event_types),
+            Event.type != TEST_EVENT,
             true() if chosen.delivered_too else WebhookDelivery.status.is_distinct_from("delivered"),
         )
         .order_by(Event.created_at, Event.id)

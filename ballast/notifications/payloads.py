@@ -55,6 +55,11 @@ def delivery_detail(delivery: WebhookDelivery, event: Event, attempts: list[Webh
     }
 
 
+def shown_text(event: Event, sequence: int | None) -> str:
+    """What is sent, laid out for people."""
+    return json.dumps(json.loads(body_of(event, sequence)), indent=2, ensure_ascii=False)
+
+
 def _attempt(attempt: WebhookAttempt) -> dict[str, Any]:
     return {
         "number": attempt.number,

@@ -79,6 +79,27 @@ GUARDS = {
     "POST /admin/settings/processors/<account_id>/webhooks": RIGHT,
     "GET /admin/settings/processors/new": RIGHT,
     "POST /admin/settings/processors/new": RIGHT,
+    "GET /admin/webhooks": MEMBER,
+    "GET /admin/webhooks/new": RIGHT,
+    "POST /admin/webhooks/new": RIGHT,
+    "GET /admin/webhooks/deliveries": MEMBER,
+    "POST /admin/webhooks/deliveries/retry": RIGHT,
+    "GET /admin/webhooks/deliveries/<delivery_id>": MEMBER,
+    "POST /admin/webhooks/deliveries/<delivery_id>/retry": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>": MEMBER,
+    "GET /admin/webhooks/<endpoint_id>/delete": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/delete": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/disable": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/edit": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/edit": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/enabled": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/lab": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/lab": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/replay": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/replay": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/rotate": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/rotate": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/test": RIGHT,
     "GET /admin/style": MEMBER,
     "GET /api/v1/payments": KEY,
     "POST /api/v1/payments": KEY,
@@ -176,12 +197,22 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     payment_id = known.payment_id
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
+    ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT):
         answer = ask(staff, route, ids, data=form if route.startswith("POST") else None)
         assert answer.status_code == (403 if route in guarded_by(RIGHT) else 200), route
     assert world.payment(payment_id).amount_refunded == 100, "as it was"
+
+
+def test_a_viewer_reads_every_page_and_changes_nothing(world: World, known: Known) -> None:
+    viewer = world.sign_in("viewer")
+    form = {"csrf_token": csrf(viewer.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
+    for ids in ids_of(known, world):
+        for route in guarded_by(MEMBER, RIGHT):
+            answer = ask(viewer, route, ids, data=form if route.startswith("POST") else None)
+            assert answer.status_code == (403 if route in guarded_by(RIGHT) else 200), route
 
 
 def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> None:
