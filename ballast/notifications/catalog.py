@@ -17,7 +17,6 @@ EVENTS: Final[dict[str, str]] = {
     "payment_intent.amount_capturable_updated": "an amount is held and waits for its capture",
     "payment_intent.succeeded": "paid",
     "payment_intent.canceled": "closed without being paid, or what was held was let go",
-    "payment_intent.failed": "given up for good",
     "refund.created": "money is to go back",
     "refund.succeeded": "the money is back",
     "refund.failed": "the money did not go back",
