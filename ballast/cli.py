@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from ballast.errors import BallastError
 
 if TYPE_CHECKING:
-    from ballast.models import Organization
+    from ballast.models import Event, Organization
+    from ballast.notifications.posting import Answer
 
 seed = AppGroup("seed", help="Put demo data in place.")
 processors = AppGroup("processors", help="Look at an organization's processor accounts. Shows no secret.")
@@ -26,6 +29,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(seed)
     app.cli.add_command(processors)
     app.cli.add_command(keys)
+    app.cli.add_command(listen)
 
 
 @seed.command("demo")
@@ -96,6 +100,41 @@ def _told(ask: Callable[[], str | None]) -> str | None:
         return ask()
     except BallastError as error:
         return error.message
+
+
+@click.command("listen")
+@click.option("--forward-to", "url", required=True, help="Where to, such as http://localhost:3000/hooks.")
+@click.option("--since", help="Backfill first: 90s, 15m, 2h or 7d.")
+@click.option("--organization", "slug", default="acme", show_default=True, help="Whose events.")
+@click.option("--events", default="*", show_default=True, help="Types or families, separated by commas.")
+@click.option("--secret", help="A whsec_ secret to sign with; a new one is made and printed otherwise.")
+@with_appcontext
+def listen(url: str, since: str | None, slug: str, events: str, secret: str | None) -> None:
+    """Forward events to a developer's machine as they happen, until Ctrl-C. Nothing is recorded."""
+    from ballast.notifications import forwarding
+    from ballast.notifications.addresses import check_url
+    from ballast.notifications.catalog import check_patterns
+    from ballast.security import new_webhook_secret
+
+    try:
+        checked = check_url(url, allow_private=True)
+        patterns = tuple(check_patterns(events.split(",")))
+        span = forwarding.read_span(since) if since else None
+    except BallastError as error:
+        raise click.ClickException(error.message) from error
+    wire = forwarding.Wire(checked, secret or new_webhook_secret(), patterns)
+    with _working_for(slug) as organization:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_given: stop.set())
+        click.echo(f"Forwarding {organization.name}'s events to {checked}, signed with {wire.secret}")
+        sent = forwarding.forward(organization.id, wire, span, stop, _say_forwarded)
+    click.echo(f"{sent} sent.")
+
+
+def _say_forwarded(event: Event, answer: Answer) -> None:
+    came = answer.status if answer.status is not None else answer.reason
+    click.echo(f"{event.created_at:%H:%M:%S}\t{event.type}\t{event.id}\t{came}\t{answer.duration_ms} ms")
 
 
 @click.command("keys", help="Print fresh secrets for a deployment's environment.")

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     webhook_timeout: float = Field(default=5.0, gt=0, le=30, description="seconds")
     webhook_max_retries: int = Field(default=5, ge=0)
     webhook_retry_delays: str = Field(default="30,120,600,3600,86400", description="seconds, comma-separated")
+    webhook_jitter: float = Field(
+        default=0.1, ge=0, le=1, description="part of a delay added at random; 0 turns it off"
+    )
     payment_reminder_days_before: int = Field(default=3, ge=0)
     rate_limit_default_rpm: int = Field(default=1000, gt=0)
     rate_limit_window_seconds: int = Field(default=60, gt=0)

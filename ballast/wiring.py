@@ -141,8 +141,11 @@ def _mount(app: Flask) -> None:
         processors,
         start,
         storefront,
+        webhook_deliveries,
+        webhooks,
     )
     from ballast.blueprints.api import docs, payments
+    from ballast.blueprints.api import webhooks as api_webhooks
 
     app.after_request(web.finish_response)
     app.register_error_handler(BallastError, web.on_ballast_error)
@@ -150,8 +153,9 @@ def _mount(app: Flask) -> None:
     app.register_error_handler(Exception, web.on_crash)
     csrf = app.extensions["csrf"]
     csrf.exempt(hooks.blueprint)
-    csrf.exempt(payments.blueprint)
-    app.register_api(payments.blueprint)  # type: ignore[attr-defined]
+    for resource in (payments, api_webhooks):
+        csrf.exempt(resource.blueprint)
+        app.register_api(resource.blueprint)  # type: ignore[attr-defined]
     pages = (
         start,
         storefront,
@@ -163,6 +167,8 @@ def _mount(app: Flask) -> None:
         held,
         processors,
         processor_events,
+        webhooks,
+        webhook_deliveries,
         hooks,
         health,
     )

@@ -118,6 +118,7 @@ def settings(postgres: Postgres, valkey: Valkey, sandbox_url: str) -> Settings:
         processor_read_timeout=3.0,
         braintree_read_timeout=3.0,
         webhook_timeout=2.0,
+        webhook_jitter=0.0,
     )
 
 

@@ -8,7 +8,7 @@ from ballast import config
 from ballast.billing import dispute_reasons
 from ballast.db import db
 from ballast.models import Dispute, Organization, Payment
-from ballast.models.identity import Membership, User, members_of
+from ballast.models.identity import owners_of
 from ballast.money import format_money
 from ballast.notifications import emails
 from ballast.templating import show_date
@@ -28,7 +28,7 @@ def send(payment: Payment, dispute: Dispute, number: int, is_inquiry: bool) -> N
     }
     until = f": answer by {show_date(dispute.due_at, organization.timezone)}" if dispute.due_at else ""
     said = f"A bank asks about a payment of {shown}" if is_inquiry else f"A payment of {shown} is disputed"
-    for owner in _owners(dispute.organization_id):
+    for _member, owner in db.session.execute(owners_of(dispute.organization_id)):
         emails.compose(
             dispute.organization_id,
             "dispute",
@@ -38,8 +38,3 @@ def send(payment: Payment, dispute: Dispute, number: int, is_inquiry: bool) -> N
             payment.id,
             context,
         )
-
-
-def _owners(organization_id: str) -> list[User]:
-    wanted = members_of(organization_id).where(Membership.role == "owner", User.banned_at.is_(None))
-    return [row[1] for row in db.session.execute(wanted)]

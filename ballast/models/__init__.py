@@ -7,7 +7,7 @@ from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
-from ballast.models.outbox import Email, Event, WebhookDelivery, WebhookEndpoint
+from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
 from ballast.models.records import AuditEntry, IdempotencyKey, InboxEvent, JobRun
 
@@ -40,6 +40,7 @@ __all__ = [
     "Product",
     "Refund",
     "User",
+    "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

@@ -104,3 +104,8 @@ def members_of(organization_id: str) -> Select[Membership, User]:
     """Members with their users, oldest first."""
     joined = select(Membership, User).join(User, User.id == Membership.user_id)
     return joined.where(Membership.organization_id == organization_id).order_by(Membership.created_at)
+
+
+def owners_of(organization_id: str) -> Select[Membership, User]:
+    """Who is told when something of the organization's needs an owner; nobody who is banned."""
+    return members_of(organization_id).where(Membership.role == "owner", User.banned_at.is_(None))

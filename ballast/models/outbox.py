@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ARRAY, Index, LargeBinary, Select, String, UniqueConstraint, select
+from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, Select, String, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +14,7 @@ from ballast.models.columns import Scoped, created_column, id_column, one_of, re
 from ballast.models.states import DELIVERY, EMAIL
 
 API_VERSION = "2026-11-01"
+DISABLED_BECAUSE: Final = ("by_hand", "gone", "failing")
 
 
 class Event(Scoped, Base):
@@ -23,6 +24,7 @@ class Event(Scoped, Base):
     __table_args__ = (
         Index("ix_events_resource", "organization_id", "resource_id", "id"),
         Index("ix_events_type", "organization_id", "type", "id"),
+        Index("ix_events_created", "organization_id", "created_at", "id"),
     )
 
     id: Mapped[str] = id_column("evt")
@@ -36,9 +38,13 @@ class Event(Scoped, Base):
 
 
 class WebhookEndpoint(Scoped, Base):
-    """Where an organization wants its events. `secret` is sealed."""
+    """Where an organization wants its events. Both secrets are sealed; the old one signs beside the new one until it lapses."""
 
     __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        one_of("disabled_because", DISABLED_BECAUSE),
+        CheckConstraint("deleted_at is null or not enabled", name="deleted_is_disabled"),
+    )
 
     id: Mapped[str] = id_column("we")
     url: Mapped[str]
@@ -48,6 +54,11 @@ class WebhookEndpoint(Scoped, Base):
     sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = created_column()
     disabled_at: Mapped[datetime | None]
+    disabled_because: Mapped[str | None]
+    old_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    old_secret_until: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None] = mapped_column(doc="the first failure since the last success")
+    deleted_at: Mapped[datetime | None] = mapped_column(doc="its deliveries stay on record")
 
 
 class WebhookDelivery(Scoped, Base):
@@ -59,7 +70,16 @@ class WebhookDelivery(Scoped, Base):
         within("endpoint_id", "webhook_endpoints"),
         within("event_id", "events"),
         UniqueConstraint("organization_id", "endpoint_id", "event_id"),
-        Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where="status in ('pending', 'failed')"),
+        Index(
+            "ix_webhook_deliveries_lane",
+            "organization_id",
+            "endpoint_id",
+            "next_attempt_at",
+            "event_id",
+            postgresql_where="status in ('pending', 'failed')",
+        ),
+        Index("ix_webhook_deliveries_endpoint", "organization_id", "endpoint_id", "id"),
+        Index("ix_webhook_deliveries_status", "organization_id", "status", "id"),
         Index("ix_webhook_deliveries_event", "organization_id", "event_id"),
     )
     machine = "delivery"
@@ -70,6 +90,9 @@ class WebhookDelivery(Scoped, Base):
     status: Mapped[str] = mapped_column(default="pending")
     sequence: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    schedule_from: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="attempts made before the present run of the schedule"
+    )
     response_status: Mapped[int | None]
     response_body: Mapped[str | None]
     reason: Mapped[str | None]
@@ -78,6 +101,25 @@ class WebhookDelivery(Scoped, Base):
     next_attempt_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+
+
+class WebhookAttempt(Scoped, Base):
+    """One POST of a delivery: what came back, or the word for why nothing did."""
+
+    __tablename__ = "webhook_attempts"
+    __table_args__ = (
+        within("delivery_id", "webhook_deliveries"),
+        Index("ix_webhook_attempts_delivery", "organization_id", "delivery_id", "id"),
+    )
+
+    id: Mapped[str] = id_column("wat")
+    delivery_id: Mapped[str] = reference("del")
+    number: Mapped[int]
+    response_status: Mapped[int | None]
+    response_body: Mapped[str | None]
+    reason: Mapped[str | None]
+    duration_ms: Mapped[int]
+    sent_at: Mapped[datetime]
 
 
 class Email(Scoped, Base):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, tuple_, update
@@ -62,21 +62,13 @@ def run_all(work: Callable[[Row], Result], rows: Sequence[Row], threads: int) ->
     if not rows:
         return []
     with ThreadPoolExecutor(max_workers=min(threads, len(rows))) as pool:
-        futures = [pool.submit(copy_context().run, _guarded, work, row) for row in rows]
+        futures = [start(pool, work, row) for row in rows]
         return [future.result() for future in futures]
 
 
-def run_as_done(
-    work: Callable[[Row], Result], rows: Sequence[Row], threads: int
-) -> Iterator[list[tuple[Row, Result | Exception]]]:
-    """`run_all`, but each answer comes as soon as it is there, with those that came meanwhile: the slowest row delays no other."""
-    if not rows:
-        return
-    with ThreadPoolExecutor(max_workers=min(threads, len(rows))) as pool:
-        waiting = {pool.submit(copy_context().run, _guarded, work, row): row for row in rows}
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            yield [(waiting.pop(future), future.result()) for future in done]
+def start(pool: ThreadPoolExecutor, work: Callable[[Row], Result], row: Row) -> Future[Result | Exception]:
+    """Do `work` on one row on the pool, in a copy of this context; an error becomes the result."""
+    return pool.submit(copy_context().run, _guarded, work, row)
 
 
 def _guarded(work: Callable[[Row], Result], row: Row) -> Result | Exception:
@@ -98,8 +90,13 @@ def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float = BATCH
         failed += lost
         if not took:
             break
+    note_run(name, started, claimed, failed)
+    return claimed
+
+
+def note_run(name: str, started: datetime, claimed: int, failed: int) -> None:
+    """Put a run that found something to do on record, and give the session back."""
     if claimed:
         with transaction() as session:
             session.add(JobRun(name=name, started_at=started, finished_at=real_time(), claimed=claimed, failed=failed))
     db.session.remove()
-    return claimed

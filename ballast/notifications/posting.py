@@ -1,8 +1,9 @@
-"""One POST to somebody else's server: bounded in time and size, whatever that server does."""
+"""One POST to somebody else's server: bounded in time and size, whatever that server does, and never to a server of our own."""
 
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,24 +11,28 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
 from threading import Timer
-from typing import Any
+from typing import Any, Final
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import create_connection
 
 from ballast.clock import real_time
+from ballast.notifications import addresses
 
 BODY_KEPT = 2048
 # Connections kept open to one endpoint, and endpoints with open connections.
-PER_ENDPOINT = 50
+PER_ENDPOINT = 8
 ENDPOINTS = 200
 DAY_SECONDS = 86_400
+# Where nobody says how long to wait for a connection.
+PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `reason` is a word when it was not delivered: timeout, refused, tls, dns, http_500 …"""
+    """What came back. `reason` is a word when it was not delivered: timeout, refused, tls, dns, private_address, http_500 …"""
 
     status: int | None
     body: str
@@ -36,16 +41,20 @@ class Answer:
     retry_after: int | None = None
 
 
-def post(url: str, body: bytes, headers: dict[str, str], timeout: float) -> Answer:
-    """POST, once, within `timeout` seconds. Only 2xx is success, whatever its body; redirects are not followed."""
+def post(url: str, body: bytes, headers: dict[str, str], timeout: float, *, allow_private: bool) -> Answer:
+    """POST, once, within `timeout` seconds. Only 2xx is success, whatever its body; redirects are not followed.
+
+    `allow_private`: the server may stand in our own network, which is for the local stack alone.
+    """
     started = time.monotonic()
     try:
-        response = _pool().request(
+        response = _pool(allow_private).request(
             "POST", url, body=body, headers=headers, redirect=False, timeout=timeout, preload_content=False
         )
     except urllib3.exceptions.HTTPError as error:
-        late = time.monotonic() - started >= timeout
-        return Answer(None, "", "timeout" if late else _reason(error), _since(started))
+        word = _reason(error)
+        late = word == "connection_lost" and time.monotonic() - started >= timeout  # cut off by our own deadline
+        return Answer(None, "", "timeout" if late else word, _since(started))
     if time.monotonic() - started >= timeout:  # It was cut off in its headers: half an answer is none.
         response.close()
         return Answer(None, "", "timeout", _since(started))
@@ -83,19 +92,7 @@ def _retry_after(value: str | None) -> int | None:
 
 
 def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    match error:
-        case urllib3.exceptions.NameResolutionError():
-            return "dns"
-        case urllib3.exceptions.NewConnectionError():
-            return "refused"
-        case urllib3.exceptions.TimeoutError():
-            return "timeout"
-        case urllib3.exceptions.SSLError():
-            return "tls"
-        case urllib3.exceptions.LocationParseError() | urllib3.exceptions.LocationValueError():
-            return "bad_url"
-        case _:
-            return "connection_lost"
+    return next((word for kinds, word in REASONS if isinstance(error, kinds)), "connection_lost")
 
 
 # --- A deadline for the whole answer -----------------------------------------------------------------------------------------
@@ -122,16 +119,67 @@ def _shut(sock: Any) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
+class _Private(urllib3.exceptions.HTTPError):
+    """The name leads into a network that is not public. (Of urllib3's family, so that its pool lets it through.)"""
+
+
+def _connect(connection: HTTPConnection, allow_private: bool) -> socket.socket:
+    """A socket to the one address that was looked at; the name stays for TLS and the Host header."""
+    timeout = connection.timeout if isinstance(connection.timeout, (int, float)) else PATIENCE
+    started = time.monotonic()
+    try:
+        address = addresses.pin(connection.host, connection.port, timeout, allow_private)
+        left = max(timeout - (time.monotonic() - started), 0.001)
+        return create_connection((address, connection.port), left, socket_options=connection.socket_options)
+    except addresses.PrivateAddress as error:
+        raise _Private(str(error)) from error
+    except socket.gaierror as error:
+        raise urllib3.exceptions.NameResolutionError(connection.host, connection, error) from error
+    except TimeoutError as error:
+        raise urllib3.exceptions.ConnectTimeoutError(connection, "too late") from error
+    except OSError as error:
+        raise urllib3.exceptions.NewConnectionError(connection, str(error)) from error
+
+
+# The first that fits: some of urllib3's kinds are kinds of others.
+REASONS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
+    ((_Private,), "private_address"),
+    ((urllib3.exceptions.NameResolutionError,), "dns"),
+    ((urllib3.exceptions.NewConnectionError,), "refused"),
+    ((urllib3.exceptions.TimeoutError,), "timeout"),
+    ((urllib3.exceptions.SSLError,), "tls"),
+    ((urllib3.exceptions.LocationParseError, urllib3.exceptions.LocationValueError), "bad_url"),
+)
+
+
 class _Http(HTTPConnection):
+    allow_private = False
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.allow_private)
+
     def getresponse(self) -> Any:
         with _ended_after(self):
             return super().getresponse()
 
 
 class _Https(HTTPSConnection):
+    allow_private = False
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.allow_private)
+
     def getresponse(self) -> Any:
         with _ended_after(self):
             return super().getresponse()
+
+
+class _LocalHttp(_Http):
+    allow_private = True
+
+
+class _LocalHttps(_Https):
+    allow_private = True
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -142,8 +190,21 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _Https
 
 
+class _LocalHttpPool(HTTPConnectionPool):
+    ConnectionCls = _LocalHttp
+
+
+class _LocalHttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _LocalHttps
+
+
 @cache
-def _pool() -> urllib3.PoolManager:
-    pool = urllib3.PoolManager(num_pools=ENDPOINTS, maxsize=PER_ENDPOINT, retries=False)
-    pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+def _pool(allow_private: bool) -> urllib3.PoolManager:
+    """Open connections, kept apart: one that was opened for the local stack is never used for anybody else."""
+    # One context for all: reading the machine's certificates takes longer than many a delivery.
+    trusted = ssl.create_default_context()
+    pool = urllib3.PoolManager(num_pools=ENDPOINTS, maxsize=PER_ENDPOINT, retries=False, ssl_context=trusted)
+    local, public = (_LocalHttpPool, _LocalHttpsPool), (_HttpPool, _HttpsPool)
+    http, https = local if allow_private else public
+    pool.pool_classes_by_scheme = {"http": http, "https": https}
     return pool

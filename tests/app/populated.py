@@ -23,6 +23,7 @@ from ballast.models import (
     PaymentMethod,
     ProcessorCustomer,
     Refund,
+    WebhookAttempt,
     WebhookDelivery,
 )
 from tests.shopper import Shopper
@@ -41,6 +42,8 @@ class Known:
     owner_key: str
     dispute_id: str
     event_id: str
+    endpoint_id: str
+    delivery_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -64,12 +67,15 @@ def populate(world: World, owner_url: str) -> Known:
         customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()
         event_id = db.session.scalars(select(InboxEvent.id).limit(1)).one()
+        delivery = db.session.scalars(select(WebhookDelivery).limit(1)).one()
+        endpoint_id, delivery_id = delivery.endpoint_id, delivery.id
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
         assert missing == []
     db.session.rollback()
-    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key, dispute_id, event_id)
+    token = checkout.rpartition("/")[2]
+    return Known(payment_id, open_id, token, line_id, customer_id, key, dispute_id, event_id, endpoint_id, delivery_id)
 
 
 def _refund(world: World, payment_id: str) -> None:
@@ -119,6 +125,17 @@ def _rows_no_flow_writes(world: World) -> None:
                 amount=100,
                 currency="USD",
                 status="failed",
+            )
+        )
+        delivery = session.scalars(select(WebhookDelivery).limit(1)).one()
+        session.add(
+            WebhookAttempt(
+                organization_id=world.acme.id,
+                delivery_id=delivery.id,
+                number=1,
+                response_body="Acme's own words",
+                duration_ms=1,
+                sent_at=delivery.created_at,
             )
         )
         session.add(

@@ -79,6 +79,27 @@ GUARDS = {
     "POST /admin/settings/processors/<account_id>/webhooks": RIGHT,
     "GET /admin/settings/processors/new": RIGHT,
     "POST /admin/settings/processors/new": RIGHT,
+    "GET /admin/webhooks": MEMBER,
+    "GET /admin/webhooks/new": RIGHT,
+    "POST /admin/webhooks/new": RIGHT,
+    "GET /admin/webhooks/deliveries": MEMBER,
+    "POST /admin/webhooks/deliveries/retry": RIGHT,
+    "GET /admin/webhooks/deliveries/<delivery_id>": MEMBER,
+    "POST /admin/webhooks/deliveries/<delivery_id>/retry": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>": MEMBER,
+    "GET /admin/webhooks/<endpoint_id>/delete": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/delete": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/disable": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/edit": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/edit": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/enabled": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/lab": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/lab": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/replay": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/replay": RIGHT,
+    "GET /admin/webhooks/<endpoint_id>/rotate": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/rotate": RIGHT,
+    "POST /admin/webhooks/<endpoint_id>/test": RIGHT,
     "GET /admin/style": MEMBER,
     "GET /api/v1/payments": KEY,
     "POST /api/v1/payments": KEY,
@@ -86,6 +107,18 @@ GUARDS = {
     "POST /api/v1/payments/<payment_id>/confirm": KEY,
     "POST /api/v1/payments/<payment_id>/capture": KEY,
     "POST /api/v1/payments/<payment_id>/cancel": KEY,
+    "GET /api/v1/webhooks/endpoints": KEY,
+    "POST /api/v1/webhooks/endpoints": KEY,
+    "GET /api/v1/webhooks/endpoints/<endpoint_id>": KEY,
+    "PATCH /api/v1/webhooks/endpoints/<endpoint_id>": KEY,
+    "DELETE /api/v1/webhooks/endpoints/<endpoint_id>": KEY,
+    "POST /api/v1/webhooks/endpoints/<endpoint_id>/replay": KEY,
+    "POST /api/v1/webhooks/endpoints/<endpoint_id>/rotate": KEY,
+    "POST /api/v1/webhooks/endpoints/<endpoint_id>/test": KEY,
+    "GET /api/v1/webhooks/deliveries": KEY,
+    "GET /api/v1/webhooks/deliveries/<delivery_id>": KEY,
+    "POST /api/v1/webhooks/deliveries/<delivery_id>/retry": KEY,
+    "POST /api/v1/webhooks/deliveries/retry": KEY,
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
@@ -99,8 +132,14 @@ ROUTE_VARIABLES = (
     "processor",
     "account_id",
     "event_id",
+    "endpoint_id",
+    "delivery_id",
     "token",
 )
+# What a route must be sent to get as far as its id.
+BODIES = {
+    "POST /api/v1/webhooks/endpoints/<endpoint_id>/replay": {"start": "2026-11-01", "end": "2026-11-02"},
+}
 NOBODY_HAS = "an-address-nobody-has"
 
 
@@ -121,6 +160,10 @@ def address(route: str, **ids: str) -> tuple[str, str]:
 def ask(client: FlaskClient, route: str, ids: dict[str, str] | None = None, **more: object) -> TestResponse:
     method, path = address(route, **(ids or {}))
     return client.open(path, method=method, **more)  # type: ignore[arg-type]
+
+
+def body_of(route: str) -> dict[str, str] | None:
+    return None if route.startswith("GET") else BODIES.get(route, {})
 
 
 def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
@@ -154,12 +197,22 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     payment_id = known.payment_id
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
+    ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT):
         answer = ask(staff, route, ids, data=form if route.startswith("POST") else None)
         assert answer.status_code == (403 if route in guarded_by(RIGHT) else 200), route
     assert world.payment(payment_id).amount_refunded == 100, "as it was"
+
+
+def test_a_viewer_reads_every_page_and_changes_nothing(world: World, known: Known) -> None:
+    viewer = world.sign_in("viewer")
+    form = {"csrf_token": csrf(viewer.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
+    for ids in ids_of(known, world):
+        for route in guarded_by(MEMBER, RIGHT):
+            answer = ask(viewer, route, ids, data=form if route.startswith("POST") else None)
+            assert answer.status_code == (403 if route in guarded_by(RIGHT) else 200), route
 
 
 def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> None:
@@ -187,7 +240,7 @@ def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> 
 )
 def test_the_api_answers_401_without_a_key_that_holds(client: FlaskClient, headers: dict[str, str], code: str) -> None:
     for route in guarded_by(KEY):
-        answer = ask(client, route, headers=headers, json={} if route.startswith("POST") else None)
+        answer = ask(client, route, headers=headers, json=body_of(route))
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (401, code), route
 
 
@@ -226,6 +279,8 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "account_id": world.acme.account_id,
             "customer_id": known.customer_id,
             "event_id": known.event_id,
+            "endpoint_id": known.endpoint_id,
+            "delivery_id": known.delivery_id,
         }
 
 
@@ -241,10 +296,13 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
         if "<" not in route:
             continue
         for ids in ids_of(known, world):
-            answer = ask(world.app.test_client(), route, ids, headers=headers, json={} if "POST" in route else None)
+            answer = ask(world.app.test_client(), route, ids, headers=headers, json=body_of(route))
             assert answer.status_code == 404, route
             assert answer.get_json()["error"]["code"] == "resource_missing"
             assert tells_of_acme(answer, known) == [], route
+    assert world.api(world.stranger.api_key).get("/webhooks/deliveries").get_json()["data"] == []
+    many = {"deliveries": [known.delivery_id]}
+    assert world.api(world.stranger.api_key).post("/webhooks/deliveries/retry", many).status_code == 404
     listed = world.api(world.stranger.api_key).get("/payments").get_json()
     assert listed["data"] == []
     for cursor in ("starting_after", "ending_before"):
@@ -309,7 +367,7 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
             if "<" not in route:
                 continue
             more: dict[str, object] = {"headers": {"X-API-Key": world.acme.api_key}} if "/api/v1" in route else {}
-            if route.startswith("POST"):
+            if not route.startswith("GET"):
                 more |= {"json": {}} if "/api/v1" in route else {"data": {"csrf_token": token}}
             answer = ask(owner, route, ids, **more)
             assert 400 <= answer.status_code < 500, (route, value, answer.status_code)

@@ -19,43 +19,28 @@ from ballast.db import db, organization, transaction
 from ballast.ids import new_id
 from ballast.local.ports import any_free
 from ballast.models import WebhookDelivery, WebhookEndpoint
-from ballast.notifications import webhooks
+from ballast.notifications import lanes, webhooks
 from ballast.notifications.posting import Answer
+from ballast.notifications.recording import record
 from ballast.security import new_webhook_secret, sign
 from tests.billing.acts import Died, as_worker, at_once, rows
+from tests.notifications.acts import SECRET, deliver, deliveries, listen, only, publish
 from tests.notifications.endpoint import Endpoint, answering, serving
 from tests.world import World
-
-SECRET = new_webhook_secret()
 
 
 @pytest.fixture
 def endpoint(world: World) -> Iterator[Endpoint]:
     """Acme's only endpoint."""
-    with organization(world.acme.id), transaction() as session:
-        session.execute(update(WebhookEndpoint).values(enabled=False))
+    only(world)
     with serving() as made:
         listen(world, made.url)
         yield made
 
 
-def listen(world: World, url: str, *types: str, secret: str = SECRET) -> str:
-    with organization(world.acme.id), transaction():
-        return webhooks.create_endpoint(world.acme.id, url, list(types) or ["*"], secret).id
-
-
-def publish(world: World, event_type: str = "payment_intent.succeeded", count: int = 1, **data: Any) -> None:
-    with organization(world.acme.id), transaction():
-        for _ in range(count):
-            webhooks.publish(world.acme.id, event_type, "payment", new_id("pay"), data or {"object": "payment"})
-
-
-def deliver(world: World) -> int:
-    return int(as_worker(world, webhooks.deliver_due)())
-
-
-def deliveries(world: World) -> list[WebhookDelivery]:
-    return rows(world, WebhookDelivery)
+def packed(keys: list[tuple[str, str]]) -> list[lanes.Parcel]:
+    with transaction():
+        return lanes.pack(keys)
 
 
 def test_a_delivery_is_verified_by_the_reference_library(world: World, endpoint: Endpoint) -> None:
@@ -283,7 +268,7 @@ def test_what_a_killed_worker_held_is_sent_when_its_lease_runs_out(
 ) -> None:
     publish(world, count=3)
 
-    def killed(*_given: Any) -> Any:
+    def killed(*_given: Any, **_named: Any) -> Any:
         raise Died
 
     with monkeypatch.context() as patch:
@@ -298,19 +283,18 @@ def test_what_a_killed_worker_held_is_sent_when_its_lease_runs_out(
     assert {row.status for row in deliveries(world)} == {"delivered"}
 
 
-def test_a_lease_outlasts_a_batch_in_which_every_endpoint_is_slow() -> None:
-    rounds = -(-webhooks.BATCH // webhooks.THREADS)
-    assert webhooks._lease() > timedelta(seconds=3 * config.current().webhook_timeout * rounds)
+def test_a_lease_outlasts_a_call_that_is_slow_in_every_way() -> None:
+    assert lanes.lease() > timedelta(seconds=3 * config.current().webhook_timeout)
 
 
 def test_a_worker_that_comes_back_late_cannot_take_a_delivery_back(world: World, endpoint: Endpoint) -> None:
     publish(world)
     with world.worker_app.app_context():
         keys = [(row.organization_id, row.id) for row in deliveries(world)]
-        (parcel,) = webhooks._pack(keys)
+        (parcel,) = packed(keys)
     deliver(world)
     with organization(world.acme.id), transaction():
-        webhooks._record(parcel, Answer(None, "", "timeout", 9))
+        record([(parcel, Answer(None, "", "timeout", 9))])
     (row,) = deliveries(world)
     assert (row.status, row.attempts, row.reason) == ("delivered", 1, None)
     with shifted(timedelta(days=2)):
@@ -321,11 +305,11 @@ def test_a_worker_that_comes_back_late_cannot_take_a_delivery_back(world: World,
 def test_a_worker_that_comes_back_late_with_a_success_is_believed(world: World, endpoint: Endpoint) -> None:
     publish(world)
     with world.worker_app.app_context():
-        (parcel,) = webhooks._pack([(row.organization_id, row.id) for row in deliveries(world)])
+        (parcel,) = packed([(row.organization_id, row.id) for row in deliveries(world)])
     endpoint.manner = answering(500)
     deliver(world)
     with organization(world.acme.id), transaction():
-        webhooks._record(parcel, Answer(200, "", None, 9))
+        record([(parcel, Answer(200, "", None, 9))])
     assert [row.status for row in deliveries(world)] == ["delivered"]
 
 

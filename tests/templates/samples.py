@@ -672,6 +672,11 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         asked = {"dispute": _dispute("warning", due_at=None), "is_inquiry": True}
         yield f"emails/dispute.{ending}", "inquiry", api | disputed | asked
+        endpoint = Row(url="https://hooks.acme.test/ballast", failing_since=NOW - timedelta(days=5), disabled_at=NOW)
+        off: Context = {"organization": SHOP, "endpoint": endpoint, "because": "failing", "endpoint_url": "http://x/w"}
+        yield f"emails/endpoint_disabled.{ending}", "failing", off
+        gone = Row(url=endpoint.url, failing_since=None, disabled_at=NOW)
+        yield f"emails/endpoint_disabled.{ending}", "gone", off | {"endpoint": gone, "because": "gone"}
 
 
 def _customer(**changes: Any) -> Row:
@@ -751,8 +756,10 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
     from tests.templates.processor_samples import processor_samples  # it takes its people and its clock from here
+    from tests.templates.webhook_samples import webhook_samples
 
     yield from processor_samples()
+    yield from webhook_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

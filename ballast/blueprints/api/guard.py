@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import g, request
@@ -16,15 +17,30 @@ MAX_DEPTH = 8
 
 
 def require_key() -> None:
-    """A usable API key (`X-API-Key` or `Authorization: Bearer`) and a body that can be read.
+    """The guard of payments: `guarded("payments")`."""
+    guarded("payments")()
 
-    Raises Unauthenticated, Forbidden, InvalidRequest.
+
+def guarded(resource: str) -> Callable[[], None]:
+    """The guard of a blueprint about `resource`: reading takes `<resource>:read`, everything else `<resource>:write`.
+
+    It raises Unauthenticated, Forbidden, InvalidRequest.
     """
+
+    def guard() -> None:
+        verb = "read" if request.method in ("GET", "HEAD") else "write"
+        _require_key(f"{resource}:{verb}")
+
+    return guard
+
+
+def _require_key(scope: str) -> None:
+    """A usable API key (`X-API-Key` or `Authorization: Bearer`) and a body that can be read."""
     key = api_keys.authenticate(_token())
     g.api_key = key
     g.organization_id = key.organization_id
     act("key", key.id)
-    api_keys.require_scope(key, "payments:read" if request.method in ("GET", "HEAD") else "payments:write")
+    api_keys.require_scope(key, scope)
     g.body = _body() if request.method in ("POST", "PATCH", "PUT") else None
     api_keys.note_use(key)
 

@@ -1,0 +1,50 @@
+"""Every type of event there is, and when it is told. docs/webhooks.md shows an example of each, which the tests check."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ballast.errors import InvalidRequest
+from ballast.notifications.webhooks import wants
+
+TEST_EVENT: Final = "webhook_endpoint.test"
+
+# Sent to whoever asked for them.
+EVENTS: Final[dict[str, str]] = {
+    "payment_intent.created": "a payment was made",
+    "payment_intent.requires_action": "the shopper must confirm with the bank",
+    "payment_intent.attempt_failed": "a try was declined; the payment can still be paid",
+    "payment_intent.amount_capturable_updated": "an amount is held and waits for its capture",
+    "payment_intent.succeeded": "paid",
+    "payment_intent.canceled": "closed without being paid, or what was held was let go",
+    "refund.created": "money is to go back",
+    "refund.succeeded": "the money is back",
+    "refund.failed": "the money did not go back",
+    "dispute.created": "a card's holder contests a charge, or their bank asks about it",
+    "dispute.updated": "its status or its last day has changed, and it is still open",
+    "dispute.closed": "won, lost or accepted",
+}
+MOST_PATTERNS: Final = 50
+
+
+def check_patterns(patterns: list[str]) -> list[str]:
+    """A filter as it is kept: each pattern once. Raises InvalidRequest(`events_invalid`) for one that lets nothing through."""
+    found = list(dict.fromkeys(pattern.strip() for pattern in patterns))
+    if not found or len(found) > MOST_PATTERNS:
+        raise InvalidRequest("events_invalid", f"Name 1 to {MOST_PATTERNS} event types, or * for all.", param="events")
+    for pattern in found:
+        if not any(wants([pattern], event_type) for event_type in EVENTS):
+            raise InvalidRequest(
+                "events_invalid",
+                f"{pattern[:80]} is no event type. Use one of the catalog, a family such as payment_intent.*, or *.",
+                param="events",
+            )
+    return found
+
+
+def families() -> dict[str, list[str]]:
+    """Types by family (`payment_intent`, `refund` …), in the catalog's order."""
+    found: dict[str, list[str]] = {}
+    for event_type in EVENTS:
+        found.setdefault(event_type.partition(".")[0], []).append(event_type)
+    return found

@@ -1,0 +1,199 @@
+"""What came of deliveries: each attempt on record, the delivery moved on, the endpoint's health, its owners told when it is off."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, or_, select, tuple_, update
+
+from ballast import audit, config
+from ballast.clock import now, real_time
+from ballast.db import db
+from ballast.ids import new_id
+from ballast.models import Organization, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from ballast.models.identity import owners_of
+from ballast.notifications import emails
+from ballast.notifications.lanes import Parcel
+from ballast.notifications.posting import BODY_KEPT, Answer
+
+# An endpoint that took nothing for so long is disabled.
+PATIENCE: Final = timedelta(days=5)
+GONE: Final = 410
+
+_deliveries: Any = WebhookDelivery.__table__
+_attempts: Any = WebhookAttempt.__table__
+Done = Sequence[tuple[Parcel, Answer]]
+
+
+def record(done: Done) -> None:
+    """Write what came of these deliveries. In the caller's transaction.
+
+    A worker that comes back after its lease ran out may still say "delivered"; its failure is old news, noted and no more.
+    """
+    if not done:
+        return
+    at = real_time()
+    connection = db.session.connection()
+    connection.execute(insert(_attempts), [_attempt(parcel, answer, at) for parcel, answer in done])
+    ordered = sorted(done, key=lambda pair: pair[0].key)
+    delivered = [_delivered(parcel, answer, at) for parcel, answer in ordered if answer.reason is None]
+    missed = [_missed(parcel, answer, at) for parcel, answer in ordered if answer.reason is not None]
+    for rows in (delivered, missed):
+        if rows:
+            connection.execute(_moving(rows[0]), rows)
+    _note_health(done, at)
+
+
+def _attempt(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
+    return {
+        "organization_id": parcel.key[0],
+        "id": new_id("wat"),
+        "delivery_id": parcel.key[1],
+        "number": parcel.attempts + 1,
+        "sent_at": at - timedelta(milliseconds=answer.duration_ms),
+        **_answered(answer),
+    }
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    return {
+        "response_status": answer.status,
+        "response_body": answer.body[:BODY_KEPT],
+        "reason": answer.reason,
+        "duration_ms": answer.duration_ms,
+    }
+
+
+def _delivered(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
+    return _known(parcel, late=True) | _answered(answer) | {"status": "delivered", "delivered_at": at}
+
+
+def _missed(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
+    """Due again on the schedule, or a dead letter once that is over or the endpoint is gone."""
+    wait = None if answer.status == GONE else wait_after(parcel.attempts - parcel.schedule_from, answer.retry_after)
+    status = "dead_letter" if wait is None else "failed"
+    due = at if wait is None else at + timedelta(seconds=wait)
+    return _known(parcel, late=False) | _answered(answer) | {"status": status, "next_attempt_at": due}
+
+
+def wait_after(tried: int, retry_after: int | None) -> float | None:
+    """Seconds until the next try after `tried` earlier ones, jitter included; None when the schedule is over."""
+    settings = config.current()
+    if tried >= len(settings.webhook_delays):
+        return None
+    delay = settings.webhook_delays[tried]
+    spread = random.uniform(0, settings.webhook_jitter * delay) if settings.webhook_jitter else 0.0  # noqa: S311
+    return max(delay + spread, retry_after or 0)
+
+
+def _known(parcel: Parcel, *, late: bool) -> dict[str, Any]:
+    key = {"of_organization": parcel.key[0], "of_delivery": parcel.key[1]}
+    return key | {"tried": parcel.attempts, "late": late, "attempts": parcel.attempts + 1, "lease_until": None}
+
+
+def _moving(row: dict[str, Any]) -> Any:
+    """The update for rows of this shape; one that is delivered stays so."""
+    columns = set(row) - {"of_organization", "of_delivery", "tried", "late"}
+    return (
+        update(_deliveries)
+        .where(
+            _deliveries.c.organization_id == bindparam("of_organization", type_=_deliveries.c.organization_id.type),
+            _deliveries.c.id == bindparam("of_delivery", type_=_deliveries.c.id.type),
+            _deliveries.c.status != "delivered",
+            or_(bindparam("late"), _deliveries.c.attempts == bindparam("tried")),
+        )
+        .values({name: bindparam(name, type_=_deliveries.c[name].type) for name in columns})
+    )
+
+
+# --- Health ------------------------------------------------------------------------------------------------------------------
+
+
+def _note_health(done: Done, at: datetime) -> None:
+    """One success and the endpoint is well; failures count from the first one since. What failed on our side says nothing of it."""
+    well = {_endpoint(parcel) for parcel, answer in done if answer.reason is None}
+    ill = {_endpoint(parcel) for parcel, answer in done if answer.reason not in (None, "internal_error")} - well
+    failing = WebhookEndpoint.failing_since
+    _mark(well, failing.is_not(None), None)
+    _mark(ill, failing.is_(None), at)
+    for endpoint in sorted({_endpoint(parcel) for parcel, answer in done if answer.status == GONE}):
+        disable(*endpoint, because="gone")
+    for endpoint in _given_up(ill, at):
+        disable(*endpoint, because="failing")
+
+
+def _endpoint(parcel: Parcel) -> tuple[str, str]:
+    return (parcel.key[0], parcel.endpoint_id)
+
+
+def _among(endpoints: set[tuple[str, str]]) -> Any:
+    return tuple_(WebhookEndpoint.organization_id, WebhookEndpoint.id).in_(sorted(endpoints))
+
+
+def _mark(endpoints: set[tuple[str, str]], changes: Any, since: datetime | None) -> None:
+    """Read first: most calls find nothing to change, and an update of nothing would still look at every row."""
+    if not endpoints:
+        return
+    key = (WebhookEndpoint.organization_id, WebhookEndpoint.id)
+    locked = select(*key).where(_among(endpoints), changes).order_by(*key).with_for_update()
+    for organization_id, endpoint_id in db.session.execute(locked).all():
+        db.session.execute(
+            update(WebhookEndpoint)
+            .where(WebhookEndpoint.organization_id == organization_id, WebhookEndpoint.id == endpoint_id)
+            .values(failing_since=since)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _given_up(endpoints: set[tuple[str, str]], at: datetime) -> list[tuple[str, str]]:
+    if not endpoints:
+        return []
+    wanted = select(WebhookEndpoint.organization_id, WebhookEndpoint.id).where(
+        _among(endpoints), WebhookEndpoint.enabled, WebhookEndpoint.failing_since <= at - PATIENCE
+    )
+    return [(row[0], row[1]) for row in db.session.execute(wanted)]
+
+
+def disable(organization_id: str, endpoint_id: str, because: str) -> None:
+    """Send nothing more there, and tell the owners once. Events are kept, to be replayed. In the caller's transaction."""
+    endpoint = db.session.scalars(
+        select(WebhookEndpoint)
+        .where(
+            WebhookEndpoint.organization_id == organization_id,
+            WebhookEndpoint.id == endpoint_id,
+            WebhookEndpoint.enabled,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if endpoint is None:
+        return
+    endpoint.enabled, endpoint.disabled_at, endpoint.disabled_because = False, now(), because
+    changes = {"enabled": [True, False], "because": because}
+    audit.record(organization_id, "webhook_endpoint.disabled", "webhook_endpoint", endpoint_id, changes)
+    if because != "by_hand":
+        _tell_owners(endpoint, because)
+
+
+def _tell_owners(endpoint: WebhookEndpoint, because: str) -> None:
+    organization = db.session.scalars(select(Organization).where(Organization.id == endpoint.organization_id)).one()
+    context = {
+        "organization": organization,
+        "endpoint": endpoint,
+        "because": because,
+        "endpoint_url": f"{config.current().public_url}/admin/webhooks/{endpoint.id}",
+    }
+    when = (endpoint.disabled_at or now()).isoformat()
+    for _member, owner in db.session.execute(owners_of(endpoint.organization_id)):
+        emails.compose(
+            endpoint.organization_id,
+            "endpoint_disabled",
+            owner.email,
+            "A webhook endpoint was disabled",
+            f"endpoint_disabled/{endpoint.id}/{when}/{owner.id}",
+            None,
+            context,
+        )

@@ -1,0 +1,62 @@
+"""What a delivery says and how it proves that it is ours.
+
+Format: Standard Webhooks 1.0.0 (`webhook-id`, `webhook-timestamp`, `webhook-signature`), and beside it
+`X-Ballast-Signature: sha256=<hex>`, HMAC-SHA256 of the raw body under the endpoint's secret as it is shown.
+While an old secret has not lapsed both headers carry a signature of each, the new one first.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from ballast.models import Event, WebhookEndpoint
+from ballast.security import keyring, sign, webhook_key
+
+
+def body_of(event: Event, sequence: int | None) -> bytes:
+    """The JSON that is sent: the fact as it was, and its number at this endpoint."""
+    payload = {
+        "id": event.id,
+        "type": event.type,
+        "created_at": event.created_at.isoformat(),
+        "timestamp": event.created_at.isoformat(),
+        "sequence": sequence,
+        "api_version": event.api_version,
+        "data": event.data,
+    }
+    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def signed_headers(event_id: str, body: bytes, secrets: Sequence[str], at: int) -> dict[str, str]:
+    """The headers that prove a delivery is ours, under each of `secrets`; `at` is Unix seconds of this attempt."""
+    signed = f"{event_id}.{at}.".encode() + body
+    standard = [base64.b64encode(sign(webhook_key(secret), signed)).decode() for secret in secrets]
+    return {
+        "content-type": "application/json",
+        "user-agent": "Ballast-Webhooks/1",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(at),
+        "webhook-signature": " ".join(f"v1,{one}" for one in standard),
+        "x-ballast-signature": ",".join(f"sha256={sign(secret.encode(), body).hex()}" for secret in secrets),
+    }
+
+
+def seal(endpoint_id: str, secret: str) -> bytes:
+    """A secret as it is kept, bound to its endpoint."""
+    return keyring().encrypt(secret, f"webhook_endpoint:{endpoint_id}")
+
+
+def unseal(endpoint_id: str, sealed: Sequence[bytes]) -> list[str]:
+    """Kept secrets in plain text. Raises ValueError when one was sealed for another endpoint or with an unknown key."""
+    return [keyring().decrypt(one, f"webhook_endpoint:{endpoint_id}") for one in sealed]
+
+
+def kept_secrets(endpoint: WebhookEndpoint, at: datetime) -> tuple[bytes, ...]:
+    """The sealed secrets that sign at `at`: the present one, and the old one until it lapses."""
+    overlaps = endpoint.old_secret is not None and endpoint.old_secret_until is not None
+    if overlaps and endpoint.old_secret_until > at:  # type: ignore[operator]
+        return (endpoint.secret, endpoint.old_secret)  # type: ignore[return-value]
+    return (endpoint.secret,)

@@ -1,0 +1,142 @@
+"""The catalog in docs/webhooks.md: every event there is, each with an example as the real one looks, and code that verifies."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from standardwebhooks import Webhook
+
+import ballast
+from ballast.billing import payloads
+from ballast.db import db, organization
+from ballast.errors import InvalidRequest
+from ballast.ids import new_id, to_uuid
+from ballast.local.postgres import Postgres
+from ballast.models import Dispute, Event, Payment, Refund
+from ballast.notifications.catalog import EVENTS, TEST_EVENT, check_patterns
+from ballast.notifications.signatures import signed_headers
+from ballast.security import new_webhook_secret
+from tests.app.populated import populate
+from tests.notifications.acts import SECRET
+from tests.world import World
+
+HOME = Path(ballast.__file__).parent
+DOCS = (HOME.parent / "docs" / "webhooks.md").read_text()
+EXAMPLES: dict[str, dict[str, Any]] = {
+    name: json.loads(example)
+    for name, example in re.findall(r"### `([\w.]+)`\n\n[^`#]+```json\n(.+?)```", DOCS, re.DOTALL)
+}
+
+
+def told_in_source() -> set[str]:
+    """The types that some code publishes: texts with a dot inside a call of publish() or _tell()."""
+    found = set()
+    for path in HOME.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("publish", "_tell"):
+                texts = [one.value for given in call.args for one in ast.walk(given) if isinstance(one, ast.Constant)]
+                found |= {text for text in texts if isinstance(text, str) and re.fullmatch(r"\w+\.\w+", text)}
+    return found
+
+
+def test_the_catalog_is_what_the_code_tells() -> None:
+    assert told_in_source() == set(EVENTS)
+
+
+def test_every_event_has_one_example_in_the_docs() -> None:
+    assert list(EXAMPLES) == [*EVENTS, TEST_EVENT]
+    assert DOCS.count("### `") == len(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_an_event_of_its_type(name: str) -> None:
+    example = EXAMPLES[name]
+    assert list(example) == ["id", "type", "created_at", "timestamp", "sequence", "api_version", "data"]
+    assert example["type"] == name
+    assert to_uuid(example["id"], "evt")
+
+
+def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgres: Postgres) -> None:
+    populate(world, postgres.owner_url)
+    with organization(world.acme.id):
+        real = {
+            "payment": payloads.payment_payload(db.session.scalars(select(Payment).limit(1)).one()),
+            "refund": payloads.refund_payload(db.session.scalars(select(Refund).limit(1)).one()),
+            "dispute": payloads.dispute_payload(db.session.scalars(select(Dispute).limit(1)).one()),
+        }
+        told = {event.type: event.data for event in db.session.scalars(select(Event))}
+    for name, example in EXAMPLES.items():
+        data = example["data"]
+        if name == TEST_EVENT:
+            continue
+        assert list(data) == list(real[data["object"]]), name
+        prefix = real[data["object"]]["id"].partition("_")[0]
+        assert data["id"].startswith(f"{prefix}_"), name
+    assert {"payment_intent.created", "payment_intent.succeeded", "refund.created"} <= set(told)
+    for name, data in told.items():
+        assert set(data) == set(EXAMPLES[name]["data"]), name
+
+
+def snippet(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.+?)```", DOCS, re.DOTALL)
+    return str(found)
+
+
+def test_the_python_of_the_docs_verifies() -> None:
+    body, event_id = b'{"id":1}', new_id("evt")
+    headers = signed_headers(event_id, body, [new_webhook_secret(), SECRET], int(time.time()))
+
+    class Request:
+        def __init__(self) -> None:
+            self.headers = headers
+
+        def get_data(self) -> bytes:
+            return body
+
+    names: dict[str, Any] = {"request": Request()}
+    exec(snippet("python").replace("whsec_…", SECRET), names)
+    assert names["event"] == {"id": 1}
+    assert names["Webhook"] is Webhook
+
+
+@pytest.mark.parametrize(
+    ("secrets", "age", "said"),
+    [
+        ([SECRET], 0, "ok"),
+        ([new_webhook_secret(), SECRET], 0, "ok"),
+        ([new_webhook_secret()], 0, "not signed by us"),
+        ([SECRET], 400, "too old"),
+    ],
+    ids=["signed", "while rotating", "by a stranger", "old"],
+)
+def test_the_node_of_the_docs_verifies(tmp_path: Path, secrets: list[str], age: int, said: str) -> None:
+    body = '{"id":"1","note":"é 水"}'
+    headers = signed_headers(new_id("evt"), body.encode(), secrets, int(time.time()) - age)
+    given = ", ".join(json.dumps(one, ensure_ascii=False) for one in (SECRET, headers, body))
+    script = tmp_path / "verify.mjs"
+    script.write_text(
+        snippet("js")
+        + f"\ntry {{ verify({given}); console.log('ok'); }} catch (error) {{ console.log(error.message); }}\n"
+    )
+    done = subprocess.run(["node", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == said
+
+
+@pytest.mark.parametrize("patterns", [["*"], ["refund.*", "payment_intent.succeeded"], [" * "]])
+def test_a_filter_that_lets_something_through_is_kept(patterns: list[str]) -> None:
+    assert check_patterns(patterns) == [one.strip() for one in patterns]
+    assert check_patterns(patterns * 2) == check_patterns(patterns)
+
+
+@pytest.mark.parametrize("pattern", ["", "refund", "refund.", ".*", "*.*", "refund.*.*", "Refund.*", "invoice.*"])
+def test_a_filter_that_lets_nothing_through_is_refused(pattern: str) -> None:
+    with pytest.raises(InvalidRequest):
+        check_patterns(["*", pattern])
