@@ -14,6 +14,8 @@ from ballast.models.columns import Scoped, created_column, id_column, one_of, re
 from ballast.models.states import DELIVERY, EMAIL
 
 API_VERSION = "2026-11-01"
+# All that are still spoken, the present one last.
+API_VERSIONS = (API_VERSION,)
 
 
 class Event(Scoped, Base):
