@@ -142,7 +142,7 @@ def _mount(app: Flask) -> None:
         start,
         storefront,
     )
-    from ballast.blueprints.api import docs, payments
+    from ballast.blueprints.api import PARTS, docs
 
     app.after_request(web.finish_response)
     app.register_error_handler(BallastError, web.on_ballast_error)
@@ -150,8 +150,9 @@ def _mount(app: Flask) -> None:
     app.register_error_handler(Exception, web.on_crash)
     csrf = app.extensions["csrf"]
     csrf.exempt(hooks.blueprint)
-    csrf.exempt(payments.blueprint)
-    app.register_api(payments.blueprint)  # type: ignore[attr-defined]
+    for part in PARTS:
+        csrf.exempt(part)
+        app.register_api(part)  # type: ignore[attr-defined]
     pages = (
         start,
         storefront,

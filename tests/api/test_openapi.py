@@ -61,12 +61,14 @@ def test_every_operation_documents_its_success_and_its_errors_with_a_schema(docu
             assert schema["$ref"].endswith("ErrorOut") == (status >= "400"), (name, status)
 
 
-def test_creating_a_payment_says_that_its_key_is_required(document: dict[str, Any]) -> None:
-    for path, required in (("/api/v1/payments", True), ("/api/v1/payments/{payment_id}/confirm", False)):
-        headers = [p for p in document["paths"][path]["post"]["parameters"] if p["in"] == "header"]
-        assert [(header["name"], header["required"]) for header in headers] == [("Idempotency-Key", required)]
-    confirm = document["paths"]["/api/v1/payments/{payment_id}/confirm"]["post"]["parameters"]
-    assert {parameter["name"] for parameter in confirm} == {"payment_id", "Idempotency-Key"}
+def test_payments_and_refunds_need_a_key_and_every_post_takes_one(
+    document: dict[str, Any],
+) -> None:
+    required = {"POST /api/v1/payments", "POST /api/v1/refunds"}
+    for name, operation in operations(document).items():
+        keys = [p["required"] for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
+        assert keys == ([name in required] if name.startswith("POST") else []), name
+        assert [p["required"] for p in operation["parameters"] if p["name"] == "Ballast-Version"] == [False], name
 
 
 def test_an_amount_is_an_integer_between_1_and_the_maximum(document: dict[str, Any]) -> None:

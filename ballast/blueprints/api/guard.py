@@ -15,8 +15,8 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 8
 
 
-def require_key() -> None:
-    """A usable API key (`X-API-Key` or `Authorization: Bearer`) and a body that can be read.
+def require_key(read: str, write: str) -> None:
+    """A usable API key (`X-API-Key` or `Authorization: Bearer`) with the scope to read or to write, and a body that can be read.
 
     Raises Unauthenticated, Forbidden, InvalidRequest.
     """
@@ -24,7 +24,7 @@ def require_key() -> None:
     g.api_key = key
     g.organization_id = key.organization_id
     act("key", key.id)
-    api_keys.require_scope(key, "payments:read" if request.method in ("GET", "HEAD") else "payments:write")
+    api_keys.require_scope(key, read if request.method in ("GET", "HEAD") else write)
     g.body = _body() if request.method in ("POST", "PATCH", "PUT") else None
     api_keys.note_use(key)
 

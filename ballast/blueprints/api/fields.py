@@ -1,0 +1,88 @@
+"""What bodies and queries are made of. Strict: a float, a boolean or a string is not an amount."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+Text = Annotated[StrictStr, StringConstraints(max_length=500, strip_whitespace=True)]
+Token = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_:\-]+$")]
+Currency = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z]{3}$")]
+MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=40)]
+MOST_METADATA = 20
+Metadata = Annotated[dict[MetadataKey, Text], Field(max_length=MOST_METADATA, description="Yours: up to 20 keys.")]
+MetadataPatch = Annotated[
+    dict[MetadataKey, Text | None],
+    Field(
+        max_length=MOST_METADATA,
+        description="Keys to set; `null` takes one away, the others stay.",
+        examples=[{"order": "1043", "note": None}],
+    ),
+]
+
+PAYMENT_ID = "pay_01kbe8wv6pe2r9f3x7m5d0t1ac"
+EXAMPLE_KEY = "8a7f3c1e-2b64-4f0a-9d51-6e0c7f4b2a90"
+
+
+def example(of: dict[str, Any], extra: Literal["forbid", "ignore"] = "ignore") -> ConfigDict:
+    """A model's configuration with its example in the reference. `forbid`: of a body, which may hold no other fields."""
+    return ConfigDict(json_schema_extra={"example": of}, extra=extra)
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused, so that a typing mistake is told and not swallowed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_nothing_as_empty(cls, given: Any) -> Any:
+        """A request without a body says nothing: where every field is optional, that is enough."""
+        return {} if given is None else given
+
+
+class ListQuery(Strict):
+    """Newest first: by cursor without limit, or by page up to 10,000 rows deep."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="How many, where you page by cursor.")
+    starting_after: str | None = Field(default=None, max_length=40, description="The last id of the page before.")
+    ending_before: str | None = Field(default=None, max_length=40, description="The first id of the page after.")
+    page: int | None = Field(default=None, ge=1, description="1 is the newest; up to 10,000 rows deep.")
+    page_size: int = Field(default=20, ge=1, le=100, alias="pageSize", description="How many on a `page`.")
+
+
+def _moment(given: Any) -> Any:
+    """A date stands for its first instant; a time without an offset is UTC."""
+    if not isinstance(given, str):
+        return given
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ValueError("should be ISO 8601, such as 2026-11-28 or 2026-11-28T09:30:00Z") from error
+    if not 1970 <= found.year <= 2999:
+        raise ValueError("should be between 1970 and 2999")
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _end(given: Any) -> Any:
+    """A date stands for its whole day."""
+    found = _moment(given)
+    is_date = isinstance(given, str) and len(given) <= len("2026-11-28")
+    return found + timedelta(days=1, microseconds=-1) if is_date else found
+
+
+_ISO = WithJsonSchema({"type": "string", "format": "date-time", "example": "2026-11-28T09:30:00Z"})
+# ISO 8601 in a query: `From` and `Until` are both included, and a date alone is its whole day in UTC.
+From = Annotated[datetime, BeforeValidator(_moment), _ISO]
+Until = Annotated[datetime, BeforeValidator(_end), _ISO]
