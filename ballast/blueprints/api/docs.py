@@ -11,6 +11,7 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
 from ballast.blueprints.api.error_catalog import CATALOG
+from ballast.blueprints.api.fields import LONGEST_KEY
 from ballast.blueprints.api.schemas import ErrorOut
 from ballast.blueprints.api.setup import VERSION_HEADER
 from ballast.models.outbox import API_VERSION, API_VERSIONS
@@ -78,6 +79,9 @@ def description() -> Response:
         for operation in item.values():
             _describe_header(operation)
             _describe_metadata(operation)
+            _describe_body(operation, document["components"]["schemas"])
+    for schema in document["components"]["schemas"].values():
+        _describe_keys(schema)
     return jsonify(document)
 
 
@@ -92,6 +96,20 @@ def _describe_metadata(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "query" and parameter["name"] == "metadata":
             parameter |= {"style": "deepObject", "explode": True}
+
+
+def _describe_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A body whose every field is optional may be left out."""
+    if body := operation.get("requestBody"):
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        body["required"] = bool(schemas[name].get("required"))
+
+
+def _describe_keys(schema: dict[str, Any]) -> None:
+    """How long the keys of metadata may be, which flask-openapi leaves out."""
+    metadata = schema.get("properties", {}).get("metadata", {})
+    if metadata.get("maxProperties"):
+        metadata["propertyNames"] = {"minLength": 1, "maxLength": LONGEST_KEY}
 
 
 @blueprint.get("/api/docs")

@@ -8,7 +8,17 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr, StringConstraints
 
 from ballast.billing.payloads import REFUND_STATUSES
 from ballast.billing.refunds import REASONS
-from ballast.blueprints.api.fields import PAYMENT_ID, ListQuery, Strict, Token, example
+from ballast.blueprints.api.fields import (
+    PAYMENT_ID,
+    DisputeId,
+    EventId,
+    ListQuery,
+    PaymentId,
+    RefundId,
+    Strict,
+    Token,
+    example,
+)
 from ballast.models.states import DISPUTE
 from ballast.money import MAX_AMOUNT
 
@@ -38,10 +48,10 @@ class RefundPath(BaseModel):
     refund_id: str = Field(description="`re_…`", json_schema_extra={"example": REFUND_ID})
 
 
-class RefundQuery(ListQuery):
+class RefundQuery(ListQuery[RefundId]):
     """Which refunds."""
 
-    payment: Token | None = Field(default=None, description="`pay_…`")
+    payment: PaymentId | None = Field(default=None, description="`pay_…`")
     status: Literal[tuple(REFUND_STATUSES)] | None = None  # type: ignore[valid-type]
 
 
@@ -95,10 +105,10 @@ class DisputePath(BaseModel):
     dispute_id: str = Field(description="`dp_…`", json_schema_extra={"example": DISPUTE_ID})
 
 
-class DisputeQuery(ListQuery):
+class DisputeQuery(ListQuery[DisputeId]):
     """Which disputes."""
 
-    payment: Token | None = Field(default=None, description="`pay_…`")
+    payment: PaymentId | None = Field(default=None, description="`pay_…`")
     status: Literal[tuple(DISPUTE)] | None = None  # type: ignore[valid-type]
 
 
@@ -114,6 +124,8 @@ class DisputeEvidence(Strict):
 
 class DisputeAccept(Strict):
     """Nothing to say, so far."""
+
+    model_config = example({}, "forbid")
 
 
 DISPUTE_EXAMPLE = {
@@ -172,7 +184,7 @@ class EventPath(BaseModel):
     event_id: str = Field(description="`evt_…`", json_schema_extra={"example": EVENT_ID})
 
 
-class EventQuery(ListQuery):
+class EventQuery(ListQuery[EventId]):
     """Which events."""
 
     type: Annotated[StrictStr, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*(\.\*)?$", max_length=80)] | None = (

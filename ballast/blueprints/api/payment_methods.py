@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from ballast.billing import cards
 from ballast.billing.payloads import card_payload
-from ballast.blueprints.api.answers import Done, check_id, json_answer, key_of_request, list_answer, once
+from ballast.blueprints.api.answers import Done, json_answer, key_of_request, list_answer, once
 from ballast.blueprints.api.people import (
     PaymentMethodDetach,
     PaymentMethodList,
@@ -57,7 +57,6 @@ def get(path: PaymentMethodPath) -> Response:
 @blueprint.get("/payment_methods", summary="List payment methods", responses={200: PaymentMethodList})
 def list_(query: PaymentMethodQuery) -> Response:
     """A customer's, newest first; those that can be charged, unless you ask for another status."""
-    check_id(query.customer, "cus", "customer")
     wanted = select(PaymentMethod).where(
         PaymentMethod.organization_id == g.organization_id,
         PaymentMethod.customer_id == query.customer,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, StrictStr, StringConstraints
 
-from ballast.blueprints.api.fields import ListQuery, Metadata, MetadataPatch, Strict, Text, Token, example
+from ballast.blueprints.api.fields import CardId, CustomerId, ListQuery, Metadata, MetadataPatch, Strict, Text, example
 from ballast.models.states import CARD
 
 CUSTOMER_ID = "cus_01kbe8wv6pe2r9f3x7m5d0t1ad"
@@ -62,7 +62,7 @@ class CustomerPath(BaseModel):
     customer_id: str = Field(description="`cus_…`", json_schema_extra={"example": CUSTOMER_ID})
 
 
-class CustomerQuery(ListQuery):
+class CustomerQuery(ListQuery[CustomerId]):
     """Which customers."""
 
     email: Text | None = Field(default=None, description="Exactly; capitals do not matter.")
@@ -110,15 +110,17 @@ class PaymentMethodPath(BaseModel):
     payment_method_id: str = Field(description="`pm_…`", json_schema_extra={"example": CARD_ID})
 
 
-class PaymentMethodQuery(ListQuery):
+class PaymentMethodQuery(ListQuery[CardId]):
     """Whose stored cards."""
 
-    customer: Token = Field(description="`cus_…`", json_schema_extra={"example": CUSTOMER_ID})
+    customer: CustomerId = Field(description="`cus_…`", json_schema_extra={"example": CUSTOMER_ID})
     status: Literal[tuple(CARD)] = Field(default="active")  # type: ignore[valid-type]
 
 
 class PaymentMethodDetach(Strict):
     """Nothing to say, so far."""
+
+    model_config = example({}, "forbid")
 
 
 class StoredCardOut(BaseModel):

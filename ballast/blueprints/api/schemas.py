@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StrictBool, StrictInt, model_validator
+from pydantic import BaseModel, Field, HttpUrl, StrictBool, StrictInt, model_validator
 
 from ballast.blueprints.api.fields import (
+    PAYMENT_ID,
     Currency,
+    CustomerId,
     From,
     ListQuery,
     Metadata,
     MetadataPatch,
+    PaymentId,
     Strict,
     Text,
     Token,
     Until,
+    example,
 )
 from ballast.blueprints.api.objects import DisputeOut, RefundOut
 from ballast.blueprints.api.people import CustomerOut, PaymentMethodOut
@@ -38,20 +42,18 @@ Expand = Annotated[
 class PaymentCreate(Strict):
     """A payment to make."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "amount": 49900,
-                "currency": "INR",
-                "description": "Order 1042",
-                "processor": "stripe",
-                "payment_method": "pm_card_visa",
-                "capture_method": "automatic",
-                "confirm": True,
-                "metadata": {"order": "1042"},
-            }
+    model_config = example(
+        {
+            "amount": 49900,
+            "currency": "INR",
+            "description": "Order 1042",
+            "processor": "stripe",
+            "payment_method": "pm_card_visa",
+            "capture_method": "automatic",
+            "confirm": True,
+            "metadata": {"order": "1042"},
         },
+        "forbid",
     )
 
     amount: StrictInt = Field(ge=1, le=MAX_AMOUNT, description="Minor units: 49900 is ₹499.00, ¥49,900 or KWD 49.900.")
@@ -81,12 +83,16 @@ class PaymentCreate(Strict):
 class PaymentConfirm(Strict):
     """A try to collect."""
 
+    model_config = example({"payment_method": "pm_card_visa", "return_url": "https://shop.example/back"}, "forbid")
+
     payment_method: Token | None = Field(default=None, description="Another token than the payment has, if you wish.")
     return_url: HttpUrl | None = None
 
 
 class PaymentCapture(Strict):
     """How much of what is held is taken."""
+
+    model_config = example({"amount_to_capture": 49900}, "forbid")
 
     amount_to_capture: StrictInt | None = Field(
         default=None, ge=1, le=MAX_AMOUNT, description="Minor units; all that is held if left out."
@@ -96,14 +102,13 @@ class PaymentCapture(Strict):
 class PaymentCancel(Strict):
     """Nothing to say, so far."""
 
+    model_config = example({}, "forbid")
+
 
 class PaymentPatch(Strict):
     """What may be changed of a payment, in any state. What is left out stays."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"description": "Order 1043", "metadata": {"order": "1043", "note": None}}},
-    )
+    model_config = example({"description": "Order 1043", "metadata": {"order": "1043", "note": None}}, "forbid")
 
     description: Text | None = Field(default=None, description="`null` takes it away.")
     metadata: MetadataPatch = Field(default_factory=dict)
@@ -112,7 +117,7 @@ class PaymentPatch(Strict):
 class PaymentPath(BaseModel):
     """Which payment."""
 
-    payment_id: str = Field(description="`pay_…`")
+    payment_id: str = Field(description="`pay_…`", json_schema_extra={"example": PAYMENT_ID})
 
 
 class ExpandQuery(Strict):
@@ -121,11 +126,11 @@ class ExpandQuery(Strict):
     expand: Expand
 
 
-class PaymentQuery(ListQuery):
+class PaymentQuery(ListQuery[PaymentId]):
     """Which payments."""
 
     status: Literal[tuple(PAYMENT) + ("cancelled",)] | None = Field(default=None)  # type: ignore[valid-type]
-    customer: Token | None = Field(default=None, description="`cus_…`")
+    customer: CustomerId | None = Field(default=None, description="`cus_…`")
     processor: Literal[PROCESSORS] | None = None  # type: ignore[valid-type]
     from_: From | None = Field(default=None, alias="from", description="Created then or later; ISO 8601.")
     to: Until | None = Field(
@@ -157,8 +162,31 @@ class CardOut(BaseModel):
     last4: str | None
 
 
+PAYMENT_EXAMPLE = {
+    "id": PAYMENT_ID,
+    "object": "payment",
+    "amount": 49900,
+    "amount_captured": 49900,
+    "amount_refunded": 0,
+    "currency": "INR",
+    "status": "succeeded",
+    "capture_method": "automatic",
+    "description": "Order 1042",
+    "customer": None,
+    "processor": "stripe",
+    "payment_method": "pm_card_visa",
+    "card": {"brand": "visa", "last4": "4242"},
+    "next_action": None,
+    "last_error": None,
+    "metadata": {"order": "1042"},
+    "created_at": "2026-11-28T09:30:00+00:00",
+}
+
+
 class PaymentOut(BaseModel):
     """A payment."""
+
+    model_config = example(PAYMENT_EXAMPLE)
 
     id: str
     object: Literal["payment"]
@@ -192,6 +220,8 @@ class PaymentOut(BaseModel):
 class PaymentList(BaseModel):
     """A page of payments."""
 
+    model_config = example({"object": "list", "data": [PAYMENT_EXAMPLE], "has_more": False})
+
     object: Literal["list"]
     data: list[PaymentOut]
     has_more: bool
@@ -212,5 +242,18 @@ class ErrorDetail(BaseModel):
 
 class ErrorOut(BaseModel):
     """Every error has this envelope."""
+
+    model_config = example(
+        {
+            "error": {
+                "type": "invalid_request_error",
+                "code": "parameter_missing",
+                "message": "amount: field required.",
+                "param": "amount",
+                "request_id": "req_01kbe8wv6pe2r9f3x7m5d0t1aj",
+                "doc_url": "https://pay.example/api/docs#error-parameter_missing",
+            }
+        }
+    )
 
     error: ErrorDetail
