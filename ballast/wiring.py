@@ -144,8 +144,7 @@ def _mount(app: Flask) -> None:
         webhook_deliveries,
         webhooks,
     )
-    from ballast.blueprints.api import docs, payments
-    from ballast.blueprints.api import webhooks as api_webhooks
+    from ballast.blueprints.api import PARTS, docs
 
     app.after_request(web.finish_response)
     app.register_error_handler(BallastError, web.on_ballast_error)
@@ -153,9 +152,9 @@ def _mount(app: Flask) -> None:
     app.register_error_handler(Exception, web.on_crash)
     csrf = app.extensions["csrf"]
     csrf.exempt(hooks.blueprint)
-    for resource in (payments, api_webhooks):
-        csrf.exempt(resource.blueprint)
-        app.register_api(resource.blueprint)  # type: ignore[attr-defined]
+    for part in PARTS:
+        csrf.exempt(part)
+        app.register_api(part)  # type: ignore[attr-defined]
     pages = (
         start,
         storefront,

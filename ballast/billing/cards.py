@@ -16,15 +16,17 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, queue
-from ballast.billing import processing
+from ballast.billing import lookup, processing
+from ballast.billing.payloads import card_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Customer, Payment, PaymentMethod, ProcessorAccount, ProcessorCustomer
-from ballast.models.customers import account_behind, cards_of
+from ballast.models.customers import account_behind, card_of, cards_of
 from ballast.models.states import move
+from ballast.notifications import webhooks
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import Approved, Declined, Holder, SaveCard, SavedCard, Unknown
 
@@ -48,6 +50,29 @@ def find_named(organization_id: str, name: str | None) -> PaymentMethod | None:
     ).first()
     if card is None:
         raise InvalidRequest("payment_method_unknown", f"No such stored card {name}.", param="payment_method")
+    return card
+
+
+def find(organization_id: str, card_id: str) -> tuple[PaymentMethod, str]:
+    """A card, whatever its status, and the processor that stores it. Raises NotFound."""
+    card = lookup.find(card_of(organization_id, card_id), card_id, "pm", "payment method")
+    return card, db.session.get_one(ProcessorAccount, (organization_id, card.processor_account_id)).processor
+
+
+def detach(organization_id: str, card_id: str) -> PaymentMethod:
+    """From here on nothing charges the card; what has begun goes on. In the caller's transaction; a second time changes nothing.
+
+    Raises NotFound, Conflict(`state_conflict`) for a card that is not stored (yet).
+    """
+    locked = card_of(organization_id, card_id).with_for_update()
+    card = lookup.find(locked.execution_options(populate_existing=True), card_id, "pm", "payment method")
+    if card.status == "detached":
+        return card
+    move(card, "detached")
+    card.detached_at = now()
+    audit.record(organization_id, "payment_method.detached", "payment_method", card.id, {"customer": card.customer_id})
+    payload = card_payload(*find(organization_id, card_id))
+    webhooks.publish(organization_id, "payment_method.detached", "payment_method", card.id, payload)
     return card
 
 

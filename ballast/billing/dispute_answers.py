@@ -16,8 +16,10 @@ deadline is waiting. What the processor refuses ends with its reason in `message
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Select, select
@@ -26,7 +28,7 @@ from ballast import audit, queue
 from ballast.billing import disputes, processing
 from ballast.billing.processing import Account
 from ballast.clock import real_time
-from ballast.db import organization, transaction
+from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
 from ballast.ids import to_uuid
 from ballast.models import Dispute, ProcessorAccount
@@ -85,30 +87,35 @@ def longest(processor: str) -> int:
 
 
 def _act(organization_id: str, dispute_id: str, action: str, text: str | None) -> None:
-    answering = _intend(organization_id, dispute_id, action, text)
-    if answering is not None:
-        _settle(answering)
+    with transaction():
+        then = decide(organization_id, dispute_id, action, text)
+    if then is not None:
+        then()
 
 
-def _intend(organization_id: str, dispute_id: str, action: str, text: str | None) -> Answering | None:
-    """Commit what was decided, before the call. None when there is nothing to do: it was decided so before."""
-    with transaction() as session:
-        found = _with_account().where(Dispute.organization_id == organization_id, Dispute.id == dispute_id)
-        row = session.execute(found.with_for_update(of=Dispute)).first() if to_uuid(dispute_id, "dp") else None
-        if row is None:
-            raise NotFound("dispute")
-        dispute, account = row
-        if text is not None:
-            _check_text(text, longest(account.processor))
-        if _is_done(dispute, action, text):
-            return None
-        _check_state(dispute)
-        dispute.action, dispute.evidence = action, text
-        dispute.message, dispute.probes = None, 0
-        changes = {"payment": dispute.payment_id, "amount": dispute.amount}
-        verb = "accepted" if action == "accept" else "evidence_submitted"
-        audit.record(organization_id, f"dispute.{verb}", "dispute", dispute.id, changes)
-        return _answering(dispute, account)
+def decide(organization_id: str, dispute_id: str, action: str, text: str | None = None) -> Callable[[], None] | None:
+    """Write down what was decided, before the call. In the caller's transaction; answers what is left to do after the commit, at the
+    processor, None when it was decided so before. `action`: `submit_evidence` with its `text`, `accept`.
+
+    Raises what `submit_evidence` and `accept` raise.
+    """
+    found = _with_account().where(Dispute.organization_id == organization_id, Dispute.id == dispute_id)
+    row = db.session.execute(found.with_for_update(of=Dispute)).first() if to_uuid(dispute_id, "dp") else None
+    if row is None:
+        raise NotFound("dispute")
+    dispute, account = row
+    if text is not None:
+        _check_text(text, longest(account.processor))
+    if _is_done(dispute, action, text):
+        return None
+    _check_state(dispute)
+    dispute.action, dispute.evidence = action, text
+    dispute.message, dispute.probes = None, 0
+    changes = {"payment": dispute.payment_id, "amount": dispute.amount}
+    verb = "accepted" if action == "accept" else "evidence_submitted"
+    audit.record(organization_id, f"dispute.{verb}", "dispute", dispute.id, changes)
+    answering = _answering(dispute, account)
+    return partial(_settle, answering) if answering else None
 
 
 def _check_text(text: str, most: int) -> None:

@@ -25,13 +25,12 @@ from typing import Final, Literal
 from sqlalchemy import func, select
 
 from ballast import audit
-from ballast.billing import dispute_notices, ledger, processing, refunds
+from ballast.billing import dispute_notices, ledger, lookup, processing, refunds
 from ballast.billing.payloads import dispute_payload
 from ballast.billing.processing import Account
 from ballast.clock import now
 from ballast.db import db, transaction
-from ballast.errors import NotFound
-from ballast.ids import new_id, to_uuid
+from ballast.ids import new_id
 from ballast.models import Attempt, Dispute, LedgerTransfer, Payment
 from ballast.models.customers import account_of
 from ballast.models.disputes import NEEDS_ANSWER, WITHDRAWN, dispute_at, dispute_of
@@ -49,11 +48,7 @@ LOOKS: Final = 3
 
 def find(organization_id: str, dispute_id: str) -> Dispute:
     """The dispute. Raises NotFound."""
-    wanted = dispute_of(organization_id, dispute_id) if to_uuid(dispute_id, "dp") else None
-    found = db.session.scalars(wanted).first() if wanted is not None else None
-    if found is None:
-        raise NotFound("dispute")
-    return found
+    return lookup.find(dispute_of(organization_id, dispute_id), dispute_id, "dp", "dispute")
 
 
 def learn(organization_id: str, account_id: str, external_id: str) -> Verdict:

@@ -1,10 +1,20 @@
-"""How payments, refunds and disputes look from outside: the same on the API and in events."""
+"""How payments, refunds, customers, cards and disputes look from outside: the same on the API and in events."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from ballast.models import Dispute, Payment, Refund
+from ballast.models import Customer, Dispute, Payment, PaymentMethod, Refund
+from ballast.models.states import UNSETTLED_REFUND
+
+# What a refund's status is called outside: how far one that is on its way has come is our affair.
+REFUND_STATUSES: Final = {
+    "pending": UNSETTLED_REFUND,
+    "succeeded": ("succeeded",),
+    "failed": ("failed",),
+    "canceled": ("canceled",),
+}
+_OUTSIDE: Final = {inside: outside for outside, several in REFUND_STATUSES.items() for inside in several}
 
 
 def payment_payload(payment: Payment) -> dict[str, Any]:
@@ -32,21 +42,50 @@ def payment_payload(payment: Payment) -> dict[str, Any]:
 
 
 def refund_payload(refund: Refund) -> dict[str, Any]:
-    """A refund as JSON."""
+    """A refund as JSON. `message`: why it failed, or what it waits for."""
     return {
         "id": refund.id,
         "object": "refund",
         "payment": refund.payment_id,
         "amount": refund.amount,
         "currency": refund.currency,
-        "status": refund.status,
+        "status": _OUTSIDE[refund.status],
         "reason": refund.reason,
+        "message": refund.message,
         "created_at": refund.created_at.isoformat(),
     }
 
 
+def customer_payload(customer: Customer) -> dict[str, Any]:
+    """A customer as JSON."""
+    return {
+        "id": customer.id,
+        "object": "customer",
+        "email": customer.email,
+        "name": customer.name,
+        "metadata": customer.metadata_,
+        "created_at": customer.created_at.isoformat(),
+    }
+
+
+def card_payload(card: PaymentMethod, processor: str) -> dict[str, Any]:
+    """A stored card as JSON, with the processor that keeps it."""
+    return {
+        "id": card.id,
+        "object": "payment_method",
+        "type": card.kind,
+        "status": card.status,
+        "customer": card.customer_id,
+        "processor": processor,
+        "card": {"brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year},
+        "created_at": card.created_at.isoformat(),
+        "detached_at": card.detached_at.isoformat() if card.detached_at else None,
+    }
+
+
 def dispute_payload(dispute: Dispute) -> dict[str, Any]:
-    """A dispute as JSON. `reason` is the processor's own word; `due_at` until when it can be answered."""
+    """A dispute as JSON. `reason` is the processor's own word; `due_at` until when it can be answered; `pending_action` what is on its
+    way to the processor; `message` why the processor did not take it."""
     return {
         "id": dispute.id,
         "object": "dispute",
@@ -57,5 +96,7 @@ def dispute_payload(dispute: Dispute) -> dict[str, Any]:
         "status": dispute.status,
         "due_at": dispute.due_at.isoformat() if dispute.due_at else None,
         "evidence_submitted": dispute.evidence_submitted,
+        "pending_action": dispute.action,
+        "message": dispute.message,
         "created_at": dispute.created_at.isoformat(),
     }

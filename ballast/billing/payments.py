@@ -11,20 +11,22 @@ One open attempt per payment and one open claim per obligation are unique indexe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from ballast import audit, money
-from ballast.billing import cards, processing
+from ballast.billing import cards, changes, lookup, processing
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
-from ballast.errors import Conflict, InvalidRequest, NotFound
+from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, Customer, Payment, PaymentMethod, ProcessorAccount
 from ballast.models.customers import account_of, default_account
@@ -238,6 +240,7 @@ def _take_source(payment: Payment, source: Source) -> None:
         payment.save_card = source.save_card and payment.payment_method_id is None
     if not payment.payment_method_token:
         raise InvalidRequest("payment_method_required", "Say which payment_method to charge.", param="payment_method")
+    cards.find_named(payment.organization_id, payment.payment_method_id)  # it may have been detached since
 
 
 def _asked_of(payment: Payment) -> NewPayment:
@@ -335,23 +338,22 @@ def confirm(
     run(begun)
 
 
+def change(organization_id: str, payment_id: str, wanted: Mapping[str, Any]) -> Payment:
+    """Set `description` and merge `metadata`. In the caller's transaction. Raises NotFound, InvalidRequest(`metadata_too_large`)."""
+    payment = locked(organization_id, payment_id)
+    differences = changes.apply(payment, wanted)
+    if differences:
+        audit.record(organization_id, "payment.updated", "payment", payment.id, differences)
+    return payment
+
+
 def locked(organization_id: str, payment_id: str) -> Payment:
     """The payment, locked until the transaction ends. Raises NotFound."""
-    if to_uuid(payment_id, "pay") is None:
-        raise NotFound("payment")
     wanted = payment_of(organization_id, payment_id).with_for_update()
     # A payment read before it was locked may have been paid in between: what was read is read again.
-    payment = db.session.scalars(wanted.execution_options(populate_existing=True)).first()
-    if payment is None:
-        raise NotFound("payment", payment_id)
-    return payment
+    return lookup.find(wanted.execution_options(populate_existing=True), payment_id, "pay", "payment")
 
 
 def find(organization_id: str, payment_id: str) -> Payment:
     """The payment. Raises NotFound."""
-    if to_uuid(payment_id, "pay") is None:
-        raise NotFound("payment")
-    payment = db.session.scalars(payment_of(organization_id, payment_id)).first()
-    if payment is None:
-        raise NotFound("payment", payment_id)
-    return payment
+    return lookup.find(payment_of(organization_id, payment_id), payment_id, "pay", "payment")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select, tuple_, update
 
 from ballast import audit, queue
-from ballast.billing import ledger, processing, receipts
+from ballast.billing import ledger, lookup, processing, receipts
 from ballast.billing.outcomes import PROBES
 from ballast.billing.payloads import refund_payload
 from ballast.billing.payments import locked
@@ -25,7 +25,7 @@ from ballast.ids import new_id
 from ballast.models import Attempt, Dispute, Order, Payment, ProcessorAccount, Refund
 from ballast.models.customers import account_behind
 from ballast.models.disputes import LOST, disputes_of
-from ballast.models.payments import approved_attempt_of, payment_of
+from ballast.models.payments import approved_attempt_of, payment_of, refund_of
 from ballast.models.states import HELD_REFUND, OPEN_DISPUTE, UNSETTLED_REFUND, move
 from ballast.money import format_money
 from ballast.notifications import webhooks
@@ -93,6 +93,20 @@ def request(
     audit.record(organization_id, "refund.requested", "payment", payment.id, {"refund": refund.id, "amount": amount})
     webhooks.publish(organization_id, "refund.created", "payment", payment.id, refund_payload(refund))
     return refund
+
+
+def refuse_used_key(organization_id: str, key: str) -> None:
+    """A key makes one refund, ever. Raises Conflict(`idempotency_key_expired`) when one was made under it."""
+    if _made_under(organization_id, key):
+        raise Conflict(
+            "idempotency_key_expired",
+            "A refund was made under this Idempotency-Key and its stored answer has expired. Look in the refunds list.",
+        )
+
+
+def find(organization_id: str, refund_id: str) -> Refund:
+    """The refund. Raises NotFound."""
+    return lookup.find(refund_of(organization_id, refund_id), refund_id, "re", "refund")
 
 
 def is_disputed(payment: Payment) -> bool:

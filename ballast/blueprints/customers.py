@@ -8,14 +8,13 @@ from uuid import uuid4
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
-from ballast.billing import payments, stored_charges
+from ballast.billing import customers, payments, stored_charges
 from ballast.billing.stored_charges import StoredCharge
 from ballast.db import db
-from ballast.errors import BallastError, NotFound
+from ballast.errors import BallastError
 from ballast.identity import users
-from ballast.ids import to_uuid
 from ballast.models import Customer, Payment, PaymentMethod
-from ballast.models.customers import cards_among, cards_with_processors, customer_of, customers_of
+from ballast.models.customers import cards_among, cards_with_processors, customers_of
 from ballast.money import format_money, from_decimal
 from ballast.security import looks_like_card_number
 from ballast.web import dashboard, keyset, render, requires, see_other
@@ -55,7 +54,7 @@ def _cards_of(customers: list[Customer]) -> dict[str, list[PaymentMethod]]:
 @blueprint.get("/<customer_id>")
 def show(customer_id: str) -> Response:
     """One customer: stored cards and payments."""
-    customer = _find(customer_id)
+    customer = customers.find(g.organization.id, customer_id)
     paid = select(Payment).where(Payment.organization_id == g.organization.id, Payment.customer_id == customer.id)
     page = keyset(paid, Payment.id, "pay", request.args.get("before"), request.args.get("after"))
     stored = _stored(customer)
@@ -71,15 +70,6 @@ def show(customer_id: str) -> Response:
     )
 
 
-def _find(customer_id: str) -> Customer:
-    """Raises NotFound."""
-    wanted = customer_of(g.organization.id, customer_id) if to_uuid(customer_id, "cus") else None
-    customer = db.session.scalars(wanted).first() if wanted is not None else None
-    if customer is None:
-        raise NotFound("customer")
-    return customer
-
-
 def _stored(customer: Customer) -> list[dict[str, Any]]:
     """The customer's stored cards and where each is stored."""
     found = db.session.execute(cards_with_processors(g.organization.id, customer.id))
@@ -90,14 +80,14 @@ def _stored(customer: Customer) -> list[dict[str, Any]]:
 @requires("charge")
 def charge_form(customer_id: str) -> Response:
     """What to charge, and of which card."""
-    return _form(_find(customer_id), {"card": request.args.get("card", "")})
+    return _form(customers.find(g.organization.id, customer_id), {"card": request.args.get("card", "")})
 
 
 @blueprint.post("/<customer_id>/charge")
 @requires("charge")
 def charge(customer_id: str) -> Response:
     """Show the consequence; with `confirmed`, charge. The form's key makes a form that is sent twice one charge."""
-    customer, typed = _find(customer_id), _typed()
+    customer, typed = customers.find(g.organization.id, customer_id), _typed()
     problems = _check(typed)
     stored = {row["card"].id: row for row in _stored(customer)}
     if typed["card"] not in stored:
@@ -110,7 +100,7 @@ def charge(customer_id: str) -> Response:
     try:
         payment_id = stored_charges.charge(g.organization.id, _wanted(customer_id, amount, typed))
     except BallastError as error:
-        return _form(_find(customer_id), typed, problem=error.message)
+        return _form(customers.find(g.organization.id, customer_id), typed, problem=error.message)
     _tell(payments.find(g.organization.id, payment_id))
     return see_other(url_for("admin.payment", payment_id=payment_id))
 

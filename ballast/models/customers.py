@@ -180,6 +180,11 @@ def accounts_of(organization_id: str, archived: bool = False) -> Select[Processo
     )
 
 
+def card_of(organization_id: str, card_id: str) -> Select[PaymentMethod]:
+    """One card of the organization, whatever its status."""
+    return select(PaymentMethod).where(PaymentMethod.organization_id == organization_id, PaymentMethod.id == card_id)
+
+
 def cards_among(organization_id: str, customer_ids: Sequence[str]) -> Select[PaymentMethod]:
     """The stored cards of several customers, newest first."""
     return (
@@ -200,10 +205,15 @@ def cards_of(organization_id: str, customer_id: str) -> Select[PaymentMethod]:
 
 def cards_with_processors(organization_id: str, customer_id: str) -> Select[PaymentMethod, str]:
     """A customer's stored cards, newest first, each with the processor that stores it."""
+    return with_processors(cards_of(organization_id, customer_id))
+
+
+def with_processors(cards: Select[PaymentMethod]) -> Select[PaymentMethod, str]:
+    """Each card with the processor that stores it."""
     where = (ProcessorAccount.organization_id == PaymentMethod.organization_id) & (
         ProcessorAccount.id == PaymentMethod.processor_account_id
     )
-    return cards_of(organization_id, customer_id).join(ProcessorAccount, where).add_columns(ProcessorAccount.processor)
+    return cards.join(ProcessorAccount, where).add_columns(ProcessorAccount.processor)
 
 
 def customer_of(organization_id: str, customer_id: str) -> Select[Customer]:

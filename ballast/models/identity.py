@@ -22,6 +22,8 @@ SCOPES: Final = (
     "refunds:write",
     "customers:read",
     "customers:write",
+    "disputes:read",
+    "disputes:write",
     "webhooks:read",
     "webhooks:write",
 )

@@ -52,6 +52,14 @@ class Payment(Scoped, Base):
         Index("ix_payments_status", "organization_id", "status", "id"),
         Index("ix_payments_customer", "organization_id", "customer_id", "id"),
         Index("ix_payments_order", "organization_id", "order_id"),
+        Index("ix_payments_created", "organization_id", "created_at"),
+        Index("ix_payments_amount", "organization_id", "amount", "id"),
+        Index(
+            "ix_payments_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+        ),
     )
     machine = "payment"
 
@@ -226,6 +234,11 @@ def open_attempt_of(organization_id: str, payment_id: str) -> Select[Attempt]:
 def approved_attempt_of(organization_id: str, payment_id: str) -> Select[Attempt]:
     """The attempt that charged a payment, or holds its money; there is one at most."""
     return attempts_of(organization_id, payment_id).where(Attempt.status == "approved")
+
+
+def refund_of(organization_id: str, refund_id: str) -> Select[Refund]:
+    """One refund of the organization."""
+    return select(Refund).where(Refund.organization_id == organization_id, Refund.id == refund_id)
 
 
 def refunds_of(organization_id: str, payment_id: str) -> Select[Refund]:

@@ -306,3 +306,118 @@ def test_no_idempotency_key_breaks_the_api(world: World, written: Written, key: 
     answer = world.app.test_client().post("/api/v1/payments", json=VALID, headers=headers)
     assert (answer.status_code, problem(answer)["param"]) == (400, "Idempotency-Key")
     assert written() == before
+
+
+# --- Every call that takes a body --------------------------------------------------------------------------------------------
+
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /payments": VALID,
+    "POST /refunds": {"payment": "pay_01jd8h2m4s6v8x0z2b4d6f8h0k"},
+    "POST /disputes/<dispute_id>/evidence": {"text": "They have it."},
+}
+
+
+def calls(world: World) -> list[tuple[str, str]]:
+    """Method and path of every call that takes a body, with ids that look right."""
+    ours = [rule for rule in world.app.url_map.iter_rules() if rule.endpoint.startswith("api")]
+    return sorted(
+        (method, rule.rule.removeprefix("/api/v1"))
+        for rule in ours
+        for method in (rule.methods or set()) & {"POST", "PATCH"}
+    )
+
+
+KINDS = {"payment_id": "pay", "customer_id": "cus", "payment_method_id": "pm", "dispute_id": "dp", "refund_id": "re"}
+
+
+def address(path: str) -> str:
+    for name, kind in KINDS.items():
+        path = path.replace(f"<{name}>", f"{kind}_01jd8h2m4s6v8x0z2b4d6f8h0k")
+    return f"/api/v1{path}"
+
+
+def call(world: World, method: str, path: str, **more: Any) -> TestResponse:
+    headers = {"X-API-Key": world.acme.api_key, "Idempotency-Key": str(uuid4())} | more.pop("headers", {})
+    return world.app.test_client().open(address(path), method=method, headers=headers, **more)
+
+
+def test_there_are_calls_to_try(world: World) -> None:
+    assert {("POST", "/refunds"), ("PATCH", "/customers/<customer_id>")} <= set(calls(world))
+    assert len(calls(world)) >= 11
+
+
+def test_every_call_refuses_a_body_that_is_no_object_of_ours_with_its_code(world: World, written: Written) -> None:
+    before = written()
+    for method, path in calls(world):
+        for case, (raw, content_type, status, code) in RAW.items():
+            if code in ("parameter_missing", "parameter_invalid"):
+                continue  # nothing is wrong with it where every field is optional
+            answer = call(world, method, path, data=raw, content_type=content_type)
+            assert (answer.status_code, problem(answer)["code"]) == (status, code), (method, path, case)
+    assert written() == before
+
+
+def test_every_call_refuses_fields_it_does_not_have_and_card_numbers(world: World, written: Written) -> None:
+    before = written()
+    for method, path in calls(world):
+        body = BODIES.get(f"{method} {path}", {})
+        unknown = call(world, method, path, json={**body, "organization_id": "org_1"})
+        assert (unknown.status_code, problem(unknown)["code"]) == (400, "parameter_unknown"), (method, path)
+        card = call(world, method, path, json={**body, "note": CARD})
+        assert (card.status_code, problem(card)["code"]) == (400, "card_number_refused"), (method, path)
+        assert CARD not in card.get_data(as_text=True)
+    assert written() == before
+
+
+def test_every_post_wants_a_uuid_for_its_key_before_it_looks_for_anything(world: World, written: Written) -> None:
+    before = written()
+    for method, path in calls(world):
+        if method == "POST":
+            body = BODIES.get(f"{method} {path}", {})
+            for key in ("", "order-1042", '"1"', f"{uuid4()}x"):
+                answer = call(world, method, path, json=body, headers={"Idempotency-Key": key})
+                assert (answer.status_code, problem(answer)["code"]) == (400, "idempotency_key_invalid"), (path, key)
+    assert written() == before
+
+
+@FUZZ
+@given(
+    body=st.dictionaries(
+        names | st.sampled_from(["payment", "reason", "text", "email", "name"]) | text, values, max_size=5
+    )
+)
+def test_no_json_object_breaks_any_call(world: World, body: dict[str, Any]) -> None:
+    for method, path in calls(world):
+        answer = call(world, method, path, json=body)
+        assert answer.status_code < 500, (method, path, answer.get_data(as_text=True))
+        if answer.status_code >= 400:
+            problem(answer)
+
+
+LISTS = ("/refunds", "/customers", "/payment_methods", "/disputes", "/events")
+QUERY = ["limit", "status", "customer", "payment", "email", "type", "resource", "starting_after", "ending_before", "x"]
+QUERY += ["page", "pageSize", "from", "to", "amount", "amount_gte", "metadata", "metadata[a]", "metadata[", "expand[]"]
+
+
+@FUZZ
+@given(query=st.dictionaries(st.sampled_from(QUERY) | text, text | st.integers().map(str), max_size=5))
+def test_no_query_breaks_any_list(api: Api, query: dict[str, str]) -> None:
+    sent = {
+        name.encode("utf-8", "replace").decode(): value.encode("utf-8", "replace").decode()
+        for name, value in query.items()
+    }
+    for path in ("/payments", *LISTS, "/balance"):
+        answer = api.get(path, **sent)
+        assert answer.status_code in (200, 400), (path, answer.status_code)
+        if answer.status_code == 400:
+            problem(answer)
+
+
+def test_every_list_refuses_pages_that_cannot_be(api: Api) -> None:
+    for path in ("/payments", *LISTS):
+        more = {"customer": "cus_01jd8h2m4s6v8x0z2b4d6f8h0k"} if path == "/payment_methods" else {}
+        cases = [({"limit": 101}, "limit"), ({"page": 0}, "page"), ({"pageSize": 101}, "pageSize")]
+        cases += [({"starting_after": "x"}, "starting_after"), ({"page": 501}, "page"), ({"offset": 1}, "offset")]
+        for query, param in cases:
+            answer = api.get(path, **query, **more)
+            assert (answer.status_code, problem(answer)["param"]) == (400, param), (path, query)

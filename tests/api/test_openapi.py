@@ -61,12 +61,31 @@ def test_every_operation_documents_its_success_and_its_errors_with_a_schema(docu
             assert schema["$ref"].endswith("ErrorOut") == (status >= "400"), (name, status)
 
 
-def test_creating_a_payment_says_that_its_key_is_required(document: dict[str, Any]) -> None:
-    for path, required in (("/api/v1/payments", True), ("/api/v1/payments/{payment_id}/confirm", False)):
-        headers = [p for p in document["paths"][path]["post"]["parameters"] if p["in"] == "header"]
-        assert [(header["name"], header["required"]) for header in headers] == [("Idempotency-Key", required)]
-    confirm = document["paths"]["/api/v1/payments/{payment_id}/confirm"]["post"]["parameters"]
-    assert {parameter["name"] for parameter in confirm} == {"payment_id", "Idempotency-Key"}
+def test_payments_and_refunds_need_a_key_and_every_post_takes_one(
+    document: dict[str, Any],
+) -> None:
+    required = {"POST /api/v1/payments", "POST /api/v1/refunds"}
+    for name, operation in operations(document).items():
+        keys = [p["required"] for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
+        assert keys == ([name in required] if name.startswith("POST") else []), name
+        assert [p["required"] for p in operation["parameters"] if p["name"] == "Ballast-Version"] == [False], name
+
+
+def test_every_call_has_examples_that_fit_their_own_schemas(document: dict[str, Any]) -> None:
+    from openapi_schema_validator import OAS31Validator
+
+    schemas = document["components"]["schemas"]
+    for name, operation in operations(document).items():
+        for parameter in operation["parameters"]:
+            assert parameter["in"] == "query" or parameter.get("example"), (name, parameter["name"])
+        contents = [operation["responses"][status]["content"] for status in operation["responses"]]
+        contents += [operation["requestBody"]["content"]] if "requestBody" in operation else []
+        for content in contents:
+            schema = content["application/json"]["schema"]
+            example = schemas[schema["$ref"].rpartition("/")[2]].get("example")
+            assert example is not None, (name, schema)
+            errors = OAS31Validator({**schema, "components": document["components"]}).iter_errors(example)
+            assert [error.message for error in errors] == [], (name, schema)
 
 
 def test_an_amount_is_an_integer_between_1_and_the_maximum(document: dict[str, Any]) -> None:
@@ -93,6 +112,8 @@ def test_what_the_api_answers_fits_its_own_schemas(api: Api, document: dict[str,
     fits(api.pay(payment_method="pm_card_visa_chargeDeclined").get_json(), "ErrorOut")
     fits(api.pay(payment_method="pm_card_authenticationRequired").get_json(), "PaymentOut")
     fits(api.get("/payments/nothing").get_json(), "ErrorOut")
+    everything = api.get("/payments", **{"expand[]": ["customer", "payment_method", "refunds", "disputes"]})
+    fits(everything.get_json(), "PaymentList")
     assert problem(api.get("/payments/nothing"))
 
 

@@ -44,6 +44,9 @@ class Known:
     event_id: str
     endpoint_id: str
     delivery_id: str
+    published_id: str
+    refund_id: str
+    card_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -69,13 +72,29 @@ def populate(world: World, owner_url: str) -> Known:
         event_id = db.session.scalars(select(InboxEvent.id).limit(1)).one()
         delivery = db.session.scalars(select(WebhookDelivery).limit(1)).one()
         endpoint_id, delivery_id = delivery.endpoint_id, delivery.id
+        told, refund_id, card_id = (
+            db.session.scalars(select(model.id).limit(1)).one() for model in (Event, Refund, PaymentMethod)
+        )
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
         assert missing == []
     db.session.rollback()
-    token = checkout.rpartition("/")[2]
-    return Known(payment_id, open_id, token, line_id, customer_id, key, dispute_id, event_id, endpoint_id, delivery_id)
+    return Known(
+        payment_id=payment_id,
+        open_payment_id=open_id,
+        checkout_token=checkout.rpartition("/")[2],
+        line_id=line_id,
+        customer_id=customer_id,
+        owner_key=key,
+        dispute_id=dispute_id,
+        event_id=event_id,
+        endpoint_id=endpoint_id,
+        delivery_id=delivery_id,
+        published_id=told,
+        refund_id=refund_id,
+        card_id=card_id,
+    )
 
 
 def _refund(world: World, payment_id: str) -> None:
@@ -97,16 +116,17 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="ignored",
             )
         )
+        payment = session.scalars(select(Payment).where(Payment.customer_id.is_not(None)).limit(1)).one()
         session.add(
             PaymentMethod(
                 organization_id=world.acme.id,
+                customer_id=payment.customer_id,
                 processor_account_id=world.acme.account_id,
                 external_id="pm_1",
                 brand="visa",
                 last4="4242",
             )
         )
-        payment = session.scalars(select(Payment).where(Payment.customer_id.is_not(None)).limit(1)).one()
         attempt = session.scalars(select(Attempt).where(Attempt.payment_id == payment.id)).one()
         session.add(
             ProcessorCustomer(

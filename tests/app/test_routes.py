@@ -104,6 +104,7 @@ GUARDS = {
     "GET /api/v1/payments": KEY,
     "POST /api/v1/payments": KEY,
     "GET /api/v1/payments/<payment_id>": KEY,
+    "PATCH /api/v1/payments/<payment_id>": KEY,
     "POST /api/v1/payments/<payment_id>/confirm": KEY,
     "POST /api/v1/payments/<payment_id>/capture": KEY,
     "POST /api/v1/payments/<payment_id>/cancel": KEY,
@@ -119,11 +120,33 @@ GUARDS = {
     "GET /api/v1/webhooks/deliveries/<delivery_id>": KEY,
     "POST /api/v1/webhooks/deliveries/<delivery_id>/retry": KEY,
     "POST /api/v1/webhooks/deliveries/retry": KEY,
+    "GET /api/v1/refunds": KEY,
+    "POST /api/v1/refunds": KEY,
+    "GET /api/v1/refunds/<refund_id>": KEY,
+    "GET /api/v1/customers": KEY,
+    "POST /api/v1/customers": KEY,
+    "GET /api/v1/customers/<customer_id>": KEY,
+    "PATCH /api/v1/customers/<customer_id>": KEY,
+    "GET /api/v1/payment_methods": KEY,
+    "GET /api/v1/payment_methods/<payment_method_id>": KEY,
+    "POST /api/v1/payment_methods/<payment_method_id>/detach": KEY,
+    "GET /api/v1/disputes": KEY,
+    "GET /api/v1/disputes/<dispute_id>": KEY,
+    "POST /api/v1/disputes/<dispute_id>/evidence": KEY,
+    "POST /api/v1/disputes/<dispute_id>/accept": KEY,
+    "GET /api/v1/events": KEY,
+    "GET /api/v1/events/<event_id>": KEY,
+    "GET /api/v1/balance": KEY,
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
+LISTS = ("/payments", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
+# What a route of the API wants in its body before it looks for its id.
+BODIES = {"POST /api/v1/disputes/<dispute_id>/evidence": {"text": "They have it."}}
 ROUTE_VARIABLES = (
     "payment_id",
+    "refund_id",
+    "payment_method_id",
     "dispute_id",
     "customer_id",
     "line_id",
@@ -145,6 +168,10 @@ NOBODY_HAS = "an-address-nobody-has"
 
 def guarded_by(*guards: str) -> list[str]:
     return [route for route, guard in GUARDS.items() if guard in guards]
+
+
+def has_body(route: str) -> bool:
+    return route.startswith(("POST", "PATCH"))
 
 
 def address(route: str, **ids: str) -> tuple[str, str]:
@@ -240,7 +267,7 @@ def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> 
 )
 def test_the_api_answers_401_without_a_key_that_holds(client: FlaskClient, headers: dict[str, str], code: str) -> None:
     for route in guarded_by(KEY):
-        answer = ask(client, route, headers=headers, json=body_of(route))
+        answer = ask(client, route, headers=headers, json={} if has_body(route) else None)
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (401, code), route
 
 
@@ -271,6 +298,8 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
     for payment_id in (known.payment_id, known.open_payment_id):
         yield {
             "payment_id": payment_id,
+            "refund_id": known.refund_id,
+            "payment_method_id": known.card_id,
             "dispute_id": known.dispute_id,
             "line_id": known.line_id,
             "slug": world.stranger.slug,
@@ -295,16 +324,28 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
     for route in guarded_by(KEY):
         if "<" not in route:
             continue
+        body = BODIES.get(route, {}) if has_body(route) else None
         for ids in ids_of(known, world):
-            answer = ask(world.app.test_client(), route, ids, headers=headers, json=body_of(route))
+            ids |= {"event_id": known.published_id}
+            answer = ask(world.app.test_client(), route, ids, headers=headers, json=body)
             assert answer.status_code == 404, route
             assert answer.get_json()["error"]["code"] == "resource_missing"
             assert tells_of_acme(answer, known) == [], route
-    assert world.api(world.stranger.api_key).get("/webhooks/deliveries").get_json()["data"] == []
+    theirs = world.api(world.stranger.api_key)
+    refused = theirs.post("/refunds", {"payment": known.payment_id})
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (404, "resource_missing")
+    assert theirs.get("/webhooks/deliveries").get_json()["data"] == []
     many = {"deliveries": [known.delivery_id]}
-    assert world.api(world.stranger.api_key).post("/webhooks/deliveries/retry", many).status_code == 404
-    listed = world.api(world.stranger.api_key).get("/payments").get_json()
-    assert listed["data"] == []
+    assert theirs.post("/webhooks/deliveries/retry", many).status_code == 404
+    for path in LISTS:
+        query = {"customer": known.customer_id} if path == "/payment_methods" else {}
+        assert theirs.get(path, **query).get_json()["data"] == [], path
+        assert world.api(world.acme.api_key).get(path, **query).get_json()["data"], path
+    assert theirs.get("/balance").get_json()["currencies"] == []
+    by_id = {"payment": known.payment_id}
+    assert (
+        theirs.get("/refunds", **by_id).get_json()["data"] == theirs.get("/disputes", **by_id).get_json()["data"] == []
+    )
     for cursor in ("starting_after", "ending_before"):
         paged = world.api(world.stranger.api_key).get("/payments", **{cursor: known.payment_id}).get_json()
         assert paged["data"] == []
@@ -367,7 +408,7 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
             if "<" not in route:
                 continue
             more: dict[str, object] = {"headers": {"X-API-Key": world.acme.api_key}} if "/api/v1" in route else {}
-            if not route.startswith("GET"):
+            if has_body(route):
                 more |= {"json": {}} if "/api/v1" in route else {"data": {"csrf_token": token}}
             answer = ask(owner, route, ids, **more)
             assert 400 <= answer.status_code < 500, (route, value, answer.status_code)

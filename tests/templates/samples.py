@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.blueprints.api.error_catalog import CATALOG
+
 Context = dict[str, Any]
 NOW = datetime(2026, 11, 21, 14, 5, 9, tzinfo=UTC)
 
@@ -750,7 +752,7 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
     for status in (400, 401, 403, 404, 405, 409, 413, 418, 422, 429, 500, 503):
         context: Context = {"status": status, "code": "some_code", "message": "One sentence for a person."}
         yield "errors/error.html", str(status), context | {"request_id": "req_01kbe8wv6pe2r9f3x7m5d0t1ac"}
-    yield "api/docs.html", "page", {"openapi_url": "/api/openapi.json"}
+    yield "api/docs.html", "page", {"openapi_url": "/api/openapi.json", "errors": CATALOG}
 
 
 def samples() -> Iterator[tuple[str, str, Context]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, make_response
 from flask_openapi.models.info import Info
@@ -10,8 +10,11 @@ from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
+from ballast.blueprints.api.error_catalog import CATALOG
+from ballast.blueprints.api.fields import LONGEST_KEY
 from ballast.blueprints.api.schemas import ErrorOut
-from ballast.models.outbox import API_VERSION
+from ballast.blueprints.api.setup import VERSION_HEADER
+from ballast.models.outbox import API_VERSION, API_VERSIONS
 from ballast.web import error_body, policy, render
 
 blueprint = Blueprint("api_docs", __name__)
@@ -23,6 +26,15 @@ INFO = Info(
     description="Amounts are integers in minor units. Send your key as `X-API-Key` or `Authorization: Bearer`. "
     "Creating a payment needs an `Idempotency-Key` (a UUID): the same key and body give the first answer again.",
 )
+VERSION: Final = {
+    "name": VERSION_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": list(API_VERSIONS)},
+    "description": "A version of the API by its date; the present one if left out. Every answer says which it is.",
+    "example": API_VERSION,
+}
+VALIDATION_CODES: Final = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}
 SECURITY = {
     "api_key": SecurityScheme(type="apiKey", name="X-API-Key", **{"in": "header"}),
     "bearer": SecurityScheme(type="http", scheme="bearer"),
@@ -50,9 +62,7 @@ def on_validation_error(error: ValidationError) -> Response:
     """400 with the first thing that is wrong: which parameter, and what it should be. What was sent is not repeated."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     param = ".".join(str(part) for part in first["loc"]) or None
-    code = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}.get(
-        first["type"], "parameter_invalid"
-    )
+    code = VALIDATION_CODES.get(first["type"], "parameter_invalid")
     message = f"{param or 'The body'}: {first['msg'][:1].lower()}{first['msg'][1:]}."
     response = jsonify(error_body("invalid_request_error", code, message, param))
     response.status_code = 400
@@ -68,19 +78,43 @@ def description() -> Response:
     for item in document["paths"].values():
         for operation in item.values():
             _describe_header(operation)
+            _describe_metadata(operation)
+            _describe_body(operation, document["components"]["schemas"])
+    for schema in document["components"]["schemas"].values():
+        _describe_keys(schema)
     return jsonify(document)
 
 
 def _describe_header(operation: dict[str, Any]) -> None:
     """Headers are read in guards, so flask-openapi does not know them, and it drops parameters given beside a path's own."""
     header = operation.pop("x-header", None)
-    if header is not None:
-        operation["parameters"] = [*operation.get("parameters", []), header]
+    operation["parameters"] = [*operation.get("parameters", []), *([header] if header else []), VERSION]
+
+
+def _describe_metadata(operation: dict[str, Any]) -> None:
+    """`metadata[key]=value` in a query, which flask-openapi cannot say."""
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "query" and parameter["name"] == "metadata":
+            parameter |= {"style": "deepObject", "explode": True}
+
+
+def _describe_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A body whose every field is optional may be left out."""
+    if body := operation.get("requestBody"):
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        body["required"] = bool(schemas[name].get("required"))
+
+
+def _describe_keys(schema: dict[str, Any]) -> None:
+    """How long the keys of metadata may be, which flask-openapi leaves out."""
+    metadata = schema.get("properties", {}).get("metadata", {})
+    if metadata.get("maxProperties"):
+        metadata["propertyNames"] = {"minLength": 1, "maxLength": LONGEST_KEY}
 
 
 @blueprint.get("/api/docs")
 def reference() -> Response:
     """The reference, from our own static files. Swagger UI styles elements inline, hence the wider style-src on this page alone."""
-    response = make_response(render("api/docs.html", openapi_url="/api/openapi.json"))
+    response = make_response(render("api/docs.html", openapi_url="/api/openapi.json", errors=CATALOG))
     response.headers["Content-Security-Policy"] = policy({"style-src": ["'unsafe-inline'"]})
     return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -19,7 +19,18 @@ from pydantic import (
 Text = Annotated[StrictStr, StringConstraints(max_length=500, strip_whitespace=True)]
 Token = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_:\-]+$")]
 Currency = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z]{3}$")]
-MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=40)]
+# A TypeID: its kind, and a UUID in Crockford's alphabet.
+_SUFFIX = "_[0-7][0-9a-hjkmnp-tv-z]{25}$"
+PaymentId = Annotated[StrictStr, StringConstraints(pattern=f"^pay{_SUFFIX}")]
+RefundId = Annotated[StrictStr, StringConstraints(pattern=f"^re{_SUFFIX}")]
+CustomerId = Annotated[StrictStr, StringConstraints(pattern=f"^cus{_SUFFIX}")]
+CardId = Annotated[StrictStr, StringConstraints(pattern=f"^pm{_SUFFIX}")]
+DisputeId = Annotated[StrictStr, StringConstraints(pattern=f"^dp{_SUFFIX}")]
+EndpointId = Annotated[StrictStr, StringConstraints(pattern=f"^we{_SUFFIX}")]
+DeliveryId = Annotated[StrictStr, StringConstraints(pattern=f"^del{_SUFFIX}")]
+EventId = Annotated[StrictStr, StringConstraints(pattern=f"^evt{_SUFFIX}")]
+LONGEST_KEY = 40
+MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_KEY)]
 MOST_METADATA = 20
 Metadata = Annotated[dict[MetadataKey, Text], Field(max_length=MOST_METADATA, description="Yours: up to 20 keys.")]
 MetadataPatch = Annotated[
@@ -31,7 +42,13 @@ MetadataPatch = Annotated[
     ),
 ]
 
+PAYMENT_ID = "pay_01kbe8wv6pe2r9f3x7m5d0t1ac"
 EXAMPLE_KEY = "8a7f3c1e-2b64-4f0a-9d51-6e0c7f4b2a90"
+
+
+def example(of: dict[str, Any], extra: Literal["forbid", "ignore"] = "ignore") -> ConfigDict:
+    """A model's configuration with its example in the reference. `forbid`: of a body, which may hold no other fields."""
+    return ConfigDict(json_schema_extra={"example": of}, extra=extra)
 
 
 class Strict(BaseModel):
@@ -46,12 +63,15 @@ class Strict(BaseModel):
         return {} if given is None else given
 
 
-class ListQuery(Strict):
-    """Newest first: by cursor without limit, or by page up to 10,000 rows deep."""
+IdT = TypeVar("IdT", bound=str)
+
+
+class ListQuery(Strict, Generic[IdT]):
+    """Newest first: by cursor without limit, or by page up to 10,000 rows deep. `IdT`: what ids its rows have."""
 
     limit: int = Field(default=20, ge=1, le=100, description="How many, where you page by cursor.")
-    starting_after: str | None = Field(default=None, max_length=40, description="The last id of the page before.")
-    ending_before: str | None = Field(default=None, max_length=40, description="The first id of the page after.")
+    starting_after: IdT | None = Field(default=None, description="The last id of the page before.")
+    ending_before: IdT | None = Field(default=None, description="The first id of the page after.")
     page: int | None = Field(default=None, ge=1, description="1 is the newest; up to 10,000 rows deep.")
     page_size: int = Field(default=20, ge=1, le=100, alias="pageSize", description="How many on a `page`.")
 

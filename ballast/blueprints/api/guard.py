@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import g, request
@@ -16,31 +15,16 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 8
 
 
-def require_key() -> None:
-    """The guard of payments: `guarded("payments")`."""
-    guarded("payments")()
+def require_key(read: str, write: str) -> None:
+    """A usable API key (`X-API-Key` or `Authorization: Bearer`) with the scope to read or to write, and a body that can be read.
 
-
-def guarded(resource: str) -> Callable[[], None]:
-    """The guard of a blueprint about `resource`: reading takes `<resource>:read`, everything else `<resource>:write`.
-
-    It raises Unauthenticated, Forbidden, InvalidRequest.
+    Raises Unauthenticated, Forbidden, InvalidRequest.
     """
-
-    def guard() -> None:
-        verb = "read" if request.method in ("GET", "HEAD") else "write"
-        _require_key(f"{resource}:{verb}")
-
-    return guard
-
-
-def _require_key(scope: str) -> None:
-    """A usable API key (`X-API-Key` or `Authorization: Bearer`) and a body that can be read."""
     key = api_keys.authenticate(_token())
     g.api_key = key
     g.organization_id = key.organization_id
     act("key", key.id)
-    api_keys.require_scope(key, scope)
+    api_keys.require_scope(key, read if request.method in ("GET", "HEAD") else write)
     g.body = _body() if request.method in ("POST", "PATCH", "PUT") else None
     api_keys.note_use(key)
 

@@ -1,72 +1,66 @@
-"""Payments over the API: create, list, get, confirm, capture, cancel."""
+"""Payments over the API: create, list, get, change, confirm, capture, cancel."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
+from operator import eq, ge, le
 from typing import Any
 
-from flask import Response, g, request
-from flask_openapi.blueprint import APIBlueprint
-from flask_openapi.models.tag import Tag
-from sqlalchemy import select
+from flask import Response, g
+from sqlalchemy import Select, select
 
-from ballast.billing import cancellations, holds, idempotency, payments
-from ballast.billing.idempotency import Orphan, Stored
+from ballast.billing import cancellations, holds, payments
 from ballast.billing.payloads import payment_payload
-from ballast.blueprints.api.guard import require_key
+from ballast.blueprints.api.answers import (
+    Done,
+    first_of,
+    json_answer,
+    key_of_request,
+    list_answer,
+    once,
+    where_given,
+)
+from ballast.blueprints.api.expansion import expanded
 from ballast.blueprints.api.schemas import (
-    EXAMPLE_KEY,
     ErrorOut,
+    ExpandQuery,
     PaymentCancel,
     PaymentCapture,
     PaymentConfirm,
     PaymentCreate,
     PaymentList,
     PaymentOut,
+    PaymentPatch,
     PaymentPath,
     PaymentQuery,
 )
+from ballast.blueprints.api.setup import NEEDS_KEY, TAKES_KEY, make_blueprint
 from ballast.db import end_reading, transaction
-from ballast.errors import BallastError, InvalidRequest
-from ballast.ids import to_uuid
 from ballast.models import Payment
-from ballast.web import error_body, keyset
+from ballast.web import error_body
 
 # What is left to do once the database knows.
 Then = Callable[[], None] | None
 
-TAG = Tag(name="Payments", description="An amount somebody is to pay, through at most one open attempt at a time.")
-ERRORS: dict[Any, Any] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 500), ErrorOut)
-KEY_HEADER = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "schema": {"type": "string", "format": "uuid"},
-    "description": "A UUID of your own. The same key and body give the first answer again for 72 hours.",
-    "example": EXAMPLE_KEY,
-}
-
-blueprint = APIBlueprint(
+blueprint = make_blueprint(
     "api",
-    __name__,
-    url_prefix="/api/v1",
-    abp_tags=[TAG],
-    abp_security=[{"api_key": []}, {"bearer": []}],
-    abp_responses=ERRORS,
+    "Payments",
+    "An amount somebody is to pay, through at most one open attempt at a time.",
+    read="payments:read",
+    write="payments:write",
 )
-blueprint.before_request(require_key)
 
 
 @blueprint.post(
     "/payments",
     summary="Create a payment",
     responses={201: PaymentOut, 402: ErrorOut},
-    openapi_extensions={"x-header": KEY_HEADER | {"required": True}},
+    openapi_extensions=NEEDS_KEY,
 )
 def create(body: PaymentCreate) -> Response:
     """With `confirm`, charges right away: 201 with the payment, or 402 when the bank says no."""
-    key = idempotency.read_key(request.headers.get("Idempotency-Key"))
+    key = key_of_request(required=True)
     asked = payments.NewPayment(
         amount=body.amount,
         currency=body.currency,
@@ -80,30 +74,20 @@ def create(body: PaymentCreate) -> Response:
         metadata=dict(body.metadata),
         idempotency_key=key,
     )
-    begun = None
-    end_reading()
-    with transaction():
-        met = idempotency.claim(g.organization_id, key, _fingerprint())
-        if met is None:
-            payment = payments.create(g.organization_id, asked)
-            idempotency.attach(g.organization_id, key, payment.id)
-            if body.confirm:
-                begun = payments.begin(payment, return_url=_text(body.return_url))
-            else:
-                return _store(key, 201, payment)
-            payment_id = payment.id
-    if met is not None:
-        return _again(key, met, 201)
-    if begun:
-        payments.run(begun)
-    return _answer(key, payment_id, 201)
+
+    def begin() -> Done:
+        payment = payments.create(g.organization_id, asked)
+        begun = payments.begin(payment, return_url=_text(body.return_url)) if body.confirm else None
+        return Done(payment.id, partial(payments.run, begun) if begun else None)
+
+    return once(key, begin, partial(_show, 201))
 
 
 @blueprint.post(
     "/payments/<payment_id>/confirm",
     summary="Confirm a payment",
     responses={200: PaymentOut, 402: ErrorOut},
-    openapi_extensions={"x-header": KEY_HEADER | {"required": False}},
+    openapi_extensions=TAKES_KEY,
 )
 def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
     """Tries to collect: 200 with the payment, or 402 when the bank says no. One try at a time."""
@@ -120,7 +104,7 @@ def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
     "/payments/<payment_id>/capture",
     summary="Capture a payment",
     responses={200: PaymentOut},
-    openapi_extensions={"x-header": KEY_HEADER | {"required": False}},
+    openapi_extensions=TAKES_KEY,
 )
 def capture(path: PaymentPath, body: PaymentCapture) -> Response:
     """Takes what is held, or a part of it; the rest is let go. While the answer is open the payment is `processing`."""
@@ -136,7 +120,7 @@ def capture(path: PaymentPath, body: PaymentCapture) -> Response:
     "/payments/<payment_id>/cancel",
     summary="Cancel a payment",
     responses={200: PaymentOut},
-    openapi_extensions={"x-header": KEY_HEADER | {"required": False}},
+    openapi_extensions=TAKES_KEY,
 )
 def cancel(path: PaymentPath, body: PaymentCancel) -> Response:
     """Closes it for good: an unpaid payment, one that waits for the shopper's bank, or one that holds money, which is let go."""
@@ -145,101 +129,75 @@ def cancel(path: PaymentPath, body: PaymentCancel) -> Response:
 
 
 def _change(payment_id: str, begin: Callable[[], Then]) -> Response:
-    """Change a payment, once for a key if there is one: `begin` in the transaction that claims it, what that answers after it."""
-    header = request.headers.get("Idempotency-Key")
-    key = idempotency.read_key(header) if header is not None else None
-    then: Then = None
+    """Change a payment, locked: `begin` in the transaction, what that answers after it."""
+
+    def locked() -> Done:
+        payments.locked(g.organization_id, payment_id)
+        return Done(payment_id, begin())
+
+    return once(key_of_request(), locked, partial(_show, 200))
+
+
+@blueprint.patch("/payments/<payment_id>", summary="Change a payment", responses={200: PaymentOut})
+def update(path: PaymentPath, body: PaymentPatch) -> Response:
+    """Your own notes: `description`, and `metadata`, which is merged into what is there."""
     end_reading()
     with transaction():
-        met = idempotency.claim(g.organization_id, key, _fingerprint()) if key else None
-        if met is None:
-            payments.locked(g.organization_id, payment_id)
-            if key:
-                idempotency.attach(g.organization_id, key, payment_id)
-            then = begin()
-    if met is not None:
-        return _again(key or "", met, 200)
-    if then:
-        then()
-    return _answer(key, payment_id, 200)
+        payment = payments.change(g.organization_id, path.payment_id, body.model_dump(exclude_unset=True))
+        return json_answer(200, payment_payload(payment))
 
 
 @blueprint.get("/payments/<payment_id>", summary="Get a payment", responses={200: PaymentOut})
-def get(path: PaymentPath) -> Response:
+def get(path: PaymentPath, query: ExpandQuery) -> Response:
     """One payment, as it is now."""
-    return _json(200, _dump(payment_payload(payments.find(g.organization_id, path.payment_id))))
+    payment = payments.find(g.organization_id, path.payment_id)
+    return json_answer(200, expanded(g.organization_id, [payment], query.expand)[0])
 
 
 @blueprint.get("/payments", summary="List payments", responses={200: PaymentList})
 def list_(query: PaymentQuery) -> Response:
-    """Newest first; page with `starting_after` or `ending_before`."""
+    """Newest first; page with `starting_after` or `ending_before`, or by number."""
+    return list_answer(
+        _filtered(query),
+        Payment,
+        "pay",
+        query,
+        lambda rows: expanded(g.organization_id, first_of(rows), query.expand),
+    )
+
+
+def _filtered(query: PaymentQuery) -> Select[Payment]:
     wanted = select(Payment).where(Payment.organization_id == g.organization_id)
-    if query.status:
-        wanted = wanted.where(Payment.status == ("canceled" if query.status == "cancelled" else query.status))
-    if query.customer:
-        if to_uuid(query.customer, "cus") is None:
-            raise InvalidRequest("parameter_invalid", "customer must be a customer id (cus_…).", param="customer")
-        wanted = wanted.where(Payment.customer_id == query.customer)
-    for name in ("starting_after", "ending_before"):
-        if getattr(query, name) and to_uuid(getattr(query, name), "pay") is None:
-            raise InvalidRequest("parameter_invalid", f"{name} must be a payment id (pay_…).", param=name)
-    page = keyset(wanted, Payment.id, "pay", query.ending_before, query.starting_after, query.limit)
-    more = page.before if query.ending_before else page.after
-    rows = [payment_payload(row[0]) for row in page.rows]
-    return _json(200, _dump({"object": "list", "data": rows, "has_more": more is not None}))
+    return where_given(
+        wanted,
+        (Payment.status, eq, "canceled" if query.status == "cancelled" else query.status),
+        (Payment.customer_id, eq, query.customer),
+        (Payment.processor, eq, query.processor),
+        (Payment.created_at, ge, query.from_),
+        (Payment.created_at, le, query.to),
+        (Payment.amount, eq, query.amount),
+        (Payment.amount, ge, query.amount_gte),
+        (Payment.amount, le, query.amount_lte),
+        (Payment.metadata_, _has, query.metadata or None),
+    )
 
 
-def _fingerprint() -> bytes:
-    return idempotency.fingerprint(request.method, request.path, g.body)
+def _has(column: Any, entries: dict[str, str]) -> Any:
+    return column.contains(entries)
 
 
 def _text(url: Any) -> str | None:
     return str(url) if url else None
 
 
-def _again(key: str, met: Stored | Orphan, status: int) -> Response:
-    """The first answer, byte for byte; for a first request that died, what became of what it had made."""
-    if isinstance(met, Stored):
-        response = _json(met.status, met.body)
-    elif met.resource_id is None:
-        raise BallastError(
-            "request_lost", "The first request failed before it made anything. Use a new key.", status=409
-        )
-    else:
-        response = _answer(key, met.resource_id, status)
-    response.headers["Idempotent-Replayed"] = "true"
-    return response
-
-
-def _answer(key: str | None, payment_id: str, status: int) -> Response:
-    """The payment as it is now; kept under the key, for the first answer is the one that comes again, an open outcome too."""
-    with transaction():
-        payment = payments.find(g.organization_id, payment_id)
-        if key:
-            return _store(key, status, payment)
-        return _shown(payment, status)
-
-
-def _store(key: str, status: int, payment: Payment) -> Response:
-    response = _shown(payment, status)
-    idempotency.store(g.organization_id, key, response.status_code, response.get_data())
-    return response
-
-
-def _shown(payment: Payment, status: int) -> Response:
+def _show(status: int, payment_id: str) -> Response:
+    """The payment as it is now: its refusal where the last attempt was refused."""
+    payment = payments.find(g.organization_id, payment_id)
     payload = payment_payload(payment)
     error = payment.last_error if payment.status in ("requires_payment_method", "requires_capture") else None
     if error is None:
-        return _json(status, _dump(payload))
+        return json_answer(status, payload)
     body = error_body(
         error["type"], error["code"], error["message"], None, decline_code=error.get("decline_code"), payment=payload
     )
-    return _json(400 if error["type"] == "processor_error" else 402, _dump(body))
-
-
-def _dump(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
-
-
-def _json(status: int, body: bytes) -> Response:
-    return Response(body, status, content_type="application/json")
+    return json_answer(400 if error["type"] == "processor_error" else 402, body)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from flask import Response, g, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 
 from ballast.blueprints.api.fields import EXAMPLE_KEY
 from ballast.blueprints.api.guard import require_key
 from ballast.blueprints.api.schemas import ErrorOut
+from ballast.errors import InvalidRequest
+from ballast.models.outbox import API_VERSION, API_VERSIONS
 
 ERRORS: Final[dict[Any, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 500), ErrorOut)
 _KEY_HEADER: Final = {
@@ -20,19 +23,38 @@ _KEY_HEADER: Final = {
     "description": "A UUID of your own. The same key and body give the first answer again for 72 hours.",
     "example": EXAMPLE_KEY,
 }
+VERSION_HEADER: Final = "Ballast-Version"
 NEEDS_KEY: Final = {"x-header": _KEY_HEADER | {"required": True}}
 TAKES_KEY: Final = {"x-header": _KEY_HEADER | {"required": False}}
 
 
-def make_blueprint(name: str, tag: str, description: str, guard: Callable[[], None] = require_key) -> APIBlueprint:
-    """A part of the API under /api/v1, guarded as a whole."""
+def make_blueprint(name: str, tag: str, description: str, read: str, write: str) -> APIBlueprint:
+    """A part of the API under /api/v1, guarded as a whole. `read` and `write`: the scopes it takes."""
     blueprint = APIBlueprint(
         name,
-        name,
+        __name__,
         url_prefix="/api/v1",
         abp_tags=[Tag(name=tag, description=description)],
         abp_security=[{"api_key": []}, {"bearer": []}],
         abp_responses=ERRORS,
     )
-    blueprint.before_request(guard)
+    blueprint.before_request(partial(require_key, read, write))
+    blueprint.before_request(choose_version)
+    blueprint.after_request(echo_version)
     return blueprint
+
+
+def choose_version() -> None:
+    """The version of the API that was asked for, the present one unless another is. Raises InvalidRequest(`version_unknown`)."""
+    given = request.headers.get(VERSION_HEADER, API_VERSION)
+    if given not in API_VERSIONS:
+        raise InvalidRequest(
+            "version_unknown", f"Versions of this API: {', '.join(API_VERSIONS)}.", param=VERSION_HEADER
+        )
+    g.api_version = given
+
+
+def echo_version(response: Response) -> Response:
+    """Say which version answers."""
+    response.headers[VERSION_HEADER] = g.get("api_version", API_VERSION)
+    return response

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
 
-from ballast.blueprints.api.fields import From, ListQuery, Strict, Token
+from ballast.blueprints.api.fields import DeliveryId, EndpointId, From, ListQuery, Strict
 from ballast.models.states import DELIVERY
 from ballast.notifications.addresses import MAX_URL
 from ballast.notifications.catalog import MOST_PATTERNS
@@ -120,10 +120,10 @@ class DeliveryPath(BaseModel):
     delivery_id: str = Field(description="`del_…`")
 
 
-class DeliveryQuery(ListQuery):
+class DeliveryQuery(ListQuery[DeliveryId]):
     """Which deliveries."""
 
-    endpoint: Token | None = Field(default=None, description="`we_…`")
+    endpoint: EndpointId | None = Field(default=None, description="`we_…`")
     status: Literal[tuple(DELIVERY)] | None = None  # type: ignore[valid-type]
     event_type: Pattern | None = Field(default=None, description="A type, or a family such as `refund.*`.")
 
@@ -131,7 +131,7 @@ class DeliveryQuery(ListQuery):
 class DeliveriesRetry(Strict):
     """Which deliveries are sent again, all or none of them."""
 
-    deliveries: list[Token] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    deliveries: list[DeliveryId] = Field(min_length=1, max_length=MOST_AT_ONCE)
 
 
 class AttemptOut(BaseModel):

@@ -6,9 +6,8 @@ from typing import Any
 
 from flask import Response, g
 
-from ballast.blueprints.api.answers import Done, check_id, first_of, json_answer, key_of_request, list_answer, once
-from ballast.blueprints.api.fields import ListQuery
-from ballast.blueprints.api.guard import guarded
+from ballast.blueprints.api.answers import Done, first_of, json_answer, key_of_request, list_answer, once
+from ballast.blueprints.api.fields import EndpointId, ListQuery
 from ballast.blueprints.api.setup import TAKES_KEY, make_blueprint
 from ballast.blueprints.api.webhook_schemas import (
     DeliveriesRetry,
@@ -38,7 +37,8 @@ blueprint = make_blueprint(
     "api_webhooks",
     "Webhooks",
     "Where your events go, and what became of each. A secret is shown once: when it is made.",
-    guarded("webhooks"),
+    read="webhooks:read",
+    write="webhooks:write",
 )
 
 
@@ -73,7 +73,7 @@ def _endpoint(endpoint_id: str, status: int = 200) -> Response:
 
 
 @blueprint.get("/webhooks/endpoints", summary="List endpoints", responses={200: EndpointList})
-def list_(query: ListQuery) -> Response:
+def list_(query: ListQuery[EndpointId]) -> Response:
     """Newest first; page with `starting_after` or `ending_before`."""
     wanted = endpoints.listed(g.organization_id)
     return list_answer(
@@ -168,7 +168,6 @@ def replay(path: EndpointPath, body: EndpointReplay) -> Response:
 @blueprint.get("/webhooks/deliveries", summary="List deliveries", responses={200: DeliveryList})
 def list_deliveries(query: DeliveryQuery) -> Response:
     """Newest first, by endpoint, status and event type."""
-    check_id(query.endpoint, "we", "endpoint")
     chosen = Filter(query.endpoint or "", query.status or "", query.event_type or "")
     wanted = deliveries.listed(g.organization_id, chosen)
     return list_answer(wanted, WebhookDelivery, "del", query, _shown)
@@ -210,8 +209,6 @@ def _delivery(delivery_id: str, status: int = 200) -> Response:
 )
 def retry_many(body: DeliveriesRetry) -> Response:
     """Up to a hundred at once: all of them, or none when one cannot be sent."""
-    for given in body.deliveries:
-        check_id(given, "del", "deliveries")
 
     def begin() -> Done:
         return Done(deliveries.retry_many(g.organization_id, body.deliveries)[0].id)

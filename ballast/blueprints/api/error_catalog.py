@@ -1,0 +1,147 @@
+"""Every error code of the API and what to do about it: the reference page and docs/errors.md are made of this.
+
+A code that the API's modules raise and that is not here fails tests/api/test_errors.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`status`: the usual HTTP status. `meaning`: one or two sentences for a programmer."""
+
+    status: int
+    meaning: str
+
+
+CATALOG: Final[dict[str, Entry]] = {
+    # The request
+    "bad_request": Entry(400, "The request could not be read at all. Look at its first line and its headers."),
+    "json_invalid": Entry(400, "The body is not one JSON object, or it is nested too deep."),
+    "parameter_missing": Entry(400, "A field that is required is not there. `param` names it."),
+    "parameter_invalid": Entry(
+        400, "A field has a value it cannot have. `param` names it, `message` says what it should be."
+    ),
+    "parameter_unknown": Entry(
+        400, "There is no such field. Look for a typing mistake in the name that `param` gives."
+    ),
+    "parameter_conflict": Entry(400, "Two parameters exclude each other. Page by number or by cursor, not by both."),
+    "page_too_deep": Entry(
+        400, "Pages by number go 10,000 rows deep. Go on with `starting_after` and the last id you have."
+    ),
+    "metadata_too_large": Entry(
+        400, "After this change the object would have more than 20 metadata keys. Take some away with `null`."
+    ),
+    "character_invalid": Entry(
+        400, "A text holds a character that cannot be stored: NUL, or half of a surrogate pair."
+    ),
+    "card_number_refused": Entry(
+        400,
+        "A field holds what looks like a card number. Send the processor's token: card numbers must never reach us.",
+    ),
+    "version_unknown": Entry(400, "`Ballast-Version` names no version of this API. Leave it out for the present one."),
+    "not_found": Entry(404, "There is nothing at this address."),
+    "method_not_allowed": Entry(405, "This address does not take that method. `Allow` says which it takes."),
+    "body_too_large": Entry(413, "A body may have at most 65,536 bytes."),
+    "content_type_invalid": Entry(415, "Send `Content-Type: application/json`."),
+    # Who asks
+    "api_key_missing": Entry(401, "Send your API key as `X-API-Key`, or as `Authorization: Bearer`."),
+    "api_key_invalid": Entry(401, "There is no such API key. Was it copied whole?"),
+    "api_key_revoked": Entry(401, "This API key was revoked or has expired. Make a new one."),
+    "unauthenticated": Entry(401, "Nobody we know sent this."),
+    "forbidden": Entry(403, "You may not do this."),
+    "scope_missing": Entry(
+        403, "The API key does not have the scope that `message` names. Scopes of a key do not change: make another."
+    ),
+    "rate_limit_exceeded": Entry(429, "Too many requests. Wait for `Retry-After` seconds."),
+    "resource_missing": Entry(
+        404, "There is no such object for this key: another organization's looks the same as none."
+    ),
+    # Idempotency
+    "idempotency_key_missing": Entry(
+        400, "Creating a payment or a refund needs an `Idempotency-Key`: a UUID of your own."
+    ),
+    "idempotency_key_invalid": Entry(400, "The `Idempotency-Key` must be a UUID, bare or quoted."),
+    "idempotency_in_progress": Entry(
+        409, "The first request with this key is still running. Send the same again shortly."
+    ),
+    "idempotency_key_reused": Entry(409, "This key was used for another request. Use a new UUID for a new request."),
+    "idempotency_key_expired": Entry(
+        409,
+        "Something was made under this key more than 72 hours ago, and its answer is gone. Look for it in the list.",
+    ),
+    "request_lost": Entry(409, "The first request with this key died before it made anything. Use a new key."),
+    # Payments
+    "amount_invalid": Entry(400, "The amount must be between 1 and 999,999,999,999 minor units."),
+    "currency_unknown": Entry(400, "This is not an ISO 4217 code of a currency one can be charged in."),
+    "currency_unsupported": Entry(
+        400, "The processor counts this currency in other minor units, so we do not charge it there."
+    ),
+    "customer_unknown": Entry(400, "There is no such customer of yours."),
+    "customer_required": Entry(400, "A card is stored for somebody: name the `customer`."),
+    "customer_held": Entry(409, "This customer's charges are on hold."),
+    "payment_method_required": Entry(400, "Say which `payment_method` to charge."),
+    "payment_method_unknown": Entry(400, "There is no such stored card of this customer, or it was detached."),
+    "payment_method_not_stored": Entry(400, "Off-session only a stored card (`pm_…`) can be charged."),
+    "processor_unavailable": Entry(400, "No account at this processor is set up and enabled."),
+    "processor_unsupported": Entry(400, "This processor is not available."),
+    "processor_mismatch": Entry(400, "The card is stored at another processor, and stays there."),
+    "payment_in_progress": Entry(
+        409, "Another attempt at this payment is open. Wait for its outcome: get the payment, or wait for its event."
+    ),
+    "state_conflict": Entry(409, "The object's status does not allow this. Get it and look."),
+    "card_declined": Entry(402, "The bank said no; `decline_code` says why as far as it told. Ask for another card."),
+    "capture_too_large": Entry(400, "More than what is held cannot be captured."),
+    "payment_not_capturable": Entry(409, "No money is held for this payment."),
+    # Refunds and disputes
+    "refund_too_large": Entry(400, "More than what is left of the payment cannot go back; `message` says how much is."),
+    "payment_not_refundable": Entry(409, "Only a payment that succeeded can be refunded."),
+    "payment_refunded": Entry(409, "All of this payment has gone back already."),
+    "payment_disputed": Entry(
+        409, "A dispute of this payment is open. Whatever goes back goes back through the dispute."
+    ),
+    "evidence_required": Entry(400, "Write what the bank should know."),
+    "evidence_too_long": Entry(400, "The processor takes less text than this; `message` says how much."),
+    "dispute_action_pending": Entry(409, "An answer is on its way to the processor already."),
+    "dispute_answered": Entry(409, "The dispute was answered, and the bank decides now."),
+    "dispute_closed": Entry(409, "The dispute is over. Nothing can be sent any more."),
+    # Our side
+    "internal_error": Entry(
+        500, "Something failed on our side. Send the same request, with the same key, again; quote `request_id` to us."
+    ),
+    "unavailable": Entry(
+        503, "Our database cannot be reached. Send the same request again after `Retry-After` seconds."
+    ),
+}
+
+
+def to_markdown() -> str:
+    """docs/errors.md."""
+    rows = "\n".join(
+        f'| <a id="error-{code}"></a>`{code}` | {entry.status} | {entry.meaning} |' for code, entry in CATALOG.items()
+    )
+    return f"{_HEAD}\n{rows}\n{_TAIL}"
+
+
+_HEAD: Final = """# Errors
+
+Every error of the API has one shape. `code` is stable, `message` is for people and may change, `param` names the field that is wrong,
+and `doc_url` leads to the line of this table on the reference page. Every response carries `X-Request-Id`; quote it to us.
+
+```json
+{"error": {"type": "card_error", "code": "card_declined", "message": "…", "param": null,
+           "request_id": "req_…", "doc_url": "…", "decline_code": "insufficient_funds", "payment": {"…": "…"}}}
+```
+
+This page is written by `python -m scripts.write_error_docs`; change `ballast/blueprints/api/error_catalog.py`, not this.
+
+| code | status | what it means |
+|---|---|---|"""
+
+_TAIL: Final = """
+When a processor refuses a request for a reason that is not the card (its configuration, its credentials), the `type` is
+`processor_error`, the status 400 and the code the processor's own. The codes of declines are in [decline-codes.md](decline-codes.md).
+"""

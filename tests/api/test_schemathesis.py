@@ -1,0 +1,48 @@
+"""Schemathesis over the running application: what its description says is what it does, whatever is sent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ballast.local.postgres import Postgres
+from tests.app.populated import Known, populate
+from tests.billing.disputing import serving
+from tests.world import World
+
+TOOL = Path(sys.executable).with_name("st")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+def parameters(known: Known) -> str:
+    """Ids that exist, so that what is behind them is reached."""
+    ids = {
+        "payment_id": known.open_payment_id,
+        "refund_id": known.refund_id,
+        "customer_id": known.customer_id,
+        "payment_method_id": known.card_id,
+        "dispute_id": known.dispute_id,
+        "event_id": known.published_id,
+    }
+    return "[parameters]\n" + "".join(f'"path.{name}" = "{value}"\n' for name, value in ids.items())
+
+
+def test_schemathesis_finds_nothing_with_all_its_checks(world: World, postgres: Postgres, tmp_path: Path) -> None:
+    known = populate(world, postgres.owner_url)
+    config = tmp_path / "schemathesis.toml"
+    usual, operations = CONFIG.read_text().split("# A page by number", 1)
+    config.write_text(f"{usual}{parameters(known)}\n# A page by number{operations}")
+    with serving(world.app) as address:
+        run = subprocess.run(
+            [
+                TOOL,
+                *("--config-file", config, "run", f"{address}/api/openapi.json"),
+                *("--header", f"X-API-Key: {world.acme.api_key}", "--checks", "all"),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 0, run.stdout + run.stderr
