@@ -76,6 +76,15 @@ def detach(organization_id: str, card_id: str) -> PaymentMethod:
     return card
 
 
+def is_stored(organization_id: str, token: str) -> bool:
+    """Whether a token names a stored card of anybody's: by our id, or by the processor's."""
+    named = PaymentMethod.external_id == token
+    if to_uuid(token, "pm"):
+        named |= PaymentMethod.id == token
+    wanted = select(PaymentMethod.id).where(PaymentMethod.organization_id == organization_id, named)
+    return db.session.scalars(wanted.limit(1)).first() is not None
+
+
 def holder_of(payment: Payment) -> Holder:
     """Whose card a payment charges, as its processor account knows them."""
     known = (ProcessorCustomer.organization_id == Customer.organization_id) & (

@@ -22,7 +22,7 @@ from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id
-from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Organization, Payment, Refund
+from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Organization, Payment, ProcessorAccount, Refund
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import open_attempt_of, refunds_of
 from ballast.processors.base import ClientConfig, UnavailableError
@@ -52,6 +52,7 @@ LIMITS = {
 # What the page says when the bank could not confirm the shopper before anything was sent.
 NOT_CONFIRMED: Final = AUTHENTICATION
 MOST_DEVICE_DATA: Final = 4000
+CHANGED = "The way we take cards has just changed, so the card you typed was not used."
 # What processors call a card; never the card itself.
 TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
@@ -204,6 +205,9 @@ def pay(organization_id: str, token: str, details: Details) -> None:
         payment = payments.locked(organization_id, payment.id) if payment else _new_payment(order)
         if payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
             return
+        payment.customer_id = (
+            order.customer_id
+        )  # an address that was corrected is somebody else's: so are card and receipt
         source = _source(organization_id, order, details)
         begun = payments.begin(payment, source, return_url=f"{config.current().public_url}/checkout/{token}/return")
     payments.run(begun)
@@ -218,15 +222,14 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
     if account is not None and not routing.takes(
         account, order.amount, order.currency, _home_currency(organization_id)
     ):
-        raise Conflict(
-            "processor_changed", "The way we take cards has just changed, so the card you typed was not used."
-        )
+        raise Conflict("processor_changed", CHANGED)
     return payments.Source(
         details.payment_method,
         verification=details.verification,
         device_data=details.device_data,
         account_id=account.id if account else None,
         save_card=details.save_card,
+        one_time=True,
     )
 
 
@@ -240,7 +243,7 @@ def way_to_pay(organization: Organization, found: Checkout) -> Way | None:
     An account that gives no answer to the page is passed over for the next. Holds no transaction while it asks.
     """
     candidates = routing.offered(organization, found.order.amount, found.order.currency, found.order.token)
-    opened = [processing.open_account(account) for account in candidates]
+    opened = [account for row in candidates if (account := _opened(row))]
     currency = found.order.currency
     end_reading()
     for account in opened:
@@ -251,13 +254,24 @@ def way_to_pay(organization: Organization, found: Checkout) -> Way | None:
     return None
 
 
+def _opened(row: ProcessorAccount) -> Account | None:
+    """None for an account whose secrets cannot be unsealed: it is passed over, and takes nobody's checkout down."""
+    try:
+        return processing.open_account(row)
+    except ValueError as error:
+        log.error("account %s is offered to nobody: %s", row.id, error)
+        return None
+
+
 def way_of(found: Checkout) -> Way | None:
     """The account of a payment under way, with what the page needs of it. Holds no transaction while it asks."""
     if found.payment is None:
         return None
-    account = processing.open_account(accounts.find(found.order.organization_id, found.payment.processor_account_id))
+    account = _opened(accounts.find(found.order.organization_id, found.payment.processor_account_id))
     currency = found.order.currency
     end_reading()
+    if account is None:
+        return None
     try:
         return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
     except UnavailableError as error:

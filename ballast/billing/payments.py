@@ -11,6 +11,7 @@ One open attempt per payment and one open claim per obligation are unique indexe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,6 +35,9 @@ from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
 from ballast.processors.base import Charge, Outcome, Prepared
+from ballast.processors.declines import NOT_NEW
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,7 @@ class Source:
     verification: str | None = None
     account_id: str | None = None
     save_card: bool | None = None
+    one_time: bool = False
     device_data: str | None = None
 
 
@@ -211,7 +216,7 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
     move(payment, "processing")
     payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
     row = _account_of(payment)
-    account = processing.open_account(row)
+    account = _opened(row)
     attempt = _new_attempt(payment, account)
     db.session.add(attempt)
     try:
@@ -227,6 +232,8 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
 def _take_source(payment: Payment, source: Source) -> None:
     """Write what is to be charged, and where, into the payment. Between attempts a payment may move to another account."""
     token = source.payment_method
+    if token and source.one_time and cards.is_stored(payment.organization_id, token):
+        raise InvalidRequest("payment_method_not_new", NOT_NEW, param="payment_method")
     if token and token not in (payment.payment_method_token, payment.payment_method_id):
         card = cards.find_named(payment.organization_id, token)
         _check_card(card, payment.customer_id, _asked_of(payment))
@@ -261,6 +268,7 @@ def _charge(payment: Payment, attempt: Attempt, source: Source, return_url: str 
         return_url=return_url,
         holder=cards.holder_of(payment) if is_stored or payment.save_card else None,
         save=payment.save_card,
+        one_time=source.one_time,
         verification=source.verification,
         device_data=source.device_data,
         series="unscheduled" if payment.off_session else None,
@@ -271,6 +279,16 @@ def _account_of(payment: Payment) -> ProcessorAccount:
     """The payment's account; no statement when this transaction has read it already."""
     key = {"organization_id": payment.organization_id, "id": payment.processor_account_id}
     return db.session.get_one(ProcessorAccount, key)
+
+
+def _opened(row: ProcessorAccount) -> Account:
+    try:
+        return processing.open_account(row)
+    except ValueError as error:
+        log.error("account %s cannot be charged: %s", row.id, error)
+        raise InvalidRequest(
+            "processor_unavailable", "The keys of this processor account cannot be read.", param="processor"
+        ) from error
 
 
 def _new_attempt(payment: Payment, account: Account) -> Attempt:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from ballast.billing import cards, checkout
 from ballast.clock import now
 from ballast.db import db, set_organization
-from ballast.errors import Conflict, NotFound
+from ballast.errors import BallastError, NotFound
 from ballast.identity.users import lookup
 from ballast.models import Organization
 from ballast.money import to_decimal
@@ -58,14 +58,22 @@ def pay(token: str) -> Response:
         return _page(before, checkout.shown_again(typed), problems, status=422)
     try:
         checkout.pay(g.shop.id, token, checkout.read_details(typed))
-    except Conflict as error:
-        if error.code != "processor_changed":
-            raise
-        return _page(checkout.find(g.shop.id, token), typed, status=409, notice=error.message)
+    except BallastError as error:
+        return _refused(token, typed, error)
     after = checkout.find(g.shop.id, token)
     if after.state == "paid":
         return see_other(url_for("checkout.receipt", token=token))
     return _page(after, typed, status=422 if after.state == "form" else 200)
+
+
+def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response:
+    """The form again with the reason; the reason alone is no page to leave a shopper on."""
+    found = checkout.find(g.shop.id, token)
+    if error.param == "payment_method":
+        return _page(found, typed, {"payment_method": error.message}, status=422)
+    if error.code == "resource_missing":  # the account named is none of this shop's
+        return _page(found, typed, status=409, notice=checkout.CHANGED)
+    return _page(found, typed, status=409, notice=error.message)
 
 
 @blueprint.get("/return")

@@ -43,7 +43,8 @@ class Charge:
 
     `payment_method` is the browser's one-time token, or the processor's token of a stored card, whose `holder` then has an external
     id. `save`: store the card for its holder if the charge is approved. `verification`: what 3-D Secure before the charge came to.
-    `device_data`: what the processor's library says of the buyer's device, where it collects that.
+    `device_data`: what the processor's library says of the buyer's device, where it collects that. `one_time`: the token comes from a
+    browser we do not know, so it must be one that was just made there; the token of a stored card is refused.
     """
 
     reference: str
@@ -62,6 +63,7 @@ class Charge:
     series: Literal["recurring", "installment", "unscheduled"] | None = None
     first_of_series: bool = False
     device_data: str | None = field(default=None, repr=False)
+    one_time: bool = False
 
 
 @dataclass(frozen=True)

@@ -340,11 +340,12 @@ def _sale(charge: Charge, account: str, required: bool) -> dict[str, Any]:
     if required:
         options["three_d_secure"] = {"required": True}
     token = charge.verification or charge.payment_method
+    is_new = charge.one_time or charge.verification is not None
     params: dict[str, Any] = {
         "amount": money.to_decimal(charge.amount, charge.currency),
         "order_id": charge.reference,
         "merchant_account_id": account,
-        "payment_method_nonce" if charge.verification or NONCE.fullmatch(token) else "payment_method_token": token,
+        "payment_method_nonce" if is_new or NONCE.fullmatch(token) else "payment_method_token": token,
         "options": options,
     }
     source = SOURCES.get((charge.series or "", charge.first_of_series))

@@ -26,6 +26,8 @@ AUTHENTICATION = "Your bank couldn't confirm it was you. Nothing was charged. Tr
 CONFIGURATION = (
     "We couldn't take this payment because of a problem on our side. Nothing was charged. Please try again later."
 )
+# A token that a browser sent as new, and that names a stored card.
+NOT_NEW = "Enter the card details again."
 PUBLIC_SENTENCE = {
     "soft": SOFT,
     "hard": HARD,

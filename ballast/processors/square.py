@@ -44,6 +44,7 @@ from ballast.processors.base import (
     UnavailableError,
     Unknown,
 )
+from ballast.processors.declines import NOT_NEW
 from ballast.processors.sending import TooLateError
 from ballast.processors.square_answers import FAILURES
 from ballast.processors.square_client import API_VERSION, ONCE, ask, instant, make_client, money_of
@@ -53,6 +54,8 @@ PAGE = 100
 # Where a payment whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
 BEFORE, AFTER = timedelta(minutes=60), timedelta(minutes=5)
 NOTE = 500
+# Tokens of the browser: of a card, and of a wallet. A stored card's is `ccof:…`, or has no prefix at all.
+ONE_TIME: Final = ("cnon:", "wnon:")
 PRODUCTION: Final = "https://connect.squareup.com"
 SANDBOX: Final = "https://connect.squareupsandbox.com"
 LIBRARIES: Final = {
@@ -96,6 +99,8 @@ class SquareAdapter:
 
     def submit(self, charge: Charge) -> Outcome:
         """Take the money, or hold it. 3-D Secure has happened in the browser, in the token or in `verification`."""
+        if charge.one_time and not charge.payment_method.startswith(ONE_TIME):
+            return Declined("hard", "card_not_new", NOT_NEW)
         try:
             answer = ask(self._payments.create, **self._creation(charge), request_options=ONCE)
         except TooLateError:
@@ -301,7 +306,7 @@ class SquareAdapter:
         }
         if self._location:
             said["location_id"] = self._location
-        if charge.holder and charge.holder.external_id:
+        if charge.holder and charge.holder.external_id and not charge.one_time:
             said["customer_id"] = charge.holder.external_id
         if charge.verification:
             said["verification_token"] = charge.verification

@@ -42,6 +42,7 @@ from ballast.processors.base import (
     UnavailableError,
     Unknown,
 )
+from ballast.processors.declines import NOT_NEW
 from ballast.processors.stripe_answers import ATTEMPT, FAILURES, PAYMENT, REFUND
 from ballast.processors.stripe_cards import WITH_CARD
 from ballast.processors.stripe_client import make_client
@@ -96,6 +97,8 @@ class StripeAdapter:
                 "configuration", "currency_unsupported", f"We don't take {charge.currency} through Stripe yet."
             )
         try:
+            if charge.one_time and charge.save and not cards.is_new(self._client, charge.payment_method):
+                return Declined("hard", "card_not_new", NOT_NEW)
             customer = cards.customer_for(self._client, charge)
             intent = self._intents.create(
                 _creation(charge, customer), {"idempotency_key": f"{charge.reference}:create"}

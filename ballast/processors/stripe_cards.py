@@ -29,6 +29,11 @@ def customer_for(client: stripe.StripeClient, charge: Charge) -> str | None:
     return enter_customer(client, charge.holder, charge.reference)
 
 
+def is_new(client: stripe.StripeClient, payment_method: str) -> bool:
+    """Whether a card is nobody's yet: Stripe charges a customer's for whoever names both. Raises StripeError, TooLateError."""
+    return client.v1.payment_methods.retrieve(payment_method).customer is None
+
+
 def enter_customer(client: stripe.StripeClient, holder: Holder, reference: str) -> str:
     """Make the holder's customer, once. Raises StripeError, TooLateError.
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import update
 
 from ballast.billing import payments, refunds, resolver
 from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.errors import Conflict
-from ballast.models import InboxEvent, PaymentMethod, Refund
+from ballast.models import Customer, InboxEvent, PaymentMethod, ProcessorAccount, Refund
 from tests.billing.acts import (
     Died,
     Shopper,
@@ -288,6 +289,62 @@ def test_a_stored_card_is_charged_at_its_own_account_though_new_cards_go_elsewhe
     shop.world.use("square" if shop.processor == "braintree" else "braintree")
     payment = shop.world.payment(charge_stored(shop.world, card))
     assert (payment.status, payment.processor_account_id) == ("succeeded", shop.account_id)
+
+
+def is_refused(shop: Shop, thief: Shopper, token: str, **typed: str) -> None:
+    """Somebody who is not the holder pays with the token of a stored card: nothing moves, and the form says what to do."""
+    before = len(taken(shop.world))
+    answer = thief.pay(thief.buy(), token, **typed)
+    assert answer.status_code == 422, answer.get_data(as_text=True)
+    assert len(taken(shop.world)) == before
+
+
+@pytest.mark.parametrize("save", ["", "yes"])
+@pytest.mark.parametrize("email", ["thief@example.com", "ada@example.com"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stored_card_is_no_way_to_pay_for_who_is_not_its_holder(
+    shop: Shop, shopper: Shopper, email: str, save: str, known: bool
+) -> None:
+    """By our id or the processor's, with the holder's address or another, whether or not we know of the card ourselves."""
+    card = store_card(shop, shopper)
+    token, card_id = card.external_id or "", card.id
+    if not known:
+        with organization(shop.world.acme.id), transaction() as session:
+            session.execute(update(PaymentMethod).values(external_id="of another shop"))
+        is_refused(shop, Shopper(shop.world), token, email=email, save_card=save)
+        return
+    for named in (token, card_id):
+        is_refused(shop, Shopper(shop.world), named, email=email, save_card=save)
+
+
+def test_who_corrects_the_address_between_two_tries_is_the_one_who_pays_and_whose_card_is_kept(
+    shop: Shop, shopper: Shopper
+) -> None:
+    token = shopper.buy()
+    assert shopper.pay(token, shop.declined, email="typo@example.com").status_code == 422
+    assert shopper.pay(token, shop.card, email="right@example.com", save_card="yes").status_code == 303
+    shop.world.drain()
+    emails = {one.id: one.email for one in rows(shop.world, Customer)}
+    (payment,) = rows(shop.world, payments.Payment)
+    (card,) = rows(shop.world, PaymentMethod)
+    assert emails[payment.customer_id] == emails[card.customer_id] == "right@example.com"
+
+
+def test_an_account_whose_keys_cannot_be_read_is_passed_over_and_takes_nobody_down(
+    shop: Shop, shopper: Shopper
+) -> None:
+    other = shop.world.use("square" if shop.processor == "braintree" else "braintree")
+    with organization(shop.world.acme.id), transaction() as session:
+        session.execute(update(ProcessorAccount).values(share=50))
+        broken = update(ProcessorAccount).where(ProcessorAccount.id == other).values(credentials=b"1:nothing")
+        session.execute(broken)
+    for _ in range(3):
+        token = Shopper(shop.world).buy()
+        page = shopper.look(token)
+        assert page.status_code == 200
+        assert other not in page.get_data(as_text=True)
+    assert shopper.pay(token, shop.card, account=other).status_code == 409
+    assert taken(shop.world) == []
 
 
 # --- Refunds -----------------------------------------------------------------------------------------------------------------

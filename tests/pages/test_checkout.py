@@ -335,7 +335,7 @@ def test_an_account_closed_meanwhile_brings_the_page_anew_with_what_was_typed(
 
 @pytest.mark.parametrize("account", ["pac_01jd8h2m4s6v8x0z2b4d6f8h0k", "nobody", "\u0664"])
 def test_an_account_nobody_has_takes_nothing(shopper: Shopper, world: World, checkout: str, account: str) -> None:
-    assert shopper.pay(checkout, account=account).status_code == 404
+    assert shopper.pay(checkout, account=account).status_code == 409
     assert world.charges() == []
 
 
