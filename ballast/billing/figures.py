@@ -139,7 +139,7 @@ def _attention(unknown: int, dead: int) -> list[dict[str, Any]]:
         found.append({"tone": "warning", "text": text, "about": "payments", "status": "processing", "action": "Look"})
     if dead:
         text = f"{dead} webhook {'delivery was' if dead == 1 else 'deliveries were'} given up after every retry."
-        found.append({"tone": "danger", "text": text, "about": "payments", "status": None, "action": "Look"})
+        found.append({"tone": "danger", "text": text, "about": "deliveries", "status": "dead_letter", "action": "Look"})
     return found
 
 

@@ -134,6 +134,9 @@ def test_deliveries_are_filtered_and_the_chosen_ones_sent_again(
     publish(world, count=2)
     give_up(world)
     assert look(admin, "/deliveries", status="dead_letter").count("data-href") == 3
+    overview = html.unescape(admin.get("/admin/").get_data(as_text=True))
+    assert "3 webhook deliveries were given up after every retry." in overview
+    assert f'href="{HOME}/deliveries?status=dead_letter"' in overview
     assert look(admin, "/deliveries", type="refund.*", to=made).count("data-href") == 1
     assert "No deliveries like this" in look(admin, "/deliveries", to="nobody")
     endpoint.manner = answering(204)
