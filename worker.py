@@ -1,4 +1,5 @@
-"""The worker: RQ with the application's context. `worker.py cron` is RQ's own cron for the sweepers.
+"""The worker: RQ with the application's context, for all queues or for those that are named. `worker.py cron` is RQ's own cron for the
+sweepers.
 
 A duplicate or lost tick is harmless, and any exit is restarted by whoever supervises.
 """
@@ -35,10 +36,12 @@ class ContextWorker(SimpleWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
-def work() -> None:
-    """Take wake-ups from all queues until told to stop."""
+def work(names: list[str]) -> None:
+    """Take wake-ups from these queues, or from all, until told to stop. Ends the program when one of them is none of ours."""
+    if unknown := sorted(set(names) - set(queue.QUEUES)):
+        raise SystemExit(f"No such queue: {', '.join(unknown)}. There are {', '.join(queue.QUEUES)}.")
     connection = queue.connect(config.current().redis_url)
-    queues = [Queue(name, connection=connection) for name in queue.QUEUES]
+    queues = [Queue(name, connection=connection) for name in names or queue.QUEUES]
     ContextWorker(queues, connection=connection).work(with_scheduler=False, logging_level="WARNING")
 
 
@@ -54,4 +57,4 @@ def tick() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    tick() if sys.argv[1:] == ["cron"] else work()
+    tick() if sys.argv[1:] == ["cron"] else work(sys.argv[1:])

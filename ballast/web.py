@@ -337,5 +337,22 @@ def keyset(
     return Page(found, first if has_newer else None, last if has_older else None)
 
 
+def filter_url(route: str, chosen: Mapping[str, str], **edge: str | None) -> str | None:
+    """The address of a list with these filters; with `before` or `after` of a page, or None where that has no such edge."""
+    if edge and not any(edge.values()):
+        return None
+    given = {name: value for name, value in {**chosen, **edge}.items() if value}
+    return url_for(route, **given)  # type: ignore[arg-type]
+
+
+def status_chips(route: str, labels: Mapping[str, str], chosen: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One chip for each status (`labels`: status → label, "" for all) that keeps the other filters."""
+    current = chosen["status"] if chosen["status"] in labels else ""
+    return [
+        {"label": label, "url": filter_url(route, {**chosen, "status": status}), "current": status == current}
+        for status, label in labels.items()
+    ]
+
+
 def _id_of(row: Any) -> str:
     return str(row[0].id)

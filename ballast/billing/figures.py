@@ -16,6 +16,7 @@ from ballast.db import db
 from ballast.models import Attempt, Dispute, Organization, Payment, WebhookDelivery
 from ballast.models.disputes import NEEDS_ANSWER
 from ballast.money import format_money, to_decimal
+from ballast.notifications import endpoints
 from ballast.templating import show_date, zone
 
 DAYS = 30
@@ -103,7 +104,7 @@ def _deliveries(organization_id: str, since: datetime) -> tuple[int, int, int]:
     wanted = select(
         func.count(case((status != "pending", 1))),
         func.count(case((status == "delivered", 1))),
-        func.count(case((status == "dead_letter", 1))),
+        func.count(case(((status == "dead_letter") & WebhookDelivery.reason.is_distinct_from(endpoints.DELETED), 1))),
     ).where(WebhookDelivery.organization_id == organization_id, WebhookDelivery.created_at >= since)
     row = db.session.execute(wanted).one()
     return int(row[0]), int(row[1]), int(row[2])
@@ -139,7 +140,7 @@ def _attention(unknown: int, dead: int) -> list[dict[str, Any]]:
         found.append({"tone": "warning", "text": text, "about": "payments", "status": "processing", "action": "Look"})
     if dead:
         text = f"{dead} webhook {'delivery was' if dead == 1 else 'deliveries were'} given up after every retry."
-        found.append({"tone": "danger", "text": text, "about": "payments", "status": None, "action": "Look"})
+        found.append({"tone": "danger", "text": text, "about": "deliveries", "status": "dead_letter", "action": "Look"})
     return found
 
 

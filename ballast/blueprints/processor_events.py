@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, Response, flash, g, request, url_for
 
@@ -10,14 +10,14 @@ from ballast.billing import accounts, inbox, processor_events
 from ballast.billing.processor_events import Filter
 from ballast.identity import users
 from ballast.models import InboxEvent
-from ballast.models.states import INBOX
-from ballast.web import dashboard, keyset, render, requires, see_other
+from ballast.web import dashboard, filter_url, keyset, render, requires, see_other, status_chips
 
 blueprint = Blueprint("processor_events", __name__, url_prefix="/admin/processor-events")
 dashboard(blueprint)
 
 # The first tries follow each other in seconds; one that waits for longer is not watched any more.
 WATCHED_TRIES = 3
+ROUTE: Final = "processor_events.index"
 LABELS = {"": "All", "received": "Received", "applied": "Applied", "ignored": "Ignored", "failed": "Failed"}
 
 
@@ -36,10 +36,10 @@ def index() -> Response:
         payments=processor_events.payments_of(events),
         accounts=known,
         chosen=chosen,
-        filters=_chips(chosen),
+        filters=status_chips(ROUTE, LABELS, chosen),
         filtered=any(chosen.values()),
-        previous_url=_url(chosen, before=page.before),
-        next_url=_url(chosen, after=page.after),
+        previous_url=filter_url(ROUTE, chosen, before=page.before),
+        next_url=filter_url(ROUTE, chosen, after=page.after),
     )
 
 
@@ -47,21 +47,6 @@ def _accounts() -> dict[str, Any]:
     """The organization's accounts by id, archived ones too: their events stay."""
     found = [*accounts.all_of(g.organization.id), *accounts.archived_of(g.organization.id)]
     return {account.id: account for account in found}
-
-
-def _chips(chosen: dict[str, str]) -> list[dict[str, Any]]:
-    current = chosen["status"] if chosen["status"] in INBOX else ""
-    return [
-        {"label": label, "url": _url(chosen | {"status": status}), "current": status == current}
-        for status, label in LABELS.items()
-    ]
-
-
-def _url(chosen: dict[str, str], **edge: str | None) -> str | None:
-    if edge and not any(edge.values()):
-        return None
-    given = {name: value for name, value in {**chosen, **edge}.items() if value}
-    return url_for("processor_events.index", **given)  # type: ignore[arg-type]
 
 
 @blueprint.get("/<event_id>")

@@ -13,16 +13,16 @@ from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, Conflict, InvalidRequest
 from ballast.identity import users
 from ballast.models import WebhookDelivery, WebhookEndpoint
-from ballast.models.states import DELIVERY
 from ballast.notifications import deliveries, endpoints
 from ballast.notifications.deliveries import Filter, Range
 from ballast.notifications.payloads import shown_text
-from ballast.web import dashboard, keyset, render, requires, see_other
+from ballast.web import dashboard, filter_url, keyset, render, requires, see_other, status_chips
 
 blueprint = Blueprint("webhook_deliveries", __name__, url_prefix="/admin/webhooks")
 dashboard(blueprint)
 
 RIGHT: Final = "webhooks"
+ROUTE: Final = "webhook_deliveries.index"
 LABELS: Final = {
     "": "All",
     "pending": "Pending",
@@ -50,28 +50,13 @@ def _index(given: Any, error: BallastError | None = None) -> Response:
         rows=page.rows,
         endpoints={endpoint.id: endpoint for endpoint in known},
         chosen=chosen,
-        filters=_chips(chosen),
+        filters=status_chips(ROUTE, LABELS, chosen),
         filtered=any(chosen.values()),
-        previous_url=_url(chosen, before=page.before),
-        next_url=_url(chosen, after=page.after),
+        previous_url=filter_url(ROUTE, chosen, before=page.before),
+        next_url=filter_url(ROUTE, chosen, after=page.after),
         may_change=users.may(g.role, RIGHT),
         problem=error.message if error else None,
     )
-
-
-def _chips(chosen: dict[str, str]) -> list[dict[str, Any]]:
-    current = chosen["status"] if chosen["status"] in DELIVERY else ""
-    return [
-        {"label": label, "url": _url(chosen | {"status": status}), "current": status == current}
-        for status, label in LABELS.items()
-    ]
-
-
-def _url(chosen: dict[str, str], **edge: str | None) -> str | None:
-    if edge and not any(edge.values()):
-        return None
-    given = {name: value for name, value in {**chosen, **edge}.items() if value}
-    return url_for("webhook_deliveries.index", **given)  # type: ignore[arg-type]
 
 
 @blueprint.get("/deliveries/<delivery_id>")
@@ -126,7 +111,7 @@ def retry_many() -> Response:
         return _index(request.form, error)
     flash(f"{count} {'delivery is' if count == 1 else 'deliveries are'} sent again.", "success")
     chosen = {name: request.form.get(name, "")[:200] for name in ("to", "status", "type")}
-    return see_other(_url(chosen) or url_for("webhook_deliveries.index"))
+    return see_other(filter_url(ROUTE, chosen) or url_for("webhook_deliveries.index"))
 
 
 # --- A range -----------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 
 from ballast import audit
 from ballast.clock import now, real_time
@@ -24,6 +24,8 @@ from ballast.security import new_webhook_secret
 
 # Each event is one row and one call for each endpoint.
 MOST_ENDPOINTS: Final = 50
+# Why a delivery was given up when nobody is to blame.
+DELETED: Final = "endpoint_deleted"
 DEFAULT_OVERLAP: Final = 24
 MOST_OVERLAP: Final = 7 * 24
 
@@ -128,6 +130,16 @@ def delete(organization_id: str, endpoint_id: str) -> None:
     endpoint.deleted_at = now()
     endpoint.enabled, endpoint.old_secret, endpoint.old_secret_until = False, None, None
     endpoint.disabled_at = endpoint.disabled_at or endpoint.deleted_at
+    db.session.execute(
+        update(WebhookDelivery)
+        .where(
+            WebhookDelivery.organization_id == organization_id,
+            WebhookDelivery.endpoint_id == endpoint_id,
+            WebhookDelivery.status.in_(("pending", "failed")),
+        )
+        .values(status="dead_letter", reason=DELETED)
+        .execution_options(synchronize_session=False)
+    )
     _note(endpoint, "deleted", {"url": endpoint.url})
 
 

@@ -97,7 +97,7 @@ def _exams(endpoint: WebhookEndpoint) -> list[Exam]:
         Exam("duplicate", "The same event twice, with the same id. Take both; do its work once.", True, [twice] * 2),
         Exam(
             "reordered",
-            "Two events, the later one first. Take both; `sequence` says the order.",
+            "Two events, the later one first. Take both; the sequence says the order.",
             True,
             [later, earlier],
         ),

@@ -88,30 +88,30 @@ class Parcel:
     allow_private: bool
 
 
-def claim(under_way: Sequence[Parcel], *, quick_only: bool = False) -> list[Parcel]:
+def claim(under_way: Sequence[Parcel], *, well_only: bool = False, idle_only: bool = False) -> list[Parcel]:
     """Take what is due and has room beside what is under way, under a lease, numbered; one transaction, then nothing is held.
 
-    `quick_only`: from endpoints that have nothing under way and did not fail last time.
+    `well_only`: from endpoints whose last call did not fail; `idle_only`: from those that have nothing under way.
     """
     room = THREADS - len(under_way)
     if room <= 0:
         return []
     with transaction():
-        keys = _take(under_way, room, quick_only)
+        keys = _take(under_way, room, well_only, idle_only)
         return pack(keys) if keys else []
 
 
-def _take(under_way: Sequence[Parcel], room: int, quick_only: bool) -> list[tuple[str, str]]:
+def _take(under_way: Sequence[Parcel], room: int, well_only: bool, idle_only: bool) -> list[tuple[str, str]]:
     calls = Counter(parcel.endpoint_id for parcel in under_way)
     failing = sum(1 for parcel in under_way if parcel.failing)
     at = real_time()
     given = {
         "busy": [to_uuid(endpoint_id, "we") for endpoint_id in calls],
-        "counts": [PER_LANE if quick_only else count for count in calls.values()],
+        "counts": [PER_LANE if idle_only else count for count in calls.values()],
         "now": at,
         "until": at + lease(),
         "most": PER_LANE,
-        "failing_room": 0 if quick_only else max(THREADS // 2 - failing, 0),
+        "failing_room": 0 if well_only else max(THREADS // 2 - failing, 0),
         "room": room,
     }
     return [(_id(row[0], "org"), _id(row[1], "del")) for row in db.session.execute(CLAIM, given)]

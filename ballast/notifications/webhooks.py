@@ -25,6 +25,8 @@ from ballast.notifications.signatures import seal, signed_headers, unseal
 GLANCE_SECONDS = 0.05
 # A call that takes longer than this is a slow one.
 SLOW_SECONDS = 1.0
+# Endpoints that fail are tried at the beginning of a run only: a dead one with a backlog must not keep a worker from its other jobs.
+FAILING_SECONDS = 2.0
 
 
 def publish(organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]) -> Event:
@@ -107,16 +109,15 @@ Flights = dict[Future[Answer | Exception], tuple[Parcel, float]]
 def deliver_due() -> int:
     """Send every delivery that is due. The job behind `queue.DELIVER`; answers how many were taken.
 
-    Claims again whenever there is room, so that a slow endpoint holds up nobody else. When its time is over it goes on for quick
-    endpoints only, until the last slow call has come back.
+    Claims again whenever there is room, so that a slow endpoint holds up nobody else. When its time is over it goes on only for
+    endpoints that have nothing under way, until the last slow call has come back.
     """
     queue.forget_mark(queue.DELIVER)
     started, began_at, claimed, failed = time.monotonic(), real_time(), 0, 0
     flights: Flights = {}
     with ThreadPoolExecutor(max_workers=lanes.THREADS, thread_name_prefix="deliver") as pool:
         while True:
-            over = time.monotonic() - started > drain.BATCH_SECONDS
-            fresh = _claim(flights, over)
+            fresh = _claim(flights, time.monotonic() - started)
             flights |= {drain.start(pool, _send, parcel): (parcel, time.monotonic()) for parcel in fresh}
             claimed += len(fresh)
             if not flights:
@@ -129,11 +130,13 @@ def deliver_due() -> int:
     return claimed
 
 
-def _claim(flights: Flights, over: bool) -> list[Parcel]:
+def _claim(flights: Flights, elapsed: float) -> list[Parcel]:
+    over = elapsed > drain.BATCH_SECONDS
     slow = any(time.monotonic() - since > SLOW_SECONDS for _, since in flights.values())
     if stopping.is_set() or (over and not slow):
         return []
-    return lanes.claim([parcel for parcel, _ in flights.values()], quick_only=over)
+    under_way = [parcel for parcel, _ in flights.values()]
+    return lanes.claim(under_way, well_only=elapsed > FAILING_SECONDS, idle_only=over)
 
 
 def _land(flights: Flights) -> int:

@@ -16,6 +16,7 @@ from ballast.clock import shifted
 from ballast.db import db, organization, transaction
 from ballast.identity import api_keys
 from ballast.models import AuditEntry, IdempotencyKey, Organization, WebhookEndpoint
+from ballast.notifications import endpoints, lanes
 from tests.notifications.acts import deliver, give_up, publish
 from tests.notifications.endpoint import Endpoint, answering, serving
 from tests.world import Api, World
@@ -223,6 +224,40 @@ def test_a_dead_letter_that_is_sent_again_begins_the_schedule_anew(world: World,
     assert [one["number"] for one in detail["attempts"]] == [7, 6, 5, 4, 3, 2, 1]
     assert detail["status"] == "failed"
     assert timedelta(seconds=15) < due <= timedelta(seconds=30)
+
+
+def test_what_is_being_sent_is_not_sent_twice_by_impatience(world: World, api: Api, endpoint: Endpoint) -> None:
+    create(api, endpoint.url)
+    publish(world)
+    with world.worker_app.app_context():
+        (parcel,) = lanes.claim([])
+    answer = api.post(f"{DELIVERIES}/{parcel.key[1]}/retry")
+    assert refused(answer)[:2] == (409, "delivery_under_way")
+    now = {"start": "2020-01-01", "end": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    api.post(f"{ENDPOINTS}/{parcel.endpoint_id}/replay", now | {"include_delivered": True})
+    assert deliver(world) == 0, "its lease holds"
+
+
+def test_there_are_so_many_endpoints_and_no_more(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "MOST_ENDPOINTS", 2)
+    create(api)
+    assert refused(api.post(ENDPOINTS, {"url": PUBLIC, "events": ["*"]}))[:2] == (409, "too_many_endpoints")
+
+
+def test_a_range_is_replayed_once_for_a_key(world: World, api: Api, endpoint: Endpoint) -> None:
+    made = create(api, endpoint.url)
+    patch(api, f"{ENDPOINTS}/{made['id']}", {"enabled": False})
+    publish(world, count=3)
+    patch(api, f"{ENDPOINTS}/{made['id']}", {"enabled": True})
+    body = {"start": "2020-01-01", "end": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    key = str(uuid4())
+    first = api.post(f"{ENDPOINTS}/{made['id']}/replay", body, key)
+    deliver(world)
+    again = api.post(f"{ENDPOINTS}/{made['id']}/replay", body, key)
+    assert first.get_json() == again.get_json() == {"object": "webhook_replay", "endpoint": made["id"], "events": 3}
+    assert len(endpoint.received) == 3
+    wrong = [body | {"start": "soon"}, body | {"end": "2019-01-01"}, {"start": "2020-01-01"}]
+    assert {api.post(f"{ENDPOINTS}/{made['id']}/replay", one).status_code for one in wrong} == {400}
 
 
 def test_a_key_needs_the_scope(world: World, endpoint: Endpoint) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ballast
 from ballast import queue
 from tests.world import World
 
@@ -42,3 +47,12 @@ def test_every_wake_up_is_scheduled_too_so_that_a_lost_one_costs_seconds() -> No
 def test_a_job_with_nothing_to_do_does_nothing(world: World, job: str) -> None:
     with world.worker_app.app_context():
         assert find(job)() == 0
+
+
+def test_a_worker_for_a_queue_that_is_none_ends_and_says_so() -> None:
+    root = Path(ballast.__file__).parent.parent
+    env = os.environ | {"BALLAST_ENV": "test"}
+    command = [sys.executable, "worker.py", "webhooks", "nowhere"]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "No such queue: nowhere." in done.stderr

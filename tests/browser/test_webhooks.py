@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.people import Merchant
-from tests.browser.test_pages import check
+from tests.browser.test_pages import SETTLE, check
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
@@ -26,6 +26,7 @@ def look(page: Page, name: str) -> None:
         for scheme, width in (("light", size["width"]), ("dark", size["width"]), ("light", 390)):
             page.set_viewport_size({"width": width, "height": 844})
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.evaluate(SETTLE)
             page.screenshot(path=Path(folder) / f"{name}-{scheme}-{width}.png", full_page=True)
     if size:
         page.set_viewport_size(size)

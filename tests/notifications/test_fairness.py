@@ -8,10 +8,12 @@ import time
 from contextlib import ExitStack
 from datetime import timedelta
 
+import pytest
+
 from ballast import config
 from ballast.clock import shifted
 from ballast.models import WebhookDelivery
-from ballast.notifications import lanes, webhooks
+from ballast.notifications import drain, lanes, webhooks
 from tests.billing.acts import as_worker, at_once, rows
 from tests.notifications.acts import deliver, deliveries, listen, only, publish
 from tests.notifications.endpoint import Endpoint, serving
@@ -122,11 +124,45 @@ def test_a_failing_endpoint_is_tried_by_one_call_at_a_time_until_it_answers(worl
 
         endpoint.manner = count
         listen(world, endpoint.url)
-        publish(world, count=30)
+        publish(world, count=10)
         deliver(world)
         assert 1 < most[0] <= lanes.PER_LANE
         most[0] = 0
         with shifted(timedelta(minutes=1)):
             deliver(world)
         assert most[0] == 1
-        assert len(endpoint.received) == 60
+        assert len(endpoint.received) == 20
+
+
+def test_a_dead_endpoint_with_a_backlog_does_not_keep_a_worker_from_its_other_jobs(world: World) -> None:
+    only(world)
+    with serving() as dead:
+        hang(dead)
+        listen(world, dead.url)
+        publish(world, count=200)
+        for _run in range(2):
+            started = time.monotonic()
+            deliver(world)
+            assert time.monotonic() - started < 3 * config.current().webhook_timeout
+    assert len(dead.received) <= 2 * lanes.PER_LANE
+
+
+def test_a_run_whose_time_is_over_goes_on_for_others_while_a_slow_call_is_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(world)
+    monkeypatch.setattr(drain, "BATCH_SECONDS", 0.3)
+    monkeypatch.setattr(webhooks, "SLOW_SECONDS", 0.1)
+    with serving() as dead, serving() as alive:
+        hang(dead)
+        listen(world, dead.url, "refund.*")
+        listen(world, alive.url, "payment_intent.*")
+        publish(world, "refund.created", count=20)
+        working = threading.Thread(target=as_worker(world, webhooks.deliver_due))
+        working.start()
+        time.sleep(0.8)
+        publish(world, count=3)
+        working.join(20)
+        assert not working.is_alive()
+        assert len(alive.received) == 3
+        assert len(dead.received) <= lanes.PER_LANE

@@ -103,9 +103,16 @@ def test_an_endpoint_is_edited_rotated_disabled_enabled_and_deleted(
     post(admin, f"/{made}/enabled", enabled="yes")
     assert "Disabled" not in look(admin, f"/{made}")
     assert "not even the" not in look(admin, f"/{made}/delete")
+    publish(world, "refund.created")
+    assert "not even the one delivery that waits already" in look(admin, f"/{made}/delete")
     assert post(admin, f"/{made}/delete").headers["Location"] == HOME
     assert admin.get(f"{HOME}/{made}").status_code == 404
     assert endpoint.url not in look(admin)
+    (kept,) = deliveries(world)
+    assert (kept.status, kept.reason) == ("dead_letter", "endpoint_deleted")
+    assert "Its endpoint was deleted before it was taken." in look(admin, f"/deliveries/{kept.id}")
+    assert "given up after every retry" not in admin.get("/admin/").get_data(as_text=True)
+    assert post(admin, f"/deliveries/{kept.id}/retry").status_code == 404
 
 
 def test_a_test_event_shows_what_came_of_it(world: World, admin: FlaskClient, endpoint: Endpoint) -> None:
@@ -134,6 +141,9 @@ def test_deliveries_are_filtered_and_the_chosen_ones_sent_again(
     publish(world, count=2)
     give_up(world)
     assert look(admin, "/deliveries", status="dead_letter").count("data-href") == 3
+    overview = html.unescape(admin.get("/admin/").get_data(as_text=True))
+    assert "3 webhook deliveries were given up after every retry." in overview
+    assert f'href="{HOME}/deliveries?status=dead_letter"' in overview
     assert look(admin, "/deliveries", type="refund.*", to=made).count("data-href") == 1
     assert "No deliveries like this" in look(admin, "/deliveries", to="nobody")
     endpoint.manner = answering(204)
