@@ -19,6 +19,10 @@ def document(app: Flask) -> dict[str, Any]:
     return found
 
 
+def test_it_is_the_same_however_often_it_is_asked_for(app: Flask) -> None:
+    assert len({app.test_client().get("/api/openapi.json").get_data() for _ in range(3)}) == 1
+
+
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         f"{method.upper()} {path}": operation

@@ -51,6 +51,12 @@ def test_the_api_reference_is_quiet_and_fits(page: Page) -> None:
     check_width(page)
 
 
+def test_the_address_in_an_error_leads_to_what_it_means(page: Page) -> None:
+    page.goto("/api/docs#error-card_declined")
+    expect(page.get_by_role("button", name="Create a payment").first).to_be_attached()
+    expect(page.locator("#error-card_declined")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("name", ADMIN_PAGES)
 def test_a_page_of_the_dashboard(merchant: Callable[..., Merchant], name: str) -> None:
     page = merchant("owner").page

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Final
 
-from flask import Blueprint, Response, jsonify, make_response
+from flask import Blueprint, Response, current_app, jsonify, make_response
 from flask_openapi.models.info import Info
 from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 
+from ballast.blueprints.api import code_samples
 from ballast.blueprints.api.error_catalog import CATALOG
 from ballast.blueprints.api.fields import LONGEST_KEY
 from ballast.blueprints.api.schemas import ErrorOut
@@ -35,6 +37,7 @@ VERSION: Final = {
     "example": API_VERSION,
 }
 VALIDATION_CODES: Final = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}
+KEPT_AS: Final = "ballast_api_description"
 SECURITY = {
     "api_key": SecurityScheme(type="apiKey", name="X-API-Key", **{"in": "header"}),
     "bearer": SecurityScheme(type="http", scheme="bearer"),
@@ -72,17 +75,29 @@ def on_validation_error(error: ValidationError) -> Response:
 @blueprint.get("/api/openapi.json")
 def description() -> Response:
     """The OpenAPI 3.1 description."""
-    from flask import current_app
+    return jsonify(_description())
 
-    document: dict[str, Any] = current_app.api_doc  # type: ignore[attr-defined]
-    for item in document["paths"].values():
-        for operation in item.values():
+
+def _description() -> dict[str, Any]:
+    """What flask-openapi knows and what it does not, put together once in a process."""
+    if KEPT_AS not in current_app.extensions:
+        document = deepcopy(current_app.api_doc)  # type: ignore[attr-defined]
+        _complete(document)
+        current_app.extensions[KEPT_AS] = document
+    found: dict[str, Any] = current_app.extensions[KEPT_AS]
+    return found
+
+
+def _complete(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
             _describe_header(operation)
             _describe_metadata(operation)
-            _describe_body(operation, document["components"]["schemas"])
-    for schema in document["components"]["schemas"].values():
+            _describe_body(operation, schemas)
+            _add_samples(operation, code_samples.samples(method.upper(), path, operation, schemas))
+    for schema in schemas.values():
         _describe_keys(schema)
-    return jsonify(document)
 
 
 def _describe_header(operation: dict[str, Any]) -> None:
@@ -103,6 +118,13 @@ def _describe_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     if body := operation.get("requestBody"):
         name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         body["required"] = bool(schemas[name].get("required"))
+
+
+def _add_samples(operation: dict[str, Any], samples: code_samples.Samples) -> None:
+    """Below its words, where Swagger UI shows them, and where other readers of the description look for them."""
+    operation["x-codeSamples"] = [{"lang": name, "source": source} for name, source in samples.items()]
+    shown = "".join(f"\n\n```{name}\n{source}\n```" for name, source in samples.items())
+    operation["description"] = operation.get("description", "") + shown
 
 
 def _describe_keys(schema: dict[str, Any]) -> None:

@@ -1,0 +1,86 @@
+"""The samples of the reference, in curl and in Python, run as they stand against the application, ids that exist put in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ballast.blueprints.api.fields import PAYMENT_ID
+from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
+from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
+from tests.api.test_lists import ids
+from tests.billing.disputing import Desk, connect, serving
+from tests.world import Api, World
+
+# What a payment must be for a call about it.
+PAYMENTS: dict[str, dict[str, Any]] = {
+    "POST /api/v1/payments/{payment_id}/confirm": {"confirm": False},
+    "POST /api/v1/payments/{payment_id}/capture": {"capture_method": "manual", "amount": 49900},
+    "POST /api/v1/payments/{payment_id}/cancel": {"confirm": False},
+}
+
+
+@pytest.fixture
+def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Acme at Stripe, the application where its processor and its programs can reach it."""
+    with serving(world.app) as address:
+        monkeypatch.setattr(world.settings, "public_url", address)
+        monkeypatch.setenv("BALLAST_URL", address)
+        monkeypatch.setenv("BALLAST_API_KEY", world.acme.api_key)
+        yield Desk(world, "stripe", connect(world, "stripe"))
+
+
+def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
+    """The sample, about things that exist."""
+    if PAYMENT_ID in source:
+        source = source.replace(PAYMENT_ID, api.pay(**PAYMENTS.get(name, {})).get_json()["id"])
+    if CUSTOMER_ID in source:
+        source = source.replace(CUSTOMER_ID, api.post("/customers").get_json()["id"])
+    if CARD_ID in source:
+        customer = api.post("/customers").get_json()["id"]
+        assert api.pay(customer=customer, save_payment_method=True).status_code == 201
+        source = source.replace(CARD_ID, ids(api.get("/payment_methods", customer=customer))[0])
+    if REFUND_ID in source:
+        refund = api.post("/refunds", {"payment": api.pay().get_json()["id"]})
+        source = source.replace(REFUND_ID, refund.get_json()["id"])
+    if EVENT_ID in source:
+        api.post("/customers")
+        source = source.replace(EVENT_ID, ids(api.get("/events"))[0])
+    if DISPUTE_ID in source:
+        seen = len(desk.disputes())
+        desk.contest(desk.pay())
+        desk.await_(lambda: len(desk.disputes()) > seen)
+        source = source.replace(DISPUTE_ID, desk.disputes()[-1].id)
+    return source
+
+
+def run(lang: str, source: str) -> None:
+    """Raises what went wrong."""
+    if lang == "python":
+        exec(compile(source, "sample.py", "exec"), {})
+    else:
+        script = source.replace("curl ", "curl --silent --show-error --fail-with-body ", 1)
+        done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False, env=os.environ)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_call_has_samples_in_curl_and_python_that_work_as_they_stand(api: Api, desk: Desk) -> None:
+    paths = api.client.get("/api/openapi.json").get_json()["paths"]
+    ran = 0
+    for path, item in paths.items():
+        for method, operation in item.items():
+            name = f"{method.upper()} {path}"
+            samples = {sample["lang"]: sample["source"] for sample in operation["x-codeSamples"]}
+            assert list(samples) == ["curl", "python"], name
+            for lang, source in samples.items():
+                assert source in operation["description"]
+                try:
+                    run(lang, with_real_ids(api, desk, name, source))
+                except Exception as error:
+                    raise AssertionError(f"{name} in {lang}:\n{source}") from error
+                ran += 1
+    assert ran >= 48
