@@ -79,6 +79,7 @@ def finish_response(response: Response) -> Response:
     """Headers on every answer."""
     response.headers.setdefault("Content-Security-Policy", policy())
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.update(g.get("extra_headers", {}))
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -142,7 +142,8 @@ def _mount(app: Flask) -> None:
         start,
         storefront,
     )
-    from ballast.blueprints.api import docs, payments
+    from ballast.blueprints.api import auth as api_auth
+    from ballast.blueprints.api import docs, identity, payments
 
     app.after_request(web.finish_response)
     app.register_error_handler(BallastError, web.on_ballast_error)
@@ -150,8 +151,9 @@ def _mount(app: Flask) -> None:
     app.register_error_handler(Exception, web.on_crash)
     csrf = app.extensions["csrf"]
     csrf.exempt(hooks.blueprint)
-    csrf.exempt(payments.blueprint)
-    app.register_api(payments.blueprint)  # type: ignore[attr-defined]
+    for resource in (api_auth, identity, payments):
+        csrf.exempt(resource.blueprint)
+        app.register_api(resource.blueprint)  # type: ignore[attr-defined]
     pages = (
         start,
         storefront,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, update
 
+from ballast import config
 from ballast.db import db, organization, transaction
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
@@ -50,11 +51,19 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 }
 
 
+# Platform staff choose among so many; the newer ones they open by address.
+MOST_SHOWN: Final = 50
+
+
 def authenticate(email: str, password: str) -> User | None:
     """The user, or None. The work is the same whether or not the address is known, so timing tells nothing."""
     user = db.session.scalars(select(User).where(User.email == email.strip().lower())).first()
     fits = verify_password(user.password_hash if user else None, password)
-    return user if user and fits and user.banned_at is None else None
+    return user if user and fits and _may_sign_in(user) else None
+
+
+def _may_sign_in(user: User) -> bool:
+    return user.banned_at is None and (user.email_verified or not config.current().needs_verified_email)
 
 
 def load(user_id: str, generation: int) -> User | None:
@@ -81,6 +90,11 @@ def organizations_of(user_id: str) -> list[str]:
     return _ids_from("organizations_of_user", user_id)
 
 
+def organizations_with(user_id: str) -> list[str]:
+    """Ids of the organizations where the user is a member, made an API key or is a customer."""
+    return _ids_from("organizations_with_user", user_id)
+
+
 def organizations_for_staff(user_id: str) -> list[str]:
     """Ids of all organizations, for platform staff; none for anybody else."""
     return _ids_from("organizations_for_staff", user_id)
@@ -100,6 +114,12 @@ def organization_by_slug(slug: str) -> Organization | None:
 def _organization(organization_id: str) -> Organization | None:
     with organization(organization_id):
         return db.session.scalars(select(Organization).where(Organization.id == organization_id)).first()
+
+
+def named(user_id: str) -> list[Organization]:
+    """The organizations to choose from, for a member or for platform staff; the oldest membership first."""
+    ids = organizations_of(user_id) or organizations_for_staff(user_id)[:MOST_SHOWN]
+    return [found for found in map(_organization, ids) if found is not None and found.archived_at is None]
 
 
 def role_in(organization_id: str, user_id: str) -> str | None:

@@ -83,6 +83,10 @@ class ApiKey(Scoped, Base):
     """A program's credential. Only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("rate_limit > 0", name="rate_limit_positive"),
+        Index("ix_api_keys_created_by", "created_by"),
+    )
 
     id: Mapped[str] = id_column("key")
     name: Mapped[str]
@@ -94,10 +98,21 @@ class ApiKey(Scoped, Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    frozen_at: Mapped[datetime | None] = mapped_column(doc="since when its creator's ban keeps it from working")
+    rate_limit: Mapped[int | None] = mapped_column(doc="requests a window; RATE_LIMIT_DEFAULT_RPM where there is none")
+
+    @property
+    def state(self) -> str:
+        """active, revoked, expired or frozen; only an active key works."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= real_time():
+            return "expired"
+        return "frozen" if self.frozen_at is not None else "active"
 
     @property
     def usable(self) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > real_time())
+        return self.state == "active"
 
 
 def members_of(organization_id: str) -> Select[Membership, User]:

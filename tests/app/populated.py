@@ -8,8 +8,10 @@ import psycopg
 from sqlalchemy import select
 
 from ballast.db import db, organization, transaction
+from ballast.identity import members
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
+    ApiKey,
     Attempt,
     CartLine,
     Customer,
@@ -18,6 +20,8 @@ from ballast.models import (
     Event,
     HoldAction,
     InboxEvent,
+    Invitation,
+    Membership,
     Order,
     Payment,
     PaymentMethod,
@@ -41,6 +45,9 @@ class Known:
     owner_key: str
     dispute_id: str
     event_id: str
+    key_id: str
+    invitation_id: str
+    member_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -64,12 +71,27 @@ def populate(world: World, owner_url: str) -> Known:
         customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()
         event_id = db.session.scalars(select(InboxEvent.id).limit(1)).one()
+        key_id = db.session.scalars(select(ApiKey.id).limit(1)).one()
+        invitation_id = db.session.scalars(select(Invitation.id)).one()
+        member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
         assert missing == []
     db.session.rollback()
-    return Known(payment_id, open_id, checkout.rpartition("/")[2], line_id, customer_id, key, dispute_id, event_id)
+    return Known(
+        payment_id=payment_id,
+        open_payment_id=open_id,
+        checkout_token=checkout.rpartition("/")[2],
+        line_id=line_id,
+        customer_id=customer_id,
+        owner_key=key,
+        dispute_id=dispute_id,
+        event_id=event_id,
+        key_id=key_id,
+        invitation_id=invitation_id,
+        member_id=member_id,
+    )
 
 
 def _refund(world: World, payment_id: str) -> None:
@@ -81,6 +103,7 @@ def _refund(world: World, payment_id: str) -> None:
 
 def _rows_no_flow_writes(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
+        members.invite(world.acme.id, "newcomer@example.com", "viewer", None)
         session.add(
             InboxEvent(
                 organization_id=world.acme.id,

@@ -20,6 +20,8 @@ from tests.world import World, csrf
 PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "order token", "member", "api key", "processor signature"
 # A member whose role carries a permission; platform staff have none.
 RIGHT = "member with a right"
+# A user's access token: whatever their role, or one whose role carries a permission.
+TOKEN_READ, TOKEN_RIGHT = "access token", "access token with a right"
 
 # A new route takes its place here, or this file fails.
 GUARDS = {
@@ -86,6 +88,18 @@ GUARDS = {
     "POST /api/v1/payments/<payment_id>/confirm": KEY,
     "POST /api/v1/payments/<payment_id>/capture": KEY,
     "POST /api/v1/payments/<payment_id>/cancel": KEY,
+    "POST /api/v1/auth/register": PUBLIC,
+    "POST /api/v1/auth/login": PUBLIC,
+    "GET /api/v1/organizations/me": KEY,
+    "PATCH /api/v1/organizations/me": TOKEN_RIGHT,
+    "GET /api/v1/organizations/me/members": TOKEN_READ,
+    "POST /api/v1/organizations/me/members": TOKEN_RIGHT,
+    "PATCH /api/v1/organizations/me/members/<member_id>": TOKEN_RIGHT,
+    "DELETE /api/v1/organizations/me/members/<member_id>": TOKEN_RIGHT,
+    "GET /api/v1/api-keys": TOKEN_READ,
+    "POST /api/v1/api-keys": TOKEN_RIGHT,
+    "POST /api/v1/api-keys/<key_id>/rotate": TOKEN_RIGHT,
+    "DELETE /api/v1/api-keys/<key_id>": TOKEN_RIGHT,
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
@@ -99,9 +113,12 @@ ROUTE_VARIABLES = (
     "processor",
     "account_id",
     "event_id",
+    "key_id",
+    "member_id",
     "token",
 )
 NOBODY_HAS = "an-address-nobody-has"
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
 
 def guarded_by(*guards: str) -> list[str]:
@@ -181,19 +198,20 @@ def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> 
         ({"X-API-Key": "x" * 5000}, "api_key_invalid"),
         ({"X-API-Key": "bl_test_ä"}, "api_key_invalid"),
         ({"Authorization": "Bearer bl_test_nobody"}, "api_key_invalid"),
+        ({"Authorization": "Bearer an.access.token"}, "token_invalid"),
         ({"Authorization": "Bearer "}, "api_key_missing"),
         ({"Authorization": "Basic YTpi"}, "api_key_missing"),
     ],
 )
 def test_the_api_answers_401_without_a_key_that_holds(client: FlaskClient, headers: dict[str, str], code: str) -> None:
-    for route in guarded_by(KEY):
-        answer = ask(client, route, headers=headers, json={} if route.startswith("POST") else None)
+    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+        answer = ask(client, route, headers=headers, json={} if route.startswith(WRITES) else None)
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (401, code), route
 
 
 def test_a_session_is_no_key_and_a_key_is_no_session(world: World) -> None:
     owner = world.sign_in("owner")
-    assert {ask(owner, route).status_code for route in guarded_by(KEY)} == {401}
+    assert {ask(owner, route).status_code for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT)} == {401}
     with_key = {"X-API-Key": world.acme.api_key, "Authorization": f"Bearer {world.acme.api_key}"}
     answer = world.app.test_client().get("/admin/payments", headers=with_key)
     assert answer.status_code == 303
@@ -226,6 +244,8 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "account_id": world.acme.account_id,
             "customer_id": known.customer_id,
             "event_id": known.event_id,
+            "key_id": known.key_id,
+            "member_id": known.member_id,
         }
 
 
@@ -251,6 +271,42 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
         paged = world.api(world.stranger.api_key).get("/payments", **{cursor: known.payment_id}).get_json()
         assert paged["data"] == []
     assert world.api(world.stranger.api_key).get("/payments", customer=known.customer_id).get_json()["data"] == []
+
+
+@pytest.mark.parametrize("role", ["viewer", "staff"])
+def test_a_token_reads_with_any_role_and_changes_nothing_without_the_right(
+    world: World, known: Known, role: str
+) -> None:
+    headers = {"Authorization": f"Bearer {world.token(role)}", "Idempotency-Key": known.owner_key}
+    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+        ids = {"key_id": known.key_id, "member_id": known.member_id, "payment_id": known.payment_id}
+        answer = ask(
+            world.app.test_client(), route, ids, headers=headers, json={} if route.startswith(WRITES) else None
+        )
+        assert answer.status_code == (403 if route.startswith(WRITES) else 200), route
+        if route.startswith(WRITES):
+            assert answer.get_json()["error"]["code"] == "role_insufficient", route
+
+
+def test_a_key_does_nothing_that_only_people_do(world: World, known: Known) -> None:
+    headers = {"X-API-Key": world.acme.api_key}
+    for route in guarded_by(TOKEN_READ, TOKEN_RIGHT):
+        answer = ask(world.app.test_client(), route, headers=headers, json={} if route.startswith(WRITES) else None)
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (403, "user_required"), route
+
+
+def test_a_strangers_token_gets_nothing_of_acmes(world: World, known: Known) -> None:
+    headers = {"Authorization": f"Bearer {world.token('stranger')}", "Idempotency-Key": known.owner_key}
+    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+        for ids in ids_of(known, world):
+            for member_id in (known.member_id, known.invitation_id):
+                body = {"role": "viewer"} if "members/" in route else {}
+                sent = body if route.startswith(WRITES) else None
+                answer = ask(world.app.test_client(), route, ids | {"member_id": member_id}, headers=headers, json=sent)
+                if "<" in route:
+                    assert answer.status_code == 404, route
+                assert tells_of_acme(answer, known) == [], route
+                assert "newcomer@example.com" not in answer.get_data(as_text=True), route
 
 
 def test_a_stranger_cannot_charge_acmes_customer_or_confirm_acmes_payment(world: World, known: Known) -> None:
@@ -293,6 +349,7 @@ def test_a_strangers_shop_does_not_sell_or_change_what_is_acmes(world: World, kn
 def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
     owner = world.sign_in("owner")
     token = csrf(owner.get("/admin/").get_data(as_text=True))
+    bearer = world.token("owner")
     odd = [
         "%00",
         "%ff%fe",
@@ -305,12 +362,17 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
     ]
     for value in odd:
         ids = dict.fromkeys(ROUTE_VARIABLES, value)
-        for route in GUARDS:
+        for route, guard in GUARDS.items():
             if "<" not in route:
                 continue
             more: dict[str, object] = {"headers": {"X-API-Key": world.acme.api_key}} if "/api/v1" in route else {}
             if route.startswith("POST"):
                 more |= {"json": {}} if "/api/v1" in route else {"data": {"csrf_token": token}}
+            if guard in (TOKEN_READ, TOKEN_RIGHT):
+                more = {
+                    "headers": {"Authorization": f"Bearer {bearer}"},
+                    "json": {"role": "viewer"} if "members/" in route else {},
+                }
             answer = ask(owner, route, ids, **more)
             assert 400 <= answer.status_code < 500, (route, value, answer.status_code)
 
@@ -318,7 +380,9 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
 # --- Forms -------------------------------------------------------------------------------------------------------------------
 
 
-FORMS = [route for route, guard in GUARDS.items() if route.startswith("POST") and guard not in (KEY, SIGNED)]
+FORMS = [
+    route for route, guard in GUARDS.items() if route.startswith("POST") and "/api/v1/" not in route and guard != SIGNED
+]
 
 
 @pytest.mark.parametrize("token", [None, "", "made-up", "of another session"])

@@ -670,6 +670,10 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/refund.{ending}", "api", api | refund
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
+        account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
+        yield f"emails/verify_email.{ending}", "new", account
+        yield f"emails/claim_organization.{ending}", "known", account
+        yield f"emails/invitation.{ending}", "admin", account | {"role": "admin", "expires_at": NOW + timedelta(days=7)}
         asked = {"dispute": _dispute("warning", due_at=None), "is_inquiry": True}
         yield f"emails/dispute.{ending}", "inquiry", api | disputed | asked
 
