@@ -154,10 +154,19 @@ def safe_next(target: str | None, otherwise: str) -> str:
 # --- Guards ------------------------------------------------------------------------------------------------------------------
 
 
-def require_member() -> Response | None:
-    """Guard of the dashboard: a signed-in member of the session's organization, whose role is read anew."""
+def require_signed_in() -> Response | None:
+    """Guard of what belongs to a person and to no organization."""
     if not current_user.is_authenticated:
         return see_other(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
+    act("user", current_user.id)
+    return None
+
+
+def require_member() -> Response | None:
+    """Guard of the dashboard: a signed-in member of the session's organization, whose role is read anew."""
+    stop = require_signed_in()
+    if stop is not None:
+        return stop
     organization_id = session.get("organization")
     if not organization_id:
         abort(403)

@@ -158,10 +158,11 @@ class Newcomer:
     password: str = field(repr=False)
 
 
-def accept(token: str, newcomer: Newcomer | None, user_id: str | None) -> User:
+def accept(token: str, newcomer: Newcomer | None, user_id: str | None) -> tuple[User, str]:
     """Join: as the signed-in user whose address was invited, or with a new account for it. The link proves the address.
 
-    Raises NotFound, InvalidRequest, and Conflict(`sign_in_first`) when the address has an account that is not signed in.
+    Answers the user and the organization's id. Raises NotFound, InvalidRequest, and Conflict(`sign_in_first`) when the address has
+    an account that is not signed in.
     """
     with transaction() as session:
         invitation, organization, user = opened(token)
@@ -176,8 +177,8 @@ def accept(token: str, newcomer: Newcomer | None, user_id: str | None) -> User:
         joins = insert(Membership).values(organization_id=organization.id, user_id=user.id, role=invitation.role)
         session.execute(joins.on_conflict_do_nothing())
         audit.record(organization.id, "member.joined", "user", user.id, {"role": invitation.role})
-        joined = user.id
-    return db.session.scalars(select(User).where(User.id == joined)).one()
+        joined, organization_id = user.id, organization.id
+    return db.session.scalars(select(User).where(User.id == joined)).one(), organization_id
 
 
 def _sign_up(email: str, newcomer: Newcomer) -> User:

@@ -17,9 +17,11 @@ from tests.app.populated import Known, populate
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
-PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "order token", "member", "api key", "processor signature"
+PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "token in the address", "member", "api key", "processor signature"
 # A member whose role carries a permission; platform staff have none.
 RIGHT = "member with a right"
+# Somebody signed in, about themselves; in the dashboard a member.
+SELF, SELF_MEMBER = "oneself", "oneself, a member"
 # A user's access token: whatever their role, or one whose role carries a permission.
 TOKEN_READ, TOKEN_RIGHT = "access token", "access token with a right"
 
@@ -81,6 +83,42 @@ GUARDS = {
     "POST /admin/settings/processors/<account_id>/webhooks": RIGHT,
     "GET /admin/settings/processors/new": RIGHT,
     "POST /admin/settings/processors/new": RIGHT,
+    "GET /admin/settings": MEMBER,
+    "POST /admin/settings": RIGHT,
+    "GET /admin/settings/members": MEMBER,
+    "GET /admin/settings/members/invite": RIGHT,
+    "POST /admin/settings/members/invite": RIGHT,
+    "GET /admin/settings/members/<member_id>": RIGHT,
+    "POST /admin/settings/members/<member_id>/role": RIGHT,
+    "POST /admin/settings/members/<member_id>/remove": RIGHT,
+    "GET /admin/settings/api-keys": MEMBER,
+    "GET /admin/settings/api-keys/new": RIGHT,
+    "POST /admin/settings/api-keys/new": RIGHT,
+    "GET /admin/settings/api-keys/<key_id>/revoke": RIGHT,
+    "POST /admin/settings/api-keys/<key_id>/revoke": RIGHT,
+    "GET /admin/settings/api-keys/<key_id>/rotate": RIGHT,
+    "POST /admin/settings/api-keys/<key_id>/rotate": RIGHT,
+    "GET /admin/account": MEMBER,
+    "POST /admin/account/email": SELF_MEMBER,
+    "POST /admin/account/password": SELF_MEMBER,
+    "POST /admin/account/sessions/<session_id>/end": SELF_MEMBER,
+    "POST /admin/account/sign-out-everywhere": SELF_MEMBER,
+    "GET /organizations": SELF,
+    "POST /organizations": SELF,
+    "GET /sign-up": PUBLIC,
+    "POST /sign-up": PUBLIC,
+    "GET /forgot-password": PUBLIC,
+    "POST /forgot-password": PUBLIC,
+    "GET /invitations/<token>": TOKEN,
+    "POST /invitations/<token>": TOKEN,
+    "GET /verify-email/<token>": TOKEN,
+    "POST /verify-email/<token>": TOKEN,
+    "GET /claim/<token>": TOKEN,
+    "POST /claim/<token>": TOKEN,
+    "GET /change-email/<token>": TOKEN,
+    "POST /change-email/<token>": TOKEN,
+    "GET /reset-password/<token>": TOKEN,
+    "POST /reset-password/<token>": TOKEN,
     "GET /admin/style": MEMBER,
     "GET /api/v1/payments": KEY,
     "POST /api/v1/payments": KEY,
@@ -115,6 +153,7 @@ ROUTE_VARIABLES = (
     "event_id",
     "key_id",
     "member_id",
+    "session_id",
     "token",
 )
 NOBODY_HAS = "an-address-nobody-has"
@@ -149,7 +188,7 @@ def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
     assert found == set(GUARDS)
 
 
-@pytest.mark.parametrize("route", guarded_by(MEMBER, RIGHT))
+@pytest.mark.parametrize("route", guarded_by(MEMBER, RIGHT, SELF, SELF_MEMBER))
 def test_a_member_page_sends_everyone_else_to_sign_in(client: FlaskClient, route: str) -> None:
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     answer = ask(client, route, data=form if route.startswith("POST") else None)
@@ -162,15 +201,16 @@ def test_a_member_page_refuses_who_is_signed_in_but_no_member(world: World) -> N
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     got = {
         route: ask(client, route, data=form if route.startswith("POST") else None).status_code
-        for route in guarded_by(MEMBER, RIGHT)
+        for route in guarded_by(MEMBER, RIGHT, SELF_MEMBER)
     }
-    assert got == dict.fromkeys(guarded_by(MEMBER, RIGHT), 403)
+    assert got == dict.fromkeys(guarded_by(MEMBER, RIGHT, SELF_MEMBER), 403)
 
 
 def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: World, known: Known) -> None:
     payment_id = known.payment_id
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
+    ids |= {"key_id": known.key_id, "member_id": known.member_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT):

@@ -674,6 +674,10 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/verify_email.{ending}", "new", account
         yield f"emails/claim_organization.{ending}", "known", account
         yield f"emails/invitation.{ending}", "admin", account | {"role": "admin", "expires_at": NOW + timedelta(days=7)}
+        yield f"emails/reset_password.{ending}", "known", account
+        yield f"emails/change_email.{ending}", "new", account | {"email": "ada@example.com"}
+        told = {"title": "Your password was changed", "sentence": "It was changed in your account's settings."}
+        yield f"emails/account_changed.{ending}", "password", account | told
         asked = {"dispute": _dispute("warning", due_at=None), "is_inquiry": True}
         yield f"emails/dispute.{ending}", "inquiry", api | disputed | asked
 
@@ -754,8 +758,10 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
-    from tests.templates.processor_samples import processor_samples  # it takes its people and its clock from here
+    from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
+    from tests.templates.processor_samples import processor_samples  # and so does this
 
+    yield from identity_samples()
     yield from processor_samples()
     yield from storefront_samples()
     yield from checkout_samples()
