@@ -15,6 +15,22 @@ from ballast.models.columns import Scoped, id_column, json_column, one_of
 from ballast.models.identity import ROLES
 
 LINKS: Final = ("verify_email", "reset_password", "change_email", "claim_organization")
+# What a browser says of itself, the most telling mark first: nearly all of them claim to be Safari too.
+BROWSERS: Final = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS: Final = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("Linux", "Linux"),
+)
 
 
 class Invitation(Scoped, Base):
@@ -73,6 +89,13 @@ class UserSession(Base):
     created_at: Mapped[datetime] = mapped_column(default=real_time)
     last_seen_at: Mapped[datetime] = mapped_column(default=real_time)
     ended_at: Mapped[datetime | None]
+
+    @property
+    def device(self) -> str:
+        """The browser and its system in two words, as far as it says: "Firefox on Linux"."""
+        browser = next((name for mark, name in BROWSERS if mark in self.user_agent), "A browser")
+        system = next((name for mark, name in SYSTEMS if mark in self.user_agent), None)
+        return f"{browser} on {system}" if system else browser
 
 
 def open_invitations(organization_id: str) -> Select[Invitation]:

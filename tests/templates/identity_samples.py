@@ -93,8 +93,15 @@ def _keys() -> Iterator[tuple[str, str, Context]]:
 def _account() -> Iterator[tuple[str, str, Context]]:
     me = Row(**(vars(USER) | {"email_verified": True}))
     sessions = [
-        Row(id="ses_1", ip="203.0.113.7", user_agent="Firefox", created_at=NOW, last_seen_at=NOW),
-        Row(id="ses_2", ip=None, user_agent="", created_at=NOW, last_seen_at=NOW),
+        Row(
+            id="ses_1",
+            ip="203.0.113.7",
+            user_agent="Mozilla",
+            device="Firefox on Linux",
+            created_at=NOW,
+            last_seen_at=NOW,
+        ),
+        Row(id="ses_2", ip=None, user_agent="", device="A browser", created_at=NOW, last_seen_at=NOW),
     ]
     page = ADMIN | {"current_user": me, "sessions": sessions, "this_session": "ses_1", "errors": {}, "new_email": ""}
     yield "admin/account.html", "full", page
