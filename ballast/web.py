@@ -176,6 +176,8 @@ def require_member() -> Response | None:
         abort(403)
     g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     act("staff" if g.role == "staff" else "user", current_user.id)
+    if g.organization.requires_second_factor and not current_user.has_second_factor and request.blueprint != "account":
+        return see_other(url_for("account.second_factor"))
     return None
 
 

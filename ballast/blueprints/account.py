@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, request, session, url_for
+import segno
+from flask import Blueprint, Response, flash, g, request, session, url_for
 from flask_login import current_user, logout_user
 
 from ballast.db import end_reading
 from ballast.errors import BallastError
 from ballast.identity import credentials, sessions, users
+from ballast.identity import second_factor as factors
 from ballast.web import dashboard, render, see_other
 
 blueprint = Blueprint("account", __name__, url_prefix="/admin/account")
@@ -82,3 +84,57 @@ def _left(message: str) -> Response:
     session.clear()
     flash(message, "success")
     return see_other(url_for("auth.sign_in"))
+
+
+@blueprint.get("/second-factor")
+def second_factor() -> Response:
+    """Whether there is one, and how to get or lose it."""
+    return _second_factor()
+
+
+@blueprint.post("/second-factor")
+def begin_second_factor() -> Response:
+    """A secret for the app, which counts once a code of it was given."""
+    user_id = current_user.id
+    end_reading()
+    try:
+        return _second_factor(factors.begin(user_id))
+    except BallastError as error:
+        return _second_factor(error=error)
+
+
+@blueprint.post("/second-factor/confirm")
+def confirm_second_factor() -> Response:
+    """On, with recovery codes that are shown in this answer and never again."""
+    user_id = current_user.id
+    end_reading()
+    try:
+        codes = factors.confirm(user_id, request.form.get("code", "")[:40])
+    except BallastError as error:
+        return _second_factor(factors.pending(user_id) if error.param == "code" else None, error)
+    return render("admin/second_factor_codes.html", codes=codes)
+
+
+@blueprint.post("/second-factor/off")
+def end_second_factor() -> Response:
+    """Off; takes the password and a code."""
+    user_id = current_user.id
+    end_reading()
+    try:
+        factors.turn_off(user_id, request.form.get("password", ""), request.form.get("code", "")[:40])
+    except BallastError as error:
+        return _second_factor(error=error)
+    flash("The second factor is off.", "success")
+    return see_other(url_for("account.second_factor"))
+
+
+def _second_factor(setup: factors.Setup | None = None, error: BallastError | None = None) -> Response:
+    picture = segno.make(setup.uri, micro=False).svg_data_uri(scale=5, border=3, light="#fff") if setup else None
+    return render(
+        "admin/second_factor.html",
+        status=200 if error is None else 429 if error.status == 429 else 422,
+        setup=setup,
+        picture=picture,
+        is_required=g.organization.requires_second_factor,
+        errors={error.param or "form": error.message} if error else {},
+    )

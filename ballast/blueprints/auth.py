@@ -7,9 +7,10 @@ from typing import Any, Final
 from flask import Blueprint, Response, flash, request, session, url_for
 from flask_login import UserMixin, current_user, login_user, logout_user
 
+from ballast.clock import real_time
 from ballast.db import end_reading
 from ballast.errors import BallastError, RateLimited
-from ballast.identity import credentials, links, members, registration, sessions, throttle, users
+from ballast.identity import credentials, links, members, registration, second_factor, sessions, throttle, users
 from ballast.identity.members import Newcomer
 from ballast.identity.registration import Registration
 from ballast.models import User
@@ -17,6 +18,7 @@ from ballast.web import act, render, require_signed_in, safe_next, see_other
 
 blueprint = Blueprint("auth", __name__)
 
+CODE_WITHIN_SECONDS: Final = 600
 WRONG: Final = "That email and password don't match. Check both, or ask an owner of your organization for help."
 
 
@@ -29,6 +31,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.full_name = user.full_name
         self.is_admin = user.is_admin
         self.email_verified = user.email_verified
+        self.has_second_factor = second_factor.is_on(user)
         self.generation = user.token_generation
         self.session_id = session_id
 
@@ -65,7 +68,31 @@ def sign_in() -> Response:
     if user is None:
         return _sign_in_again(email, WRONG, target)
     throttle.succeeded("sign_in", email)
+    if second_factor.is_on(user):
+        session["second"] = [user.id, user.token_generation, int(real_time().timestamp()), target]
+        return see_other(url_for("auth.code"))
     return _welcome(user, target)
+
+
+@blueprint.route("/sign-in/code", methods=["GET", "POST"])
+def code() -> Response:
+    """The second half of signing in, within ten minutes of the first."""
+    user_id, generation, begun, target = session.get("second") or ("", 0, 0, "")
+    user = users.load(user_id, generation)
+    if user is None or real_time().timestamp() - begun > CODE_WITHIN_SECONDS:
+        session.pop("second", None)
+        return see_other(url_for("auth.sign_in"))
+    if request.method == "GET":
+        return render("auth/code.html", error=None)
+    end_reading()
+    try:
+        good = second_factor.passes(user_id, request.form.get("code", "")[:40])
+    except RateLimited as error:
+        return render("auth/code.html", status=429, error=error.message)
+    found = users.load(user_id, generation) if good else None
+    if found is None:
+        return render("auth/code.html", status=422, error=second_factor.WRONG)
+    return _welcome(found, target)
 
 
 def _sign_in_again(email: str, problem: str, target: str, limited: RateLimited | None = None) -> Response:

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
-from ballast.identity import members, organizations, users
+from ballast.identity import members, organizations, second_factor, users
 from ballast.web import dashboard, render, requires, see_other
 
 blueprint = Blueprint("settings", __name__, url_prefix="/admin/settings")
@@ -78,6 +78,23 @@ def _settings(errors: dict[str, str] | None = None, typed: dict[str, str] | None
         roles=SHOWN_ROLES,
         matrix=[(words, [users.may(role, right) for role in SHOWN_ROLES]) for right, words in PERMISSION_WORDS.items()],
     )
+
+
+@blueprint.post("/second-factor")
+@requires("settings")
+def require_second_factor() -> Response:
+    """Whether members need a second factor, from their next click on."""
+    chosen = request.form.get("required", "")
+    if chosen not in ("yes", "no"):
+        return _settings({"required": "Choose one of the two."})
+    end_reading()
+    try:
+        with transaction():
+            second_factor.require(g.organization.id, current_user.id, chosen == "yes")
+    except BallastError as error:
+        return _settings({"required": error.message})
+    flash("Saved.", "success")
+    return see_other(url_for("settings.index"))
 
 
 # --- Members -----------------------------------------------------------------------------------------------------------------

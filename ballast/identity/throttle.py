@@ -15,6 +15,7 @@ HOUR: Final = 3600
 TRIES: Final[dict[str, tuple[int, int, int]]] = {
     "sign_in": (10, 100, QUARTER),
     "register": (5, 20, HOUR),
+    "second_factor": (10, 100, QUARTER),
     "mail": (5, 30, HOUR),
 }
 

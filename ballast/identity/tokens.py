@@ -10,8 +10,8 @@ import jwt
 from ballast import config
 from ballast.clock import real_time
 from ballast.db import set_organization
-from ballast.errors import Unauthenticated
-from ballast.identity import users
+from ballast.errors import Forbidden, Unauthenticated
+from ballast.identity import organizations, second_factor, users
 from ballast.ids import to_uuid
 from ballast.models import User
 
@@ -64,6 +64,7 @@ def authenticate(token: str) -> SignedInUser:
     """Who sent this token; the context works for its organization from here on. Asks Postgres each time.
 
     Raises Unauthenticated: `token_invalid`, `token_expired`, or `token_revoked` after a ban, "sign out everywhere" or leaving.
+    Raises Forbidden when the organization asks for a second factor the user has not.
     """
     claims = _read(token)
     user = users.load(claims.sub, claims.generation)
@@ -73,6 +74,10 @@ def authenticate(token: str) -> SignedInUser:
     role = users.role_in(claims.org, user.id) or ("staff" if user.is_admin else None)
     if role is None:
         raise Unauthenticated("token_revoked", "This token no longer holds. Please sign in again.")
+    if second_factor.is_missing(user, organizations.find(claims.org)):
+        raise Forbidden(
+            "second_factor_missing", "Your organization asks for a second factor. Set one up on your account's page."
+        )
     return SignedInUser(user, claims.org, role)
 
 

@@ -45,6 +45,7 @@ class Organization(Base):
     mode: Mapped[str] = mapped_column(default="sandbox", server_default="sandbox")
     currency: Mapped[str] = mapped_column(default="USD", server_default="USD")
     timezone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
+    requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default="false")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     created_at: Mapped[datetime] = created_column()
     archived_at: Mapped[datetime | None]
@@ -65,6 +66,12 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(default=False, server_default="false")
     token_generation: Mapped[int] = mapped_column(default=0, server_default="0")
     banned_at: Mapped[datetime | None]
+    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary, doc="sealed; see identity.second_factor")
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(doc="since when signing in takes a code; real time")
+    totp_step: Mapped[int] = mapped_column(default=0, server_default="0", doc="the last one used: no code works twice")
+    recovery_codes: Mapped[list[bytes]] = mapped_column(
+        ARRAY(LargeBinary), default=list, server_default="{}", doc="hashes of those that were not used"
+    )
     created_at: Mapped[datetime] = created_column()
 
 

@@ -1,4 +1,4 @@
-"""Identity: invitations, links by mail, sessions; keys that can be frozen and have a limit of their own.
+"""Identity: invitations, links by mail, sessions, second factors; keys that can be frozen and have their own limit.
 
 Adds columns that may be empty and new tables only, so the release before keeps working while this runs.
 """
@@ -20,6 +20,14 @@ def upgrade() -> None:
         table.add_column(sa.Column("frozen_at", sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("rate_limit", sa.BigInteger(), nullable=True))
         table.create_check_constraint(op.f("ck_api_keys_rate_limit_positive"), "rate_limit > 0")
+    with op.batch_alter_table("users") as table:
+        table.add_column(sa.Column("totp_secret", sa.LargeBinary(), nullable=True))
+        table.add_column(sa.Column("totp_confirmed_at", sa.DateTime(timezone=True), nullable=True))
+        table.add_column(sa.Column("totp_step", sa.BigInteger(), server_default="0", nullable=False))
+        table.add_column(sa.Column("recovery_codes", sa.ARRAY(sa.LargeBinary()), server_default="{}", nullable=False))
+    op.add_column(
+        "organizations", sa.Column("requires_second_factor", sa.Boolean(), server_default="false", nullable=False)
+    )
     add_invitations()
     add_links_and_sessions()
     wall.protect("invitations")

@@ -51,6 +51,7 @@ ADMIN_PAGES = {
     "API keys": "/admin/settings/api-keys",
     "create a key": "/admin/settings/api-keys/new",
     "your account": "/admin/account",
+    "second factor": "/admin/account/second-factor",
     "organizations": "/organizations",
     "style": "/admin/style",
     "error page": "/admin/payments/nothing",

@@ -46,11 +46,17 @@ def identity_samples() -> Iterator[tuple[str, str, Context]]:
 def _settings() -> Iterator[tuple[str, str, Context]]:
     values = {"name": "Acme Corp", "shop_name": "", "slug": "acme", "currency": "USD", "timezone": "UTC"}
     matrix = [(words, [users.may(role, right) for role in SHOWN_ROLES]) for right, words in PERMISSION_WORDS.items()]
-    organization = Row(**(vars(SHOP) | {"plan": "GROWTH"}))
+    organization = Row(**(vars(SHOP) | {"plan": "GROWTH", "requires_second_factor": False}))
     page = ADMIN | {"organization": organization, "values": values, "errors": {}, "may_change": True}
     page |= {"roles": SHOWN_ROLES, "matrix": matrix}
     yield "admin/settings/index.html", "owner", page
     yield "admin/settings/index.html", "viewer", page | {"may_change": False}
+    strict = Row(**(vars(organization) | {"requires_second_factor": True}))
+    yield (
+        "admin/settings/index.html",
+        "strict",
+        page | {"organization": strict, "errors": {"required": "Set up your own."}},
+    )
     yield "admin/settings/index.html", "errors", page | {"errors": {"slug": "This address is taken. Choose another."}}
     listed = ADMIN | {"people": PEOPLE, "may_change": True, "myself": "usr_1"}
     yield "admin/settings/members.html", "owner", listed
@@ -91,7 +97,7 @@ def _keys() -> Iterator[tuple[str, str, Context]]:
 
 
 def _account() -> Iterator[tuple[str, str, Context]]:
-    me = Row(**(vars(USER) | {"email_verified": True}))
+    me = Row(**(vars(USER) | {"email_verified": True, "has_second_factor": False}))
     sessions = [
         Row(
             id="ses_1",
@@ -114,7 +120,14 @@ def _account() -> Iterator[tuple[str, str, Context]]:
         "password.form",
     )
     wrong = dict.fromkeys(names, "This is not right.")
-    unproved = Row(**(vars(me) | {"email_verified": False}))
+    unproved = Row(**(vars(me) | {"email_verified": False, "has_second_factor": True}))
+    setup = Row(secret="JBSWY3DPEHPK3PXP")
+    factor = ADMIN | {"current_user": me, "setup": None, "picture": None, "is_required": True, "errors": {}}
+    yield "admin/second_factor.html", "off", factor
+    begun = {"setup": setup, "picture": "data:image/svg+xml,", "errors": {"code": "This code does not fit."}}
+    yield "admin/second_factor.html", "begun", factor | begun
+    yield "admin/second_factor.html", "on", factor | {"current_user": unproved, "errors": {"form": "Too many tries."}}
+    yield "admin/second_factor_codes.html", "codes", ADMIN | {"codes": ["0a1b2c-3d4e5f"] * 10}
     yield "admin/account.html", "errors", page | {"errors": wrong, "current_user": unproved}
 
 
@@ -125,6 +138,8 @@ def _doors() -> Iterator[tuple[str, str, Context]]:
         {"organizations": [SHOP, Row(id="org_2", name="B", mode="live")], "chosen": SHOP.id},
     )
     yield "auth/organizations.html", "none", {"organizations": [], "chosen": None}
+    yield "auth/code.html", "fresh", {"error": None}
+    yield "auth/code.html", "wrong", {"error": "This code does not fit."}
     values = {"email": "", "full_name": "", "organization_name": ""}
     yield "auth/sign_up.html", "fresh", {"values": values, "errors": {}}
     yield "auth/sign_up.html", "errors", {"values": values, "errors": {"password": "Use at least 12 characters."}}

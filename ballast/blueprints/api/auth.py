@@ -12,9 +12,9 @@ from ballast import config
 from ballast.blueprints.api.guard import read_body
 from ballast.blueprints.api.identity_schemas import Login, LoginOut, Register, RegisterOut
 from ballast.blueprints.api.schemas import ErrorOut
-from ballast.db import set_organization
+from ballast.db import end_reading, set_organization
 from ballast.errors import Forbidden, Unauthenticated
-from ballast.identity import organizations, registration, throttle, tokens, users
+from ballast.identity import organizations, registration, second_factor, throttle, tokens, users
 from ballast.identity.payloads import organization_payload, user_payload
 from ballast.identity.registration import Registration
 from ballast.models import User
@@ -44,6 +44,7 @@ def login(body: Login) -> Response:
     if user is None:
         raise Unauthenticated("credentials_invalid", "That email and password don't match.")
     throttle.succeeded("sign_in", body.email)
+    user = _proved(user, body.code)
     organization_id = _chosen(user, body.organization)
     set_organization(organization_id)
     role = users.role_in(organization_id, user.id) or "staff"
@@ -57,6 +58,22 @@ def login(body: Login) -> Response:
             "org": organization_payload(organizations.find(organization_id)),
         }
     )
+
+
+def _proved(user: User, code: str | None) -> User:
+    """The user, who gave a code where one is needed. Raises Unauthenticated, RateLimited."""
+    if not second_factor.is_on(user):
+        return user
+    if code is None:
+        raise Unauthenticated("second_factor_required", "Send the code of your authenticator app too, as `code`.")
+    user_id, generation = user.id, user.token_generation
+    end_reading()
+    if not second_factor.passes(user_id, code):
+        raise Unauthenticated("second_factor_wrong", second_factor.WRONG)
+    found = users.load(user_id, generation)
+    if found is None:
+        raise Unauthenticated("credentials_invalid", "That email and password don't match.")
+    return found
 
 
 def _chosen(user: User, wanted: str | None) -> str:

@@ -48,6 +48,9 @@ class Login(Strict):
 
     email: Email
     password: Password
+    code: Annotated[StrictStr, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="Of your authenticator app, or a recovery code, if you have a second factor."
+    )
     organization: Text | None = Field(
         default=None, description="`org_…` or slug, for who is in several; your first one if left out."
     )
