@@ -73,11 +73,10 @@ def unban(email: str, reason: str) -> Effect:
 
 
 def _locked(email: str) -> User:
-    wanted = select(User).where(User.email == email.strip().lower()).with_for_update(key_share=True)
-    found = db.session.scalars(wanted.execution_options(populate_existing=True)).first()
+    found = db.session.scalars(select(User.id).where(User.email == email.strip().lower())).first()
     if found is None:
         raise NotFound("user")
-    return found
+    return users.locked(found)
 
 
 def _each_organization(user: User, effect: Effect) -> Iterator[str]:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.identity import letters, links, passwords, throttle
+from ballast.identity import letters, links, passwords, throttle, users
 from ballast.models import User
 from ballast.security import new_token, verify_password
 
@@ -23,7 +23,7 @@ def ask_reset(email: str) -> None:
     user_id = user.id
     db.session.rollback()
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         link, token = links.make(user.id, "reset_password")
         url = letters.url(f"/reset-password/{token}")
         letters.write_to(user, "reset_password", "Choose a new password", link.id, link_url=url)
@@ -46,7 +46,7 @@ def reset(token: str, password: str) -> str:
 def change_password(user_id: str, old: str, new: str) -> None:
     """The new password holds and every session and token ends. Raises InvalidRequest with `param`, RateLimited."""
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         _prove(user, old)
         user.password_hash = passwords.hashed(new, user.email, "new_password")
         _end_everywhere(user)
@@ -61,7 +61,7 @@ def ask_change_of_email(user_id: str, email: str, password: str) -> None:
     address = passwords.address(email)
     throttle.check("mail", address)
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         _prove(user, password)
         if db.session.scalars(select(User.id).where(User.email == address)).first() is not None:
             return
@@ -84,11 +84,6 @@ def change_email(token: str) -> str:
             return user.email
     except IntegrityError:
         raise Conflict("email_unavailable", "This address cannot be used.") from None
-
-
-def _locked(user_id: str) -> User:
-    wanted = select(User).where(User.id == user_id).with_for_update(key_share=True)
-    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
 def _prove(user: User, password: str) -> None:

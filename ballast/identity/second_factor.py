@@ -13,7 +13,7 @@ from ballast import audit
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.identity import organizations, throttle
+from ballast.identity import organizations, throttle, users
 from ballast.models import Organization, User
 from ballast.security import hash_token, keyring, same, verify_password
 
@@ -41,7 +41,7 @@ def is_on(user: User) -> bool:
 def begin(user_id: str) -> Setup:
     """A new secret, which counts once a code of it was given. Raises Conflict when there is a second factor."""
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         _refuse_if_on(user)
         user.totp_secret = keyring().encrypt(pyotp.random_base32(), _context(user_id))
         return _setup(user)
@@ -61,7 +61,7 @@ def confirm(user_id: str, code: str) -> list[str]:
     pending(user_id)
     db.session.rollback()
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         _refuse_if_on(user)
         throttle.check("second_factor", user.email)
         if not _fits(user, code):
@@ -75,7 +75,7 @@ def confirm(user_id: str, code: str) -> list[str]:
 def passes(user_id: str, code: str) -> bool:
     """Whether the code opens: of the app, once each, or a recovery code, which is used up. Raises RateLimited."""
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         throttle.check("second_factor", user.email)
         good = _fits(user, code) or _is_recovery(user, code)
         if good:
@@ -86,7 +86,7 @@ def passes(user_id: str, code: str) -> bool:
 def turn_off(user_id: str, password: str, code: str) -> None:
     """No second factor any more; proved by the password and a code. Raises InvalidRequest, RateLimited."""
     with transaction():
-        user = _locked(user_id)
+        user = users.locked(user_id)
         throttle.check("second_factor", user.email)
         if not verify_password(user.password_hash, password[:1024]):
             raise InvalidRequest("password_wrong", "This is not your password.", param="password")
@@ -113,11 +113,6 @@ def require(organization_id: str, owner_id: str, required: bool) -> None:
 def is_missing(user: User, organization: Organization) -> bool:
     """Whether the organization asks for a second factor the user has not."""
     return organization.requires_second_factor and not is_on(user)
-
-
-def _locked(user_id: str) -> User:
-    wanted = select(User).where(User.id == user_id).with_for_update(key_share=True)
-    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
 def _context(user_id: str) -> str:

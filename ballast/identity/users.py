@@ -74,6 +74,12 @@ def load(user_id: str, generation: int) -> User | None:
     return user if user and user.banned_at is None and user.token_generation == generation else None
 
 
+def locked(user_id: str) -> User:
+    """The user, whose account nobody else changes until the transaction ends. (What refers to them goes on.)"""
+    wanted = select(User).where(User.id == user_id).with_for_update(key_share=True)
+    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
+
+
 def end_sessions(user_id: str) -> None:
     """Sign the user out everywhere: a session carries the generation it began in."""
     with transaction() as session:
