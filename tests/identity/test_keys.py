@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import update
 from ballast import config
 from ballast.clock import real_time, shifted
 from ballast.db import db, organization, transaction
-from ballast.identity import limiting
+from ballast.local.valkey import Valkey
 from ballast.models import ApiKey, AuditEntry
 from ballast.security import hash_token
 from tests.world import World, csrf
@@ -220,12 +221,13 @@ def test_every_answer_says_what_is_left(world: World) -> None:
     )
 
 
-def test_without_redis_requests_pass_and_a_revoked_key_is_still_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_with_redis_stopped_requests_pass_and_a_key_revoked_meanwhile_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     limit(world, 3)
-    monkeypatch.setattr(config.current(), "redis_url", "redis://127.0.0.1:9/1")
-    limiting._left_alone_until.clear()
+    with Valkey(tmp_path) as server:
+        monkeypatch.setattr(config.current(), "redis_url", server.url)
+        assert sorted(answer.status_code for answer in many(world, 5)) == [200, 200, 200, 429, 429]
     answers = many(world, 20)
     assert {answer.status_code for answer in answers} == {200}
     assert "RateLimit-Limit" not in answers[0].headers
