@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 # Public on purpose: fit for a first look on one machine and refused in production.
 DEFAULT_SECRET = "not-a-secret-change-me"  # noqa: S105
 DEFAULT_ENCRYPTION_KEY = base64.b64encode(b"not-a-secret-change-me-32-bytes!").decode()
+# RFC 7518, section 3.2: a key of HS256 is at least as long as its hash.
+JWT_SECRET_LENGTH = 32
 SECRET_NAMES = ("SECRET_KEY", "JWT_SECRET", "ENCRYPTION_KEY")
 
 
@@ -36,6 +38,7 @@ class Settings(BaseSettings):
     jwt_secret: str = DEFAULT_SECRET
     jwt_expires_in: int = Field(default=604_800, description="seconds")
     encryption_key: str = DEFAULT_ENCRYPTION_KEY
+    sign_in_needs_verified_email: bool | None = Field(default=None, description="in production, unless set")
     public_url: str = "http://127.0.0.1:8000"
     webapp_url: str = ""
     admin_url: str = ""
@@ -109,6 +112,14 @@ class Settings(BaseSettings):
         return self.ballast_env == "production"
 
     @property
+    def needs_verified_email(self) -> bool:
+        """Whether signing in waits for the address to be confirmed. If it does not, registering and then signing in tells whether
+        an address had an account."""
+        if self.sign_in_needs_verified_email is None:
+            return self.is_production
+        return self.sign_in_needs_verified_email
+
+    @property
     def owner_url(self) -> str:
         return self.database_owner_url or self.database_url
 
@@ -129,6 +140,10 @@ def load() -> Settings:
     ]
     if settings.is_production and public:
         raise ConfigurationError(f"Refusing to start in production: set {', '.join(public)} to secrets of your own.")
+    if settings.is_production and len(settings.jwt_secret.encode()) < JWT_SECRET_LENGTH:
+        raise ConfigurationError(
+            f"Refusing to start in production: JWT_SECRET needs {JWT_SECRET_LENGTH} bytes or more."
+        )
     if settings.is_production and "public_url" not in settings.model_fields_set:
         raise ConfigurationError("Refusing to start in production: set PUBLIC_URL to the address browsers use.")
     for name in [*defaulted, *(n for n in ("DATABASE_URL", "REDIS_URL") if n.lower() not in settings.model_fields_set)]:

@@ -79,6 +79,7 @@ def finish_response(response: Response) -> Response:
     """Headers on every answer."""
     response.headers.setdefault("Content-Security-Policy", policy())
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.update(g.get("extra_headers", {}))
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
@@ -153,10 +154,19 @@ def safe_next(target: str | None, otherwise: str) -> str:
 # --- Guards ------------------------------------------------------------------------------------------------------------------
 
 
-def require_member() -> Response | None:
-    """Guard of the dashboard: a signed-in member of the session's organization, whose role is read anew."""
+def require_signed_in() -> Response | None:
+    """Guard of what belongs to a person and to no organization."""
     if not current_user.is_authenticated:
         return see_other(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
+    act("user", current_user.id)
+    return None
+
+
+def require_member() -> Response | None:
+    """Guard of the dashboard: a signed-in member of the session's organization, whose role is read anew."""
+    stop = require_signed_in()
+    if stop is not None:
+        return stop
     organization_id = session.get("organization")
     if not organization_id:
         abort(403)
@@ -166,6 +176,8 @@ def require_member() -> Response | None:
         abort(403)
     g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     act("staff" if g.role == "staff" else "user", current_user.id)
+    if g.organization.requires_second_factor and not current_user.has_second_factor and request.blueprint != "account":
+        return see_other(url_for("account.second_factor"))
     return None
 
 

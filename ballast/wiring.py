@@ -129,6 +129,7 @@ def _extend(app: Flask, settings: Settings) -> None:
 def _mount(app: Flask) -> None:
     from ballast import web
     from ballast.blueprints import (
+        account,
         admin,
         auth,
         checkout,
@@ -137,8 +138,10 @@ def _mount(app: Flask) -> None:
         health,
         held,
         hooks,
+        keys,
         processor_events,
         processors,
+        settings,
         start,
         storefront,
         webhook_deliveries,
@@ -160,7 +163,10 @@ def _mount(app: Flask) -> None:
         storefront,
         checkout,
         auth,
+        account,
         admin,
+        settings,
+        keys,
         customers,
         disputes,
         held,

@@ -18,6 +18,7 @@ import pytest
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
+from redis import Redis
 
 from ballast.config import Settings
 from ballast.db import db
@@ -103,7 +104,7 @@ def settings(postgres: Postgres, valkey: Valkey, sandbox_url: str) -> Settings:
         database_worker_url=postgres.worker_url,
         redis_url=valkey.url,
         secret_key="a secret of the tests",
-        jwt_secret="another secret of the tests",
+        jwt_secret="another secret of the tests, as long as its hash",
         public_url="http://127.0.0.1:9",
         sandbox_url=sandbox_url,
         stripe_secret_key="sk_test_ballast_tests",
@@ -152,7 +153,9 @@ def worker_app(settings: Settings, app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def clean(app: Flask, postgres: Postgres, sandbox_url: str, valkey: Valkey) -> None:
-    """Empty tables and an empty sandbox. (The superuser may empty even what refuses to change.)"""
+    """Empty tables, an empty sandbox, nothing counted. (The superuser may empty even what refuses to change.)"""
+    with Redis.from_url(valkey.url) as counted:
+        counted.flushdb()
     database = postgres.superuser_url.rpartition("/")[0] + "/ballast"
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")

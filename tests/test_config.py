@@ -13,7 +13,7 @@ from ballast.config import ConfigurationError, Settings
 
 SECRETS = {
     "SECRET_KEY": "a long secret of our own",
-    "JWT_SECRET": "another long secret of our own",
+    "JWT_SECRET": "another long secret of our own, long enough",
     "ENCRYPTION_KEY": "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 }
 
@@ -149,3 +149,17 @@ def test_production_refuses_to_start_without_the_address_browsers_use(monkeypatc
     monkeypatch.delenv("PUBLIC_URL")
     with pytest.raises(ConfigurationError, match="PUBLIC_URL"):
         config.load()
+
+
+def test_production_refuses_a_jwt_secret_shorter_than_its_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    production(monkeypatch, JWT_SECRET="only twenty-nine characters..")
+    with pytest.raises(ConfigurationError, match="JWT_SECRET needs 32 bytes"):
+        config.load()
+
+
+@pytest.mark.parametrize(("given", "waits"), [(None, True), ("false", False), ("true", True)])
+def test_signing_in_waits_for_a_confirmed_address_in_production_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, waits: bool
+) -> None:
+    production(monkeypatch, SIGN_IN_NEEDS_VERIFIED_EMAIL=given)
+    assert config.load().needs_verified_email is waits

@@ -64,19 +64,26 @@ class Browser(FlaskClient):
 
 
 class Api:
-    """A program that holds an API key."""
+    """A program that holds an API key, or a user's access token."""
 
-    def __init__(self, client: FlaskClient, key: str) -> None:
+    def __init__(self, client: FlaskClient, key: str, header: str = "X-API-Key") -> None:
         self.client = client
         self.key = key
+        self.credentials = {header: key if header == "X-API-Key" else f"Bearer {key}"}
 
     def post(self, path: str, body: Any = None, key: str | None = None, **headers: str) -> TestResponse:
         """POST with an Idempotency-Key, a fresh one unless given."""
-        sent = {"X-API-Key": self.key, "Idempotency-Key": key or str(uuid4()), **headers}
+        sent = {**self.credentials, "Idempotency-Key": key or str(uuid4()), **headers}
         return self.client.post(f"/api/v1{path}", json={} if body is None else body, headers=sent)
 
     def get(self, path: str, **query: Any) -> TestResponse:
-        return self.client.get(f"/api/v1{path}", query_string=query, headers={"X-API-Key": self.key})
+        return self.client.get(f"/api/v1{path}", query_string=query, headers=self.credentials)
+
+    def patch(self, path: str, body: Any) -> TestResponse:
+        return self.client.patch(f"/api/v1{path}", json=body, headers=self.credentials)
+
+    def delete(self, path: str) -> TestResponse:
+        return self.client.delete(f"/api/v1{path}", headers=self.credentials)
 
     def pay(self, **fields: Any) -> TestResponse:
         """Create and confirm a payment of $20.00, unless told otherwise."""
@@ -107,6 +114,19 @@ class World:
         )
         assert answer.status_code == 303, answer.get_data(as_text=True)
         return client
+
+    def token(self, role: str) -> str:
+        """An access token of one of the people of `sign_in`; platform staff get one for Acme."""
+        body = {"email": f"{role}@example.com", "password": PASSWORD}
+        if role == "staff":
+            body["organization"] = self.acme.slug
+        answer = self.app.test_client().post("/api/v1/auth/login", json=body)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        return str(answer.get_json()["access_token"])
+
+    def as_user(self, role: str) -> Api:
+        """The API as one of the people of `sign_in` sees it."""
+        return Api(self.app.test_client(), self.token(role), "Authorization")
 
     def use(self, processor: str) -> str:
         """Have Acme's new cards go to this processor alone; answers the account's id."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, update
 
+from ballast import config
 from ballast.db import db, organization, transaction
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
@@ -50,11 +51,19 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 }
 
 
+# Platform staff choose among so many; the newer ones they open by address.
+MOST_SHOWN: Final = 50
+
+
 def authenticate(email: str, password: str) -> User | None:
     """The user, or None. The work is the same whether or not the address is known, so timing tells nothing."""
     user = db.session.scalars(select(User).where(User.email == email.strip().lower())).first()
     fits = verify_password(user.password_hash if user else None, password)
-    return user if user and fits and user.banned_at is None else None
+    return user if user and fits and _may_sign_in(user) else None
+
+
+def _may_sign_in(user: User) -> bool:
+    return user.banned_at is None and (user.email_verified or not config.current().needs_verified_email)
 
 
 def load(user_id: str, generation: int) -> User | None:
@@ -63,6 +72,12 @@ def load(user_id: str, generation: int) -> User | None:
         return None
     user = db.session.scalars(select(User).where(User.id == user_id)).first()
     return user if user and user.banned_at is None and user.token_generation == generation else None
+
+
+def locked(user_id: str) -> User:
+    """The user, whose account nobody else changes until the transaction ends. (What refers to them goes on.)"""
+    wanted = select(User).where(User.id == user_id).with_for_update(key_share=True)
+    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
 def end_sessions(user_id: str) -> None:
@@ -79,6 +94,11 @@ def end_sessions(user_id: str) -> None:
 def organizations_of(user_id: str) -> list[str]:
     """Ids of the organizations the user is a member of, oldest membership first. Asked before an organization is known."""
     return _ids_from("organizations_of_user", user_id)
+
+
+def organizations_with(user_id: str) -> list[str]:
+    """Ids of the organizations where the user is a member, made an API key or is a customer."""
+    return _ids_from("organizations_with_user", user_id)
 
 
 def organizations_for_staff(user_id: str) -> list[str]:
@@ -100,6 +120,12 @@ def organization_by_slug(slug: str) -> Organization | None:
 def _organization(organization_id: str) -> Organization | None:
     with organization(organization_id):
         return db.session.scalars(select(Organization).where(Organization.id == organization_id)).first()
+
+
+def named(user_id: str) -> list[Organization]:
+    """The organizations to choose from, for a member or for platform staff; the oldest membership first."""
+    ids = organizations_of(user_id) or organizations_for_staff(user_id)[:MOST_SHOWN]
+    return [found for found in map(_organization, ids) if found is not None and found.archived_at is None]
 
 
 def role_in(organization_id: str, user_id: str) -> str | None:

@@ -1,5 +1,6 @@
 """Tables, constraints, predicates, selects and transition tables. No I/O, no commits."""
 
+from ballast.models.access import Invitation, UserLink, UserSession
 from ballast.models.catalog import Price, Product
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.disputes import Dispute
@@ -25,6 +26,7 @@ __all__ = [
     "HoldAction",
     "IdempotencyKey",
     "InboxEvent",
+    "Invitation",
     "JobRun",
     "LedgerAccount",
     "LedgerTransfer",
@@ -40,6 +42,8 @@ __all__ = [
     "Product",
     "Refund",
     "User",
+    "UserLink",
+    "UserSession",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

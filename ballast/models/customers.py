@@ -33,7 +33,10 @@ class Customer(Scoped, Base):
     """Somebody who pays an organization. `held_at` stops their charges (a ban, a dispute) without touching what they owe."""
 
     __tablename__ = "customers"
-    __table_args__ = (Index("ix_customers_email", "organization_id", "email"),)
+    __table_args__ = (
+        Index("ix_customers_email", "organization_id", "email"),
+        Index("ix_customers_user", "user_id"),
+    )
 
     id: Mapped[str] = id_column("cus")
     email: Mapped[str | None]

@@ -47,6 +47,7 @@ class Organization(Base):
     mode: Mapped[str] = mapped_column(default="sandbox", server_default="sandbox")
     currency: Mapped[str] = mapped_column(default="USD", server_default="USD")
     timezone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
+    requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default="false")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     created_at: Mapped[datetime] = created_column()
     archived_at: Mapped[datetime | None]
@@ -67,6 +68,12 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(default=False, server_default="false")
     token_generation: Mapped[int] = mapped_column(default=0, server_default="0")
     banned_at: Mapped[datetime | None]
+    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary, doc="sealed; see identity.second_factor")
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(doc="since when signing in takes a code; real time")
+    totp_step: Mapped[int] = mapped_column(default=0, server_default="0", doc="the last one used: no code works twice")
+    recovery_codes: Mapped[list[bytes]] = mapped_column(
+        ARRAY(LargeBinary), default=list, server_default="{}", doc="hashes of those that were not used"
+    )
     created_at: Mapped[datetime] = created_column()
 
 
@@ -85,6 +92,10 @@ class ApiKey(Scoped, Base):
     """A program's credential. Only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("rate_limit > 0", name="rate_limit_positive"),
+        Index("ix_api_keys_created_by", "created_by"),
+    )
 
     id: Mapped[str] = id_column("key")
     name: Mapped[str]
@@ -96,10 +107,21 @@ class ApiKey(Scoped, Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    frozen_at: Mapped[datetime | None] = mapped_column(doc="since when its creator's ban keeps it from working")
+    rate_limit: Mapped[int | None] = mapped_column(doc="requests a window; RATE_LIMIT_DEFAULT_RPM where there is none")
+
+    @property
+    def state(self) -> str:
+        """active, revoked, expired or frozen; only an active key works."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= real_time():
+            return "expired"
+        return "frozen" if self.frozen_at is not None else "active"
 
     @property
     def usable(self) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > real_time())
+        return self.state == "active"
 
 
 def members_of(organization_id: str) -> Select[Membership, User]:

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import resend
 from resend.exceptions import ResendError
-from sqlalchemy import select, true, tuple_, update
+from sqlalchemy import case, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import config, queue
@@ -31,6 +31,8 @@ BATCH = 20
 DELAYS = (30, 120, 600, 3600, 21_600)
 # (A wrong key, 401 or 403, is ours to mend, and the mail goes out once it is.)
 PERMANENT = {400, 404, 422}
+# Whoever holds their link may act as somebody: once they are on their way nothing of them is kept.
+SECRET = ("verify_email", "claim_organization", "invitation", "reset_password", "change_email")
 
 
 def compose(
@@ -166,10 +168,15 @@ def _post(letter: Letter) -> Posted:
     return Posted(answer["id"])
 
 
+def _unless_secret(column: Any) -> Any:
+    return case((Email.kind.in_(SECRET), ""), else_=column)
+
+
 def _record(letter: Letter, result: Posted) -> None:
     values: dict[str, Any] = {"attempts": letter.attempts + 1, "reason": result.reason, "lease_until": None}
     if result.reason is None:
         values |= {"status": "sent", "sent_at": now(), "external_id": result.external_id, "next_attempt_at": None}
+        values |= {"html": _unless_secret(Email.html), "text": _unless_secret(Email.text)}
     elif result.permanent or letter.attempts >= len(DELAYS):
         values |= {"status": "failed", "next_attempt_at": None}
     else:

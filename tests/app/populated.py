@@ -8,8 +8,10 @@ import psycopg
 from sqlalchemy import select
 
 from ballast.db import db, organization, transaction
+from ballast.identity import members
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
+    ApiKey,
     Attempt,
     CartLine,
     Customer,
@@ -18,6 +20,8 @@ from ballast.models import (
     Event,
     HoldAction,
     InboxEvent,
+    Invitation,
+    Membership,
     Order,
     Payment,
     PaymentMethod,
@@ -47,6 +51,9 @@ class Known:
     published_id: str
     refund_id: str
     card_id: str
+    key_id: str
+    invitation_id: str
+    member_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -75,6 +82,9 @@ def populate(world: World, owner_url: str) -> Known:
         told, refund_id, card_id = (
             db.session.scalars(select(model.id).limit(1)).one() for model in (Event, Refund, PaymentMethod)
         )
+        key_id = db.session.scalars(select(ApiKey.id).limit(1)).one()
+        invitation_id = db.session.scalars(select(Invitation.id)).one()
+        member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
@@ -94,6 +104,9 @@ def populate(world: World, owner_url: str) -> Known:
         published_id=told,
         refund_id=refund_id,
         card_id=card_id,
+        key_id=key_id,
+        invitation_id=invitation_id,
+        member_id=member_id,
     )
 
 
@@ -106,6 +119,7 @@ def _refund(world: World, payment_id: str) -> None:
 
 def _rows_no_flow_writes(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
+        members.invite(world.acme.id, "newcomer@example.com", "viewer", None)
         session.add(
             InboxEvent(
                 organization_id=world.acme.id,

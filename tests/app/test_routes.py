@@ -17,9 +17,13 @@ from tests.app.populated import Known, populate
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
-PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "order token", "member", "api key", "processor signature"
+PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "token in the address", "member", "api key", "processor signature"
 # A member whose role carries a permission; platform staff have none.
 RIGHT = "member with a right"
+# Somebody signed in, about themselves; in the dashboard a member.
+SELF, SELF_MEMBER = "oneself", "oneself, a member"
+# A user's access token: whatever their role, or one whose role carries a permission.
+TOKEN_READ, TOKEN_RIGHT = "access token", "access token with a right"
 
 # A new route takes its place here, or this file fails.
 GUARDS = {
@@ -100,6 +104,49 @@ GUARDS = {
     "GET /admin/webhooks/<endpoint_id>/rotate": RIGHT,
     "POST /admin/webhooks/<endpoint_id>/rotate": RIGHT,
     "POST /admin/webhooks/<endpoint_id>/test": RIGHT,
+    "GET /admin/settings": MEMBER,
+    "POST /admin/settings": RIGHT,
+    "GET /admin/settings/members": MEMBER,
+    "GET /admin/settings/members/invite": RIGHT,
+    "POST /admin/settings/members/invite": RIGHT,
+    "GET /admin/settings/members/<member_id>": RIGHT,
+    "POST /admin/settings/members/<member_id>/role": RIGHT,
+    "POST /admin/settings/members/<member_id>/remove": RIGHT,
+    "GET /admin/settings/api-keys": MEMBER,
+    "GET /admin/settings/api-keys/new": RIGHT,
+    "POST /admin/settings/api-keys/new": RIGHT,
+    "GET /admin/settings/api-keys/<key_id>/revoke": RIGHT,
+    "POST /admin/settings/api-keys/<key_id>/revoke": RIGHT,
+    "GET /admin/settings/api-keys/<key_id>/rotate": RIGHT,
+    "POST /admin/settings/api-keys/<key_id>/rotate": RIGHT,
+    "GET /admin/account": MEMBER,
+    "POST /admin/account/email": SELF_MEMBER,
+    "POST /admin/account/password": SELF_MEMBER,
+    "POST /admin/account/sessions/<session_id>/end": SELF_MEMBER,
+    "POST /admin/account/sign-out-everywhere": SELF_MEMBER,
+    "GET /admin/account/second-factor": MEMBER,
+    "POST /admin/account/second-factor": SELF_MEMBER,
+    "POST /admin/account/second-factor/confirm": SELF_MEMBER,
+    "POST /admin/account/second-factor/off": SELF_MEMBER,
+    "POST /admin/settings/second-factor": RIGHT,
+    "GET /sign-in/code": PUBLIC,
+    "POST /sign-in/code": PUBLIC,
+    "GET /organizations": SELF,
+    "POST /organizations": SELF,
+    "GET /sign-up": PUBLIC,
+    "POST /sign-up": PUBLIC,
+    "GET /forgot-password": PUBLIC,
+    "POST /forgot-password": PUBLIC,
+    "GET /invitations/<token>": TOKEN,
+    "POST /invitations/<token>": TOKEN,
+    "GET /verify-email/<token>": TOKEN,
+    "POST /verify-email/<token>": TOKEN,
+    "GET /claim/<token>": TOKEN,
+    "POST /claim/<token>": TOKEN,
+    "GET /change-email/<token>": TOKEN,
+    "POST /change-email/<token>": TOKEN,
+    "GET /reset-password/<token>": TOKEN,
+    "POST /reset-password/<token>": TOKEN,
     "GET /admin/style": MEMBER,
     "GET /api/v1/payments": KEY,
     "POST /api/v1/payments": KEY,
@@ -137,6 +184,18 @@ GUARDS = {
     "GET /api/v1/events": KEY,
     "GET /api/v1/events/<event_id>": KEY,
     "GET /api/v1/balance": KEY,
+    "POST /api/v1/auth/register": PUBLIC,
+    "POST /api/v1/auth/login": PUBLIC,
+    "GET /api/v1/organizations/me": KEY,
+    "PATCH /api/v1/organizations/me": TOKEN_RIGHT,
+    "GET /api/v1/organizations/me/members": TOKEN_READ,
+    "POST /api/v1/organizations/me/members": TOKEN_RIGHT,
+    "PATCH /api/v1/organizations/me/members/<member_id>": TOKEN_RIGHT,
+    "DELETE /api/v1/organizations/me/members/<member_id>": TOKEN_RIGHT,
+    "GET /api/v1/api-keys": TOKEN_READ,
+    "POST /api/v1/api-keys": TOKEN_RIGHT,
+    "POST /api/v1/api-keys/<key_id>/rotate": TOKEN_RIGHT,
+    "DELETE /api/v1/api-keys/<key_id>": TOKEN_RIGHT,
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
@@ -157,6 +216,9 @@ ROUTE_VARIABLES = (
     "event_id",
     "endpoint_id",
     "delivery_id",
+    "key_id",
+    "member_id",
+    "session_id",
     "token",
 )
 # What a route must be sent to get as far as its id.
@@ -164,6 +226,7 @@ BODIES = {
     "POST /api/v1/webhooks/endpoints/<endpoint_id>/replay": {"start": "2026-11-01", "end": "2026-11-02"},
 }
 NOBODY_HAS = "an-address-nobody-has"
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
 
 def guarded_by(*guards: str) -> list[str]:
@@ -202,7 +265,7 @@ def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
     assert found == set(GUARDS)
 
 
-@pytest.mark.parametrize("route", guarded_by(MEMBER, RIGHT))
+@pytest.mark.parametrize("route", guarded_by(MEMBER, RIGHT, SELF, SELF_MEMBER))
 def test_a_member_page_sends_everyone_else_to_sign_in(client: FlaskClient, route: str) -> None:
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     answer = ask(client, route, data=form if route.startswith("POST") else None)
@@ -215,9 +278,9 @@ def test_a_member_page_refuses_who_is_signed_in_but_no_member(world: World) -> N
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     got = {
         route: ask(client, route, data=form if route.startswith("POST") else None).status_code
-        for route in guarded_by(MEMBER, RIGHT)
+        for route in guarded_by(MEMBER, RIGHT, SELF_MEMBER)
     }
-    assert got == dict.fromkeys(guarded_by(MEMBER, RIGHT), 403)
+    assert got == dict.fromkeys(guarded_by(MEMBER, RIGHT, SELF_MEMBER), 403)
 
 
 def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: World, known: Known) -> None:
@@ -225,6 +288,7 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
     ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
+    ids |= {"key_id": known.key_id, "member_id": known.member_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT):
@@ -261,19 +325,20 @@ def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> 
         ({"X-API-Key": "x" * 5000}, "api_key_invalid"),
         ({"X-API-Key": "bl_test_ä"}, "api_key_invalid"),
         ({"Authorization": "Bearer bl_test_nobody"}, "api_key_invalid"),
+        ({"Authorization": "Bearer an.access.token"}, "token_invalid"),
         ({"Authorization": "Bearer "}, "api_key_missing"),
         ({"Authorization": "Basic YTpi"}, "api_key_missing"),
     ],
 )
 def test_the_api_answers_401_without_a_key_that_holds(client: FlaskClient, headers: dict[str, str], code: str) -> None:
-    for route in guarded_by(KEY):
+    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
         answer = ask(client, route, headers=headers, json={} if has_body(route) else None)
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (401, code), route
 
 
 def test_a_session_is_no_key_and_a_key_is_no_session(world: World) -> None:
     owner = world.sign_in("owner")
-    assert {ask(owner, route).status_code for route in guarded_by(KEY)} == {401}
+    assert {ask(owner, route).status_code for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT)} == {401}
     with_key = {"X-API-Key": world.acme.api_key, "Authorization": f"Bearer {world.acme.api_key}"}
     answer = world.app.test_client().get("/admin/payments", headers=with_key)
     assert answer.status_code == 303
@@ -310,6 +375,8 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "event_id": known.event_id,
             "endpoint_id": known.endpoint_id,
             "delivery_id": known.delivery_id,
+            "key_id": known.key_id,
+            "member_id": known.member_id,
         }
 
 
@@ -352,6 +419,42 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
     assert world.api(world.stranger.api_key).get("/payments", customer=known.customer_id).get_json()["data"] == []
 
 
+@pytest.mark.parametrize("role", ["viewer", "staff"])
+def test_a_token_reads_with_any_role_and_changes_nothing_without_the_right(
+    world: World, known: Known, role: str
+) -> None:
+    headers = {"Authorization": f"Bearer {world.token(role)}", "Idempotency-Key": known.owner_key}
+    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+        ids = {"key_id": known.key_id, "member_id": known.member_id, "payment_id": known.payment_id}
+        answer = ask(
+            world.app.test_client(), route, ids, headers=headers, json={} if route.startswith(WRITES) else None
+        )
+        assert answer.status_code == (403 if route.startswith(WRITES) else 200), route
+        if route.startswith(WRITES):
+            assert answer.get_json()["error"]["code"] == "role_insufficient", route
+
+
+def test_a_key_does_nothing_that_only_people_do(world: World, known: Known) -> None:
+    headers = {"X-API-Key": world.acme.api_key}
+    for route in guarded_by(TOKEN_READ, TOKEN_RIGHT):
+        answer = ask(world.app.test_client(), route, headers=headers, json={} if route.startswith(WRITES) else None)
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (403, "user_required"), route
+
+
+def test_a_strangers_token_gets_nothing_of_acmes(world: World, known: Known) -> None:
+    headers = {"Authorization": f"Bearer {world.token('stranger')}", "Idempotency-Key": known.owner_key}
+    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+        for ids in ids_of(known, world):
+            for member_id in (known.member_id, known.invitation_id):
+                body = {"role": "viewer"} if "members/" in route else {}
+                sent = body if route.startswith(WRITES) else None
+                answer = ask(world.app.test_client(), route, ids | {"member_id": member_id}, headers=headers, json=sent)
+                if "<" in route:
+                    assert answer.status_code == 404, route
+                assert tells_of_acme(answer, known) == [], route
+                assert "newcomer@example.com" not in answer.get_data(as_text=True), route
+
+
 def test_a_stranger_cannot_charge_acmes_customer_or_confirm_acmes_payment(world: World, known: Known) -> None:
     theirs = world.api(world.stranger.api_key)
     answer = theirs.pay(customer=known.customer_id)
@@ -392,6 +495,7 @@ def test_a_strangers_shop_does_not_sell_or_change_what_is_acmes(world: World, kn
 def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
     owner = world.sign_in("owner")
     token = csrf(owner.get("/admin/").get_data(as_text=True))
+    bearer = world.token("owner")
     odd = [
         "%00",
         "%ff%fe",
@@ -404,12 +508,17 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
     ]
     for value in odd:
         ids = dict.fromkeys(ROUTE_VARIABLES, value)
-        for route in GUARDS:
+        for route, guard in GUARDS.items():
             if "<" not in route:
                 continue
             more: dict[str, object] = {"headers": {"X-API-Key": world.acme.api_key}} if "/api/v1" in route else {}
             if has_body(route):
                 more |= {"json": {}} if "/api/v1" in route else {"data": {"csrf_token": token}}
+            if guard in (TOKEN_READ, TOKEN_RIGHT):
+                more = {
+                    "headers": {"Authorization": f"Bearer {bearer}"},
+                    "json": {"role": "viewer"} if "members/" in route else {},
+                }
             answer = ask(owner, route, ids, **more)
             assert 400 <= answer.status_code < 500, (route, value, answer.status_code)
 
@@ -417,7 +526,9 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
 # --- Forms -------------------------------------------------------------------------------------------------------------------
 
 
-FORMS = [route for route, guard in GUARDS.items() if route.startswith("POST") and guard not in (KEY, SIGNED)]
+FORMS = [
+    route for route, guard in GUARDS.items() if route.startswith("POST") and "/api/v1/" not in route and guard != SIGNED
+]
 
 
 @pytest.mark.parametrize("token", [None, "", "made-up", "of another session"])

@@ -225,9 +225,11 @@ def test_the_questions_asked_before_the_organization_is_known_answer_no_more_tha
         "organization_by_slug",
         "organization_of_account",
         "organization_of_api_key",
+        "organization_of_invitation",
         "organization_of_order",
         "organizations_for_staff",
         "organizations_of_user",
+        "organizations_with_user",
     ]
     for name, result, rights in rows:
         assert result in ("uuid", "SETOF uuid"), name

@@ -19,6 +19,8 @@ SHOP_PAGES = {
     "product": "/shop/acme/products/espresso-machine",
     "empty cart": "/shop/acme/cart",
     "sign in": "/sign-in",
+    "sign up": "/sign-up",
+    "forgot password": "/forgot-password",
     "start page": "/",
     "error page": "/shop/acme/products/nothing",
 }
@@ -33,6 +35,14 @@ ADMIN_PAGES = {
     "processors": "/admin/settings/processors",
     "add a processor account": "/admin/settings/processors/new?processor=square",
     "processor events": "/admin/processor-events",
+    "settings": "/admin/settings",
+    "members": "/admin/settings/members",
+    "invite": "/admin/settings/members/invite",
+    "API keys": "/admin/settings/api-keys",
+    "create a key": "/admin/settings/api-keys/new",
+    "your account": "/admin/account",
+    "second factor": "/admin/account/second-factor",
+    "organizations": "/organizations",
     "style": "/admin/style",
     "error page": "/admin/payments/nothing",
 }

@@ -672,6 +672,14 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/refund.{ending}", "api", api | refund
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
+        account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
+        yield f"emails/verify_email.{ending}", "new", account
+        yield f"emails/claim_organization.{ending}", "known", account
+        yield f"emails/invitation.{ending}", "admin", account | {"role": "admin", "expires_at": NOW + timedelta(days=7)}
+        yield f"emails/reset_password.{ending}", "known", account
+        yield f"emails/change_email.{ending}", "new", account | {"email": "ada@example.com"}
+        told = {"title": "Your password was changed", "sentence": "It was changed in your account's settings."}
+        yield f"emails/account_changed.{ending}", "password", account | told
         asked = {"dispute": _dispute("warning", due_at=None), "is_inquiry": True}
         yield f"emails/dispute.{ending}", "inquiry", api | disputed | asked
         endpoint = Row(url="https://hooks.acme.test/ballast", failing_since=NOW - timedelta(days=5), disabled_at=NOW)
@@ -757,9 +765,11 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
-    from tests.templates.processor_samples import processor_samples  # it takes its people and its clock from here
+    from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
+    from tests.templates.processor_samples import processor_samples
     from tests.templates.webhook_samples import webhook_samples
 
+    yield from identity_samples()
     yield from processor_samples()
     yield from webhook_samples()
     yield from storefront_samples()

@@ -1,8 +1,31 @@
 """The JSON API under /api/v1, its OpenAPI description and its reference page."""
 
-from ballast.blueprints.api import balance, customers, disputes, events, payment_methods, payments, refunds, webhooks
+from ballast.blueprints.api import (
+    auth,
+    balance,
+    customers,
+    disputes,
+    events,
+    identity,
+    payment_methods,
+    payments,
+    refunds,
+    webhooks,
+)
 
 # In the order of the reference.
 PARTS = tuple(
-    module.blueprint for module in (payments, refunds, customers, payment_methods, disputes, events, balance, webhooks)
+    module.blueprint
+    for module in (
+        payments,
+        refunds,
+        customers,
+        payment_methods,
+        disputes,
+        events,
+        balance,
+        webhooks,
+        auth,
+        identity,
+    )
 )

@@ -25,7 +25,8 @@ INFO = Info(
     title="Ballast API",
     version=API_VERSION,
     summary="Payments that are never taken twice.",
-    description="Amounts are integers in minor units. Send your key as `X-API-Key` or `Authorization: Bearer`. "
+    description="Amounts are integers in minor units. Send your key as `X-API-Key` or `Authorization: Bearer`, or the access "
+    "token of `POST /api/v1/auth/login` as `Authorization: Bearer`. "
     "Creating a payment needs an `Idempotency-Key` (a UUID): the same key and body give the first answer again.",
 )
 VERSION: Final = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from flask import g, request
 
-from ballast.errors import InvalidRequest, Unauthenticated
-from ballast.identity import api_keys
+from ballast.errors import Forbidden, InvalidRequest, Unauthenticated
+from ballast.identity import api_keys, rates, tokens, users
+from ballast.models import ApiKey, User
 from ballast.security import looks_like_card_number
 from ballast.web import act
 
@@ -15,28 +17,94 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 8
 
 
+# What a role needs for what a key would need a scope for; reading needs `read`.
+PERMISSION_OF: Final = {
+    "payments:write": "charge",
+    "refunds:write": "refund",
+    "customers:write": "charge",
+    "disputes:write": "disputes",
+    "webhooks:write": "webhooks",
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent the request: a program with a key, or a user with an access token. `role` and `user` are the user's."""
+
+    id: str
+    organization_id: str
+    key: ApiKey | None = None
+    user: User | None = None
+    role: str | None = None
+
+    def require_scope(self, scope: str) -> None:
+        """Raises Forbidden: `scope_missing` for a key, `role_insufficient` for a user."""
+        if self.key is not None:
+            api_keys.require_scope(self.key, scope)
+        elif scope.endswith(":read"):
+            self.require_permission("read")
+        else:
+            self.require_permission(PERMISSION_OF[scope])
+
+    def require_permission(self, permission: str) -> None:
+        """Only people have permissions. Raises Forbidden: `user_required`, `role_insufficient`."""
+        if self.user is None:
+            raise Forbidden("user_required", "An API key cannot do this. Sign in and send your access token.")
+        if not users.may(self.role, permission):
+            raise Forbidden("role_insufficient", f"Your role, {self.role}, does not allow this.")
+
+
 def require_key(read: str, write: str) -> None:
-    """A usable API key (`X-API-Key` or `Authorization: Bearer`) with the scope to read or to write, and a body that can be read.
+    """Somebody we know with the scope to read or to write (a person: with a role that allows it), and a body that can be read.
 
-    Raises Unauthenticated, Forbidden, InvalidRequest.
+    Raises Unauthenticated, Forbidden, RateLimited, InvalidRequest.
     """
-    key = api_keys.authenticate(_token())
-    g.api_key = key
-    g.organization_id = key.organization_id
-    act("key", key.id)
-    api_keys.require_scope(key, read if request.method in ("GET", "HEAD") else write)
-    g.body = _body() if request.method in ("POST", "PATCH", "PUT") else None
-    api_keys.note_use(key)
+    require_caller()
+    g.caller.require_scope(read if request.method in ("GET", "HEAD") else write)
+    read_body()
 
 
-def _token() -> str:
+def require_caller() -> None:
+    """Somebody we know (a usable key or a user's access token), within their rate limit. Sets g.caller and g.organization_id.
+
+    Raises Unauthenticated, RateLimited.
+    """
+    caller = _caller(*_token())
+    g.caller = caller
+    g.api_key = caller.key
+    g.organization_id = caller.organization_id
+    act("key" if caller.key else "staff" if caller.role == "staff" else "user", caller.id)
+    taken = rates.take(caller.id, caller.key.rate_limit if caller.key else None)
+    g.extra_headers = rates.headers(taken)
+    rates.refuse(taken)
+    if caller.key is not None:
+        api_keys.note_use(caller.key)
+
+
+def _caller(token: str, is_key: bool) -> Caller:
+    if is_key:
+        key = api_keys.authenticate(token)
+        return Caller(key.id, key.organization_id, key=key)
+    found = tokens.authenticate(token)
+    return Caller(found.user.id, found.organization_id, user=found.user, role=found.role)
+
+
+def _token() -> tuple[str, bool]:
+    """What was sent, and whether it is a key. (A key begins with `bl_`; an access token never does.)"""
     given = request.headers.get("X-API-Key", "").strip()
     if given:
-        return given
+        return given, True
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("api_key_missing", "Send your API key as X-API-Key, or as Authorization: Bearer.")
-    return token.strip()
+        raise Unauthenticated(
+            "api_key_missing", "Send your API key as X-API-Key, or it or an access token as Authorization: Bearer."
+        )
+    return token.strip(), token.strip().startswith("bl_")
+
+
+def read_body() -> None:
+    """Sets g.body: the JSON object of a request that has one. Raises InvalidRequest."""
+    g.body = _body() if request.method in ("POST", "PATCH", "PUT") else None
 
 
 def _body() -> Any:

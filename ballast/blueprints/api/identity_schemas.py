@@ -1,0 +1,237 @@
+"""What the API takes and answers about people, organizations and keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
+
+from ballast.blueprints.api.fields import MetadataKey, Strict, Text
+from ballast.models.identity import MODES, PLANS, ROLES, SCOPES
+
+Name = Annotated[StrictStr, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
+Email = Annotated[StrictStr, StringConstraints(min_length=3, max_length=254, strip_whitespace=True)]
+# Longer than any password may be: the domain says so in words, and nobody hashes a megabyte.
+Password = Annotated[StrictStr, StringConstraints(min_length=1, max_length=1024)]
+Role = Annotated[StrictStr, StringConstraints(pattern="(?i)^(owner|admin|viewer)$")]
+MODE: Any = Literal[MODES]
+PLAN: Any = Literal[PLANS]
+ROLE: Any = Literal[ROLES]
+SCOPE: Any = Literal[SCOPES]
+
+
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"example": fields})
+
+
+class Register(Strict):
+    """A person and the organization they begin."""
+
+    model_config = _example(
+        email="ada@example.com",
+        password="a kettle of unrelated words",  # noqa: S106
+        full_name="Ada Okafor",
+        organization_name="Acme Corp",
+    )
+
+    email: Email
+    password: Password = Field(description="12 to 256 characters.")
+    full_name: Text = ""
+    organization_name: Name = Field(description="Its slug is derived from this.")
+
+
+class Login(Strict):
+    """Address and password."""
+
+    model_config = _example(email="ada@example.com", password="a kettle of unrelated words")  # noqa: S106
+
+    email: Email
+    password: Password
+    code: Annotated[StrictStr, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="Of your authenticator app, or a recovery code, if you have a second factor."
+    )
+    organization: Text | None = Field(
+        default=None, description="`org_…` or slug, for who is in several; your first one if left out."
+    )
+
+
+class OrganizationChange(Strict):
+    """What is to be different; what is left out stays."""
+
+    model_config = _example(name="Acme Coffee Roasters", timezone="America/New_York", metadata={"crm": "4711"})
+
+    name: Name | None = None
+    shop_name: Text | None = None
+    slug: Text | None = Field(default=None, description="The shop's address: small letters, digits and dashes.")
+    currency: Text | None = Field(default=None, description="ISO 4217, capitals.")
+    timezone: Text | None = Field(default=None, description="Such as `Europe/Berlin`.")
+    metadata: dict[MetadataKey, Text] | None = Field(default=None, description="Replaces what is there.")
+
+
+class Invite(Strict):
+    """Whom to ask to join, and as what."""
+
+    model_config = _example(email="jun@example.com", role="ADMIN")
+
+    email: Email
+    role: Role = Field(description="OWNER, ADMIN or VIEWER, in any case.")
+
+
+class RoleChange(Strict):
+    """Another role."""
+
+    model_config = _example(role="VIEWER")
+
+    role: Role = Field(description="OWNER, ADMIN or VIEWER, in any case.")
+
+
+class KeyCreate(Strict):
+    """A key to make."""
+
+    model_config = _example(name="Nightly export", scopes=["payments:read"])
+
+    name: Annotated[StrictStr, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+    scopes: list[SCOPE] = Field(default_factory=lambda: list(SCOPES), description="All of them if left out.")
+    expires_at: AwareDatetime | None = Field(default=None, description="ISO 8601 with a time zone; never if left out.")
+    rate_limit: StrictInt | None = Field(default=None, ge=1, le=100_000, description="Requests a minute.")
+
+
+class KeyRotate(Strict):
+    """How long both keys work."""
+
+    overlap_seconds: StrictInt = Field(default=86_400, ge=0, le=30 * 86_400)
+
+
+class MemberPath(BaseModel):
+    """Which member."""
+
+    member_id: str = Field(description="`usr_…`, or `inv_…` for somebody invited")
+
+
+class KeyPath(BaseModel):
+    """Which key."""
+
+    key_id: str = Field(description="`key_…`")
+
+
+class KeyQuery(Strict):
+    """Which keys: newest first, by cursor."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    starting_after: str | None = Field(default=None, max_length=40, description="The last id of the page before.")
+    ending_before: str | None = Field(default=None, max_length=40, description="The first id of the page after.")
+
+
+class OrganizationOut(BaseModel):
+    """An organization."""
+
+    id: str
+    object: Literal["organization"]
+    name: str
+    shop_name: str
+    slug: str
+    plan: PLAN
+    mode: MODE
+    currency: str
+    timezone: str
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+class NewUserOut(BaseModel):
+    """A person who registered. The id comes with signing in."""
+
+    object: Literal["user"]
+    email: str
+    full_name: str
+
+
+class RegisterOut(BaseModel):
+    """What was begun. Mail goes to the address; the answer is the same whether or not it had an account."""
+
+    user: NewUserOut
+    org: OrganizationOut
+
+
+class UserOut(BaseModel):
+    """A signed-in user. `role` is `staff` for platform staff."""
+
+    id: str
+    object: Literal["user"]
+    email: str
+    full_name: str
+    avatar_url: str | None
+    email_verified: bool
+    role: str
+    created_at: datetime
+
+
+class LoginOut(BaseModel):
+    """An access token: send it as `Authorization: Bearer`."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int = Field(description="seconds")
+    user: UserOut
+    org: OrganizationOut
+
+
+class MemberOut(BaseModel):
+    """A member, or somebody invited."""
+
+    id: str
+    object: Literal["member"]
+    email: str
+    full_name: str
+    role: ROLE
+    status: Literal["active", "invited", "expired"]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class MemberList(BaseModel):
+    """Everybody in the organization."""
+
+    object: Literal["list"]
+    data: list[MemberOut]
+    has_more: bool
+
+
+class KeyOut(BaseModel):
+    """An API key, without what it takes to use it."""
+
+    id: str
+    object: Literal["api_key"]
+    name: str
+    prefix: str
+    scopes: list[str]
+    status: Literal["active", "revoked", "expired", "frozen"]
+    rate_limit: int | None
+    created_by: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKeyOut(KeyOut):
+    """A new API key. `key` is shown this once."""
+
+    key: str
+
+
+class KeyList(BaseModel):
+    """A page of API keys."""
+
+    object: Literal["list"]
+    data: list[KeyOut]
+    has_more: bool
+
+
+class Deleted(BaseModel):
+    """It is gone."""
+
+    id: str
+    object: Literal["member"]
+    deleted: Literal[True]

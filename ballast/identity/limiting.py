@@ -1,0 +1,92 @@
+"""Counting what may happen only so often: true sliding windows in Redis, by the `limits` library.
+
+A limit never decides who somebody is. When Redis is away, callers choose: let it pass, or count in this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import MovingWindowRateLimiter
+from redis.exceptions import RedisError
+
+from ballast import config
+
+log = logging.getLogger(__name__)
+
+# A server that was silent is left alone for a while, so that it slows one request and not all of them.
+LEFT_ALONE_SECONDS: Final = 5.0
+TIMEOUT_SECONDS: Final = 0.25
+_left_alone_until: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What is left of a limit after one more: `remaining` more at once, all of it again in `reset` seconds. `passed`: it fit."""
+
+    passed: bool
+    limit: int
+    remaining: int
+    reset: int
+
+
+def window(most: int, seconds: int) -> RateLimitItem:
+    """At most `most` in any `seconds`."""
+    return RateLimitItemPerSecond(most, seconds, namespace="ballast")
+
+
+def take(item: RateLimitItem, *who: str) -> Taken | None:
+    """Count one more of `who`. None when Redis is away: nothing was counted."""
+    url = config.current().redis_url
+    if time.monotonic() < _left_alone_until.get(url, 0):
+        return None
+    try:
+        return _count(_shared(url), item, *who)
+    except (RedisError, OSError) as error:
+        _left_alone_until[url] = time.monotonic() + LEFT_ALONE_SECONDS
+        log.warning("limits are not shared while Redis is away: %s", type(error).__name__)
+        return None
+
+
+def take_here(item: RateLimitItem, *who: str) -> Taken:
+    """Count one more of `who` in this process alone."""
+    return _count(_here(), item, *who)
+
+
+def forget(item: RateLimitItem, *who: str) -> None:
+    """Begin anew for `who`."""
+    _here().clear(item, *who)
+    url = config.current().redis_url
+    if time.monotonic() < _left_alone_until.get(url, 0):
+        return
+    try:
+        _shared(url).clear(item, *who)
+    except (RedisError, OSError) as error:
+        _left_alone_until[url] = time.monotonic() + LEFT_ALONE_SECONDS
+        log.warning("could not forget a limit while Redis is away: %s", type(error).__name__)
+
+
+def _count(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> Taken:
+    passed = limiter.hit(item, *who)
+    seen = limiter.get_window_stats(item, *who)
+    reset = max(1, int(seen.reset_time - time.time() + 0.999))
+    return Taken(passed, item.amount, max(0, seen.remaining), min(reset, item.get_expiry()))
+
+
+@cache
+def _shared(url: str) -> MovingWindowRateLimiter:
+    storage = RedisStorage(
+        url, key_prefix="ballast:limits", socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    )
+    return MovingWindowRateLimiter(storage)
+
+
+@cache
+def _here() -> MovingWindowRateLimiter:
+    return MovingWindowRateLimiter(MemoryStorage())
