@@ -12,6 +12,7 @@ from ballast import config
 from ballast.blueprints.api.guard import read_body
 from ballast.blueprints.api.identity_schemas import Login, LoginOut, Register, RegisterOut
 from ballast.blueprints.api.schemas import ErrorOut
+from ballast.blueprints.api.setup import use_versions
 from ballast.db import end_reading, set_organization
 from ballast.errors import Forbidden, Unauthenticated
 from ballast.identity import organizations, registration, second_factor, throttle, tokens, users
@@ -24,6 +25,7 @@ ERRORS: dict[Any, Any] = dict.fromkeys((400, 401, 403, 409, 413, 415, 429, 500),
 
 blueprint = APIBlueprint("api_auth", __name__, url_prefix="/api/v1/auth", abp_tags=[TAG], abp_responses=ERRORS)
 blueprint.before_request(read_body)
+use_versions(blueprint)
 
 
 @blueprint.post("/register", summary="Register", responses={201: RegisterOut})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -11,14 +12,35 @@ NEW_UUID = "python3 -c 'import uuid; print(uuid.uuid4())'"
 
 
 def samples(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Samples:
-    """{"curl": …, "python": …}. Both take BALLAST_URL and BALLAST_API_KEY from the environment."""
+    """{"curl": …, "python": …}. Both take BALLAST_URL and BALLAST_API_KEY (or BALLAST_ACCESS_TOKEN) from the environment."""
     address = path + _query(operation)
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
             address = address.replace("{" + parameter["name"] + "}", parameter["example"])
     needs_key = any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
     body = _body(operation, schemas)
-    return {"curl": _curl(method, address, needs_key, body), "python": _python(method, address, needs_key, body)}
+    sent = _credentials(operation.get("security", []))
+    return {
+        "curl": _curl(method, address, needs_key, body, sent),
+        "python": _python(method, address, needs_key, body, sent),
+    }
+
+
+@dataclass(frozen=True)
+class _Credentials:
+    """What a call is signed in with: a header, and the variable of the environment that its value ends in."""
+
+    header: str
+    scheme: str
+    variable: str
+
+
+def _credentials(security: list[dict[str, Any]]) -> _Credentials | None:
+    """A key where one will do, an access token where only people may, nothing where everybody may."""
+    taken = {name for one in security for name in one}
+    if "api_key" in taken:
+        return _Credentials("X-API-Key", "", "BALLAST_API_KEY")
+    return _Credentials("Authorization", "Bearer ", "BALLAST_ACCESS_TOKEN") if taken else None
 
 
 def _query(operation: dict[str, Any]) -> str:
@@ -35,8 +57,10 @@ def _body(operation: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any] 
     return found
 
 
-def _curl(method: str, address: str, needs_key: bool, body: dict[str, Any] | None) -> str:
-    lines = [f'curl -X {method} "$BALLAST_URL{address}"', '-H "X-API-Key: $BALLAST_API_KEY"']
+def _curl(method: str, address: str, needs_key: bool, body: dict[str, Any] | None, sent: _Credentials | None) -> str:
+    lines = [f'curl -X {method} "$BALLAST_URL{address}"']
+    if sent:
+        lines.append(f'-H "{sent.header}: {sent.scheme}${sent.variable}"')
     if needs_key:
         lines.append(f'-H "Idempotency-Key: $({NEW_UUID})"')
     if body:
@@ -44,17 +68,22 @@ def _curl(method: str, address: str, needs_key: bool, body: dict[str, Any] | Non
     return " \\\n  ".join(lines)
 
 
-def _python(method: str, address: str, needs_key: bool, body: dict[str, Any] | None) -> str:
-    key = ', "Idempotency-Key": str(uuid.uuid4())' if needs_key else ""
-    lines = (
-        ["import os", "import uuid", "", "import requests", ""]
-        if needs_key
-        else ["import os", "", "import requests", ""]
-    )
-    lines += [
+def _python(method: str, address: str, needs_key: bool, body: dict[str, Any] | None, sent: _Credentials | None) -> str:
+    headers = []
+    if sent:
+        scheme = f'"{sent.scheme}" + ' if sent.scheme else ""
+        headers.append(f'"{sent.header}": {scheme}os.environ["{sent.variable}"]')
+    if needs_key:
+        headers.append('"Idempotency-Key": str(uuid.uuid4())')
+    lines = [
+        "import os",
+        *(["import uuid"] if needs_key else []),
+        "",
+        "import requests",
+        "",
         f"answer = requests.{method.lower()}(",
         f'    os.environ["BALLAST_URL"] + "{address}",',
-        f'    headers={{"X-API-Key": os.environ["BALLAST_API_KEY"]{key}}},',
+        *([f"    headers={{{', '.join(headers)}}},"] if headers else []),
         *([f"    json={body!r},"] if body else []),
         "    timeout=30,",
         ")",

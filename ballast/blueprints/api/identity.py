@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from flask import Response, g, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
@@ -28,7 +28,7 @@ from ballast.blueprints.api.identity_schemas import (
     OrganizationOut,
     RoleChange,
 )
-from ballast.blueprints.api.schemas import ErrorOut
+from ballast.blueprints.api.setup import ERRORS, use_versions
 from ballast.db import transaction
 from ballast.errors import InvalidRequest
 from ballast.identity import api_keys, members, organizations
@@ -39,7 +39,6 @@ from ballast.web import keyset
 
 ORGANIZATION = Tag(name="Organization", description="Your organization and who is in it.")
 KEYS = Tag(name="API keys", description="What your programs sign in with. A key is shown once.")
-ERRORS: dict[Any, Any] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 500), ErrorOut)
 
 # What each view takes beyond reading. A view that changes something and is not here does not start (tests/app/test_routes.py).
 PERMISSIONS: Final = {
@@ -66,6 +65,9 @@ def guard() -> None:
     if not (view in KEYS_MAY and g.caller.key):
         g.caller.require_permission(PERMISSIONS.get(view, "read"))
     read_body()
+
+
+use_versions(blueprint)
 
 
 @blueprint.get(

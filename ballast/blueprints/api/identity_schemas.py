@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
 
-from ballast.blueprints.api.fields import MetadataKey, Strict, Text
+from ballast.blueprints.api.fields import MetadataKey, Strict, Text, example
+from ballast.blueprints.api.people import CREATED
 from ballast.models.identity import MODES, PLANS, ROLES, SCOPES
 
 Name = Annotated[StrictStr, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
@@ -21,17 +22,76 @@ ROLE: Any = Literal[ROLES]
 SCOPE: Any = Literal[SCOPES]
 
 
+MEMBER_ID = "usr_01kbe8wv6pe2r9f3x7m5d0t1an"
+KEY_ID = "key_01kbe8wv6pe2r9f3x7m5d0t1ap"
+EMAIL = "ada@example.com"
+FULL_NAME = "Ada Okafor"
+EXAMPLE_PASSWORD = "a kettle of unrelated words"  # noqa: S105
+ORGANIZATION: dict[str, Any] = {
+    "id": "org_01kbe8wv6pe2r9f3x7m5d0t1aq",
+    "object": "organization",
+    "name": "Acme Corp",
+    "shop_name": "Acme Corp",
+    "slug": "acme-corp",
+    "plan": PLANS[0],
+    "mode": "sandbox",
+    "currency": "USD",
+    "timezone": "UTC",
+    "metadata": {},
+    "created_at": CREATED,
+}
+USER: dict[str, Any] = {
+    "id": MEMBER_ID,
+    "object": "user",
+    "email": EMAIL,
+    "full_name": FULL_NAME,
+    "avatar_url": None,
+    "email_verified": True,
+    "role": "owner",
+    "created_at": CREATED,
+}
+MEMBER: dict[str, Any] = {
+    "id": MEMBER_ID,
+    "object": "member",
+    "email": EMAIL,
+    "full_name": FULL_NAME,
+    "role": "owner",
+    "status": "active",
+    "created_at": CREATED,
+    "expires_at": None,
+}
+KEY: dict[str, Any] = {
+    "id": KEY_ID,
+    "object": "api_key",
+    "name": "Nightly export",
+    "prefix": "bl_test_4f9a",
+    "scopes": ["payments:read"],
+    "status": "active",
+    "rate_limit": None,
+    "created_by": MEMBER_ID,
+    "created_at": CREATED,
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+}
+
+
 def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"example": fields})
+    """Of a body."""
+    return example(fields, "forbid")
+
+
+def _list_of(one: dict[str, Any]) -> ConfigDict:
+    return example({"object": "list", "data": [one], "has_more": False})
 
 
 class Register(Strict):
     """A person and the organization they begin."""
 
     model_config = _example(
-        email="ada@example.com",
-        password="a kettle of unrelated words",  # noqa: S106
-        full_name="Ada Okafor",
+        email=EMAIL,
+        password=EXAMPLE_PASSWORD,
+        full_name=FULL_NAME,
         organization_name="Acme Corp",
     )
 
@@ -44,7 +104,7 @@ class Register(Strict):
 class Login(Strict):
     """Address and password."""
 
-    model_config = _example(email="ada@example.com", password="a kettle of unrelated words")  # noqa: S106
+    model_config = _example(email=EMAIL, password=EXAMPLE_PASSWORD)
 
     email: Email
     password: Password
@@ -100,19 +160,23 @@ class KeyCreate(Strict):
 class KeyRotate(Strict):
     """How long both keys work."""
 
+    model_config = _example(overlap_seconds=3600)
+
     overlap_seconds: StrictInt = Field(default=86_400, ge=0, le=30 * 86_400)
 
 
 class MemberPath(BaseModel):
     """Which member."""
 
-    member_id: str = Field(description="`usr_…`, or `inv_…` for somebody invited")
+    member_id: str = Field(
+        description="`usr_…`, or `inv_…` for somebody invited", json_schema_extra={"example": MEMBER_ID}
+    )
 
 
 class KeyPath(BaseModel):
     """Which key."""
 
-    key_id: str = Field(description="`key_…`")
+    key_id: str = Field(description="`key_…`", json_schema_extra={"example": KEY_ID})
 
 
 class KeyQuery(Strict):
@@ -125,6 +189,8 @@ class KeyQuery(Strict):
 
 class OrganizationOut(BaseModel):
     """An organization."""
+
+    model_config = example(ORGANIZATION)
 
     id: str
     object: Literal["organization"]
@@ -150,6 +216,8 @@ class NewUserOut(BaseModel):
 class RegisterOut(BaseModel):
     """What was begun. Mail goes to the address; the answer is the same whether or not it had an account."""
 
+    model_config = example({"user": {"object": "user", "email": EMAIL, "full_name": FULL_NAME}, "org": ORGANIZATION})
+
     user: NewUserOut
     org: OrganizationOut
 
@@ -170,6 +238,16 @@ class UserOut(BaseModel):
 class LoginOut(BaseModel):
     """An access token: send it as `Authorization: Bearer`."""
 
+    model_config = example(
+        {
+            "access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3IifQ.signature",
+            "token_type": "Bearer",
+            "expires_in": 900,
+            "user": USER,
+            "org": ORGANIZATION,
+        }
+    )
+
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int = Field(description="seconds")
@@ -179,6 +257,8 @@ class LoginOut(BaseModel):
 
 class MemberOut(BaseModel):
     """A member, or somebody invited."""
+
+    model_config = example(MEMBER)
 
     id: str
     object: Literal["member"]
@@ -193,6 +273,8 @@ class MemberOut(BaseModel):
 class MemberList(BaseModel):
     """Everybody in the organization."""
 
+    model_config = _list_of(MEMBER)
+
     object: Literal["list"]
     data: list[MemberOut]
     has_more: bool
@@ -200,6 +282,8 @@ class MemberList(BaseModel):
 
 class KeyOut(BaseModel):
     """An API key, without what it takes to use it."""
+
+    model_config = example(KEY)
 
     id: str
     object: Literal["api_key"]
@@ -218,11 +302,15 @@ class KeyOut(BaseModel):
 class NewKeyOut(KeyOut):
     """A new API key. `key` is shown this once."""
 
+    model_config = example(KEY | {"key": "bl_test_4f9a…"})
+
     key: str
 
 
 class KeyList(BaseModel):
     """A page of API keys."""
+
+    model_config = _list_of(KEY)
 
     object: Literal["list"]
     data: list[KeyOut]
@@ -231,6 +319,8 @@ class KeyList(BaseModel):
 
 class Deleted(BaseModel):
     """It is gone."""
+
+    model_config = example({"id": MEMBER_ID, "object": "member", "deleted": True})
 
     id: str
     object: Literal["member"]

@@ -15,7 +15,7 @@ from ballast.blueprints.api.schemas import ErrorOut
 from ballast.errors import InvalidRequest
 from ballast.models.outbox import API_VERSION, API_VERSIONS
 
-ERRORS: Final[dict[Any, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 500), ErrorOut)
+ERRORS: Final[dict[Any, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 500), ErrorOut)
 _KEY_HEADER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -39,9 +39,14 @@ def make_blueprint(name: str, tag: str, description: str, read: str, write: str)
         abp_responses=ERRORS,
     )
     blueprint.before_request(partial(require_key, read, write))
+    use_versions(blueprint)
+    return blueprint
+
+
+def use_versions(blueprint: APIBlueprint) -> None:
+    """Have every answer of a part say which version of the API it is. After its guard, so that strangers learn nothing else."""
     blueprint.before_request(choose_version)
     blueprint.after_request(echo_version)
-    return blueprint
 
 
 def choose_version() -> None:
