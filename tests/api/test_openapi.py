@@ -46,12 +46,15 @@ def test_every_route_of_the_api_is_described_and_nothing_else(app: Flask, docume
     assert set(operations(document)) == served
 
 
+ONLY_PEOPLE = {"PATCH /api/v1/organizations/me"}
+
+
 def security_of(name: str) -> list[dict[str, list[str]]]:
     """Signing in takes nothing, members and keys take a person, everything else a program or a person."""
     path = name.partition(" ")[2]
     if path.startswith("/api/v1/auth/"):
         return []
-    only_people = path.startswith(("/api/v1/organizations/me/members", "/api/v1/api-keys")) or name.startswith("PATCH")
+    only_people = path.startswith(("/api/v1/organizations/me/members", "/api/v1/api-keys")) or name in ONLY_PEOPLE
     return [{"bearer": []}] if only_people else [{"api_key": []}, {"bearer": []}]
 
 
@@ -75,11 +78,23 @@ def test_every_operation_documents_its_success_and_its_errors_with_a_schema(docu
             assert schema["$ref"].endswith("ErrorOut") == (status >= "400"), (name, status)
 
 
-def test_payments_and_refunds_need_a_key_and_every_post_takes_one(
+# Nobody's yet, or with an answer that holds a key of its own and is kept nowhere.
+WITHOUT_KEY = {
+    "POST /api/v1/auth/register",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/organizations/me/members",
+    "POST /api/v1/api-keys",
+    "POST /api/v1/api-keys/{key_id}/rotate",
+}
+
+
+def test_payments_and_refunds_need_a_key_and_every_other_post_of_an_object_takes_one(
     document: dict[str, Any],
 ) -> None:
     required = {"POST /api/v1/payments", "POST /api/v1/refunds"}
     for name, operation in operations(document).items():
+        if name in WITHOUT_KEY:
+            continue
         keys = [p["required"] for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
         assert keys == ([name in required] if name.startswith("POST") else []), name
         assert [p["required"] for p in operation["parameters"] if p["name"] == "Ballast-Version"] == [False], name

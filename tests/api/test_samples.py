@@ -6,15 +6,18 @@ import os
 import subprocess
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from ballast.blueprints.api.fields import PAYMENT_ID
+from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
+from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
-from tests.world import Api, World
+from tests.world import PASSWORD, Api, World
 
 # What a payment must be for a call about it.
 PAYMENTS: dict[str, dict[str, Any]] = {
@@ -31,6 +34,7 @@ def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         monkeypatch.setattr(world.settings, "public_url", address)
         monkeypatch.setenv("BALLAST_URL", address)
         monkeypatch.setenv("BALLAST_API_KEY", world.acme.api_key)
+        monkeypatch.setenv("BALLAST_ACCESS_TOKEN", world.token("owner"))
         yield Desk(world, "stripe", connect(world, "stripe"))
 
 
@@ -55,6 +59,32 @@ def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
         desk.contest(desk.pay())
         desk.await_(lambda: len(desk.disputes()) > seen)
         source = source.replace(DISPUTE_ID, desk.disputes()[-1].id)
+    return with_real_people(desk.world, name, with_real_endpoints(api, source))
+
+
+def with_real_endpoints(api: Api, source: str) -> str:
+    """The sample, about an endpoint that exists and what was sent there."""
+    if ENDPOINT_ID in source or DELIVERY_ID in source:
+        made = api.post("/webhooks/endpoints", {"url": "https://example.com/hooks", "events": ["*"]}).get_json()["id"]
+        source = source.replace(ENDPOINT_ID, made)
+        if DELIVERY_ID in source:
+            sent = api.post(f"/webhooks/endpoints/{made}/test").get_json()["id"]
+            source = source.replace(DELIVERY_ID, sent)
+    return source
+
+
+def with_real_people(world: World, name: str, source: str) -> str:
+    """The sample, about somebody who is invited and a key that works, signed in to by somebody with an account."""
+    if MEMBER_ID in source:
+        invited = world.as_user("owner").post(
+            "/organizations/me/members", {"email": f"{uuid4()}@example.com", "role": "admin"}
+        )
+        source = source.replace(MEMBER_ID, invited.get_json()["id"])
+    if KEY_ID in source:
+        key = world.as_user("owner").post("/api-keys", {"name": "To be rotated or revoked"})
+        source = source.replace(KEY_ID, key.get_json()["id"])
+    if name == "POST /api/v1/auth/login":
+        source = source.replace(EMAIL, "owner@example.com").replace(EXAMPLE_PASSWORD, PASSWORD)
     return source
 
 
@@ -83,4 +113,4 @@ def test_every_call_has_samples_in_curl_and_python_that_work_as_they_stand(api: 
                 except Exception as error:
                     raise AssertionError(f"{name} in {lang}:\n{source}") from error
                 ran += 1
-    assert ran >= 48
+    assert ran >= 2 * len(paths)

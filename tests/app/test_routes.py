@@ -200,8 +200,6 @@ GUARDS = {
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
 LISTS = ("/payments", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
-# What a route of the API wants in its body before it looks for its id.
-BODIES = {"POST /api/v1/disputes/<dispute_id>/evidence": {"text": "They have it."}}
 ROUTE_VARIABLES = (
     "payment_id",
     "refund_id",
@@ -223,8 +221,12 @@ ROUTE_VARIABLES = (
 )
 # What a route must be sent to get as far as its id.
 BODIES = {
+    "POST /api/v1/disputes/<dispute_id>/evidence": {"text": "They have it."},
     "POST /api/v1/webhooks/endpoints/<endpoint_id>/replay": {"start": "2026-11-01", "end": "2026-11-02"},
+    "PATCH /api/v1/organizations/me/members/<member_id>": {"role": "viewer"},
 }
+# What a list must be asked to answer at all.
+QUERIES = {"GET /api/v1/payment_methods": "customer_id"}
 NOBODY_HAS = "an-address-nobody-has"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
@@ -253,7 +255,11 @@ def ask(client: FlaskClient, route: str, ids: dict[str, str] | None = None, **mo
 
 
 def body_of(route: str) -> dict[str, str] | None:
-    return None if route.startswith("GET") else BODIES.get(route, {})
+    return BODIES.get(route, {}) if has_body(route) else None
+
+
+def query_of(route: str, ids: dict[str, str]) -> dict[str, str]:
+    return {"customer": ids[QUERIES[route]]} if route in QUERIES else {}
 
 
 def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
@@ -391,10 +397,9 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
     for route in guarded_by(KEY):
         if "<" not in route:
             continue
-        body = BODIES.get(route, {}) if has_body(route) else None
         for ids in ids_of(known, world):
             ids |= {"event_id": known.published_id}
-            answer = ask(world.app.test_client(), route, ids, headers=headers, json=body)
+            answer = ask(world.app.test_client(), route, ids, headers=headers, json=body_of(route))
             assert answer.status_code == 404, route
             assert answer.get_json()["error"]["code"] == "resource_missing"
             assert tells_of_acme(answer, known) == [], route
@@ -425,9 +430,9 @@ def test_a_token_reads_with_any_role_and_changes_nothing_without_the_right(
 ) -> None:
     headers = {"Authorization": f"Bearer {world.token(role)}", "Idempotency-Key": known.owner_key}
     for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
-        ids = {"key_id": known.key_id, "member_id": known.member_id, "payment_id": known.payment_id}
+        ids = next(ids_of(known, world)) | {"event_id": known.published_id}
         answer = ask(
-            world.app.test_client(), route, ids, headers=headers, json={} if route.startswith(WRITES) else None
+            world.app.test_client(), route, ids, headers=headers, json=body_of(route), query_string=query_of(route, ids)
         )
         assert answer.status_code == (403 if route.startswith(WRITES) else 200), route
         if route.startswith(WRITES):
@@ -446,9 +451,8 @@ def test_a_strangers_token_gets_nothing_of_acmes(world: World, known: Known) -> 
     for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
         for ids in ids_of(known, world):
             for member_id in (known.member_id, known.invitation_id):
-                body = {"role": "viewer"} if "members/" in route else {}
-                sent = body if route.startswith(WRITES) else None
-                answer = ask(world.app.test_client(), route, ids | {"member_id": member_id}, headers=headers, json=sent)
+                theirs = ids | {"member_id": member_id, "event_id": known.published_id}
+                answer = ask(world.app.test_client(), route, theirs, headers=headers, json=body_of(route))
                 if "<" in route:
                     assert answer.status_code == 404, route
                 assert tells_of_acme(answer, known) == [], route
@@ -517,7 +521,7 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
             if guard in (TOKEN_READ, TOKEN_RIGHT):
                 more = {
                     "headers": {"Authorization": f"Bearer {bearer}"},
-                    "json": {"role": "viewer"} if "members/" in route else {},
+                    "json": BODIES.get(route, {}),
                 }
             answer = ask(owner, route, ids, **more)
             assert 400 <= answer.status_code < 500, (route, value, answer.status_code)

@@ -85,6 +85,9 @@ CATALOG: Final[dict[str, Entry]] = {
     "customer_held": Entry(409, "This customer's charges are on hold."),
     "payment_method_required": Entry(400, "Say which `payment_method` to charge."),
     "payment_method_unknown": Entry(400, "There is no such stored card of this customer, or it was detached."),
+    "payment_method_not_new": Entry(
+        400, "This payment's method cannot be replaced by the one named: retry it as it was, or make another payment."
+    ),
     "payment_method_not_stored": Entry(400, "Off-session only a stored card (`pm_…`) can be charged."),
     "processor_unavailable": Entry(400, "No account at this processor is set up and enabled."),
     "processor_unsupported": Entry(400, "This processor is not available."),
@@ -108,6 +111,55 @@ CATALOG: Final[dict[str, Entry]] = {
     "dispute_action_pending": Entry(409, "An answer is on its way to the processor already."),
     "dispute_answered": Entry(409, "The dispute was answered, and the bank decides now."),
     "dispute_closed": Entry(409, "The dispute is over. Nothing can be sent any more."),
+    # People and their access tokens
+    "token_invalid": Entry(401, "This is no access token of ours. Sign in for one."),
+    "token_expired": Entry(401, "The access token has expired. Sign in again."),
+    "token_revoked": Entry(
+        401,
+        "The access token no longer holds: a password was changed, or its user left the organization. Sign in again.",
+    ),
+    "credentials_invalid": Entry(401, "That email and password do not match."),
+    "second_factor_required": Entry(401, "This account has a second factor. Send the code of its app too, as `code`."),
+    "second_factor_wrong": Entry(401, "The code is not right, or it was used already. Wait for the next one."),
+    "second_factor_missing": Entry(
+        403, "The organization asks for a second factor, and this user has none. It is set up on the account's page."
+    ),
+    "second_factor_not_begun": Entry(409, "Begin setting up the second factor first."),
+    "second_factor_on": Entry(409, "There is a second factor already."),
+    "organization_unavailable": Entry(403, "The user is not a member of such an organization."),
+    "user_required": Entry(403, "Only people do this: send an access token instead of an API key."),
+    "role_insufficient": Entry(403, "The user's role, which `message` names, does not allow this."),
+    "email_invalid": Entry(400, "This is not an email address."),
+    "password_missing": Entry(400, "Choose a password."),
+    "password_too_short": Entry(400, "A password has at least 12 characters."),
+    "password_too_long": Entry(400, "A password has at most 256 characters."),
+    "password_too_easy": Entry(400, "This password is easily guessed. Use a few unrelated words."),
+    "password_wrong": Entry(400, "This is not the account's password."),
+    # Organizations, members and keys
+    "slug_invalid": Entry(400, "A slug is 1 to 63 small letters, digits and dashes, with no dash at an end."),
+    "slug_taken": Entry(409, "Another organization has this slug. Choose another."),
+    "timezone_unknown": Entry(400, "There is no such time zone. Use a name such as `Europe/Berlin` or `UTC`."),
+    "currency_in_use": Entry(
+        409, "Amounts in the present currency are set for processor accounts. Clear those before you change it."
+    ),
+    "role_unknown": Entry(400, "A role is `owner`, `admin` or `viewer`."),
+    "member_exists": Entry(409, "This person is a member already."),
+    "members_full": Entry(409, "An organization has at most 500 members and open invitations."),
+    "last_owner": Entry(409, "An organization needs an owner. Make somebody else an owner first."),
+    "sign_in_first": Entry(409, "The invitation is for an account that exists. Sign in to it to join."),
+    "scope_unknown": Entry(400, "There is no such scope."),
+    "api_key_inactive": Entry(409, "The key no longer works, so it cannot be rotated. Create another."),
+    # Webhooks
+    "url_invalid": Entry(400, "This is not an address a webhook can be sent to; `message` says why."),
+    "url_private": Entry(400, "The address is not on the public internet."),
+    "events_invalid": Entry(400, "Name event types, families such as `refund.*`, or `*` for all."),
+    "overlap_invalid": Entry(400, "The old secret may sign for 0 to 168 hours more."),
+    "too_many_endpoints": Entry(409, "There are as many endpoints as there may be. Delete one first."),
+    "endpoint_disabled": Entry(409, "The endpoint is disabled. Enable it first."),
+    "range_invalid": Entry(400, "The range must begin before it ends."),
+    "range_too_long": Entry(400, "The range holds too many events to replay at once. Replay it in parts."),
+    "deliveries_invalid": Entry(400, "Name 1 to 100 deliveries."),
+    "delivery_under_way": Entry(409, "The delivery is being sent right now. Look at it again shortly."),
     # Our side
     "internal_error": Entry(
         500, "Something failed on our side. Send the same request, with the same key, again; quote `request_id` to us."
