@@ -10,6 +10,8 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from sqlalchemy import select
 
+from ballast.blueprints.api.answers import first_of, list_answer
+from ballast.blueprints.api.fields import KeyId, ListQuery
 from ballast.blueprints.api.guard import read_body, require_caller
 from ballast.blueprints.api.identity_schemas import (
     Deleted,
@@ -18,7 +20,6 @@ from ballast.blueprints.api.identity_schemas import (
     KeyList,
     KeyOut,
     KeyPath,
-    KeyQuery,
     KeyRotate,
     MemberList,
     MemberOut,
@@ -30,12 +31,9 @@ from ballast.blueprints.api.identity_schemas import (
 )
 from ballast.blueprints.api.setup import ERRORS, use_versions
 from ballast.db import transaction
-from ballast.errors import InvalidRequest
 from ballast.identity import api_keys, members, organizations
 from ballast.identity.payloads import key_payload, member_payload, organization_payload
-from ballast.ids import to_uuid
 from ballast.models import ApiKey
-from ballast.web import keyset
 
 ORGANIZATION = Tag(name="Organization", description="Your organization and who is in it.")
 KEYS = Tag(name="API keys", description="What your programs sign in with. A key is shown once.")
@@ -133,15 +131,10 @@ def remove_member(path: MemberPath) -> Response:
 
 
 @blueprint.get("/api-keys", summary="List API keys", tags=[KEYS], responses={200: KeyList})
-def list_keys(query: KeyQuery) -> Response:
+def list_keys(query: ListQuery[KeyId]) -> Response:
     """Newest first, by prefix and never whole."""
-    for name in ("starting_after", "ending_before"):
-        if getattr(query, name) and to_uuid(getattr(query, name), "key") is None:
-            raise InvalidRequest("parameter_invalid", f"{name} must be a key's id (key_…).", param=name)
     wanted = select(ApiKey).where(ApiKey.organization_id == g.organization_id)
-    page = keyset(wanted, ApiKey.id, "key", query.ending_before, query.starting_after, query.limit)
-    more = page.before if query.ending_before else page.after
-    return jsonify({"object": "list", "data": [key_payload(row[0]) for row in page.rows], "has_more": more is not None})
+    return list_answer(wanted, ApiKey, "key", query, lambda rows: [key_payload(row) for row in first_of(rows)])
 
 
 @blueprint.post("/api-keys", summary="Create an API key", tags=[KEYS], responses={201: NewKeyOut})

@@ -179,14 +179,6 @@ class KeyPath(BaseModel):
     key_id: str = Field(description="`key_…`", json_schema_extra={"example": KEY_ID})
 
 
-class KeyQuery(Strict):
-    """Which keys: newest first, by cursor."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-    starting_after: str | None = Field(default=None, max_length=40, description="The last id of the page before.")
-    ending_before: str | None = Field(default=None, max_length=40, description="The first id of the page after.")
-
-
 class OrganizationOut(BaseModel):
     """An organization."""
 
