@@ -32,6 +32,23 @@ def parameters(known: Known) -> str:
     return "[parameters]\n" + "".join(f'"path.{name}" = "{value}"\n' for name, value in ids.items())
 
 
+def spares(world: World, known: Known) -> str:
+    """What calls that delete may have, so that the others still find theirs."""
+    owner = world.as_user("owner")
+    endpoint = owner.post("/webhooks/endpoints", {"url": "https://example.com/spare", "events": ["*"]}).get_json()["id"]
+    key = owner.post("/api-keys", {"name": "Spare"}).get_json()["id"]
+    ids = {
+        "webhooks/endpoints/{endpoint_id}": endpoint,
+        "api-keys/{key_id}": key,
+        "organizations/me/members/{member_id}": known.invitation_id,
+    }
+    return "".join(
+        f'[[operations]]\ninclude-name = "DELETE /api/v1/{path}"\n'
+        f'parameters = {{ "path.{path.rpartition("{")[2].rstrip("}")}" = "{spare}" }}\n'
+        for path, spare in ids.items()
+    )
+
+
 def credentials(world: World) -> str:
     """A key that may ask as often as this does, and an owner's access token for what only people do."""
     made = world.as_user("owner").post("/api-keys", {"name": "Schemathesis", "rate_limit": 100_000})
@@ -47,7 +64,9 @@ def test_schemathesis_finds_nothing_with_all_its_checks(world: World, postgres: 
     known = populate(world, postgres.owner_url)
     config = tmp_path / "schemathesis.toml"
     usual, operations = CONFIG.read_text().split("# A page by number", 1)
-    config.write_text(f"{usual}{credentials(world)}{parameters(known)}\n# A page by number{operations}")
+    config.write_text(
+        f"{usual}{credentials(world)}{parameters(known)}\n{spares(world, known)}\n# A page by number{operations}"
+    )
     with serving(world.app) as address:
         run = subprocess.run(
             [TOOL, "--config-file", config, "run", f"{address}/api/openapi.json", "--checks", "all"],
