@@ -23,7 +23,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, InboxEvent, Refund
 from ballast.models.states import OPEN_ATTEMPT, move
 from ballast.notifications.drain import claim, drain, run_all
-from ballast.processors.base import BadSignature, ProcessorEvent
+from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
 
 THREADS = 8
 LEASE = timedelta(seconds=90)
@@ -35,7 +35,9 @@ TELLS_OF_MONEY: Final = ("charge_paid", "dispute")
 
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
-    """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`)."""
+    """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`,
+    `event_unreadable`).
+    """
     account = processing.open_account(accounts.find(organization_id, account_id))
     url = accounts.hook_url(account.processor, account_id)
     try:
@@ -44,6 +46,8 @@ def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[
         raise InvalidRequest(
             "signature_invalid", "This event is not signed by the processor, or it is too old."
         ) from None
+    except UnreadableEvent:
+        raise InvalidRequest("event_unreadable", "This event is signed, and cannot be read or kept as it is.") from None
     with transaction() as session:
         inserted = session.execute(_insertion(organization_id, account_id, event, raw)).first()
         queue.wake(queue.APPLY_INBOX)

@@ -310,6 +310,10 @@ class BadSignature(Exception):
     """The event was not signed by the processor, or too long ago."""
 
 
+class UnreadableEvent(Exception):
+    """The event is signed by the processor, and nothing that can be read and kept."""
+
+
 class UnavailableError(Exception):
     """The processor gives no answer to a question that changes nothing. `reason` is one word."""
 
@@ -377,7 +381,7 @@ class Adapter(Protocol):
         """What to answer a processor that asks whether this is the right address. Raises BadSignature."""
 
     def parse_event(self, raw: bytes, headers: Mapping[str, str], url: str) -> ProcessorEvent:
-        """Verify and read an event that came to `url`. Raises BadSignature."""
+        """Verify and read an event that came to `url`. Raises BadSignature, UnreadableEvent."""
 
     def check(self) -> Connection:
         """Whether these credentials open an account."""

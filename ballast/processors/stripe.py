@@ -267,7 +267,9 @@ class StripeAdapter:
         raise BadSignature("Stripe asks no challenge")
 
     def parse_event(self, raw: bytes, headers: Mapping[str, str], _url: str) -> ProcessorEvent:
-        """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature."""
+        """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature,
+        UnreadableEvent.
+        """
         return events.read_event(raw, headers, self._credentials.webhook_secret)
 
     def _search(self, lookup: Lookup) -> str | None:

@@ -53,6 +53,34 @@ def test_what_is_not_signed_by_the_processor_is_refused_and_not_kept(world: Worl
     assert len(rows(world, InboxEvent)) == 1
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        event_of("pi_1", event_id="evt_\0"),
+        event_of("pi_1", event_id="evt_\ud800"),
+        event_of("pi_1", "payment_intent.\0"),
+        event_of("pi_\0"),
+        event_of("pi_1", event_id="e" * 3_000),
+        event_of("pi_1").replace(b'"id": "pi_1"', b'"id": "pi_1", "metadata": {"attempt": "att_\\u0000"}'),
+        b"[" * 50_000,
+        b'{"a":' * 50_000,
+    ],
+    ids=range(8),
+)
+def test_a_signed_event_that_cannot_be_kept_is_refused_with_a_code(world: World, raw: bytes) -> None:
+    answer = hook(world, raw)
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "event_unreadable")
+    assert rows(world, InboxEvent) == []
+
+
+def test_an_account_of_another_processor_is_not_found(world: World) -> None:
+    for processor in ("braintree", "square"):
+        address = f"/hooks/{processor}/{world.acme.account_id}"
+        assert world.app.test_client().post(address, data=event_of("pi_1")).status_code == 404
+        assert world.app.test_client().get(address, query_string={"bt_challenge": "a" * 20}).status_code == 404
+    assert hook(world, event_of("pi_1")).status_code == 204
+
+
 def test_an_account_nobody_has_is_not_found(world: World) -> None:
     for account in (new_id("pac"), "pac_nonsense", "x"):
         assert world.app.test_client().post(f"/hooks/stripe/{account}", data=b"{}").status_code == 404

@@ -28,6 +28,7 @@ GIVEN = {
         "webhook_secret": "sq-signs-with-this",
     },
 }
+CARD = "4242 4242 4242 4242"
 HTMX = {"HX-Request": "true"}
 
 
@@ -75,6 +76,19 @@ def test_an_owner_connects_an_account_and_sees_its_secrets_never_again(world: Wo
     assert "The keys work" in pages[1]
     hidden = [value for name, value in GIVEN[processor].items() if name in ("secret_key", "webhook_secret")]
     assert [secret for secret in hidden for page in pages if secret in page] == []
+
+
+@pytest.mark.parametrize("field", ["name", "publishable_key", "secret_key", "location_id"])
+def test_a_card_number_in_a_field_is_refused_and_never_shown_again(world: World, field: str) -> None:
+    owner = world.sign_in("owner")
+    pages = [
+        add(owner, "square", **{field: CARD}),
+        post(owner, f"/{world.acme.account_id}/keys", **(GIVEN["stripe"] | {"name": CARD})),
+        post(owner, f"/{world.acme.account_id}/routing", share=CARD, currencies=CARD, amount_from=CARD, amount_to=""),
+    ]
+    assert [page.status_code for page in pages] == [422] * 3
+    assert all(CARD not in page.get_data(as_text=True) for page in pages)
+    assert len(known(world)) == 1
 
 
 def test_the_processor_is_chosen_first(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from braintree.util.crypto import Crypto
 
 from ballast import clock
 from ballast.processors.base import (
     BadSignature,
     UnavailableError,
     Unknown,
+    UnreadableEvent,
 )
 from ballast.processors.braintree import BraintreeAdapter
 from tests.processors.braintree.conftest import (
@@ -167,6 +170,17 @@ def test_an_event_that_was_tampered_with_is_refused(desk: Desk) -> None:
     for one in bad:
         with pytest.raises(BadSignature):
             desk.adapter.parse_event(one, {}, "")
+
+
+@pytest.mark.parametrize("xml", ["<a>" * 50_000 + "</a>" * 50_000, "<notification><kind>" + "k" * 600])
+def test_what_braintree_signed_and_nobody_can_keep_is_refused(adapter: BraintreeAdapter, xml: str) -> None:
+    closing = "</kind><timestamp type='datetime'>2026-01-01T00:00:00Z</timestamp><subject/></notification>"
+    payload = encodebytes((xml if xml.endswith("</a>") else xml + closing).encode()).decode()
+    gateway = adapter._gateway
+    digest = Crypto.sha1_hmac_hash(gateway.config.private_key, payload)
+    form = {"bt_signature": f"{gateway.config.public_key}|{digest}", "bt_payload": payload}
+    with pytest.raises(UnreadableEvent):
+        adapter.parse_event(urlencode(form).encode(), {}, "")
 
 
 def test_a_challenge_is_answered(adapter: BraintreeAdapter) -> None:
