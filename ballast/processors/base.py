@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -233,6 +233,10 @@ class Declined:
     card: Card | None = None
 
 
+# What a capture that is not the last comes to where there are no `multiple_captures`.
+ONE_CAPTURE_ONLY: Final = Declined("configuration", "one_capture_only", "This processor takes one capture only.")
+
+
 @dataclass(frozen=True)
 class ActionRequired:
     """The shopper must confirm with the bank: at `redirect_url`, or in the page with `client_secret`."""
@@ -337,8 +341,9 @@ class Adapter(Protocol):
     def cancel(self, lookup: Lookup) -> Outcome:
         """Make sure that a charge cannot happen any more; answers what became of it."""
 
-    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
-        """Take `amount` minor units of what is held; the rest is let go, where only one capture is possible."""
+    def capture(self, lookup: Lookup, amount: int, reference: str, final: bool = True) -> Outcome:
+        """Take `amount` minor units of what is held, and let go of the rest; it stays held for more where this is not `final`, which
+        is declined without `multiple_captures`."""
 
     def void(self, lookup: Lookup, reference: str) -> Outcome:
         """Let go of what is held; NotSent says that it is done."""
