@@ -255,6 +255,10 @@ class Unknown:
     retry_after: float | None = None
 
 
+# Why nobody knows how a dispute stands: the processor has none of this id.
+NO_SUCH_DISPUTE: Final = "no_such_dispute"
+
+
 @dataclass(frozen=True)
 class NotSent:
     """Nothing was charged and nothing will be: the attempt never reached the bank, or was canceled at the processor."""
@@ -361,7 +365,7 @@ class Adapter(Protocol):
         """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
-        """How a dispute stands."""
+        """How a dispute stands. `NO_SUCH_DISPUTE` is the reason where the processor answers that it has none of this id."""
 
     def submit_evidence(self, external_id: str, text: str) -> Dispute | Declined | Unknown:
         """Answer a dispute, for good. May be repeated: what was submitted already stays."""

@@ -19,6 +19,7 @@ import requests
 
 from ballast import clock
 from ballast.processors.base import (
+    NO_SUCH_DISPUTE,
     Approved,
     BadSignature,
     Capabilities,
@@ -616,7 +617,11 @@ def test_a_dispute_is_read(bench: Bench) -> None:
     assert found.due_at
     assert found.due_at > clock.real_time() + timedelta(days=5)
     assert clock.real_time() - found.created_at < timedelta(minutes=1)
-    assert isinstance(bench.adapter.find_dispute("a_dispute_nobody_knows"), Unknown)
+
+
+def test_a_dispute_the_processor_does_not_know_is_told_from_no_answer(bench: Bench) -> None:
+    missing = Unknown(NO_SUCH_DISPUTE, "a_dispute_nobody_knows")
+    assert bench.adapter.find_dispute("a_dispute_nobody_knows") == missing
 
 
 @sandbox_only
