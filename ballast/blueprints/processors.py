@@ -19,6 +19,7 @@ from ballast.errors import BallastError, Conflict, InvalidRequest, ProcessorErro
 from ballast.identity import users
 from ballast.models import InboxEvent, ProcessorAccount
 from ballast.money import from_decimal, to_decimal
+from ballast.security import looks_like_card_number
 from ballast.web import dashboard, is_htmx, render, requires, see_other
 
 blueprint = Blueprint("processors", __name__, url_prefix="/admin/settings/processors")
@@ -136,9 +137,10 @@ def _new_form(processor: str | None, error: BallastError | None = None) -> Respo
 
 
 def _shown_again(processor: str | None) -> dict[str, str]:
-    """What the form keeps of what was typed: secrets are typed again."""
+    """What the form keeps of what was typed: secrets are typed again, and no card number is shown."""
     secret = {field.name for field in account_fields.fields_of(processor) if field.secret} if processor else set()
-    return {name: value for name, value in request.form.items() if name not in secret}
+    typed = {name: value for name, value in request.form.items() if name not in secret}
+    return {name: value for name, value in typed.items() if not looks_like_card_number(value)}
 
 
 def _told(error: BallastError | None) -> dict[str, Any]:

@@ -78,6 +78,9 @@ class ProcessorAccount(Scoped, Base):
     is_default: Mapped[bool] = mapped_column(default=False, server_default="false")
     share: Mapped[int] = mapped_column(default=0, server_default="0")
     currencies: Mapped[list[str]] = mapped_column(ARRAY(String), default=list, server_default="{}")
+    takes_currencies: Mapped[list[str]] = mapped_column(
+        ARRAY(String), default=list, server_default="{}", doc="which the processor can take there; empty for all"
+    )
     amount_from: Mapped[int | None]
     amount_to: Mapped[int | None]
     created_at: Mapped[datetime] = created_column()

@@ -164,12 +164,13 @@ class Connection:
     """What a test of the credentials found: a sentence that says what is wrong, or None and the account they open.
 
     `field`: which of the account's fields is wrong, as far as the processor tells (`secret_key`, `location_id`, …). `reason`: one word
-    when it gave no answer at all.
+    when it gave no answer at all. `currencies`: which the account takes, empty where it is not bound to any.
     """
 
     problem: str | None
     external_account: str = ""
     name: str = ""
+    currencies: tuple[str, ...] = ()
     field: str | None = None
     reason: str | None = None
 

@@ -205,7 +205,7 @@ class BraintreeAdapter:
         return events.read_event(self._merchant, raw)
 
     def check(self) -> Connection:
-        """Whether the keys open the merchant."""
+        """Whether the keys open the merchant, and whether the merchant accounts that a setting names are among its own."""
         try:
             accounts = self._merchant.list_accounts()
         except RefusedError as error:
@@ -216,7 +216,12 @@ class BraintreeAdapter:
             return Connection(said, reason=error.reason)
         if not accounts:
             return Connection("This Braintree merchant has no active merchant account.", field="merchant_id")
-        return Connection(None, self._merchant.merchant_id, self._merchant.merchant_id)
+        named = self._merchant.named
+        if strange := [pair for pair in named.items() if pair not in accounts]:
+            said = f"This Braintree merchant has no active merchant account {strange[0][1]} in {strange[0][0]}."
+            return Connection(said, field="merchant_accounts")
+        currencies = tuple(named or dict(accounts))
+        return Connection(None, self._merchant.merchant_id, self._merchant.merchant_id, currencies=currencies)
 
     def _make(self, charge: Charge) -> dict[str, Any] | Declined:
         """The parameters of the sale, or why it cannot be made. Raises OpenError, RefusedError."""

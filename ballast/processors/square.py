@@ -259,7 +259,8 @@ class SquareAdapter:
         if "CREDIT_CARD_PROCESSING" not in (location.capabilities or ()):
             said = "Square does not process cards at this location yet; finish the setup in the Square dashboard."
             return Connection(said, field="location_id")
-        return Connection(None, location.id or "", location.business_name or location.name or "")
+        currencies = (str(location.currency),) if location.currency else ()
+        return Connection(None, location.id or "", location.business_name or location.name or "", currencies=currencies)
 
     def listen(self, url: str) -> str:
         """Have Square send its events to `url` and to no other hook of ours; answers the signature key. Raises UnavailableError."""
