@@ -148,14 +148,14 @@ class PaymentMethod(Scoped, Base):
 
 
 def default_account(organization_id: str, processor: str | None = None) -> Select[ProcessorAccount]:
-    """The account new cards go to: of `processor` if named, the default one first."""
+    """Where a payment of the API is made whose account nobody named: at the default account, and nowhere else if that takes no new
+    cards; where a processor is named, at an account of that, the default one first."""
     found = select(ProcessorAccount).where(
         ProcessorAccount.organization_id == organization_id,
         ProcessorAccount.enabled,
         ProcessorAccount.archived_at.is_(None),
     )
-    if processor:
-        found = found.where(ProcessorAccount.processor == processor)
+    found = found.where(ProcessorAccount.processor == processor if processor else ProcessorAccount.is_default)
     return found.order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at).limit(1)
 
 
