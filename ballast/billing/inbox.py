@@ -30,6 +30,8 @@ LEASE = timedelta(seconds=90)
 # A request that is still waiting for its own answer comes first; its event is looked at again after this.
 LATER = timedelta(seconds=3)
 GIVE_UP_AFTER: Final = 20
+# Why an event was given up.
+MEANING: Final = {"missing": "no_such_dispute", "later": "no_answer"}
 # What is disputed has been paid before.
 TELLS_OF_MONEY: Final = ("charge_paid", "dispute")
 
@@ -212,7 +214,7 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
 
 
 def _apply(event: Received) -> str:
-    """Do what the event hints at. Answers the event's next status, or `later`."""
+    """Do what the event hints at. Answers the event's next status, `later`, or `missing`: what it is about is not there."""
     if not event.ours and event.dispute is None:
         return "ignored" if event.attempts >= 2 else "later"
     if event.open_attempt and event.open_attempt_busy and event.attempts < 2:
@@ -226,7 +228,7 @@ def _apply(event: Received) -> str:
         for refund_id in event.waiting_refunds:
             refunds.send(event.key[0], refund_id)
         verdict = disputes.learn(event.key[0], event.account_id, event.dispute) if event.dispute else "applied"
-    if not known or (verdict == "ignored" and event.attempts < 2):
+    if not known or (verdict in ("ignored", "missing") and event.attempts < 2):
         return "later"
     return verdict
 
@@ -246,6 +248,9 @@ def _mark(event: Received, verdict: str | Exception) -> None:
         if row.attempts >= GIVE_UP_AFTER:
             move(row, "failed")
         row.next_attempt_at = real_time() + LATER * min(2**row.attempts, 600)
+    elif verdict == "missing" or (verdict == "later" and row.attempts >= GIVE_UP_AFTER):
+        row.reason, row.next_attempt_at = MEANING[verdict], None
+        move(row, "failed")
     elif verdict == "later":
         row.next_attempt_at = real_time() + LATER * min(2 ** max(row.attempts - 3, 0), 600)
     else:
