@@ -306,7 +306,7 @@ def test_a_card_number_is_no_name_and_is_not_shown_again(world: World) -> None:
     answer = add(world.sign_in("owner"), name="4242 4242 4242 4242")
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422
-    assert "This looks like a card number." in page.partition('id="name-error"')[2][:400]
+    assert "This looks like a card number" in page.partition('id="name-error"')[2][:400]
     assert "4242" not in page
 
 

@@ -321,6 +321,18 @@ def test_a_card_is_saved_with_a_charge_and_charged_later_without_its_holder(benc
     assert (outcome.saved, outcome.card.last4) == (None, saved.card.last4)
 
 
+@pytest.mark.parametrize("save", [False, True])
+def test_a_stored_card_is_no_token_of_a_browser(bench: Bench, save: bool) -> None:
+    """Who only knows its token, and whose card it is, cannot pay with it where a new card is asked for."""
+    holder = a_holder()
+    saved = save_with_charge(bench, holder)
+    known = replace(holder, external_id=saved.customer_external_id)
+    charge = bench.charge(payment_method=saved.external_id, holder=known if save else None, save=save, one_time=True)
+    assert isinstance(bench.pay(charge)[1], Declined)
+    assert bench.taken(charge) == []
+    bench.approved(one_time=True, holder=holder, save=save)
+
+
 @sandbox_only
 def test_the_bank_is_told_that_the_holder_is_not_there(bench: Bench) -> None:
     holder = a_holder()
