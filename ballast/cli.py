@@ -47,6 +47,8 @@ def seed_demo(credentials: Path) -> None:
     found = plant(known)
     credentials.touch(mode=0o600)
     credentials.write_text(json.dumps(found, indent=2) + "\n")
+    for complaint in found["complaints"]:
+        click.echo(complaint, err=True)
     click.echo(f"Acme Corp is in place: {found['store_path']}")
 
 

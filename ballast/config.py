@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +18,7 @@ DEFAULT_SECRET = "not-a-secret-change-me"  # noqa: S105
 DEFAULT_ENCRYPTION_KEY = base64.b64encode(b"not-a-secret-change-me-32-bytes!").decode()
 # RFC 7518, section 3.2: a key of HS256 is at least as long as its hash.
 JWT_SECRET_LENGTH = 32
+ADDRESS = re.compile(r"https?://[^/\s]", re.IGNORECASE)
 SECRET_NAMES = ("SECRET_KEY", "JWT_SECRET", "ENCRYPTION_KEY")
 
 
@@ -100,6 +102,13 @@ class Settings(BaseSettings):
     @classmethod
     def drop_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("stripe_api_base", "braintree_base_url", "square_base_url", "resend_api_url")
+    @classmethod
+    def is_an_address(cls, value: str) -> str:
+        if value and not ADDRESS.match(value):
+            raise ValueError("must begin with http:// or https:// and a host")
+        return value
 
     @cached_property
     def webhook_delays(self) -> tuple[int, ...]:

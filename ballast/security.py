@@ -134,6 +134,11 @@ def looks_like_card_number(text: str) -> bool:
     return any(_holds_card(re.findall(r"\d+", found)) for found in _GROUPS.findall(text))
 
 
+def without_card_number(text: str) -> str:
+    """What a page may show again of what was typed: all of it, or nothing where a card number was typed."""
+    return "" if looks_like_card_number(text) else text
+
+
 def _holds_card(groups: list[str]) -> bool:
     if _is_card("".join(groups)):
         return True

@@ -93,6 +93,7 @@ def _connect(app: Flask, url: str, role: str, pool: int) -> None:
         "max_overflow": 0,
         "pool_pre_ping": True,
         "pool_timeout": 10,
+        "hide_parameters": True,  # an error's trace goes to the log: the statement may, what people typed may not
         "connect_args": {"connect_timeout": 5, "application_name": f"ballast-{role}"},
     }
     db.init_app(app)

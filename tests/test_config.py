@@ -144,6 +144,13 @@ def test_webhook_delays_that_are_no_seconds_are_refused_at_the_start(delays: str
         Settings(_env_file=None, webhook_retry_delays=delays)
 
 
+@pytest.mark.parametrize("name", ["stripe_api_base", "braintree_base_url", "square_base_url", "resend_api_url"])
+@pytest.mark.parametrize("address", ["127.0.0.1:9999", "ftp://example.com", "https://", "example.com"])
+def test_an_address_of_a_processor_that_is_none_is_refused_at_the_start(name: str, address: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name}\n.*must begin with http:// or https://"):
+        Settings(_env_file=None, **{name: address})  # type: ignore[arg-type]
+
+
 def test_production_refuses_to_start_without_the_address_browsers_use(monkeypatch: pytest.MonkeyPatch) -> None:
     production(monkeypatch)
     monkeypatch.delenv("PUBLIC_URL")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from ballast.db import (
     after_commit,
@@ -29,6 +30,13 @@ def add_customer(world: World, name: str = "Ada") -> None:
 def asked_for() -> str:
     """The organization Postgres was told."""
     return str(db.session.scalar(text("select coalesce(current_setting('app.organization', true), '')")))
+
+
+def test_what_a_statement_was_given_is_not_in_its_error(world: World) -> None:
+    with organization(world.acme.id), pytest.raises(DataError) as failed, transaction():
+        add_customer(world, "Ada of the \0 typed this")
+    assert "typed this" not in str(failed.value)
+    assert "INSERT INTO customers" in str(failed.value)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, Died, KeyboardInterrupt])

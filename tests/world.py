@@ -22,6 +22,7 @@ from ballast.identity import api_keys
 from ballast.ids import new_id
 from ballast.models import Membership, Organization, Payment, Price, Product, User
 from ballast.notifications import emails, webhooks
+from ballast.sandbox.braintree.merchants import LISTED
 from ballast.security import hash_password, new_webhook_secret
 
 PASSWORD = "correct horse battery staple"
@@ -35,9 +36,13 @@ ACCOUNTS = {
         "publishable_key": "sandbox-sq0idb-acme",
         "secret_key": "EAAAEacme",
         "location_id": "Lacme",
-        "webhook_secret": "signature of the tests",
+        "webhook_secret": "signature-of-the-tests",
     },
 }
+
+
+# What the sandbox says they take when it is asked.
+TAKES = {"braintree": [*LISTED], "square": ["USD"]}
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,9 @@ class World:
             return self.acme.account_id
         with organization(self.acme.id), transaction() as session:
             acme = session.scalars(select(Organization).where(Organization.id == self.acme.id)).one()
-            account_id = accounts.add(acme, processor, ACCOUNTS[processor]).id
+            account = accounts.add(acme, processor, ACCOUNTS[processor])
+            account.takes_currencies = TAKES[processor]
+            account_id = account.id
             routing.route(acme.id, self.acme.account_id, routing.Route(share=0))
             routing.route(acme.id, account_id, routing.Route(share=100))
             accounts.make_default(acme.id, account_id)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from ballast import money
 from ballast.errors import InvalidRequest
+from ballast.processors.merchant_accounts import read_pairs, write_pairs
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class Field:
     """One value that opens an account. `secret`: sealed and never shown.
 
     `live`, `test`: how such a value begins in each mode. `others`: it may begin in other ways too, which say nothing of the mode.
+    `kind`: a key is printable ASCII without spaces; an id stands in addresses too; `pairs` are currencies with merchant accounts.
     """
 
     name: str
@@ -24,6 +28,7 @@ class Field:
     test: tuple[str, ...] = ()
     others: bool = False
     hint: str = ""
+    kind: Literal["key", "id", "pairs"] = "key"
 
 
 # `secret_key`, `publishable_key` and `webhook_secret` are named as in `Credentials`.
@@ -55,7 +60,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         ),
     ),
     "braintree": (
-        Field("merchant_id", "Merchant ID", hint="Settings → API. All three values are on that page."),
+        Field("merchant_id", "Merchant ID", hint="Settings → API. All three values are on that page.", kind="id"),
         Field("public_key", "Public key"),
         Field("secret_key", "Private key", secret=True),
         Field(
@@ -63,6 +68,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             "Merchant accounts",
             required=False,
             hint="Which takes which currency, such as USD:acme_usd, EUR:acme_eur. Left empty, Braintree is asked.",
+            kind="pairs",
         ),
     ),
     "square": (
@@ -82,7 +88,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             others=True,
             hint="From the same page, for the same environment.",
         ),
-        Field("location_id", "Location ID", hint="Locations. Each location is an account of its own here."),
+        Field("location_id", "Location ID", hint="Locations. Each location is an account of its own here.", kind="id"),
         Field(
             "webhook_secret",
             "Webhook signature key",
@@ -95,6 +101,8 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
 # The field that tells accounts of one processor apart, where the processor has not told us yet.
 NAMED_BY: Final = {"stripe": "publishable_key", "braintree": "merchant_id", "square": "location_id"}
 TOO_LONG: Final = 2000
+KEY: Final = re.compile(r"[!-~]+")
+ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def read_fields(processor: str, mode: str, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -120,8 +128,13 @@ def fields_of(processor: str) -> tuple[Field, ...]:
 def _read(field: Field, mode: str, value: str) -> str:
     if not value and field.required:
         raise InvalidRequest("processor_field_required", f"Enter the {_name(field)}.", param=field.name)
-    if len(value) > TOO_LONG or not value.isprintable():
-        raise InvalidRequest("processor_field_invalid", f"This is no {_name(field)}.", param=field.name)
+    if len(value) > TOO_LONG:
+        raise _invalid(field, f"This is no {_name(field)}.")
+    if value and field.kind == "pairs":
+        return _read_pairs(field, value)
+    if value and not (ID if field.kind == "id" else KEY).fullmatch(value):
+        made_of = "letters, digits, - and _" if field.kind == "id" else "letters, digits and signs, without spaces"
+        raise _invalid(field, f"This is no {_name(field)}: that is made of {made_of}.")
     right, other = (field.live, field.test) if mode == "live" else (field.test, field.live)
     if not value or not right or value.startswith(right):
         return value
@@ -129,11 +142,25 @@ def _read(field: Field, mode: str, value: str) -> str:
         raise _mismatch(field, mode)
     if field.others:
         return value
-    raise InvalidRequest(
-        "processor_field_invalid",
-        f"This is no {_name(field)}: that begins with {' or '.join(right)}.",
-        param=field.name,
-    )
+    raise _invalid(field, f"This is no {_name(field)}: that begins with {' or '.join(right)}.")
+
+
+def _invalid(field: Field, said: str) -> InvalidRequest:
+    return InvalidRequest("processor_field_invalid", said, param=field.name)
+
+
+def _read_pairs(field: Field, value: str) -> str:
+    """The pairs in one way of writing. Whether the merchant has such accounts is asked at Braintree."""
+    pairs, wrong = read_pairs(value)
+    if wrong:
+        said = f"“{wrong[0][:40]}” is no pair of a currency, named once, and a merchant account, such as USD:acme_usd."
+        raise _invalid(field, said)
+    try:
+        for currency in pairs:
+            money.exponent(currency)
+    except InvalidRequest as error:
+        raise _invalid(field, error.message) from None
+    return write_pairs(pairs)
 
 
 def _mismatch(field: Field, mode: str) -> InvalidRequest:

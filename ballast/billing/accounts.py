@@ -24,7 +24,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Organization, PaymentMethod, ProcessorAccount
 from ballast.models.customers import account_of, accounts_of
 from ballast.processors.base import Connection, Credentials, UnavailableError
-from ballast.security import keyring
+from ballast.security import keyring, looks_like_card_number
 
 MOST_COUNTED: Final = 10_000
 UNREADABLE: Final = "The stored keys cannot be opened with the present ENCRYPTION_KEY. Enter them again."
@@ -33,9 +33,10 @@ UNREADABLE: Final = "The stored keys cannot be opened with the present ENCRYPTIO
 def connect(organization: Organization, processor: str, given: Mapping[str, str]) -> str:
     """A new account, whose keys were tried at the processor before anything is stored; answers its id.
 
-    Raises what `read_fields` raises, what `_try_out` raises, Conflict(`processor_account_taken`).
+    Raises what `read_fields` and `_read_name` raise, what `_try_out` raises, Conflict(`processor_account_taken`).
     """
     public, secrets = read_fields(processor, organization.mode, given)
+    _read_name(given)
     opened = _try_out(processing.credentials(processor, mode_of(organization), public, secrets))
     with transaction():
         account = add(organization, processor, given, opened)
@@ -67,7 +68,7 @@ def add(
 ) -> ProcessorAccount:
     """An account with its secrets sealed; the organization's first one takes all new cards. In the caller's transaction.
 
-    `opened` is what the keys were found to open, None where nobody has tried them. Raises what `read_fields` raises,
+    `opened` is what the keys were found to open, None where nobody has tried them. Raises what `read_fields` and `_read_name` raise,
     Conflict(`processor_account_taken`, `processor_account_archived`) for an account that is known already, here or elsewhere.
     """
     public, secrets = read_fields(processor, organization.mode, given)
@@ -76,13 +77,14 @@ def add(
         id=new_id("pac"),
         organization_id=organization.id,
         processor=processor,
-        name=(given.get("name", "").strip() or (opened.name if opened else ""))[:120],
+        name=_read_name(given) or (opened.name[:120] if opened else ""),
         mode=mode_of(organization),
         external_account=opened.external_account if opened else public[NAMED_BY[processor]],
         public_config=public,
         is_default=is_first,
         share=100 if is_first else 0,
         currencies=[],
+        takes_currencies=list(opened.currencies) if opened else [],
         credentials=b"",
         checked_at=real_time() if opened else None,
     )
@@ -92,6 +94,15 @@ def add(
     _flush(account)
     record(account, "added", {"processor": processor, "external_account": account.external_account})
     return account
+
+
+def _read_name(given: Mapping[str, str]) -> str:
+    """What the account is to be called, empty for the processor's own name. Raises InvalidRequest(`card_number_refused`)."""
+    name = given.get("name", "").strip()
+    if looks_like_card_number(name):
+        said = "This looks like a card number. Call the account something else."
+        raise InvalidRequest("card_number_refused", said, param="name")
+    return name[:120]
 
 
 def _refuse_archived(account: ProcessorAccount) -> None:
@@ -227,14 +238,16 @@ def _open(account: ProcessorAccount) -> processing.Account:
 
 
 def _adopt(account: ProcessorAccount, found: Connection) -> str | None:
-    """Take the processor's own name of the account, where it was known by one of its fields only; or say what is wrong with it."""
+    """Take what the processor says of the account: its currencies, and its name where one of its fields was known only. Or say what
+    is wrong with it."""
     if account.external_account == found.external_account:
+        account.takes_currencies = list(found.currencies)
         return None
     if not _is_unnamed(account):
         return f"These keys open another {account.processor.capitalize()} account, {found.external_account}."
     try:
         with db.session.begin_nested():
-            account.external_account = found.external_account
+            account.external_account, account.takes_currencies = found.external_account, list(found.currencies)
             db.session.flush()
     except IntegrityError:
         db.session.refresh(account)

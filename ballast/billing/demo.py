@@ -61,9 +61,30 @@ CATALOG = (
     ),
 )
 
+# Where the fields of the demo's accounts stand in the environment.
+ENVIRONMENT = {
+    "stripe": {
+        "publishable_key": "STRIPE_PUBLISHABLE_KEY",
+        "secret_key": "STRIPE_SECRET_KEY",
+        "webhook_secret": "STRIPE_WEBHOOK_SECRET",
+    },
+    "braintree": {
+        "merchant_id": "BRAINTREE_MERCHANT_ID",
+        "public_key": "BRAINTREE_PUBLIC_KEY",
+        "secret_key": "BRAINTREE_PRIVATE_KEY",
+    },
+    "square": {
+        "publishable_key": "SQUARE_APPLICATION_ID",
+        "secret_key": "SQUARE_ACCESS_TOKEN",
+        "location_id": "SQUARE_LOCATION_ID",
+        "webhook_secret": "SQUARE_WEBHOOK_SIGNATURE_KEY",
+    },
+}
+
 
 def plant(known: dict[str, Any]) -> dict[str, Any]:
-    """Put Acme Corp in place and answer its credentials: {api_key, webhook_secret, owner, admin, viewer, staff, shopper, …}.
+    """Put Acme Corp in place and answer its credentials: {api_key, webhook_secret, owner, admin, viewer, staff, shopper, …}, with
+    `complaints`: a sentence for each processor whose keys in the environment are of no use.
 
     `known` is what an earlier call answered: passwords, key and secret that still hold are kept, others are made anew.
     """
@@ -81,8 +102,7 @@ def plant(known: dict[str, Any]) -> dict[str, Any]:
             "webhook_secret": _endpoint(organization, known.get("webhook_secret")),
             "store_path": f"/shop/{SLUG}/",
         }
-    _connect_processors(organization_id)
-    return found
+    return found | {"complaints": _connect_processors(organization_id)}
 
 
 def _organization() -> str:
@@ -170,20 +190,26 @@ def _endpoint(organization: Organization, known: str | None) -> str:
     return secret
 
 
-def _connect_processors(organization_id: str) -> None:
+def _connect_processors(organization_id: str) -> list[str]:
     """The demo's processor accounts, from STRIPE_*, BRAINTREE_* and SQUARE_*; the first of them takes the new cards.
 
-    At the sandbox, webhooks are made as a merchant would make them; a real account's are its owner's.
+    At the sandbox, webhooks are made as a merchant would make them; a real account's are its owner's. Answers what is wrong.
     """
+    complaints = []
     for processor, given in _given_accounts().items():
         try:
             account_id = _connect(organization_id, processor, given)
         except BallastError as error:
-            log.error("the keys of %s in the environment open no account: %s", processor, error.message)
+            name = ENVIRONMENT[processor].get(error.param or "", "its keys")
+            complaints.append(f"{processor.capitalize()} is left out, see {name} in the environment: {error.message}")
             continue
-        accounts.check(organization_id, account_id)
+        if problem := accounts.check(organization_id, account_id).problem:
+            complaints.append(f"{processor.capitalize()} will not work with the keys in the environment: {problem}")
         if _is_played(organization_id, account_id) and not given.get("webhook_secret"):
             _listen(organization_id, account_id)
+    for complaint in complaints:
+        log.error(complaint)
+    return complaints
 
 
 def _is_played(organization_id: str, account_id: str) -> bool:
@@ -194,26 +220,13 @@ def _is_played(organization_id: str, account_id: str) -> bool:
 
 
 def _given_accounts() -> dict[str, dict[str, str]]:
+    """What the environment says of each processor it says anything of."""
     settings = config.current()
     given = {
-        "stripe": {
-            "publishable_key": settings.stripe_publishable_key,
-            "secret_key": settings.stripe_secret_key,
-            "webhook_secret": settings.stripe_webhook_secret,
-        },
-        "braintree": {
-            "merchant_id": settings.braintree_merchant_id,
-            "public_key": settings.braintree_public_key,
-            "secret_key": settings.braintree_private_key,
-        },
-        "square": {
-            "publishable_key": settings.square_application_id,
-            "secret_key": settings.square_access_token,
-            "location_id": settings.square_location_id,
-            "webhook_secret": settings.square_webhook_signature_key,
-        },
+        processor: {field: str(getattr(settings, name.lower())) for field, name in names.items()}
+        for processor, names in ENVIRONMENT.items()
     }
-    return {processor: fields for processor, fields in given.items() if fields["secret_key"]}
+    return {processor: fields for processor, fields in given.items() if any(fields.values())}
 
 
 def _connect(organization_id: str, processor: str, given: dict[str, str]) -> str:

@@ -41,7 +41,7 @@ from ballast.processors import base
 
 log = logging.getLogger(__name__)
 
-Verdict = Literal["applied", "ignored", "later"]
+Verdict = Literal["applied", "ignored", "later", "missing"]
 # How often a question is put again at once because the row changed while it was asked.
 LOOKS: Final = 3
 
@@ -52,12 +52,15 @@ def find(organization_id: str, dispute_id: str) -> Dispute:
 
 
 def learn(organization_id: str, account_id: str, external_id: str) -> Verdict:
-    """Ask how a dispute stands, and write it down. `ignored`: it is about no charge of ours; `later`: nobody can say now."""
+    """Ask how a dispute stands, and write it down.
+
+    `ignored`: it is about no charge of ours; `later`: nobody can say now; `missing`: the processor knows no such dispute.
+    """
     for _ in range(LOOKS):
         account, seen = _before(organization_id, account_id, external_id)
         told = processing.read(account, lambda adapter: adapter.find_dispute(external_id))
         if isinstance(told, base.Unknown):
-            return "later"
+            return "missing" if told.reason == base.NO_SUCH_DISPUTE else "later"
         verdict = record(organization_id, account_id, told, seen)
         if verdict != "changed":
             return verdict

@@ -23,19 +23,23 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, InboxEvent, Refund
 from ballast.models.states import OPEN_ATTEMPT, move
 from ballast.notifications.drain import claim, drain, run_all
-from ballast.processors.base import BadSignature, ProcessorEvent
+from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
 
 THREADS = 8
 LEASE = timedelta(seconds=90)
 # A request that is still waiting for its own answer comes first; its event is looked at again after this.
 LATER = timedelta(seconds=3)
 GIVE_UP_AFTER: Final = 20
+# Why an event was given up.
+MEANING: Final = {"missing": "no_such_dispute", "later": "no_answer"}
 # What is disputed has been paid before.
 TELLS_OF_MONEY: Final = ("charge_paid", "dispute")
 
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
-    """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`)."""
+    """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`,
+    `event_unreadable`).
+    """
     account = processing.open_account(accounts.find(organization_id, account_id))
     url = accounts.hook_url(account.processor, account_id)
     try:
@@ -44,6 +48,8 @@ def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[
         raise InvalidRequest(
             "signature_invalid", "This event is not signed by the processor, or it is too old."
         ) from None
+    except UnreadableEvent:
+        raise InvalidRequest("event_unreadable", "This event is signed, and cannot be read or kept as it is.") from None
     with transaction() as session:
         inserted = session.execute(_insertion(organization_id, account_id, event, raw)).first()
         queue.wake(queue.APPLY_INBOX)
@@ -208,7 +214,7 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
 
 
 def _apply(event: Received) -> str:
-    """Do what the event hints at. Answers the event's next status, or `later`."""
+    """Do what the event hints at. Answers the event's next status, `later`, or `missing`: what it is about is not there."""
     if not event.ours and event.dispute is None:
         return "ignored" if event.attempts >= 2 else "later"
     if event.open_attempt and event.open_attempt_busy and event.attempts < 2:
@@ -222,7 +228,7 @@ def _apply(event: Received) -> str:
         for refund_id in event.waiting_refunds:
             refunds.send(event.key[0], refund_id)
         verdict = disputes.learn(event.key[0], event.account_id, event.dispute) if event.dispute else "applied"
-    if not known or (verdict == "ignored" and event.attempts < 2):
+    if not known or (verdict in ("ignored", "missing") and event.attempts < 2):
         return "later"
     return verdict
 
@@ -242,6 +248,9 @@ def _mark(event: Received, verdict: str | Exception) -> None:
         if row.attempts >= GIVE_UP_AFTER:
             move(row, "failed")
         row.next_attempt_at = real_time() + LATER * min(2**row.attempts, 600)
+    elif verdict == "missing" or (verdict == "later" and row.attempts >= GIVE_UP_AFTER):
+        row.reason, row.next_attempt_at = MEANING[verdict], None
+        move(row, "failed")
     elif verdict == "later":
         row.next_attempt_at = real_time() + LATER * min(2 ** max(row.attempts - 3, 0), 600)
     else:

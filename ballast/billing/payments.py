@@ -136,8 +136,12 @@ def _account(organization_id: str, asked: NewPayment, card: PaymentMethod | None
     )
     account = db.session.scalars(wanted).first()
     if account is None:
-        named = f"{asked.processor} account" if asked.processor else "processor account"
-        raise InvalidRequest("processor_unavailable", f"No {named} is set up and enabled.", param="processor")
+        said = (
+            f"No {asked.processor} account is set up and enabled."
+            if asked.processor
+            else "The default processor account takes no new cards. Name a processor, or make another account the default."
+        )
+        raise InvalidRequest("processor_unavailable", said, param="processor")
     if asked.processor not in (None, account.processor):
         raise InvalidRequest(
             "processor_mismatch", f"This card is stored at {account.processor}, and stays there.", param="processor"

@@ -37,21 +37,25 @@ def route_of(account: ProcessorAccount) -> Route:
 def route(organization_id: str, account_id: str, wanted: Route) -> None:
     """Say which new cards an account is for. In the caller's transaction.
 
-    Raises NotFound, InvalidRequest(`share_invalid`, `currency_unknown`, `amount_invalid`, `amount_range_invalid`).
+    Raises NotFound, InvalidRequest(`share_invalid`, `currency_unknown`, `currency_not_taken`, `amount_invalid`,
+    `amount_range_invalid`).
     """
     account = accounts.find(organization_id, account_id, lock=True)
-    _check_route(wanted)
+    _check_route(wanted, account.takes_currencies)
     before = route_of(account)
     account.share, account.currencies = wanted.share, list(wanted.currencies)
     account.amount_from, account.amount_to = wanted.amount_from, wanted.amount_to
     accounts.record(account, "routed", accounts.changes_of(_plain(before), _plain(wanted)))
 
 
-def _check_route(wanted: Route) -> None:
+def _check_route(wanted: Route, taken: Sequence[str]) -> None:
     if not 0 <= wanted.share <= 100:
         raise InvalidRequest("share_invalid", "A share is a whole number from 0 to 100.", param="share")
     for currency in wanted.currencies:
         money.exponent(currency)
+        if taken and currency not in taken:
+            said = f"This account takes {', '.join(taken)} only, and cannot be for {currency}."
+            raise InvalidRequest("currency_not_taken", said, param="currency")
     for name in ("amount_from", "amount_to"):
         bound = getattr(wanted, name)
         if bound is not None and not 0 <= bound <= money.MAX_AMOUNT:
@@ -78,10 +82,11 @@ def choose(
 
 
 def takes(account: ProcessorAccount, amount: int, currency: str, home_currency: str) -> bool:
-    """Whether the account's rule is for such a card. Bounds are in the organization's currency and bind only there."""
+    """Whether the account can take such a card, and its rule is for it. Bounds are in the organization's currency and bind only
+    there."""
     if not account.enabled or account.archived_at or account.share == 0:
         return False
-    if account.currencies and currency not in account.currencies:
+    if any(known and currency not in known for known in (account.takes_currencies, account.currencies)):
         return False
     if currency != home_currency:
         return True

@@ -16,7 +16,7 @@ from ballast.identity import users
 from ballast.models import Customer, Payment, PaymentMethod
 from ballast.models.customers import cards_among, cards_with_processors, customers_of
 from ballast.money import format_money, from_decimal
-from ballast.security import looks_like_card_number
+from ballast.security import looks_like_card_number, without_card_number
 from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("customers", __name__, url_prefix="/admin/customers")
@@ -27,8 +27,8 @@ MOST_DESCRIPTION = 200
 
 @blueprint.get("")
 def index() -> Response:
-    """Customers, newest first; with `q`, those whose address begins so."""
-    asked = request.args.get("q", "").strip().lower()[:254]
+    """Customers, newest first; with `q`, those whose address begins so. A card number is nothing to look for."""
+    asked = without_card_number(request.args.get("q", "").strip().lower())[:254]
     edges = (request.args.get("before"), request.args.get("after"))
     page = keyset(customers_of(g.organization.id, asked), Customer.id, "cus", *edges)
     found = [row[0] for row in page.rows]
@@ -80,7 +80,8 @@ def _stored(customer: Customer) -> list[dict[str, Any]]:
 @requires("charge")
 def charge_form(customer_id: str) -> Response:
     """What to charge, and of which card."""
-    return _form(customers.find(g.organization.id, customer_id), {"card": request.args.get("card", "")})
+    card = without_card_number(request.args.get("card", ""))
+    return _form(customers.find(g.organization.id, customer_id), {"card": card})
 
 
 @blueprint.post("/<customer_id>/charge")
@@ -127,7 +128,7 @@ def _check(typed: dict[str, str]) -> dict[str, str]:
 
 
 def _wanted(customer_id: str, amount: int, typed: dict[str, str]) -> StoredCharge:
-    key = typed["form_key"][:64] or str(uuid4())
+    key = without_card_number(typed["form_key"])[:64] or str(uuid4())
     return StoredCharge(customer_id, typed["card"], amount, g.organization.currency, typed["description"], key)
 
 
@@ -140,7 +141,7 @@ def _form(
         422 if errors or problem else 200,
         customer=customer,
         cards=_stored(customer),
-        typed={"amount": "", "description": "", "card": ""} | typed,
+        typed={"amount": "", "description": "", "card": ""} | _shown_again(typed),
         errors=errors or {},
         problem=problem or ("This customer's charges are on hold." if customer.held_at else None),
         form_key=str(uuid4()),
@@ -148,7 +149,12 @@ def _form(
 
 
 def _review(customer: Customer, chosen: dict[str, Any], amount: int, typed: dict[str, str]) -> Response:
-    return render("admin/customers/review.html", customer=customer, **chosen, amount=amount, typed=typed)
+    shown = _shown_again(typed)
+    return render("admin/customers/review.html", customer=customer, **chosen, amount=amount, typed=shown)
+
+
+def _shown_again(typed: dict[str, str]) -> dict[str, str]:
+    return {name: without_card_number(value) for name, value in typed.items()}
 
 
 def _tell(payment: Payment) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from ballast.billing import inbox
+from ballast.billing import accounts, inbox
 from ballast.db import set_organization
 from ballast.errors import NotFound
 from ballast.identity.users import lookup
@@ -31,10 +31,12 @@ def answer(processor: str, account_id: str) -> Response:
 
 
 def _owner(processor: str, account_id: str) -> str:
-    """Whose account it is; from here on the request works for that organization. Raises NotFound."""
+    """Whose account it is, at this processor; from here on the request works for that organization. Raises NotFound."""
     inside = to_uuid(account_id, "pac")
     organization_id = lookup("organization_of_account", inside) if inside and processor in PROCESSORS else None
     if organization_id is None:
         raise NotFound("processor account")
     set_organization(organization_id)
+    if accounts.find(organization_id, account_id).processor != processor:
+        raise NotFound("processor account")
     return organization_id

@@ -19,6 +19,7 @@ from ballast.errors import BallastError, Conflict, InvalidRequest, ProcessorErro
 from ballast.identity import users
 from ballast.models import InboxEvent, ProcessorAccount
 from ballast.money import from_decimal, to_decimal
+from ballast.security import looks_like_card_number, without_card_number
 from ballast.web import dashboard, is_htmx, render, requires, see_other
 
 blueprint = Blueprint("processors", __name__, url_prefix="/admin/settings/processors")
@@ -119,9 +120,14 @@ def add() -> Response:
 
 
 def _given(processor: str) -> dict[str, str]:
-    """What was typed into the fields of this processor and into no other."""
+    """What was typed into the fields of this processor and into no other. Raises InvalidRequest(`card_number_refused`)."""
     names = ["name", *(field.name for field in account_fields.fields_of(processor))]
-    return {name: request.form.get(name, "") for name in names}
+    given = {name: request.form.get(name, "") for name in names}
+    for name, value in given.items():
+        if looks_like_card_number(value):
+            said = "This looks like a card number, which has no place here."
+            raise InvalidRequest("card_number_refused", said, param=name)
+    return given
 
 
 def _new_form(processor: str | None, error: BallastError | None = None) -> Response:
@@ -136,9 +142,9 @@ def _new_form(processor: str | None, error: BallastError | None = None) -> Respo
 
 
 def _shown_again(processor: str | None) -> dict[str, str]:
-    """What the form keeps of what was typed: secrets are typed again."""
+    """What the form keeps of what was typed: secrets are typed again, and a card number is shown to nobody."""
     secret = {field.name for field in account_fields.fields_of(processor) if field.secret} if processor else set()
-    return {name: value for name, value in request.form.items() if name not in secret}
+    return {name: without_card_number(value) for name, value in request.form.items() if name not in secret}
 
 
 def _told(error: BallastError | None) -> dict[str, Any]:
@@ -167,9 +173,9 @@ def keys_form(account_id: str) -> Response:
 @requires(RIGHT)
 def keys(account_id: str) -> Response:
     """Try the new keys, and store them if they open the same account."""
-    given = _given(accounts.find(g.organization.id, account_id).processor)
+    processor = accounts.find(g.organization.id, account_id).processor
     try:
-        accounts.change_keys(g.organization, account_id, given)
+        accounts.change_keys(g.organization, account_id, _given(processor))
     except BallastError as error:
         db.session.rollback()
         return _keys_form(accounts.find(g.organization.id, account_id), error)
@@ -249,7 +255,7 @@ def _routing_form(account: ProcessorAccount, error: BallastError | None = None) 
         "admin/processors/routing.html",
         status=_status(error),
         **_named(account),
-        values=_route_values(account) | dict(request.form.items()),
+        values=_route_values(account) | _shown_again(None),
         others=others,
         **_told(error),
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ballast.local.errors import LocalError
 from ballast.local.secrets import generate_key, generate_password, load_or_generate
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -14,6 +15,9 @@ STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_API_BASE")
 BRAINTREE = ("BRAINTREE_PRIVATE_KEY", "BRAINTREE_BASE_URL")
 SQUARE = ("SQUARE_ACCESS_TOKEN", "SQUARE_BASE_URL")
 RESEND = ("RESEND_API_KEY", "RESEND_API_URL")
+ADDRESSES = ("STRIPE_API_BASE", "BRAINTREE_BASE_URL", "SQUARE_BASE_URL", "RESEND_API_URL")
+# As `ballast.config` has it; here it is one sentence before anything starts, there a refusal in every process.
+ADDRESS = re.compile(r"https?://[^/\s]", re.IGNORECASE)
 ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
 
 
@@ -38,6 +42,13 @@ def read_user_environment(environ: Mapping[str, str], dotenv: Path) -> dict[str,
     """The environment with the names of a `.env` file filled in where it has none; empty values count as not set."""
     merged = _read_dotenv(dotenv) | dict(environ)
     return {name: value for name, value in merged.items() if value}
+
+
+def check_addresses(user: Mapping[str, str]) -> None:
+    """Raises LocalError for an address of a processor or the mail that is none."""
+    for name in ADDRESSES:
+        if name in user and not ADDRESS.match(user[name]):
+            raise LocalError(f"{name} must begin with http:// or https:// and a host; it is {user[name]}.")
 
 
 def find_replaced(user: Mapping[str, str]) -> Replaced:

@@ -94,6 +94,7 @@ def clear_leftovers(state: Path) -> None:
 def prepare(root: Path, state: Path, environ: Mapping[str, str]) -> Stack:
     """Choose ports, make the data folders and compose the children's environment; starts nothing."""
     user = environment.read_user_environment(environ, root / ".env")
+    environment.check_addresses(user)
     replaced = environment.find_replaced(user)
     needed = {"web": True, "sandbox": not replaced.sandbox, "postgres": not replaced.database}
     needed |= {"valkey": not replaced.redis}
@@ -136,6 +137,8 @@ def start(stack: Stack) -> dict[str, Any]:
     supervisor.finish_task("setup")
     stack.credentials.chmod(0o600)
     demo: dict[str, Any] = json.loads(stack.credentials.read_text(encoding="utf-8"))
+    for complaint in demo.get("complaints", ()):
+        say(complaint)
     _tell_receiver(stack, demo)
     say("Starting web, worker and cron.")
     _start_application(stack)

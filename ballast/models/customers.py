@@ -81,6 +81,9 @@ class ProcessorAccount(Scoped, Base):
     is_default: Mapped[bool] = mapped_column(default=False, server_default="false")
     share: Mapped[int] = mapped_column(default=0, server_default="0")
     currencies: Mapped[list[str]] = mapped_column(ARRAY(String), default=list, server_default="{}")
+    takes_currencies: Mapped[list[str]] = mapped_column(
+        ARRAY(String), default=list, server_default="{}", doc="which the processor can take there; empty for all"
+    )
     amount_from: Mapped[int | None]
     amount_to: Mapped[int | None]
     created_at: Mapped[datetime] = created_column()
@@ -148,14 +151,14 @@ class PaymentMethod(Scoped, Base):
 
 
 def default_account(organization_id: str, processor: str | None = None) -> Select[ProcessorAccount]:
-    """The account new cards go to: of `processor` if named, the default one first."""
+    """Where a payment of the API is made whose account nobody named: at the default account, and nowhere else if that takes no new
+    cards; where a processor is named, at an account of that, the default one first."""
     found = select(ProcessorAccount).where(
         ProcessorAccount.organization_id == organization_id,
         ProcessorAccount.enabled,
         ProcessorAccount.archived_at.is_(None),
     )
-    if processor:
-        found = found.where(ProcessorAccount.processor == processor)
+    found = found.where(ProcessorAccount.processor == processor if processor else ProcessorAccount.is_default)
     return found.order_by(ProcessorAccount.is_default.desc(), ProcessorAccount.created_at).limit(1)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,13 @@ class Connection:
     """What a test of the credentials found: a sentence that says what is wrong, or None and the account they open.
 
     `field`: which of the account's fields is wrong, as far as the processor tells (`secret_key`, `location_id`, …). `reason`: one word
-    when it gave no answer at all.
+    when it gave no answer at all. `currencies`: which the account takes, empty where it is not bound to any.
     """
 
     problem: str | None
     external_account: str = ""
     name: str = ""
+    currencies: tuple[str, ...] = ()
     field: str | None = None
     reason: str | None = None
 
@@ -235,6 +236,10 @@ class Declined:
     card: Card | None = None
 
 
+# What a capture that is not the last comes to where there are no `multiple_captures`.
+ONE_CAPTURE_ONLY: Final = Declined("configuration", "one_capture_only", "This processor takes one capture only.")
+
+
 @dataclass(frozen=True)
 class ActionRequired:
     """The shopper must confirm with the bank: at `redirect_url`, or in the page with `client_secret`."""
@@ -251,6 +256,10 @@ class Unknown:
     reason: str
     external_id: str | None = None
     retry_after: float | None = None
+
+
+# Why nobody knows how a dispute stands: the processor has none of this id.
+NO_SUCH_DISPUTE: Final = "no_such_dispute"
 
 
 @dataclass(frozen=True)
@@ -310,6 +319,10 @@ class BadSignature(Exception):
     """The event was not signed by the processor, or too long ago."""
 
 
+class UnreadableEvent(Exception):
+    """The event is signed by the processor, and nothing that can be read and kept."""
+
+
 class UnavailableError(Exception):
     """The processor gives no answer to a question that changes nothing. `reason` is one word."""
 
@@ -339,8 +352,9 @@ class Adapter(Protocol):
     def cancel(self, lookup: Lookup) -> Outcome:
         """Make sure that a charge cannot happen any more; answers what became of it."""
 
-    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
-        """Take `amount` minor units of what is held; the rest is let go, where only one capture is possible."""
+    def capture(self, lookup: Lookup, amount: int, reference: str, final: bool = True) -> Outcome:
+        """Take `amount` minor units of what is held, and let go of the rest; it stays held for more where this is not `final`, which
+        is declined without `multiple_captures`."""
 
     def void(self, lookup: Lookup, reference: str) -> Outcome:
         """Let go of what is held; NotSent says that it is done."""
@@ -358,7 +372,7 @@ class Adapter(Protocol):
         """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
-        """How a dispute stands."""
+        """How a dispute stands. `NO_SUCH_DISPUTE` is the reason where the processor answers that it has none of this id."""
 
     def submit_evidence(self, external_id: str, text: str) -> Dispute | Declined | Unknown:
         """Answer a dispute, for good. May be repeated: what was submitted already stays."""
@@ -377,7 +391,7 @@ class Adapter(Protocol):
         """What to answer a processor that asks whether this is the right address. Raises BadSignature."""
 
     def parse_event(self, raw: bytes, headers: Mapping[str, str], url: str) -> ProcessorEvent:
-        """Verify and read an event that came to `url`. Raises BadSignature."""
+        """Verify and read an event that came to `url`. Raises BadSignature, UnreadableEvent."""
 
     def check(self) -> Connection:
         """Whether these credentials open an account."""

@@ -129,10 +129,13 @@ class BraintreeAdapter:
             return outcome
         return self._void(lookup, outcome.external_id, None)
 
-    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
-        """Take `amount` minor units of an authorization; may be repeated under its reference. Answers what was taken in all."""
+    def capture(self, lookup: Lookup, amount: int, reference: str, final: bool = True) -> Outcome:
+        """Take `amount` minor units of an authorization; may be repeated under its reference. Answers what was taken in all.
+
+        The rest is let go, or stays held for more parts where this is not `final` and the merchant is allowed parts.
+        """
         try:
-            return self._capture(lookup, self._id_of(lookup), amount, reference)
+            return self._capture(lookup, self._id_of(lookup), amount, reference, final)
         except OpenError as error:
             return answers.unknown(error, lookup.external_id)
         except RefusedError as error:
@@ -202,7 +205,7 @@ class BraintreeAdapter:
         return events.read_event(self._merchant, raw)
 
     def check(self) -> Connection:
-        """Whether the keys open the merchant."""
+        """Whether the keys open the merchant, and whether the merchant accounts that a setting names are among its own."""
         try:
             accounts = self._merchant.list_accounts()
         except RefusedError as error:
@@ -213,7 +216,12 @@ class BraintreeAdapter:
             return Connection(said, reason=error.reason)
         if not accounts:
             return Connection("This Braintree merchant has no active merchant account.", field="merchant_id")
-        return Connection(None, self._merchant.merchant_id, self._merchant.merchant_id)
+        named = self._merchant.named
+        if strange := [pair for pair in named.items() if pair not in accounts]:
+            said = f"This Braintree merchant has no active merchant account {strange[0][1]} in {strange[0][0]}."
+            return Connection(said, field="merchant_accounts")
+        currencies = tuple(named or dict(accounts))
+        return Connection(None, self._merchant.merchant_id, self._merchant.merchant_id, currencies=currencies)
 
     def _make(self, charge: Charge) -> dict[str, Any] | Declined:
         """The parameters of the sale, or why it cannot be made. Raises OpenError, RefusedError."""
@@ -288,24 +296,28 @@ class BraintreeAdapter:
             raise OpenError("not_found_yet")
         return str(found)
 
-    def _capture(self, lookup: Lookup, charge_id: str, amount: int, reference: str) -> Outcome:
-        """In one piece if it is all, else as a part after which more may come, where the merchant is allowed parts."""
+    def _capture(self, lookup: Lookup, charge_id: str, amount: int, reference: str, final: bool) -> Outcome:
+        """In one piece, which lets go of the rest; as a part where more may come, or where others came before."""
         if not self._merchant.keyed and self._merchant.list_orders(reference, "sale"):
             return self.find(lookup)
         decimal = money.to_decimal(amount, lookup.currency)
         key = {"api_request_key": reference} if self._merchant.keyed else {}
-        if amount == lookup.amount:
+        if amount == lookup.amount or (final and not self._is_in_parts(charge_id)):
             result = ask(lambda: self._transactions.submit_for_settlement(charge_id, decimal, dict(key)))
         else:
-            params = {"order_id": reference} | key
+            params = {"order_id": reference} | key | ({"final_capture": True} if final else {})
             result = ask(lambda: self._transactions.submit_for_partial_settlement(charge_id, decimal, params))
         codes = codes_of(result)
         if answers.KEY_NOT_ALLOWED in codes:
             self._merchant.keyed = False
-            return self._capture(lookup, charge_id, amount, reference)
+            return self._capture(lookup, charge_id, amount, reference, final)
         if PARTS_NOT_SUPPORTED in codes:
             result = ask(lambda: self._transactions.submit_for_settlement(charge_id, decimal))
         return self._read_capture(charge_id, result)
+
+    def _is_in_parts(self, charge_id: str) -> bool:
+        """Whether parts of it were captured before: Braintree takes the last of several as a part too."""
+        return bool(getattr(self._merchant.load(charge_id), "partial_settlement_transaction_ids", None))
 
     def _read_capture(self, charge_id: str, result: Any) -> Outcome:
         codes = codes_of(result)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ballast.errors import InvalidRequest
 from ballast.processors import braintree_answers as answers
-from ballast.processors.base import Declined, Dispute, DisputeStatus, Unknown
+from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeStatus, Unknown
 from ballast.processors.braintree_answers import UNREADABLE, OpenError, RefusedError, ask, codes_of
 from ballast.processors.braintree_merchant import Merchant
 
@@ -31,7 +31,12 @@ OPEN: Final = {"warning", "needs_response"}
 def find_dispute(merchant: Merchant, external_id: str) -> Dispute | Unknown:
     """How a dispute stands."""
     try:
-        found = _read(ask(lambda: merchant.gateway.dispute.find(external_id)))
+        told = ask(lambda: merchant.gateway.dispute.find(external_id))
+    except (OpenError, RefusedError) as error:
+        is_missing = str(error) == "not_found"
+        return Unknown(NO_SUCH_DISPUTE, external_id) if is_missing else answers.unknown(error, external_id)
+    found = _read(told)
+    try:
         return replace(found, charge_external_id=_whole(merchant, found)) if isinstance(found, Dispute) else found
     except (OpenError, RefusedError) as error:
         return answers.unknown(error, external_id)

@@ -10,8 +10,9 @@ from braintree.exceptions.invalid_challenge_error import InvalidChallengeError
 from braintree.exceptions.invalid_signature_error import InvalidSignatureError
 
 from ballast.processors import braintree_answers as answers
-from ballast.processors.base import BadSignature, ProcessorEvent
+from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
 from ballast.processors.braintree_merchant import Merchant
+from ballast.processors.envelopes import check_words
 
 About = Literal["charge", "charge_paid", "refund", "dispute", "other"]
 PAID: Final = {"transaction_settled", "transaction_disbursed"}
@@ -29,7 +30,7 @@ def answer_challenge(merchant: Merchant, challenge: str) -> str:
 def read_event(merchant: Merchant, raw: bytes) -> ProcessorEvent:
     """Verify `bt_signature` over `bt_payload`. A notification has no id and no age: its id is made of what it says.
 
-    Raises BadSignature.
+    Raises BadSignature, UnreadableEvent.
     """
     try:
         form = parse_qs(raw.decode("ascii"), strict_parsing=True, max_num_fields=8)
@@ -38,9 +39,13 @@ def read_event(merchant: Merchant, raw: bytes) -> ProcessorEvent:
         said = f"{event.kind}:{getattr(subject, 'id', 'none')}:{answers.aware(event.timestamp).isoformat()}"
     except (InvalidSignatureError, ExpatError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadSignature(str(error)) from error
+    except RecursionError:  # the signature is verified before the XML is read
+        raise UnreadableEvent("elements without end") from None
     about = _about(str(event.kind), subject)
     dispute_id = str(subject.id) if about == "dispute" and subject is not None else None
-    return ProcessorEvent(said, str(event.kind), _charge_of(subject), about, _reference_of(subject), dispute_id)
+    return check_words(
+        ProcessorEvent(said, str(event.kind), _charge_of(subject), about, _reference_of(subject), dispute_id)
+    )
 
 
 def _subject(event: Any) -> Any:

@@ -17,6 +17,7 @@ from ballast.processors import braintree_answers as answers
 from ballast.processors.base import Credentials, Outcome
 from ballast.processors.braintree_answers import ask
 from ballast.processors.headers import seconds_to_wait
+from ballast.processors.merchant_accounts import read_pairs
 from ballast.processors.sending import TooLateError, assert_in_time
 
 SCRIPTS_VERSION: Final = "3.144.0"
@@ -69,7 +70,9 @@ class Merchant:
         self.scripts = extra.get("js_base") or _scripts(credentials.api_base, self.environment)
         # Whether the merchant is allowed api_request_keys: learned from the first refusal.
         self.keyed = extra.get("api_request_keys") != "no"
-        self._accounts: dict[str, str] | None = _read_accounts(extra.get("merchant_accounts", ""))
+        # The merchant accounts by currency: as a setting names them, else learned.
+        self.named = read_pairs(extra.get("merchant_accounts", ""))[0]
+        self._accounts: dict[str, str] | None = self.named or None
         self.merchant_id = extra["merchant_id"]
         connect, read = credentials.connect_timeout, credentials.read_timeout
         self.gateway = self._open(credentials, extra["public_key"], (connect, read))
@@ -93,18 +96,17 @@ class Merchant:
     def account(self, currency: str, gateway: Any = None) -> str | None:
         """The merchant account that takes a currency: a sale names none, its account has one. Raises OpenError, RefusedError."""
         if self._accounts is None:
-            self._accounts = self.list_accounts(gateway)
+            # Of several in one currency the first is meant, so it is written last.
+            self._accounts = dict(reversed(self.list_accounts(gateway)))
         return self._accounts.get(currency)
 
-    def list_accounts(self, gateway: Any = None) -> dict[str, str]:
-        """The active merchant accounts by currency, the default one first. Raises OpenError, RefusedError."""
+    def list_accounts(self, gateway: Any = None) -> list[tuple[str, str]]:
+        """Currency and id of each active merchant account, the default one first. Raises OpenError, RefusedError."""
         asked = gateway or self.gateway
         accounts = ask(lambda: list(asked.merchant_account.all().merchant_accounts.items))
-        found: dict[str, str] = {}
-        for one in sorted(accounts, key=lambda one: not getattr(one, "default", False)):
-            if getattr(one, "status", "active") == "active":
-                found.setdefault(str(one.currency_iso_code), str(one.id))
-        return found
+        accounts.sort(key=lambda one: not getattr(one, "default", False))
+        active = [one for one in accounts if getattr(one, "status", "active") == "active"]
+        return [(str(one.currency_iso_code), str(one.id)) for one in active]
 
     def load(self, transaction_id: str) -> Any:
         """A transaction. Raises OpenError, RefusedError."""
@@ -164,9 +166,3 @@ def _scripts(base: str, environment: Environment) -> str:
     is_known = environment in (Environment.Sandbox, Environment.Production)
     origin = "https://js.braintreegateway.com" if is_known else f"{base.rstrip('/')}/js/braintree"
     return f"{origin}/web/{SCRIPTS_VERSION}/js"
-
-
-def _read_accounts(text: str) -> dict[str, str] | None:
-    """Merchant accounts as a setting gives them, `USD:acme_usd,EUR:acme_eur`; None when it gives none."""
-    pairs = [pair.strip().partition(":") for pair in text.split(",") if ":" in pair]
-    return {currency.strip(): account.strip() for currency, _, account in pairs} or None

@@ -22,6 +22,7 @@ from ballast.processors import square_cards as cards
 from ballast.processors import square_disputes as disputes
 from ballast.processors import square_events as events
 from ballast.processors.base import (
+    ONE_CAPTURE_ONLY,
     Approved,
     BadSignature,
     Capabilities,
@@ -144,12 +145,14 @@ class SquareAdapter:
         """Let go of what is held. Square has no key for this; a repeated void is told apart by reading."""
         return self.cancel(lookup)
 
-    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
+    def capture(self, lookup: Lookup, amount: int, reference: str, final: bool = True) -> Outcome:
         """Take `amount` minor units of what is held; the rest is let go. One capture only.
 
         A part is taken by lowering the payment and completing it. Each step names the version it saw, so that of two captures
         at once only one passes.
         """
+        if not final:
+            return ONE_CAPTURE_ONLY
         external_id = lookup.external_id
         try:
             payment = self._fetch(lookup)
@@ -261,7 +264,8 @@ class SquareAdapter:
         if "CREDIT_CARD_PROCESSING" not in (location.capabilities or ()):
             said = "Square does not process cards at this location yet; finish the setup in the Square dashboard."
             return Connection(said, field="location_id")
-        return Connection(None, location.id or "", location.business_name or location.name or "")
+        currencies = (str(location.currency),) if location.currency else ()
+        return Connection(None, location.id or "", location.business_name or location.name or "", currencies=currencies)
 
     def listen(self, url: str) -> str:
         """Have Square send its events to `url` and to no other hook of ours; answers the signature key. Raises UnavailableError."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from square import Square
 
 from ballast.processors import square_answers as answers
-from ballast.processors.base import Declined, Dispute, DisputeStatus, Unknown
+from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeStatus, Unknown
 from ballast.processors.square_client import ONCE, ask
 
 # Source: developer.squareup.com/reference/square/disputes-api/create-dispute-evidence-text.
@@ -33,7 +33,8 @@ def find_dispute(client: Square, external_id: str) -> Dispute | Unknown:
     try:
         return _read(ask(client.disputes.get, external_id, request_options=ONCE), external_id)
     except answers.FAILURES as error:
-        return answers.unknown(error, external_id)
+        is_missing = getattr(error, "status_code", None) == 404
+        return Unknown(NO_SUCH_DISPUTE, external_id) if is_missing else answers.unknown(error, external_id)
 
 
 def submit_evidence(client: Square, external_id: str, text: str) -> Dispute | Declined | Unknown:

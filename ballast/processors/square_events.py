@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from square.utils.webhooks_helper import verify_signature
 
-from ballast.processors.base import BadSignature, ProcessorEvent
+from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
+from ballast.processors.envelopes import check_words, read_json
 from ballast.processors.headers import find_header
 
 SIGNATURE = "x-square-hmacsha256-signature"
 
 
 def read_event(raw: bytes, headers: Mapping[str, str], url: str, key: str) -> ProcessorEvent:
-    """Verify an event's signature over `url` and the raw bytes, and read it. Raises BadSignature."""
-    given = find_header(headers, SIGNATURE) or ""
+    """Verify an event's signature over `url` and the raw bytes, and read it.
+
+    Raises BadSignature, UnreadableEvent.
+    """
+    read = read_json(_verify(raw, find_header(headers, SIGNATURE) or "", url, key))
+    if not isinstance(read, dict) or not all(isinstance(read.get(name), str) for name in ("event_id", "type")):
+        raise UnreadableEvent("not an event of Square's")
+    payment, refund, dispute = (_inside(read, noun) for noun in ("payment", "refund", "dispute"))
+    disputed = dispute.get("disputed_payment")
+    ids = (payment.get("id"), refund.get("payment_id"), disputed.get("payment_id") if isinstance(disputed, dict) else 0)
+    return check_words(
+        ProcessorEvent(
+            read["event_id"],
+            read["type"],
+            next((one for one in ids if isinstance(one, str)), None),
+            _about(payment, refund, dispute),
+            _text(payment.get("reference_id")),
+            _text(dispute.get("id") or dispute.get("dispute_id")),
+        )
+    )
+
+
+def _verify(raw: bytes, given: str, url: str, key: str) -> str:
+    """What was signed for this address, as text. Raises BadSignature."""
     try:
         body = raw.decode()
         signed = bool(key and given and url) and verify_signature(
             request_body=body, signature_header=given, signature_key=key, notification_url=url
         )
-        read = json.loads(body) if signed else None
     except ValueError as error:
         raise BadSignature(str(error)) from error
-    if not isinstance(read, dict) or not all(isinstance(read.get(name), str) for name in ("event_id", "type")):
-        raise BadSignature("not signed by Square for this address, or not an event")
-    payment, refund, dispute = (_inside(read, noun) for noun in ("payment", "refund", "dispute"))
-    disputed = dispute.get("disputed_payment")
-    ids = (payment.get("id"), refund.get("payment_id"), disputed.get("payment_id") if isinstance(disputed, dict) else 0)
-    return ProcessorEvent(
-        read["event_id"],
-        read["type"],
-        next((one for one in ids if isinstance(one, str)), None),
-        _about(payment, refund, dispute),
-        _text(payment.get("reference_id")),
-        _text(dispute.get("id") or dispute.get("dispute_id")),
-    )
+    if not signed:
+        raise BadSignature("not signed by Square for this address")
+    return body
 
 
 def _about(

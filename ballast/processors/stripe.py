@@ -19,6 +19,7 @@ from ballast.processors import stripe_cards as cards
 from ballast.processors import stripe_disputes as disputes
 from ballast.processors import stripe_events as events
 from ballast.processors.base import (
+    ONE_CAPTURE_ONLY,
     ActionRequired,
     Approved,
     BadSignature,
@@ -152,8 +153,10 @@ class StripeAdapter:
         except FAILURES as error:
             return answers.unknown(error, lookup.external_id)
 
-    def capture(self, lookup: Lookup, amount: int, reference: str) -> Outcome:
+    def capture(self, lookup: Lookup, amount: int, reference: str, final: bool = True) -> Outcome:
         """Take `amount` minor units of what is held; Stripe lets the rest go."""
+        if not final:
+            return ONE_CAPTURE_ONLY
         params: Any = {"amount_to_capture": amount, "expand": WITH_CARD}
         try:
             external_id = lookup.external_id or self._search(lookup)
@@ -267,7 +270,9 @@ class StripeAdapter:
         raise BadSignature("Stripe asks no challenge")
 
     def parse_event(self, raw: bytes, headers: Mapping[str, str], _url: str) -> ProcessorEvent:
-        """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature."""
+        """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature,
+        UnreadableEvent.
+        """
         return events.read_event(raw, headers, self._credentials.webhook_secret)
 
     def _search(self, lookup: Lookup) -> str | None:

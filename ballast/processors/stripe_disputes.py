@@ -7,7 +7,7 @@ from typing import Any, Final
 import stripe
 
 from ballast.processors import stripe_answers as answers
-from ballast.processors.base import Declined, Dispute, DisputeStatus, Unknown
+from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeStatus, Unknown
 from ballast.processors.stripe_answers import FAILURES
 
 # One field of text; all fields together may hold 150,000. Source: docs.stripe.com/disputes/api.
@@ -31,7 +31,8 @@ def find_dispute(client: stripe.StripeClient, external_id: str) -> Dispute | Unk
     try:
         return _read(client.v1.disputes.retrieve(external_id))
     except FAILURES as error:
-        return answers.unknown(error, external_id)
+        is_missing = getattr(error, "http_status", None) == 404
+        return Unknown(NO_SUCH_DISPUTE, external_id) if is_missing else answers.unknown(error, external_id)
 
 
 def submit_evidence(client: stripe.StripeClient, external_id: str, text: str) -> Dispute | Declined | Unknown:

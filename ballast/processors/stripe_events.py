@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import stripe
 
-from ballast.processors.base import BadSignature, ProcessorEvent
+from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
+from ballast.processors.envelopes import check_words, read_json
 from ballast.processors.headers import find_header
 from ballast.processors.stripe_answers import ATTEMPT
 
@@ -23,25 +23,37 @@ ABOUT: Final[dict[str, About]] = {
 
 
 def read_event(raw: bytes, headers: Mapping[str, str], secret: str) -> ProcessorEvent:
-    """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope. Raises BadSignature."""
-    signature = find_header(headers, "Stripe-Signature") or ""
-    try:
-        stripe.WebhookSignature.verify_header(raw.decode(), signature, secret, stripe.Webhook.DEFAULT_TOLERANCE)
-        read = json.loads(raw)
-    except (stripe.SignatureVerificationError, ValueError) as error:
-        raise BadSignature(str(error)) from error
-    if not secret or not _is_event(read):
-        raise BadSignature("not an event, or nothing to verify it with")
+    """Verify `Stripe-Signature` over the raw bytes (tolerance 300 s) and read the envelope.
+
+    Raises BadSignature, UnreadableEvent.
+    """
+    read = read_json(_verify(raw, find_header(headers, "Stripe-Signature") or "", secret))
+    if not _is_event(read):
+        raise UnreadableEvent("not an event of Stripe's")
     subject = _subject(read)
     kind = subject.get("object")
-    return ProcessorEvent(
-        read["id"],
-        read["type"],
-        _charge_of(subject),
-        _about(read["type"], str(kind)),
-        _text((subject.get("metadata") or {}).get(ATTEMPT)) if isinstance(subject.get("metadata"), dict) else None,
-        _text(subject.get("id")) if kind == "dispute" else None,
+    return check_words(
+        ProcessorEvent(
+            read["id"],
+            read["type"],
+            _charge_of(subject),
+            _about(read["type"], str(kind)),
+            _text((subject.get("metadata") or {}).get(ATTEMPT)) if isinstance(subject.get("metadata"), dict) else None,
+            _text(subject.get("id")) if kind == "dispute" else None,
+        )
     )
+
+
+def _verify(raw: bytes, signature: str, secret: str) -> str:
+    """What was signed, as text. Raises BadSignature, also where there is nothing to verify it with."""
+    if not secret:
+        raise BadSignature("nothing to verify it with")
+    try:
+        body = raw.decode()
+        stripe.WebhookSignature.verify_header(body, signature, secret, stripe.Webhook.DEFAULT_TOLERANCE)
+    except (stripe.SignatureVerificationError, ValueError, TypeError) as error:
+        raise BadSignature(str(error)) from error
+    return body
 
 
 def _about(type_: str, kind: str) -> About:

@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+from aiohttp import web
 
 MOST_BYTES = 64 * 1024 * 1024
 MOST_BODY_CHARACTERS = 64 * 1024
@@ -18,6 +20,22 @@ SHOWN = 200
 CARD_NUMBER = re.compile(r"(number(?:%5D|\]|\")?[=:]\s*\"?)([0-9 +]{8,24})([0-9]{4})")
 PUBLISHABLE_KEY = re.compile(r"(?:^|(?<=&))key=pk_test_[^&]*&?")
 SECURITY_CODE = re.compile(r"(cvc(?:%5D|\]|\")?[=:]\s*\"?)([0-9]{1,4})")
+
+
+def read_header(request: web.Request, name: str) -> str | None:
+    """Return a header, or None. Bytes that are no UTF-8 become U+FFFD, so that the text can be answered, hashed and kept."""
+    said = request.headers.get(name)
+    return None if said is None else said.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def read_json(body: str) -> Any:
+    """Return what a body says. Raises ValueError, also for brackets without end and for half of a pair of UTF-16."""
+    try:
+        said = json.loads(body)
+        json.dumps(said, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return said
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ def route_accounts() -> None:
         table.add_column(sa.Column("name", sa.String(), server_default="", nullable=False))
         table.add_column(sa.Column("share", sa.BigInteger(), server_default="0", nullable=False))
         table.add_column(sa.Column("currencies", sa.ARRAY(sa.String()), server_default="{}", nullable=False))
+        table.add_column(sa.Column("takes_currencies", sa.ARRAY(sa.String()), server_default="{}", nullable=False))
         table.add_column(sa.Column("amount_from", sa.BigInteger(), nullable=True))
         table.add_column(sa.Column("amount_to", sa.BigInteger(), nullable=True))
         table.add_column(sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))

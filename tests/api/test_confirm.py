@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ballast.billing import payments
+from ballast.billing import accounts, payments
+from ballast.db import organization, transaction
 from ballast.models import Attempt
 from tests.api.conftest import VALID, problem
 from tests.world import Api, World
@@ -59,6 +60,19 @@ def test_a_second_decline_is_402_again_and_counts_as_a_second_attempt(api: Api, 
     assert (answer.status_code, problem(answer)["code"]) == (402, "card_declined")
     assert [row.number for row in world.all_of(Attempt)] == [1, 2]
     assert world.charges() == []
+
+
+def test_a_payment_that_names_no_account_goes_nowhere_while_the_default_one_is_stopped(api: Api, world: World) -> None:
+    other = world.use("square")
+    with organization(world.acme.id), transaction():
+        accounts.make_default(world.acme.id, world.acme.account_id)
+        accounts.enable(world.acme.id, world.acme.account_id, False)
+    answer = api.pay(payment_method="cnon:card-nonce-ok")
+    assert (answer.status_code, problem(answer)["code"]) == (400, "processor_unavailable")
+    assert world.charges() == []
+    named = api.pay(payment_method="cnon:card-nonce-ok", processor="square")
+    assert named.status_code == 201, named.get_json()
+    assert [one.processor_account_id for one in world.all_of(Attempt)] == [other]
 
 
 def test_a_payment_that_succeeded_is_not_charged_again(api: Api, world: World) -> None:

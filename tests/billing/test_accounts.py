@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from ballast.billing import accounts, routing
+from ballast.billing import accounts, demo, routing
 from ballast.billing.account_fields import read_fields
 from ballast.billing.routing import Route
 from ballast.db import db, end_reading, organization, transaction
 from ballast.errors import BallastError, Conflict, InvalidRequest, NotFound, ProcessorError
 from ballast.ids import new_id
 from ballast.models import AuditEntry, Organization, PaymentMethod, ProcessorAccount
+from ballast.sandbox.braintree.merchants import LISTED
 from tests.billing.acts import rows
 from tests.world import Merchant, World
 
@@ -25,7 +26,7 @@ SQUARE = {
     "publishable_key": "sandbox-sq0idb-second",
     "secret_key": "EAAAEsecond",
     "location_id": "Lsecond",
-    "webhook_secret": "signed with this",
+    "webhook_secret": "signed-with-this",
 }
 GIVEN = {"stripe": STRIPE, "braintree": BRAINTREE, "square": SQUARE}
 OPENS = {"stripe": "acct_second", "braintree": "ballast_second", "square": "Lsecond"}
@@ -191,6 +192,19 @@ def test_a_test_key_in_a_live_organization_is_refused(acme: Merchant, processor:
         ("braintree", "merchant_id", " ", "processor_field_required"),
         ("braintree", "public_key", "x" * 2001, "processor_field_invalid"),
         ("square", "location_id", "L\x07", "processor_field_invalid"),
+        ("stripe", "secret_key", "sk_test_💥", "processor_field_invalid"),
+        ("stripe", "publishable_key", "pk_test_a b", "processor_field_invalid"),
+        ("braintree", "secret_key", "schlüssel", "processor_field_invalid"),
+        ("braintree", "merchant_id", "a/../b", "processor_field_invalid"),
+        ("braintree", "merchant_id", "ballast?x", "processor_field_invalid"),
+        ("square", "location_id", "L/../payments", "processor_field_invalid"),
+        ("braintree", "merchant_accounts", "rubbish", "processor_field_invalid"),
+        ("braintree", "merchant_accounts", "USD:", "processor_field_invalid"),
+        ("braintree", "merchant_accounts", "USD:a, USD:b", "processor_field_invalid"),
+        ("braintree", "merchant_accounts", "ZZZ:a_zzz", "processor_field_invalid"),
+        ("braintree", "merchant_accounts", "USD:nosuch", "processor_credentials_invalid"),
+        ("braintree", "merchant_accounts", "USD:eur", "processor_credentials_invalid"),
+        ("square", "name", "4242 4242 4242 4242", "card_number_refused"),
         ("paypal", "secret_key", "x", "processor_unknown"),
     ],
 )
@@ -285,6 +299,57 @@ def test_a_test_notes_what_came_of_it(world: World, acme: Merchant) -> None:
     assert accounts.check(acme.id, account_id).problem is None
     assert accounts.find(acme.id, account_id).problem is None
     assert [bool(entry["problem"]) for entry in written(world, "checked")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("processor", "changes", "takes"),
+    [
+        ("stripe", {}, []),
+        ("square", {}, ["USD"]),
+        ("braintree", {"merchant_accounts": "eur:eur, usd:usd"}, ["EUR", "USD"]),
+        ("braintree", {}, [*LISTED]),
+    ],
+)
+def test_an_account_knows_which_currencies_it_takes(
+    acme: Merchant, processor: str, changes: dict[str, str], takes: list[str]
+) -> None:
+    account_id = connect(acme, processor, **changes)
+    assert accounts.find(acme.id, account_id).takes_currencies == takes
+    change(lambda: setattr(accounts.find(acme.id, account_id), "takes_currencies", ["JPY"]))
+    assert accounts.check(acme.id, account_id).problem is None
+    db.session.rollback()
+    assert accounts.find(acme.id, account_id).takes_currencies == takes
+
+
+def test_merchant_accounts_are_kept_in_one_way_of_writing(acme: Merchant) -> None:
+    account_id = connect(acme, "braintree", merchant_accounts=" usd : usd,EUR:eur,")
+    assert accounts.find(acme.id, account_id).public_config["merchant_accounts"] == "USD:usd, EUR:eur"
+
+
+def test_merchant_accounts_that_are_there_no_more_are_a_problem(acme: Merchant) -> None:
+    account_id = connect(acme, "braintree", merchant_accounts="USD:usd")
+    account = accounts.find(acme.id, account_id)
+    gone = account.public_config | {"merchant_accounts": "USD:nosuch"}
+    change(lambda: setattr(accounts.find(acme.id, account_id), "public_config", gone))
+    found = accounts.check(acme.id, account_id)
+    assert found.problem == "This Braintree merchant has no active merchant account nosuch in USD."
+
+
+def test_the_demo_says_which_keys_of_the_environment_are_of_no_use(
+    world: World, acme: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for processor, names in demo.ENVIRONMENT.items():
+        for field, name in names.items():
+            monkeypatch.setattr(world.settings, name.lower(), GIVEN[processor].get(field, ""))
+    monkeypatch.setattr(world.settings, "stripe_secret_key", "")
+    monkeypatch.setattr(world.settings, "braintree_merchant_id", "")
+    monkeypatch.setattr(world.settings, "square_access_token", "EAAA")
+    end_reading()
+    assert demo._connect_processors(acme.id) == [
+        "Stripe is left out, see STRIPE_SECRET_KEY in the environment: Enter the secret key.",
+        "Braintree is left out, see BRAINTREE_MERCHANT_ID in the environment: Enter the merchant ID.",
+        "Square will not work with the keys in the environment: Square did not accept the access token.",
+    ]
 
 
 def test_an_account_that_nobody_has_tried_learns_its_name_from_the_processor(world: World, acme: Merchant) -> None:

@@ -342,12 +342,12 @@ def test_a_part_captured_from_an_authorization_is_disputed_as_the_charge_it_came
     """Braintree disputes the part, a transaction of its own."""
     desk = connected("braintree")
     payment_id = desk.hold(2000)
+    at_the_gateway = base.Lookup("", desk.charge_of(payment_id), 2000, "USD", real_time())
+    assert isinstance(desk.adapter().capture(at_the_gateway, 300, "by_hand", final=False), base.Approved)
     with organization(world.acme.id):
-        with transaction():
-            action_id = holds.request(world.acme.id, payment_id, "capture", 500).id
-        holds.send(world.acme.id, action_id)
-    (part,) = desk.parts_of(payment_id)
-    desk.contest(payment_id, charge_id=part)
+        holds.capture(world.acme.id, payment_id, 500)
+    assert world.payment(payment_id).amount_captured == 800
+    desk.contest(payment_id, charge_id=desk.parts_of(payment_id)[1])
     desk.await_(desk.disputes)
     (dispute,) = desk.disputes()
     assert (dispute.payment_id, dispute.amount) == (payment_id, 500)

@@ -446,6 +446,6 @@ def square_tells(world: World, account_id: str, payment_id: str, reference: str)
     data = {"type": "payment", "id": payment_id, "object": {"payment": payment}}
     raw = json.dumps({"merchant_id": "M", "type": "payment.updated", "event_id": "ev-1", "data": data}).encode()
     url = f"{world.settings.public_url}/hooks/square/{account_id}"
-    signature = b64encode(sign(b"signature of the tests", url.encode() + raw)).decode()
+    signature = b64encode(sign(b"signature-of-the-tests", url.encode() + raw)).decode()
     headers = {"x-square-hmacsha256-signature": signature, "Content-Type": "application/json"}
     return world.app.test_client().post(f"/hooks/square/{account_id}", data=raw, headers=headers)

@@ -22,7 +22,7 @@ OPERATIONS = {
     "stripe": ("payment_intents.capture", "payment_intents.capture", "payment_intents.cancel"),
     "braintree": (
         "transactions.submit_for_settlement",
-        "transactions.submit_for_partial_settlement",
+        "transactions.submit_for_settlement",
         "transactions.void",
     ),
     "square": ("payments.complete", "payments.complete", "payments.cancel"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from ballast.billing import inbox, payments
 from ballast.clock import shifted
@@ -51,6 +53,34 @@ def test_what_is_not_signed_by_the_processor_is_refused_and_not_kept(world: Worl
     assert hook(world, raw, at=time.time() - 900).status_code == 400
     assert hook(world, raw, at=time.time() - 250).status_code == 204
     assert len(rows(world, InboxEvent)) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        event_of("pi_1", event_id="evt_\0"),
+        event_of("pi_1", event_id="evt_\ud800"),
+        event_of("pi_1", "payment_intent.\0"),
+        event_of("pi_\0"),
+        event_of("pi_1", event_id="e" * 3_000),
+        event_of("pi_1").replace(b'"id": "pi_1"', b'"id": "pi_1", "metadata": {"attempt": "att_\\u0000"}'),
+        b"[" * 50_000,
+        b'{"a":' * 50_000,
+    ],
+    ids=range(8),
+)
+def test_a_signed_event_that_cannot_be_kept_is_refused_with_a_code(world: World, raw: bytes) -> None:
+    answer = hook(world, raw)
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "event_unreadable")
+    assert rows(world, InboxEvent) == []
+
+
+def test_an_account_of_another_processor_is_not_found(world: World) -> None:
+    for processor in ("braintree", "square"):
+        address = f"/hooks/{processor}/{world.acme.account_id}"
+        assert world.app.test_client().post(address, data=event_of("pi_1")).status_code == 404
+        assert world.app.test_client().get(address, query_string={"bt_challenge": "a" * 20}).status_code == 404
+    assert hook(world, event_of("pi_1")).status_code == 204
 
 
 def test_an_account_nobody_has_is_not_found(world: World) -> None:
@@ -187,3 +217,41 @@ def test_a_processor_account_of_another_shop_cannot_speak_for_this_one(world: Wo
             elsewhere(world.app, as_worker(world, inbox.apply_due))
     assert rows(world, InboxEvent) == []
     assert world.payment(unpaid).status == "processing"
+
+
+def disputed(world: World) -> None:
+    """Stripe tells of a dispute it knows nothing of when asked."""
+    subject = {"id": "dp_nobody", "object": "dispute", "payment_intent": "pi_nobody"}
+    event = {"id": "evt_dispute", "object": "event", "type": "charge.dispute.created", "data": {"object": subject}}
+    assert hook(world, json.dumps(event).encode()).status_code == 204
+
+
+def drain_for(world: World, tries: int) -> InboxEvent:
+    """The one event after so many tries, each when it was due."""
+    for number in range(1, tries + 1):
+        with shifted(timedelta(hours=number)):
+            world.drain()
+    (event,) = rows(world, InboxEvent)
+    found: InboxEvent = event
+    return found
+
+
+def test_a_dispute_the_processor_does_not_know_is_given_up_after_a_few_tries(world: World) -> None:
+    disputed(world)
+    assert drain_for(world, 2).status == "received"
+    event = drain_for(world, 5)
+    assert (event.status, event.reason, event.attempts) == ("failed", "no_such_dispute", 3)
+    assert event.next_attempt_at is None
+    with organization(world.acme.id):
+        inbox.replay(world.acme.id, event.id)
+    assert statuses(world) == ["received"]
+
+
+def test_an_event_nobody_can_say_anything_of_is_given_up_at_last(world: World) -> None:
+    disputed(world)
+    world.fault(kind="error_before", operation="disputes.retrieve", count=1000)
+    with organization(world.acme.id), inbox.transaction() as session:
+        session.execute(update(InboxEvent).values(attempts=inbox.GIVE_UP_AFTER - 2))
+    assert drain_for(world, 1).status == "received"
+    event = drain_for(world, 2)
+    assert (event.status, event.reason, event.attempts) == ("failed", "no_answer", inbox.GIVE_UP_AFTER)

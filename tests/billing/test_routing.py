@@ -35,6 +35,7 @@ def account(**changes: Any) -> ProcessorAccount:
         "enabled": True,
         "share": 50,
         "currencies": [],
+        "takes_currencies": [],
         "amount_from": None,
         "amount_to": None,
         "archived_at": None,
@@ -129,6 +130,12 @@ def test_an_account_that_must_not_have_new_cards_gets_none(why: str) -> None:
     other = account(share=1)
     closed = account(**({"share": 100} | NEVER[why]()))
     assert {tuple(chosen([closed, other], seed)) for seed in SEEDS[:300]} == {(other.id,)}
+
+
+@pytest.mark.parametrize(("rule", "currency", "taken"), [([], "EUR", 1), ([], "USD", 0), (["USD"], "USD", 0)])
+def test_an_account_gets_no_currency_it_cannot_take(rule: list[str], currency: str, taken: int) -> None:
+    one = account(takes_currencies=["EUR"], currencies=rule)
+    assert len(chosen([one], "a", currency=currency)) == taken
 
 
 def test_with_every_circuit_open_nothing_is_offered() -> None:

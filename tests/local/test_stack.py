@@ -43,6 +43,10 @@ def test_the_panel_names_the_addresses_and_the_sign_ins(running: Checkout) -> No
         assert text in shown
 
 
+def test_what_the_demo_complains_of_is_said_in_the_terminal(running: Checkout) -> None:
+    assert "\nBraintree is left out: the stand-in knows none.\n" in running.read_output()
+
+
 def test_the_receiver_is_told_its_secret(running: Checkout) -> None:
     assert '{"secret": "whsec_x"}' in (running.state / "logs" / "sandbox.log").read_text()
 
@@ -135,6 +139,13 @@ def test_a_state_folder_that_cannot_be_written_is_one_sentence(idle: Checkout) -
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"ballast: Cannot write to {blocker / 'state'}")
     assert failed.stderr.count("\n") == 1
+
+
+def test_an_address_that_is_none_is_one_sentence(idle: Checkout) -> None:
+    failed = idle.run(BRAINTREE_BASE_URL="127.0.0.1:9999")
+    assert failed.returncode == 1
+    said = "ballast: BRAINTREE_BASE_URL must begin with http:// or https:// and a host; it is 127.0.0.1:9999.\n"
+    assert failed.stderr == said
 
 
 def test_stop_with_nothing_running_is_a_success(idle: Checkout) -> None:

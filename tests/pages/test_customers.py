@@ -20,6 +20,7 @@ from tests.shopper import Shopper
 from tests.statements import counted
 from tests.world import Merchant, World, csrf
 
+CARD = "4242 4242 4242 4242"
 HTMX = {"HX-Request": "true"}
 
 
@@ -271,6 +272,22 @@ def test_what_is_wrong_is_named_and_nothing_is_charged(world: World, field: str,
         assert answer.status_code == 422
         assert sentence in answer.get_data(as_text=True)
     assert world.charges() == world.all_of(Payment) == []
+
+
+@pytest.mark.parametrize("field", ["amount", "description", "card", "form_key"])
+def test_a_card_number_in_the_form_is_never_shown_again(world: World, field: str) -> None:
+    customer_id, card_id = store(world)
+    owner = world.sign_in("owner")
+    path = f"/admin/customers/{customer_id}/charge"
+    typed = {"amount": "20", "description": "Consulting", "card": card_id, "form_key": "k"} | {field: CARD}
+    answer = owner.post(path, data=typed | {"csrf_token": csrf(owner.get("/admin/").get_data(as_text=True))})
+    assert answer.status_code == (200 if field == "form_key" else 422)
+    assert CARD not in answer.get_data(as_text=True)
+    assert CARD not in owner.get(path, query_string={"card": CARD}).get_data(as_text=True)
+    found = owner.get("/admin/customers", query_string={"q": CARD})
+    assert found.status_code == 200
+    assert CARD not in found.get_data(as_text=True)
+    assert world.all_of(Payment) == []
 
 
 def test_the_card_of_another_customer_is_not_charged(world: World) -> None:

@@ -103,6 +103,15 @@ def test_events_are_found_by_account_status_and_type(world: World) -> None:
     assert "No events like this" in look(viewer, status="applied")
 
 
+@pytest.mark.parametrize("field", ["account", "status", "type"])
+def test_a_card_number_is_looked_for_nowhere_and_never_shown_again(world: World, field: str) -> None:
+    for _ in range(60):
+        store(world)
+    page = look(world.sign_in("viewer"), **{field: "4242 4242 4242 4242"})
+    assert [written for written in ("4242 4242", "4242+4242", "4242%204242") if written in page] == []
+    assert "after=" in page, "the address of the next page is there, and holds none of it"
+
+
 def test_before_anything_came_the_list_says_why(world: World) -> None:
     assert "No events yet" in look(world.sign_in("viewer"))
 

@@ -28,6 +28,7 @@ GIVEN = {
         "webhook_secret": "sq-signs-with-this",
     },
 }
+CARD = "4242 4242 4242 4242"
 HTMX = {"HX-Request": "true"}
 
 
@@ -75,6 +76,19 @@ def test_an_owner_connects_an_account_and_sees_its_secrets_never_again(world: Wo
     assert "The keys work" in pages[1]
     hidden = [value for name, value in GIVEN[processor].items() if name in ("secret_key", "webhook_secret")]
     assert [secret for secret in hidden for page in pages if secret in page] == []
+
+
+@pytest.mark.parametrize("field", ["name", "publishable_key", "secret_key", "location_id"])
+def test_a_card_number_in_a_field_is_refused_and_never_shown_again(world: World, field: str) -> None:
+    owner = world.sign_in("owner")
+    pages = [
+        add(owner, "square", **{field: CARD}),
+        post(owner, f"/{world.acme.account_id}/keys", **(GIVEN["stripe"] | {"name": CARD})),
+        post(owner, f"/{world.acme.account_id}/routing", share=CARD, currencies=CARD, amount_from=CARD, amount_to=""),
+    ]
+    assert [page.status_code for page in pages] == [422] * 3
+    assert all(CARD not in page.get_data(as_text=True) for page in pages)
+    assert len(known(world)) == 1
 
 
 def test_the_processor_is_chosen_first(world: World) -> None:
@@ -227,7 +241,7 @@ def test_the_connection_is_tested_without_scripts_and_with(world: World) -> None
 
 def test_shares_are_shown_as_what_they_come_to(world: World) -> None:
     owner = world.sign_in("owner")
-    path = added(owner, "square")
+    path = added(owner, "braintree")
     assert (
         post(
             owner, f"{path}/routing", share="50", currencies="usd, EUR usd", amount_from="10", amount_to="1,500.50"
@@ -275,6 +289,33 @@ def test_a_rule_that_makes_no_sense_is_told_at_its_field_beside_what_was_typed(
     assert says in page.partition(f'id="{field}-error"')[2][:400]
     assert f'value="{typed[field]}"' in page
     assert known(world)[0].share == 100
+
+
+def test_a_rule_for_a_currency_the_account_cannot_take_is_refused(world: World) -> None:
+    owner = world.sign_in("owner")
+    path = added(owner, "square")
+    assert "Takes USD as Square says" in words(look(owner, path))
+    answer = post(owner, f"{path}/routing", share="70", currencies="USD, EUR")
+    assert answer.status_code == 422
+    says = "This account takes USD only, and cannot be for EUR."
+    assert says in answer.get_data(as_text=True).partition('id="currencies-error"')[2][:400]
+    assert post(owner, f"{path}/routing", share="70", currencies="USD").status_code == 303
+
+
+def test_a_card_number_is_no_name_and_is_not_shown_again(world: World) -> None:
+    answer = add(world.sign_in("owner"), name="4242 4242 4242 4242")
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert "This looks like a card number" in page.partition('id="name-error"')[2][:400]
+    assert "4242" not in page
+
+
+def test_who_stops_the_default_account_is_told_what_that_refuses(world: World) -> None:
+    owner = world.sign_in("owner")
+    path = f"/{world.acme.account_id}"
+    assert "“Stop new cards” would have them refused" in words(look(owner, path))
+    assert post(owner, f"{path}/enabled", enabled="no").status_code == 303
+    assert "Payments of the API that name no account are refused" in words(look(owner, path))
 
 
 def test_amounts_are_typed_in_the_organizations_currency(world: World) -> None:

@@ -19,6 +19,7 @@ import requests
 
 from ballast import clock
 from ballast.processors.base import (
+    NO_SUCH_DISPUTE,
     Approved,
     BadSignature,
     Capabilities,
@@ -161,11 +162,28 @@ def test_more_than_is_held_is_not_captured(bench: Bench) -> None:
     assert found.captured == 0
 
 
+def test_what_a_capture_leaves_is_let_go(bench: Bench) -> None:
+    charge, _held = bench.approved(capture=False)
+    taken = bench.adapter.capture(look(charge), 700, f"cap_{uuid4().hex[:26]}")
+    bench.adapter.capture(look(charge), 100, f"cap_{uuid4().hex[:26]}")
+    assert bench.adapter.find(look(charge)) == taken
+
+
+def test_more_captures_than_one_are_declined_where_there_can_be_one_only(bench: Bench) -> None:
+    charge, held = bench.approved(capture=False)
+    taken = bench.adapter.capture(look(charge), 700, f"cap_{uuid4().hex[:26]}", final=False)
+    if bench.adapter.capabilities.multiple_captures:
+        assert isinstance(taken, Approved)
+        return
+    assert isinstance(taken, Declined)
+    assert bench.adapter.find(look(charge)) == held
+
+
 @only("multiple_captures")
 def test_parts_are_captured_one_after_another(bench: Bench) -> None:
     charge, _held = bench.approved(capture=False)
     for number, (part, all_in_all) in enumerate([(700, 700), (800, 1500), (500, 2000)]):
-        taken = bench.adapter.capture(look(charge), part, f"{charge.reference}-{number}")
+        taken = bench.adapter.capture(look(charge), part, f"{charge.reference}-{number}", final=False)
         assert isinstance(taken, Approved)
         assert taken.captured == all_in_all
     assert bench.adapter.find(look(charge)) == taken
@@ -301,6 +319,18 @@ def test_a_card_is_saved_with_a_charge_and_charged_later_without_its_holder(benc
     charge, outcome = charge_later(bench, holder, saved)
     assert bench.taken(charge) == [2000]
     assert (outcome.saved, outcome.card.last4) == (None, saved.card.last4)
+
+
+@pytest.mark.parametrize("save", [False, True])
+def test_a_stored_card_is_no_token_of_a_browser(bench: Bench, save: bool) -> None:
+    """Who only knows its token, and whose card it is, cannot pay with it where a new card is asked for."""
+    holder = a_holder()
+    saved = save_with_charge(bench, holder)
+    known = replace(holder, external_id=saved.customer_external_id)
+    charge = bench.charge(payment_method=saved.external_id, holder=known if save else None, save=save, one_time=True)
+    assert isinstance(bench.pay(charge)[1], Declined)
+    assert bench.taken(charge) == []
+    bench.approved(one_time=True, holder=holder, save=save)
 
 
 @sandbox_only
@@ -599,7 +629,11 @@ def test_a_dispute_is_read(bench: Bench) -> None:
     assert found.due_at
     assert found.due_at > clock.real_time() + timedelta(days=5)
     assert clock.real_time() - found.created_at < timedelta(minutes=1)
-    assert isinstance(bench.adapter.find_dispute("a_dispute_nobody_knows"), Unknown)
+
+
+def test_a_dispute_the_processor_does_not_know_is_told_from_no_answer(bench: Bench) -> None:
+    missing = Unknown(NO_SUCH_DISPUTE, "a_dispute_nobody_knows")
+    assert bench.adapter.find_dispute("a_dispute_nobody_knows") == missing
 
 
 @sandbox_only

@@ -29,6 +29,7 @@ from ballast.processors.base import (
     SaveCard,
     UnavailableError,
     Unknown,
+    UnreadableEvent,
 )
 from ballast.processors.declines import classify_square
 from ballast.processors.square import SquareAdapter
@@ -286,11 +287,26 @@ def test_an_event_that_is_not_quite_right_is_refused(adapter: SquareAdapter) -> 
         (raw, {"X-Square-HmacSha256-Signature": "ünsigned"}, HOOK),
         (b"", headers, HOOK),
         (b"\xff", headers, HOOK),
-        (*signed({"no": "event"}), HOOK),
     ]
     for case in wrong:
         with pytest.raises(BadSignature):
             adapter.parse_event(*case)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"no": "event"},
+        {"event_id": "e\0", "type": "x"},
+        {"event_id": "e1", "type": "\ud800"},
+        {"event_id": "e" * 501, "type": "x"},
+        {"event_id": "e1", "type": "x", "data": {"object": {"payment": {"id": "p\0"}}}},
+        {"event_id": "e1", "type": "x", "data": {"object": {"payment": {"id": "p1", "reference_id": "\ud800"}}}},
+    ],
+)
+def test_what_square_signed_and_nobody_can_keep_is_unreadable(adapter: SquareAdapter, event: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableEvent):
+        adapter.parse_event(*signed(event), HOOK)
 
 
 def test_without_a_key_nothing_is_believed(sandbox_url: str) -> None:

@@ -65,6 +65,16 @@ def test_pages_hold_nothing_inline_and_escape_what_they_show(pages: list[str]) -
         assert "<i>x</i>" not in answer.text
 
 
+def test_a_charge_that_was_captured_in_part_shows_what_was_taken_and_what_was_held(
+    sandbox: Sandbox, pay: Any, api: Any
+) -> None:
+    held = pay(amount=9000, capture_method="manual")
+    api.payment_intents.capture(held.id, {"amount_to_capture": 2500})
+    for path in ("/_sandbox/charges", f"/_sandbox/charges/stripe/{held.latest_charge}"):
+        shown = requests.get(f"{sandbox.url}{path}", headers=HTML, timeout=5).text
+        assert re.search(r'\$?25\.00 USD(</a>)? <small class="quiet">of \$?90\.00 USD</small>', shown), path
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_pages_are_accessible_and_fit_the_screen(

@@ -22,6 +22,7 @@ def _account(processor: str = "stripe", **changes: Any) -> Row:
         "is_default": False,
         "share": 60,
         "currencies": [],
+        "takes_currencies": [],
         "amount_from": None,
         "amount_to": None,
         "public_config": {"publishable_key": "pk_test_51QzAcme", "merchant_id": "acme", "location_id": "L1"},
@@ -35,7 +36,13 @@ def _account(processor: str = "stripe", **changes: Any) -> Row:
 
 
 DEFAULT = _account(is_default=True)
-PAUSED = _account("braintree", name="", paused_until=NOW + timedelta(seconds=20), currencies=["USD", "EUR"])
+PAUSED = _account(
+    "braintree",
+    name="",
+    paused_until=NOW + timedelta(seconds=20),
+    currencies=["USD", "EUR"],
+    takes_currencies=["USD", "EUR"],
+)
 BROKEN = _account("square", problem="Square did not accept the access token.", amount_from=1000, amount_to=99900)
 ARCHIVED = _account(enabled=False, archived_at=NOW, checked_at=None)
 EVENT = Row(

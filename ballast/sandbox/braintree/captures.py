@@ -5,7 +5,7 @@ from ballast.sandbox.braintree.errors import invalid
 from ballast.sandbox.braintree.money import read_amount
 from ballast.sandbox.braintree.parameters import ADDRESS, INDUSTRY, LINE_ITEM, keys
 from ballast.sandbox.braintree.routes import Call, Reply, new_id, route
-from ballast.sandbox.braintree.transactions import blank, load, reply, save
+from ballast.sandbox.braintree.transactions import blank, is_true, load, reply, save
 from ballast.sandbox.store import Record
 
 SUBMIT = keys(
@@ -47,11 +47,12 @@ def submit_for_settlement(call: Call, key: str) -> Reply:
     keyed=True,
 )
 def submit_for_partial_settlement(call: Call, key: str) -> Reply:
-    """Take a part of an authorization as a transaction of its own; more parts may follow."""
+    """Take a part of an authorization as a transaction of its own; more parts may follow, but for the one said to be the last."""
     parent = load(call, key)
     if not call.merchant["partial_settlements"]:
         raise invalid("base", "915102")
-    if parent["status"] not in ("authorized", "settlement_pending") or parent["authorized"]:
+    is_over = parent["status"] not in ("authorized", "settlement_pending") or parent.get("released")
+    if is_over or parent["authorized"]:
         raise invalid("base", "915103")
     amount = read_part(call, parent, parent["amount"] - taken(call, parent))
     child = make_child(call, parent, amount)
@@ -60,6 +61,7 @@ def submit_for_partial_settlement(call: Call, key: str) -> Reply:
     if parent["status"] == "authorized":
         settlement.move(call, parent, "settlement_pending")
     parent["partials"].append(child["id"])
+    parent["released"] = is_true(call.params.get("final_capture"))
     save(call, parent)
     return reply(call, child, 201)
 

@@ -18,7 +18,7 @@ from ballast.sandbox.braintree.parameters import check_body
 from ballast.sandbox.braintree.routes import Call, Reply, Route, find_route
 from ballast.sandbox.exchanges import Answer, Behavior, Struck, carry_out
 from ballast.sandbox.store import Store, Transaction
-from ballast.sandbox.wire import Exchange
+from ballast.sandbox.wire import Exchange, read_header
 from ballast.sandbox.world import WORLD, World
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     text = mask(body.decode("utf-8", "replace"))
     query = request.rel_url.raw_query_string
     exchange = Exchange("braintree", "unknown", request.method, request.path, query, text, None)
-    exchange.version = request.headers.get("X-ApiVersion")
+    exchange.version = read_header(request, "X-ApiVersion")
     try:
         asked = read_request(request, body)
         route, ids = find_route(asked.method, asked.path)
@@ -106,7 +106,7 @@ def answer_at_once(world: World, exchange: Exchange, answer: Answer) -> web.Resp
 def read_request(request: web.Request, body: bytes) -> Asked:
     """Read a request. Raises 401 for keys that open nothing, 400 for a body that cannot be read."""
     merchant_id = request.match_info["merchant"]
-    public_key, private_key = read_authorization(request.headers.get("Authorization", ""))
+    public_key, private_key = read_authorization(read_header(request, "Authorization") or "")
     if not is_ours(merchant_id, public_key, private_key):
         raise BraintreeError(
             401,

@@ -139,8 +139,15 @@ async function tokenize({ url, said, fields, cardholderName, billingAddress, vau
   }
 }
 
+function take() {
+  reformat();
+  tell();
+  if (key === 'number') send('prefix', { prefix: digits().slice(0, 4), bin: digits().length === 6 ? digits() : undefined });
+}
+
 const METHODS = {
   tokenize,
+  fill: (value) => { input.value = value; take(); },
   focus: () => input.focus(),
   clear: () => { input.value = ''; tell(); },
   size: (size) => { cvvSize = size; tell(); },
@@ -182,11 +189,7 @@ function begin(event) {
   send('ready');
 }
 
-input.addEventListener('input', () => {
-  reformat();
-  tell();
-  if (key === 'number') send('prefix', { prefix: digits().slice(0, 4), bin: digits().length === 6 ? digits() : undefined });
-});
+input.addEventListener('input', take);
 input.addEventListener('focus', () => tell('focus'));
 input.addEventListener('blur', () => tell('blur'));
 document.getElementById('field').addEventListener('submit', (event) => { event.preventDefault(); tell('inputSubmitRequest'); });

@@ -108,8 +108,40 @@
     }
   }
 
+  // The line of test cards below the fields, where the page holds them all. Its looks stay in a shadow, so that the page's do not reach it.
+  const TEST_CARDS = [['4111111111111111', '1111 pays'], ['4000111111111115', '1115 declines'], ['4000000000001091', '1091 asks the bank']];
+  const TYPED = { expirationDate: '12 / 34', expirationMonth: '12', expirationYear: '2034', cvv: '123' };
+  const HINT_STYLE = `
+    :host { display: flex; flex-wrap: wrap; grid-column: 1 / -1; gap: 2px 10px; opacity: .85; font: 12px / 20px system-ui, sans-serif; }
+    button { padding: 0; border: 0; border-radius: 3px; background: none; color: inherit; font: inherit; text-decoration: underline; text-underline-offset: 3px; cursor: pointer; }
+    button:focus-visible { outline: 2px solid; outline-offset: 1px; }
+    @media (pointer: coarse) { button { min-height: 32px; } }`;
+
+  function offerTestCards(fields) {
+    const [first, ...others] = fields.map((field) => field.container);
+    let place = first.parentElement;
+    while (place && !others.every((one) => place.contains(one))) place = place.parentElement;
+    const line = document.createElement('p');
+    const shadow = line.attachShadow({ mode: 'open' });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(HINT_STYLE);
+    shadow.adoptedStyleSheets = [sheet];
+    const words = document.createElement('span');
+    words.textContent = 'Test cards';
+    shadow.append(words, ...TEST_CARDS.map(([number, label]) => {
+      const button = Object.assign(document.createElement('button'), { type: 'button', textContent: label });
+      button.addEventListener('click', () => fields.forEach((field) => {
+        const value = field.key === 'number' ? number : TYPED[field.key];
+        if (value) field.ask('fill', value);
+      }));
+      return button;
+    }));
+    place.append(line);
+    return line;
+  }
+
   class HostedFields {
-    #listeners = new Map(); #fields = {}; #client; #cards = cardsFor(''); #missing; #opened; #scheme = matchMedia('(prefers-color-scheme: dark)');
+    #listeners = new Map(); #fields = {}; #client; #cards = cardsFor(''); #missing; #opened; #hint; #scheme = matchMedia('(prefers-color-scheme: dark)');
 
     constructor(client, { fields, styles }) {
       this.id = crypto.randomUUID?.() || `${Date.now()}-${Math.random()}`;
@@ -133,7 +165,9 @@
 
     ready(field) {
       this.#missing.delete(field.key);
-      if (!this.#missing.size) this.#opened();
+      if (this.#missing.size) return;
+      if (this.#fields.number) this.#hint = offerTestCards(Object.values(this.#fields));
+      this.#opened();
     }
 
     hear(field, event, detail) {
@@ -199,6 +233,7 @@
     teardown = wrap(() => {
       this.#scheme.removeEventListener('change', this.#recolor);
       Object.values(this.#fields).forEach((field) => field.remove());
+      this.#hint?.remove();
     });
   }
 

@@ -10,6 +10,7 @@ import jinja2
 from aiohttp import web
 
 from ballast.sandbox.stripe.money import format_amount
+from ballast.sandbox.wire import read_json
 
 HERE = Path(__file__).parent
 POLICY = (
@@ -39,7 +40,7 @@ def pretty(value: Any) -> str:
     """Write JSON for people; what is no JSON stays as it is."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = read_json(value)
         except ValueError:
             return str(value)
     return json.dumps(value, indent=2, ensure_ascii=False)

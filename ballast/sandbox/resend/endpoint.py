@@ -4,7 +4,6 @@ Source: resend.com/docs (errors, idempotency keys: 1 to 256 characters, kept for
 """
 
 import hashlib
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from ballast.sandbox.resend import webhooks
 from ballast.sandbox.resend.answers import RefusedError, answer_error, answer_json
 from ballast.sandbox.resend.mails import InvalidMailError, read_mail
 from ballast.sandbox.store import Record, Transaction
-from ballast.sandbox.wire import Exchange
+from ballast.sandbox.wire import Exchange, read_header, read_json
 from ballast.sandbox.world import WORLD, World
 
 DAY_SECONDS = 24 * 3600
@@ -77,10 +76,10 @@ async def serve(
 ) -> web.StreamResponse:
     """Answer one request through the faults and into the wire log."""
     world = request.app[WORLD]
-    body = await request.text()
-    key = request.headers.get("Idempotency-Key") if reads else None
+    body = (await request.read()).decode("utf-8", "replace")
+    key = read_header(request, "Idempotency-Key") if reads else None
     exchange = Exchange("resend", operation, request.method, request.path, request.query_string, body, key)
-    authorization = request.headers.get("Authorization", "")
+    authorization = read_header(request, "Authorization") or ""
 
     def perform(struck: Struck) -> Answer:
         try:
@@ -170,7 +169,7 @@ def act_now(
 def parse(body: str) -> Any:
     """Parse the body. Raises 400."""
     try:
-        return json.loads(body)
+        return read_json(body)
     except ValueError as error:
         raise RefusedError(400, "validation_error", "The request body is not valid JSON.") from error
 

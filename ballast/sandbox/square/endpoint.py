@@ -1,6 +1,5 @@
 """HTTP in front of the operations: access tokens, versions, idempotency, errors."""
 
-import json
 import logging
 import re
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ballast.sandbox.square.idempotency import Claim, find_answer, fingerprint, 
 from ballast.sandbox.square.routes import Call, Route, find_route
 from ballast.sandbox.square.sources import find_last4
 from ballast.sandbox.store import Transaction, encode
-from ballast.sandbox.wire import Exchange
+from ballast.sandbox.wire import Exchange, read_header, read_json
 from ballast.sandbox.world import WORLD, World
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
     body = (await request.read()).decode("utf-8", "replace")
     query = request.rel_url.raw_query_string
     exchange = Exchange("square", "unknown", request.method, request.path, query, body, None)
-    exchange.version = request.headers.get("Square-Version")
+    exchange.version = read_header(request, "Square-Version")
     try:
         task = read_request(request, exchange)
         return await carry_out(request, exchange, behave(world, task), world.faults, world.wire)
@@ -66,7 +65,7 @@ def answer_at_once(world: World, exchange: Exchange, answer: Answer) -> web.Resp
 
 def read_request(request: web.Request, exchange: Exchange) -> Task:
     """Read a request. Raises 401 for a token that is none, 404 for an unknown address, 400 for what is no JSON."""
-    account = read_token(request.headers.get("Authorization", ""))
+    account = read_token(read_header(request, "Authorization") or "")
     if exchange.version is not None and not VERSION.match(exchange.version):
         raise refuse("INVALID_SQUARE_VERSION_FORMAT", "The Square-Version must be a date like 2025-08-20.")
     route, ids = find_route(request.method, request.path.removeprefix("/v2/"))
@@ -87,7 +86,7 @@ def read_body(request: web.Request, body: str) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise refuse("INVALID_CONTENT_TYPE", "The body must be application/json.")
     try:
-        said = json.loads(body)
+        said = read_json(body)
     except ValueError as error:
         raise refuse("EXPECTED_JSON_BODY", "Expected a JSON body.") from error
     if not isinstance(said, dict):

@@ -20,7 +20,7 @@ from ballast.sandbox.square.sources import open_source
 from ballast.sandbox.store import Record
 from ballast.sandbox.stripe.money import decimals
 from ballast.sandbox.stripe.parameters import parse_form
-from ballast.sandbox.wire import Exchange
+from ballast.sandbox.wire import Exchange, read_header
 from ballast.sandbox.world import WORLD
 
 INTENTS = ("CHARGE", "CHARGE_AND_STORE", "STORE")
@@ -37,7 +37,7 @@ async def create_token(request: web.Request) -> web.Response:
     exchange = Exchange("square-js", "tokens.create", "POST", request.path, "", body, None)
     world = request.app[WORLD]
     try:
-        account = read_application(request.headers.get("Authorization", ""))
+        account = read_application(read_header(request, "Authorization") or "")
         call = Call(world.store.begin(account.name), account)
         shown = tokenize(call, parse_form(body))
         world.square.commit(call.tx)

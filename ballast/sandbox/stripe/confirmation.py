@@ -44,7 +44,7 @@ def refuse_secret(call: Call, intent: Record) -> None:
     given = call.params.get("client_secret")
     if given is None and not call.publishable:
         return
-    if not secrets.compare_digest(given or "", intent["client_secret"]):
+    if not secrets.compare_digest((given or "").encode(), intent["client_secret"].encode()):
         message = "The client_secret provided does not match the client_secret associated with this intent."
         raise refuse_parameter(message, "client_secret", "payment_intent_invalid_parameter")
 

@@ -17,7 +17,7 @@ from ballast.sandbox.stripe.events import API_VERSION
 from ballast.sandbox.stripe.idempotency import Claim, Kept, fingerprint, keep
 from ballast.sandbox.stripe.parameters import check, parse_form
 from ballast.sandbox.stripe.routes import Call, Route, find_route
-from ballast.sandbox.wire import Exchange
+from ballast.sandbox.wire import Exchange, read_header
 from ballast.sandbox.world import WORLD, World
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,10 @@ async def handle(request: web.Request) -> web.StreamResponse:
     """Answer any request below `/v1/`."""
     world = request.app[WORLD]
     body = (await request.read()).decode("utf-8", "replace")
-    key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+    key = read_header(request, "Idempotency-Key") if request.method == "POST" else None
     query = request.rel_url.raw_query_string
     exchange = Exchange("stripe", "unknown", request.method, request.path, query, body, key)
-    exchange.version = request.headers.get("Stripe-Version")
+    exchange.version = read_header(request, "Stripe-Version")
     request_id = new_id("req", 7)
     try:
         asked = read_request(request, body, request_id, key)
@@ -114,7 +114,7 @@ def read_request(request: web.Request, body: str, request_id: str, key: str | No
         request_id=request_id,
         account=account,
         publishable=kind == "pk",
-        version=request.headers.get("Stripe-Version") or API_VERSION,
+        version=read_header(request, "Stripe-Version") or API_VERSION,
         base_url=f"{request.scheme}://{request.host}",
         idempotency_key=key,
     )
@@ -122,7 +122,7 @@ def read_request(request: web.Request, body: str, request_id: str, key: str | No
 
 def read_key(request: web.Request, params: dict[str, Any]) -> tuple[str, str]:
     """Return the kind of the key and the account it opens. Raises 401; a live key is never accepted."""
-    given = read_authorization(request.headers.get("Authorization", "")) or params.get("key") or ""
+    given = read_authorization(read_header(request, "Authorization") or "") or params.get("key") or ""
     if "_live_" in given:
         raise refuse_key("This is a sandbox: it takes no live key. Replace that key now if anyone could have seen it.")
     if not given:

@@ -21,8 +21,15 @@ from tests.processors.braintree.conftest import (
     Desk,
     approved,
     lookup_of,
+    make_charge,
     request_refund,
 )
+
+
+def status_of(desk: Desk, transaction_id: str) -> str:
+    base = f"{desk.url}/merchants/{desk.merchant}/transactions"
+    found = requests.get(f"{base}/{transaction_id}", auth=("public", "private"), timeout=5).text
+    return found.partition("<status>")[2].partition("</status>")[0]
 
 
 def test_capture_of_all_may_be_repeated(desk: Desk) -> None:
@@ -45,24 +52,62 @@ def test_parts_add_up(desk: Desk) -> None:
         ("cap_2", 700, 1200),
         ("cap_3", 800, 2000),
     ]:
-        outcome = desk.adapter.capture(lookup, amount, reference)
+        outcome = desk.adapter.capture(lookup, amount, reference, final=False)
         assert isinstance(outcome, Approved), outcome
         assert (outcome.external_id, outcome.captured) == (held.external_id, total)
-    too_much = desk.adapter.capture(lookup, 1, "cap_4")
+    too_much = desk.adapter.capture(lookup, 1, "cap_4", final=False)
     assert isinstance(too_much, Declined)
     assert (too_much.decline_class, too_much.code) == ("configuration", "91522")
     assert desk.adapter.find(lookup_of(charge)) == outcome
     assert desk.charges()[0]["amount_captured"] == 2000
 
 
-def test_a_lost_answer_to_a_capture_is_given_again(desk: Desk) -> None:
+def test_one_part_lets_go_of_the_rest(desk: Desk) -> None:
     charge, held = approved(desk.adapter, capture=False)
     lookup = lookup_of(charge, held.external_id)
-    desk.fault("reset_after", "transactions.submit_for_partial_settlement")
-    assert isinstance(desk.adapter.capture(lookup, 500, "cap_1"), Unknown)
-    again = desk.adapter.capture(lookup, 500, "cap_1")
-    assert isinstance(again, Approved)
-    assert again.captured == 500
+    taken = desk.adapter.capture(lookup, 500, "cap_1")
+    assert isinstance(taken, Approved)
+    assert taken.captured == 500
+    rest = desk.adapter.capture(lookup, 1500, "cap_2", final=False)
+    assert isinstance(rest, Declined)
+    assert rest.code == "915103"
+    assert desk.adapter.find(lookup) == taken
+    assert status_of(desk, held.external_id) == "submitted_for_settlement"
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_the_last_of_several_parts_lets_go_of_the_rest(desk: Desk, keyed: bool) -> None:
+    desk.post("settings", api_request_keys=keyed)
+    charge, held = approved(desk.adapter, capture=False)
+    lookup = lookup_of(charge, held.external_id)
+    desk.adapter.capture(lookup, 500, "cap_1", final=False)
+    for _ in range(2):
+        last = desk.adapter.capture(lookup, 700, "cap_2")
+        assert isinstance(last, Approved)
+        assert last.captured == 1200
+    assert isinstance(desk.adapter.capture(lookup, 100, "cap_3", final=False), Declined)
+    assert desk.charges()[0]["amount_captured"] == 1200
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize(("kind", "taken"), [("reset_after", 500), ("error_after", 500), ("reset_before", 0)])
+def test_a_lost_answer_to_a_capture_is_given_again(desk: Desk, keyed: bool, final: bool, kind: str, taken: int) -> None:
+    desk.post("settings", api_request_keys=keyed)
+    desk.adapter.submit(make_charge())  # by which it is learned whether there are keys
+    charge, held = approved(desk.adapter, capture=False)
+    lookup = lookup_of(charge, held.external_id)
+    desk.fault(kind, f"transactions.submit_for_{'' if final else 'partial_'}settlement")
+    assert isinstance(desk.adapter.capture(lookup, 500, "cap_1", final), Unknown)
+    found = desk.adapter.find(lookup)
+    assert isinstance(found, Approved)
+    assert found.captured == taken
+    for _ in range(2):
+        again = desk.adapter.capture(lookup, 500, "cap_1", final)
+        assert isinstance(again, Approved)
+        assert again.captured == 500
+    charged = [one for one in desk.charges() if one["id"] == held.external_id]
+    assert [one["amount_captured"] for one in charged] == [500]
 
 
 def test_parts_without_keys_and_where_they_are_not_supported(desk: Desk) -> None:
@@ -70,15 +115,15 @@ def test_parts_without_keys_and_where_they_are_not_supported(desk: Desk) -> None
     charge, held = approved(desk.adapter, capture=False)
     lookup = lookup_of(charge, held.external_id)
     for _ in range(2):
-        outcome = desk.adapter.capture(lookup, 500, "cap_1")
+        outcome = desk.adapter.capture(lookup, 500, "cap_1", final=False)
         assert isinstance(outcome, Approved)
         assert outcome.captured == 500
     desk.post("settings", partial_settlements=False)
     charge, held = approved(desk.adapter, capture=False)
-    only = desk.adapter.capture(lookup_of(charge, held.external_id), 500, "cap_2")
+    only = desk.adapter.capture(lookup_of(charge, held.external_id), 500, "cap_2", final=False)
     assert isinstance(only, Approved)
     assert only.captured == 500
-    second = desk.adapter.capture(lookup_of(charge, held.external_id), 700, "cap_3")
+    second = desk.adapter.capture(lookup_of(charge, held.external_id), 700, "cap_3", final=False)
     assert not isinstance(second, Approved) or second.captured == 500
 
 
@@ -166,7 +211,7 @@ def test_without_keys_a_refund_is_looked_for_first(desk: Desk) -> None:
 def test_a_charge_captured_in_parts_is_refunded_from_them(desk: Desk) -> None:
     charge, held = approved(desk.adapter, capture=False)
     lookup = lookup_of(charge, held.external_id)
-    desk.adapter.capture(lookup, 800, "cap_1")
+    desk.adapter.capture(lookup, 800, "cap_1", final=False)
     desk.adapter.capture(lookup, 1200, "cap_2")
     assert desk.adapter.refund(request_refund(held, 1500)).status == "pending_settlement"
     base = f"{desk.url}/merchants/{desk.merchant}/transactions"
@@ -199,7 +244,7 @@ def test_no_refund_is_given_twice_where_searches_lag_behind(desk: Desk, keyed: b
     desk.post("settings", api_request_keys=keyed, settle_after=0)
     charge, held = approved(desk.adapter, capture=False)
     for number, part in enumerate(parts):
-        desk.adapter.capture(lookup_of(charge, held.external_id), part, f"cap_{number}")
+        desk.adapter.capture(lookup_of(charge, held.external_id), part, f"cap_{number}", final=False)
     request = request_refund(held, 1500)
     for _ in range(100):
         if desk.adapter.refund(request).status == "succeeded":

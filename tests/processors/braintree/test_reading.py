@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from braintree.util.crypto import Crypto
 
 from ballast import clock
 from ballast.processors.base import (
     BadSignature,
     UnavailableError,
     Unknown,
+    UnreadableEvent,
 )
 from ballast.processors.braintree import BraintreeAdapter
 from tests.processors.braintree.conftest import (
@@ -43,7 +46,7 @@ def test_a_window_lists_charges_and_refunds_once(desk: Desk) -> None:
         ("charge", charge.reference, 2000),
         ("refund", request.reference, 500),
         ("charge", declined.reference, 200_100),
-        ("charge", held_charge.reference, 1100),
+        ("charge", held_charge.reference, 600),
     }
     assert all(one.created_at.tzinfo is UTC and one.currency == "USD" for one in found)
     five_east = datetime.now(UTC).astimezone(tz=datetime.now().astimezone().tzinfo)
@@ -169,6 +172,17 @@ def test_an_event_that_was_tampered_with_is_refused(desk: Desk) -> None:
             desk.adapter.parse_event(one, {}, "")
 
 
+@pytest.mark.parametrize("xml", ["<a>" * 50_000 + "</a>" * 50_000, "<notification><kind>" + "k" * 600])
+def test_what_braintree_signed_and_nobody_can_keep_is_refused(adapter: BraintreeAdapter, xml: str) -> None:
+    closing = "</kind><timestamp type='datetime'>2026-01-01T00:00:00Z</timestamp><subject/></notification>"
+    payload = encodebytes((xml if xml.endswith("</a>") else xml + closing).encode()).decode()
+    gateway = adapter._gateway
+    digest = Crypto.sha1_hmac_hash(gateway.config.private_key, payload)
+    form = {"bt_signature": f"{gateway.config.public_key}|{digest}", "bt_payload": payload}
+    with pytest.raises(UnreadableEvent):
+        adapter.parse_event(urlencode(form).encode(), {}, "")
+
+
 def test_a_challenge_is_answered(adapter: BraintreeAdapter) -> None:
     assert adapter.answer_challenge("20f9f8ed05f77439fe955c977e4c8a53").startswith("public|")
     with pytest.raises(BadSignature):
@@ -211,7 +225,7 @@ def test_the_proxies_of_the_environment_are_not_used(desk: Desk, monkeypatch: py
 def test_a_lookup_by_reference_does_not_take_a_refund_or_a_part_for_the_charge(desk: Desk) -> None:
     charge, held = approved(desk.adapter, capture=False)
     lookup = lookup_of(charge, held.external_id)
-    outcome = desk.adapter.capture(lookup, 500, "cap_1")
+    outcome = desk.adapter.capture(lookup, 500, "cap_1", final=False)
     assert desk.adapter.find(replace(lookup, external_id=None)) == outcome
     assert desk.adapter.find(replace(lookup, external_id=None, currency="EUR")) == Unknown("not_found_yet")
     assert desk.adapter.find(replace(lookup, external_id=None, amount=100)) == Unknown("not_found_yet")

@@ -260,3 +260,16 @@ def test_the_fields_follow_the_dark_scheme_and_can_be_torn_down(page: Page, open
 def test_a_token_of_another_gateway_is_refused(page: Page, shop: Shop) -> None:
     page.goto(f"{shop.url}?token=nonsense")
     expect(page.locator("#state")).to_have_text("failed CLIENT_INVALID_AUTHORIZATION")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_test_card_fills_the_fields_at_one_press(page: Page, open_shop: Open, sell: Any, dark: bool) -> None:
+    open_shop(dark=dark)
+    page.get_by_role("button", name="1115 declines").click()
+    expect(field(page, "number")).to_have_value("4000 1111 1111 1115")
+    page.get_by_role("button", name="1111 pays").click()
+    expect(field(page, "number")).to_have_value("4111 1111 1111 1111")
+    expect(field(page, "expirationDate")).to_have_value("12 / 34")
+    expect(page.locator("#state")).to_have_text("Visa")
+    press(page, "tokenize")
+    assert sell(told(page, "token Visa 1111 Ann Example")).transaction.status == "submitted_for_settlement"

@@ -26,11 +26,22 @@ def upgrade() -> None:
         connection.execute("insert into runs default values")
 
 
+COMPLAINT = "Braintree is left out: the stand-in knows none."
+
+
 def seed(credentials: Path) -> None:
     people = {
         name: {"email": f"{name}@acme.test", "password": "demo"}
         for name in ("owner", "admin", "viewer", "staff", "shopper")
     }
     credentials.write_text(
-        json.dumps({"api_key": "key", "webhook_secret": "whsec_x", "store_path": "/shop/acme/", **people})
+        json.dumps(
+            {
+                "api_key": "key",
+                "webhook_secret": "whsec_x",
+                "store_path": "/shop/acme/",
+                "complaints": [COMPLAINT],
+                **people,
+            }
+        )
     )
