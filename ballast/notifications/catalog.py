@@ -23,6 +23,9 @@ EVENTS: Final[dict[str, str]] = {
     "dispute.created": "a card's holder contests a charge, or their bank asks about it",
     "dispute.updated": "its status or its last day has changed, and it is still open",
     "dispute.closed": "won, lost or accepted",
+    "customer.created": "a customer was made over the API",
+    "customer.updated": "what is known of them has changed",
+    "payment_method.detached": "nothing charges the card any more",
 }
 MOST_PATTERNS: Final = 50
 

@@ -367,14 +367,14 @@ def test_nothing_in_the_database_waits_while_a_processor_or_an_endpoint_is_asked
     def watch(owner: Any, name: str) -> None:
         real = getattr(owner, name)
 
-        def watched(*given: Any) -> Any:
+        def watched(*given: Any, **named: Any) -> Any:
             row = asking.execute(
                 "select count(*) from pg_stat_activity where application_name like 'ballast-%' and xact_start is not null"
             ).fetchone()
             # While one delivery is sent, another may be recorded: there only this thread's own session counts.
             open_ = db.session().in_transaction() if name == "post" else row != (0,)
             seen.append((name, open_))
-            return real(*given)
+            return real(*given, **named)
 
         monkeypatch.setattr(owner, name, watched)
 

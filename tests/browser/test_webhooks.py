@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.looks import SETTLE, check
 from tests.browser.people import Merchant
-from tests.browser.test_pages import SETTLE, check
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]

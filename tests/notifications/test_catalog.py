@@ -20,7 +20,7 @@ from ballast.db import db, organization
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.local.postgres import Postgres
-from ballast.models import Dispute, Event, Payment, Refund
+from ballast.models import Customer, Dispute, Event, Payment, PaymentMethod, Refund
 from ballast.notifications.catalog import EVENTS, TEST_EVENT, check_patterns
 from ballast.notifications.signatures import signed_headers
 from ballast.security import new_webhook_secret
@@ -71,6 +71,8 @@ def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgr
             "payment": payloads.payment_payload(db.session.scalars(select(Payment).limit(1)).one()),
             "refund": payloads.refund_payload(db.session.scalars(select(Refund).limit(1)).one()),
             "dispute": payloads.dispute_payload(db.session.scalars(select(Dispute).limit(1)).one()),
+            "customer": payloads.customer_payload(db.session.scalars(select(Customer).limit(1)).one()),
+            "payment_method": payloads.card_payload(db.session.scalars(select(PaymentMethod).limit(1)).one(), "stripe"),
         }
         told = {event.type: event.data for event in db.session.scalars(select(Event))}
     for name, example in EXAMPLES.items():
