@@ -12,39 +12,24 @@ from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
 from ballast.security import verify_password
 
+_ADMIN: Final = frozenset(
+    {
+        "read",
+        "audit",
+        "capture",
+        "charge",
+        "refund",
+        "disputes",
+        "api_keys",
+        "webhooks",
+        "catalog",
+        "replay",
+    }
+)
 # What each role may do. Everyone in an organization may read everything but the audit log.
 PERMISSIONS: Final[dict[str, frozenset[str]]] = {
-    "owner": frozenset(
-        {
-            "read",
-            "audit",
-            "capture",
-            "charge",
-            "refund",
-            "disputes",
-            "api_keys",
-            "webhooks",
-            "catalog",
-            "members",
-            "settings",
-            "processors",
-            "replay",
-        }
-    ),
-    "admin": frozenset(
-        {
-            "read",
-            "audit",
-            "capture",
-            "charge",
-            "refund",
-            "disputes",
-            "api_keys",
-            "webhooks",
-            "catalog",
-            "replay",
-        }
-    ),
+    "owner": _ADMIN | {"members", "settings", "processors"},
+    "admin": _ADMIN,
     "viewer": frozenset({"read"}),
     # Platform staff look at any organization and change none.
     "staff": frozenset({"read", "audit"}),

@@ -524,6 +524,10 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
         "filtered",
         index | {"payments": [], "filtered": True, "previous_url": "/admin/payments?after=x"},
     )
+    yield "admin/style.html", "all", ADMIN
+
+
+def payment_samples() -> Iterator[tuple[str, str, Context]]:
     show = "admin/payments/show.html"
     yield show, "paid", SHOW
     for status in ("active", "pending", "failed", "detached"):
@@ -565,6 +569,12 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
             "timeline": [Row(at=NOW, kind="refund", item=REFUND), *SHOW["timeline"]],
         },
     )
+    for status in ("warning", "needs_response", "under_review", "won", "lost"):
+        disputed = {"disputes": [_dispute(status)], "lost": 67600 if status == "lost" else 0, "may_refund": False}
+        yield show, f"disputed-{status}", SHOW | disputed
+
+
+def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
     yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
@@ -574,9 +584,6 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
         REFUND_FORM | {"problem": "The processor did not accept this refund. Nothing was refunded."},
     )
     yield refund, "disputed", REFUND_FORM | {"disputed": True}
-    for status in ("warning", "needs_response", "under_review", "won", "lost"):
-        disputed = {"disputes": [_dispute(status)], "lost": 67600 if status == "lost" else 0, "may_refund": False}
-        yield show, f"disputed-{status}", SHOW | disputed
     held = "admin/payments/held.html"
     form = ADMIN | {
         "payment": _payment(status="requires_capture"),
@@ -589,7 +596,6 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
     yield held, "too-much", form | {"act": "capture", "amount_error": "More than what is held cannot be captured."}
     yield held, "release", form | {"act": "release"}
     yield held, "over", form | {"act": "release", "payment": _payment(), "problem": "No money is held."}
-    yield "admin/style.html", "all", ADMIN
     yield refund, "nothing-left", REFUND_FORM | {"refundable": 0, "payment": _payment(amount_refunded=67600)}
 
 
@@ -775,6 +781,8 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()
+    yield from payment_samples()
+    yield from payment_act_samples()
     yield from dispute_samples()
     yield from customer_samples()
     yield from auth_samples()
