@@ -14,10 +14,10 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
+from ballast import staff_commands
 from ballast.errors import BallastError
 
 if TYPE_CHECKING:
-    from ballast.identity.bans import Effect
     from ballast.models import Event, Organization
     from ballast.notifications.posting import Answer
 
@@ -31,8 +31,8 @@ def register(app: Flask) -> None:
     app.cli.add_command(processors)
     app.cli.add_command(keys)
     app.cli.add_command(listen)
-    app.cli.add_command(ban)
-    app.cli.add_command(unban)
+    for command in staff_commands.COMMANDS:
+        app.cli.add_command(command)
 
 
 @seed.command("demo")
@@ -152,36 +152,3 @@ def keys() -> None:
     click.echo(f"SECRET_KEY={secrets.token_urlsafe(48)}")
     click.echo(f"JWT_SECRET={secrets.token_urlsafe(48)}")
     click.echo(f"ENCRYPTION_KEY=1:{base64.b64encode(os.urandom(32)).decode()}")
-
-
-@click.command("ban")
-@click.argument("email")
-@click.option("--reason", required=True, help="Kept in the audit log.")
-@click.option("--keep-keys", is_flag=True, help="Let the API keys they made go on working.")
-def ban(email: str, reason: str, keep_keys: bool) -> None:
-    """Shut EMAIL out everywhere, at their next request; `unban` takes it back."""
-    from ballast import audit
-    from ballast.identity import bans
-
-    with audit.acting(audit.Actor("staff", "command line")):
-        _tell_effect(lambda: bans.ban(email, reason, keep_keys), "banned", "keys frozen", "customers held")
-
-
-@click.command("unban")
-@click.argument("email")
-@click.option("--reason", required=True, help="Kept in the audit log.")
-def unban(email: str, reason: str) -> None:
-    """Let EMAIL sign in again; what the ban froze or held goes on."""
-    from ballast import audit
-    from ballast.identity import bans
-
-    with audit.acting(audit.Actor("staff", "command line")):
-        _tell_effect(lambda: bans.unban(email, reason), "unbanned", "keys working again", "customers released")
-
-
-def _tell_effect(act: Callable[[], Effect], done: str, keys: str, customers: str) -> None:
-    try:
-        effect = act()
-    except BallastError as error:
-        raise click.ClickException(error.message) from None
-    click.echo(f"{done}: {effect.keys} {keys}, {effect.customers} {customers}")

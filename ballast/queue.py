@@ -30,6 +30,7 @@ REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
+SEAL_AUDIT = "ballast.audit.seals.seal_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
 SCHEDULE: dict[str, tuple[str, int]] = {
@@ -41,6 +42,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
+    SEAL_AUDIT: ("default", 300),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.
@@ -83,11 +85,16 @@ class _Wake(partial[None]):
 
 def wake_now(job: str) -> None:
     """Enqueue `job` unless one is waiting already. Never raises: the sweeper comes anyway."""
+    ask(job)
+
+
+def ask(job: str) -> bool:
+    """As `wake_now`; answers whether one is waiting now, False where the wake-up was lost."""
     global lost_wake_ups
     url = config.current().redis_url
     if time.monotonic() < _left_alone_until.get(url, 0):
         lost_wake_ups += 1
-        return
+        return False
     try:
         connection = _waker(url)
         if connection.set(f"ballast:woken:{job}", "1", nx=True, ex=MARK_SECONDS):
@@ -97,6 +104,8 @@ def wake_now(job: str) -> None:
         lost_wake_ups += 1
         _left_alone_until[url] = time.monotonic() + MARK_SECONDS
         log.warning("wake-up lost: %s (%s)", job, error)
+        return False
+    return True
 
 
 def forget_mark(job: str) -> None:

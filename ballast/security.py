@@ -79,12 +79,14 @@ class Keyring:
     def __init__(self, spec: str) -> None:
         """`spec`: comma-separated `id:base64` of 32 bytes each; plain base64 means id 1."""
         self._keys: dict[str, AESGCM] = {}
+        self._seals: dict[str, bytes] = {}
         for part in filter(None, (piece.strip() for piece in spec.split(","))):
             key_id, separator, encoded = part.partition(":")
             raw = base64.b64decode(encoded if separator else part, validate=True)
             if len(raw) != 32:
                 raise ValueError("ENCRYPTION_KEY needs 32 bytes of base64 per key")
             self._keys[key_id if separator else "1"] = AESGCM(raw)
+            self._seals[key_id if separator else "1"] = sign(raw, b"ballast: a key for seals")
         if not self._keys:
             raise ValueError("ENCRYPTION_KEY is empty")
 
@@ -104,6 +106,17 @@ class Keyring:
             return cipher.decrypt(rest[:12], rest[12:], context.encode()).decode()
         except InvalidTag:
             raise ValueError("this secret was altered, or belongs to another row") from None
+
+    def vouch(self, message: bytes) -> bytes:
+        """A code over `message` that nobody can make without these keys (HMAC-SHA256 with a key derived from the first)."""
+        key_id, key = next(iter(self._seals.items()))
+        return key_id.encode() + b":" + sign(key, message)
+
+    def vouches(self, message: bytes, code: bytes) -> bool | None:
+        """Whether `code` was made by `vouch` over this message; None when it names a key that is not here any more."""
+        key_id, _, rest = code.partition(b":")
+        key = self._seals.get(key_id.decode(errors="replace"))
+        return None if key is None else same(rest, sign(key, message))
 
 
 @cache

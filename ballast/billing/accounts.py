@@ -195,12 +195,12 @@ def replace_credentials(account: ProcessorAccount, organization: Organization, g
     """
     kept = kept_secrets(account)
     public, secrets = _merged(account, organization, given)
-    changes = changes_of(account.public_config, public) | {
-        "secrets": sorted(name for name, value in secrets.items() if value != kept.get(name))
-    }
+    changes: dict[str, Any] = dict(audit.differences(account.public_config, public))
+    if replaced := sorted(name for name, value in secrets.items() if value != kept.get(name)):
+        changes["secrets_replaced"] = replaced
     account.public_config = public
     seal(account, secrets)
-    if any(changes.values()):
+    if changes:
         record(account, "credentials_replaced", changes)
 
 
@@ -303,7 +303,7 @@ def make_default(organization_id: str, account_id: str) -> None:
     ).all()
     account.is_default = True
     db.session.flush()
-    record(account, "made_default", {"before": {"default": [*before]}, "after": {"default": [account_id]}})
+    record(account, "made_default", audit.differences({"default": next(iter(before), None)}, {"default": account_id}))
 
 
 def enable(organization_id: str, account_id: str, enabled: bool) -> None:
@@ -314,7 +314,7 @@ def enable(organization_id: str, account_id: str, enabled: bool) -> None:
     account = find(organization_id, account_id, lock=True)
     if enabled and account.archived_at:
         raise Conflict("processor_account_archived", "Bring this account back before enabling it.")
-    changes = changes_of({"enabled": account.enabled}, {"enabled": enabled})
+    changes = audit.differences({"enabled": account.enabled}, {"enabled": enabled})
     account.enabled = enabled
     record(account, "enabled" if enabled else "disabled", changes)
 
@@ -327,19 +327,27 @@ def archive(organization_id: str, account_id: str) -> None:
     account = find(organization_id, account_id, lock=True)
     if account.is_default:
         raise Conflict("processor_account_default", "Make another account the default first.")
-    changes = changes_of({"enabled": account.enabled}, {"enabled": False})
+    was = _standing(account)
     account.enabled, account.archived_at = False, account.archived_at or real_time()
-    record(account, "archived", changes)
+    record(account, "archived", audit.differences(was, _standing(account)))
 
 
 def restore(organization_id: str, account_id: str) -> None:
     """Bring an archived account back, disabled: whoever wants new cards to go there enables it. In the caller's transaction.
 
-    Raises NotFound.
+    Raises NotFound, Conflict(`processor_mode_mismatch`) for one of the time before the organization went live.
     """
     account = find(organization_id, account_id, lock=True)
-    account.archived_at = None
-    record(account, "restored")
+    organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+    if account.mode != mode_of(organization):
+        said = f"This is a {account.mode} account, and {organization.name} is not in that mode."
+        raise Conflict("processor_mode_mismatch", said)
+    was, account.archived_at = _standing(account), None
+    record(account, "restored", audit.differences(was, _standing(account)))
+
+
+def _standing(account: ProcessorAccount) -> dict[str, Any]:
+    return {"enabled": account.enabled, "archived": account.archived_at is not None}
 
 
 def all_of(organization_id: str) -> list[ProcessorAccount]:
@@ -361,15 +369,6 @@ def stored_cards(organization_id: str, account_id: str) -> int:
     )
     counted = select(func.count()).select_from(wanted.limit(MOST_COUNTED + 1).subquery())
     return db.session.scalars(counted).one()
-
-
-def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What an audit entry says: only what is different, as it was and as it is."""
-    differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return {
-        "before": {name: before[name] for name in differ if name in before},
-        "after": {name: after[name] for name in differ if name in after},
-    }
 
 
 def record(account: ProcessorAccount, verb: str, changes: dict[str, Any] | None = None) -> None:

@@ -68,9 +68,11 @@ def detach(organization_id: str, card_id: str) -> PaymentMethod:
     card = lookup.find(locked.execution_options(populate_existing=True), card_id, "pm", "payment method")
     if card.status == "detached":
         return card
+    was = card.status
     move(card, "detached")
     card.detached_at = now()
-    audit.record(organization_id, "payment_method.detached", "payment_method", card.id, {"customer": card.customer_id})
+    changes = {"customer": card.customer_id} | audit.differences({"status": was}, {"status": card.status})
+    audit.record(organization_id, "payment_method.detached", "payment_method", card.id, changes)
     payload = card_payload(*find(organization_id, card_id))
     webhooks.publish(organization_id, "payment_method.detached", "payment_method", card.id, payload)
     return card

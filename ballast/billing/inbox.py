@@ -108,11 +108,13 @@ def replay(organization_id: str, event_id: str) -> None:
     """
     with transaction():
         event = find(organization_id, event_id, lock=True)
+        was = event.status
         if event.status != "received":
             move(event, "received")
         event.attempts, event.reason, event.lease_until = 0, None, None
         event.next_attempt_at = real_time()
-        audit.record(organization_id, "processor_event.replayed", "processor_event", event_id, {"type": event.type})
+        changes = {"type": event.type} | audit.differences({"status": was}, {"status": event.status})
+        audit.record(organization_id, "processor_event.replayed", "processor_event", event_id, changes)
         queue.wake(queue.APPLY_INBOX)
 
 

@@ -161,11 +161,13 @@ def cancel(payment: Payment) -> None:
 
 def close(payment: Payment) -> None:
     """Cancel a payment that holds no money any more, and release what it claimed. In the caller's transaction, with it locked."""
+    was = payment.status
     move(payment, "canceled")
     payment.canceled_at = now()
     for claim in _open_claims(payment):
         move(claim, "released")
-    audit.record(payment.organization_id, "payment.canceled", "payment", payment.id)
+    changes = audit.differences({"status": was}, {"status": payment.status})
+    audit.record(payment.organization_id, "payment.canceled", "payment", payment.id, changes)
     _tell(payment, "payment_intent.canceled")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ballast import money
+from ballast import audit, money
 from ballast.billing import accounts
 from ballast.clock import real_time
 from ballast.errors import InvalidRequest
@@ -45,7 +45,7 @@ def route(organization_id: str, account_id: str, wanted: Route) -> None:
     before = route_of(account)
     account.share, account.currencies = wanted.share, list(wanted.currencies)
     account.amount_from, account.amount_to = wanted.amount_from, wanted.amount_to
-    accounts.record(account, "routed", accounts.changes_of(_plain(before), _plain(wanted)))
+    accounts.record(account, "routed", audit.differences(_plain(before), _plain(wanted)))
 
 
 def _check_route(wanted: Route, taken: Sequence[str]) -> None:

@@ -52,8 +52,13 @@ def create(
     )
     db.session.add(key)
     db.session.flush()
-    audit.record(organization.id, "api_key.created", "api_key", key.id, {"name": name, "scopes": list(scopes)})
+    made = {"name": name, "prefix": key.prefix, "scopes": list(scopes), "expires_at": _text(expires_at)}
+    audit.record(organization.id, "api_key.created", "api_key", key.id, made | {"rate_limit": rate_limit})
     return key, token
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _check(name: str, scopes: tuple[str, ...], expires_at: datetime | None) -> None:
@@ -83,8 +88,9 @@ def revoke(organization_id: str, key_id: str) -> ApiKey:
     """The key is refused from its next request on; again changes nothing. In the caller's transaction. Raises NotFound."""
     key = find(organization_id, key_id, for_update=True)
     if key.revoked_at is None:
-        key.revoked_at = real_time()
-        audit.record(organization_id, "api_key.revoked", "api_key", key.id, {"name": key.name})
+        was, key.revoked_at = key.state, real_time()
+        changes = {"name": key.name} | audit.differences({"state": was}, {"state": key.state})
+        audit.record(organization_id, "api_key.revoked", "api_key", key.id, changes)
     return key
 
 
@@ -100,10 +106,10 @@ def rotate(organization: Organization, key_id: str, created_by: str | None, over
     lasts = old.expires_at - old.created_at if old.expires_at else None
     expires_at = real_time() + lasts if lasts and lasts > timedelta() else None
     made, token = create(organization, old.name, created_by, tuple(old.scopes), expires_at, old.rate_limit)
-    ends = real_time() + overlap
+    was, ends = old.expires_at, real_time() + overlap
     old.expires_at = min(ends, old.expires_at) if old.expires_at else ends
-    changes = {"replaced_by": made.id, "works_until": old.expires_at.isoformat()}
-    audit.record(organization.id, "api_key.rotated", "api_key", old.id, changes)
+    changes = audit.differences({"expires_at": _text(was)}, {"expires_at": _text(old.expires_at)})
+    audit.record(organization.id, "api_key.rotated", "api_key", old.id, {"replaced_by": made.id} | changes)
     return made, token
 
 

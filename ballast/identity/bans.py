@@ -8,16 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import ColumnElement, func, select, update
 
 from ballast import audit
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
-from ballast.errors import Conflict, NotFound
-from ballast.identity import users
-from ballast.models import ApiKey, Customer, User
+from ballast.errors import Conflict
+from ballast.identity import organizations, reasons, users
+from ballast.models import ApiKey, Customer, Organization, User
+from ballast.models.identity import owners_of
+
+# A page shows no more; a ban itself reaches all of them.
+MOST_PLACES: Final = 50
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What a ban does to rows of a kind: which column has its instant, and the word for it in the audit log."""
+
+    model: type[ApiKey] | type[Customer]
+    column: str
+    kind: str
+    word: str
+
+
+KEYS: Final = _Mark(ApiKey, "frozen_at", "api_key", "frozen")
+CUSTOMERS: Final = _Mark(Customer, "held_at", "customer", "held")
 
 
 @dataclass
@@ -29,13 +48,54 @@ class Effect:
     organizations: int = 0
 
 
+@dataclass(frozen=True)
+class Place:
+    """An organization that knows a user. `role`: theirs, None where they made a key or are a customer only."""
+
+    organization: Organization
+    role: str | None
+    keys: int
+    customers: int
+    is_last_owner: bool
+
+
+def places_of(user: User) -> list[Place]:
+    """Where a ban would be felt: the organizations that know the user, with what it would freeze and hold there. At most 50."""
+    return [_place(user, one) for one in users.organizations_with(user.id)[:MOST_PLACES]]
+
+
+def _place(user: User, organization_id: str) -> Place:
+    with organization(organization_id):
+        role = users.role_in(organization_id, user.id)
+        others = owners_of(organization_id).where(User.id != user.id).limit(1)
+        return Place(
+            organization=organizations.find(organization_id),
+            role=role,
+            keys=_count(ApiKey, organization_id, _working_keys(user)),
+            customers=_count(Customer, organization_id, (Customer.user_id == user.id) & Customer.held_at.is_(None)),
+            is_last_owner=role == "owner" and db.session.execute(others).first() is None,
+        )
+
+
+def _working_keys(user: User) -> ColumnElement[bool]:
+    return (ApiKey.created_by == user.id) & ApiKey.frozen_at.is_(None) & ApiKey.revoked_at.is_(None)
+
+
+def _count(model: type[ApiKey] | type[Customer], organization_id: str, where: ColumnElement[bool]) -> int:
+    wanted = select(func.count()).select_from(model).where(model.organization_id == organization_id, where)
+    return db.session.scalar(wanted) or 0
+
+
 def ban(email: str, reason: str, keep_keys: bool = False) -> Effect:
     """Shut a user out everywhere. Keys they made stop working unless kept; what they owe as a customer is not charged meanwhile.
 
-    Raises NotFound, Conflict(`banned_already`).
+    Raises NotFound, what `reasons.read` raises, Conflict(`banned_already`, `own_account`).
     """
+    reason = reasons.read(reason)
     with transaction():
-        user = _locked(email)
+        user = users.locked_by_email(email)
+        if audit.actor().id == user.id:
+            raise Conflict("own_account", "You would shut yourself out. Ask another member of staff.")
         if user.banned_at is not None:
             raise Conflict("banned_already", f"{user.email} is banned already.")
         user.banned_at = since = real_time()
@@ -44,18 +104,21 @@ def ban(email: str, reason: str, keep_keys: bool = False) -> Effect:
         effect = Effect()
         for organization_id in _each_organization(user, effect):
             if not keep_keys:
-                unfrozen = (ApiKey.created_by == user.id) & ApiKey.frozen_at.is_(None) & ApiKey.revoked_at.is_(None)
-                effect.keys += _set(ApiKey, organization_id, unfrozen, frozen_at=since)
+                effect.keys += _set(KEYS, organization_id, _working_keys(user), since)
             free = (Customer.user_id == user.id) & Customer.held_at.is_(None)
-            effect.customers += _set(Customer, organization_id, free, held_at=since)
+            effect.customers += _set(CUSTOMERS, organization_id, free, since)
         _record(user, "user.banned", effect, {"reason": reason, "keys": "kept" if keep_keys else "frozen"})
     return effect
 
 
 def unban(email: str, reason: str) -> Effect:
-    """Let the user in again: they sign in anew, and what the ban froze or held goes on. Raises NotFound, Conflict(`not_banned`)."""
+    """Let the user in again: they sign in anew, and what the ban froze or held goes on.
+
+    Raises NotFound, what `reasons.read` raises, Conflict(`not_banned`).
+    """
+    reason = reasons.read(reason)
     with transaction():
-        user = _locked(email)
+        user = users.locked_by_email(email)
         since = user.banned_at
         if since is None:
             raise Conflict("not_banned", f"{user.email} is not banned.")
@@ -65,18 +128,11 @@ def unban(email: str, reason: str) -> Effect:
         effect = Effect()
         for organization_id in _each_organization(user, effect):
             frozen = (ApiKey.created_by == user.id) & (ApiKey.frozen_at == since)
-            effect.keys += _set(ApiKey, organization_id, frozen, frozen_at=None)
+            effect.keys += _set(KEYS, organization_id, frozen, None)
             held = (Customer.user_id == user.id) & (Customer.held_at == since)
-            effect.customers += _set(Customer, organization_id, held, held_at=None)
+            effect.customers += _set(CUSTOMERS, organization_id, held, None)
         _record(user, "user.unbanned", effect, {"reason": reason})
     return effect
-
-
-def _locked(email: str) -> User:
-    found = db.session.scalars(select(User.id).where(User.email == email.strip().lower())).first()
-    if found is None:
-        raise NotFound("user")
-    return users.locked(found)
 
 
 def _each_organization(user: User, effect: Effect) -> Iterator[str]:
@@ -87,25 +143,33 @@ def _each_organization(user: User, effect: Effect) -> Iterator[str]:
             yield organization_id
 
 
-def _set(
-    model: type[ApiKey] | type[Customer], organization_id: str, where: ColumnElement[bool], **values: object
-) -> int:
-    done = db.session.execute(
-        update(model)
-        .where(model.organization_id == organization_id, where)
-        .values(**values)
+def _set(mark: _Mark, organization_id: str, where: ColumnElement[bool], since: datetime | None) -> int:
+    """Set the instant of the ban, or take it away; each key and customer has an entry in its own organization's log."""
+    touched = db.session.scalars(
+        update(mark.model)
+        .where(mark.model.organization_id == organization_id, where)
+        .values({mark.column: since})
+        .returning(mark.model.id)
         .execution_options(synchronize_session=False)
-    )
-    assert isinstance(done, CursorResult)
-    return done.rowcount
+    ).all()
+    action = f"{mark.kind}.{mark.word if since else 'released'}"
+    changes = audit.differences({mark.word: since is None}, {mark.word: since is not None})
+    for row_id in touched:
+        audit.record(organization_id, action, mark.kind, row_id, changes)
+    db.session.flush()
+    return len(touched)
 
 
 def _record(user: User, action: str, effect: Effect, more: dict[str, str]) -> None:
-    """One entry, in the user's first organization. (Somebody in none leaves the command's own log alone.)"""
-    known = users.organizations_with(user.id)
-    home = (users.organizations_of(user.id) or known)[:1]
-    for organization_id in home:
-        with organization(organization_id):
-            counts = {"keys_touched": effect.keys, "customers_touched": effect.customers}
-            audit.record(organization_id, action, "user", user.id, more | counts)
-            db.session.flush()
+    """One entry: in the user's first organization, where its owners see it; of somebody no organization knows, in the platform's own
+    log."""
+    banned = action == "user.banned"
+    changes: dict[str, Any] = more | {"keys_touched": effect.keys, "customers_touched": effect.customers}
+    changes |= audit.differences({"banned": not banned}, {"banned": banned})
+    home = next(iter(users.organizations_of(user.id) or users.organizations_with(user.id)), None)
+    if home is None:
+        audit.record_platform(action, "user", user.id, changes)
+        return
+    with organization(home):
+        audit.record(home, action, "user", user.id, changes)
+        db.session.flush()

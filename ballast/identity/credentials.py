@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from ballast import audit
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.identity import letters, links, passwords, throttle, users
@@ -36,6 +37,7 @@ def reset(token: str, password: str) -> str:
     """
     with transaction():
         _link, user = links.use("reset_password", token)
+        audit.record_platform("user.password_reset", "user", user.id)
         user.password_hash = passwords.hashed(password, user.email)
         user.email_verified = True
         _end_everywhere(user)
@@ -49,6 +51,7 @@ def change_password(user_id: str, old: str, new: str) -> None:
         user = users.locked(user_id)
         _prove(user, old)
         user.password_hash = passwords.hashed(new, user.email, "new_password")
+        audit.record_platform("user.password_changed", "user", user.id)
         _end_everywhere(user)
         _tell(user, "Your password was changed", "Your password was changed in your account's settings.")
 
@@ -79,6 +82,8 @@ def change_email(token: str) -> str:
             link, user = links.use("change_email", token)
             _tell(user, "Your address was changed", f"Your account's address is {link.data['email']} from now on.")
             links.end_all(user.id, "verify_email", "reset_password")
+            changes = audit.differences({"email": user.email}, {"email": link.data["email"]})
+            audit.record_platform("user.email_changed", "user", user.id, changes)
             user.email, user.email_verified = link.data["email"], True
             db.session.flush()
             return user.email

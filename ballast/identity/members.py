@@ -176,7 +176,8 @@ def accept(token: str, newcomer: Newcomer | None, user_id: str | None) -> tuple[
         invitation.accepted_at = real_time()
         joins = insert(Membership).values(organization_id=organization.id, user_id=user.id, role=invitation.role)
         session.execute(joins.on_conflict_do_nothing())
-        audit.record(organization.id, "member.joined", "user", user.id, {"role": invitation.role})
+        changes = {"email": user.email} | audit.differences({}, {"role": invitation.role})
+        audit.record(organization.id, "member.joined", "user", user.id, changes)
         joined, organization_id = user.id, organization.id
     return db.session.scalars(select(User).where(User.id == joined)).one(), organization_id
 
@@ -226,7 +227,8 @@ def remove(organization_id: str, member_id: str) -> Person:
         _keep_an_owner(organization_id)
     membership, _user = _membership(organization_id, member_id)
     db.session.delete(membership)
-    audit.record(organization_id, "member.removed", "user", member_id, {"email": gone.email, "role": gone.role})
+    changes = {"email": gone.email} | audit.differences({"role": gone.role}, {})
+    audit.record(organization_id, "member.removed", "user", member_id, changes)
     return gone
 
 

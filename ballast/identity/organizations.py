@@ -14,9 +14,11 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from ballast import audit
-from ballast.db import db
+from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.models import Organization, ProcessorAccount
+from ballast.identity import users
+from ballast.ids import new_id
+from ballast.models import Membership, Organization, ProcessorAccount, User
 from ballast.money import exponent
 
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -39,11 +41,11 @@ def _candidates(name: str) -> Iterator[str]:
     yield from (f"{base}-{secrets.token_hex(4)}" for _ in range(3))
 
 
-def create(organization_id: str, name: str, archived_at: datetime | None = None) -> Organization:
-    """A new sandbox organization under this id. In the caller's transaction, whose organization it must be."""
+def create(organization_id: str, name: str, archived_at: datetime | None = None, mode: str = "sandbox") -> Organization:
+    """A new organization under this id. In the caller's transaction, whose organization it must be. Raises Conflict(`slug_taken`)."""
     for slug in _candidates(name):
         made = Organization(
-            id=organization_id, name=name, shop_name=name, slug=slug, mode="sandbox", archived_at=archived_at
+            id=organization_id, name=name, shop_name=name, slug=slug, mode=mode, archived_at=archived_at
         )
         try:
             with db.session.begin_nested():
@@ -52,11 +54,35 @@ def create(organization_id: str, name: str, archived_at: datetime | None = None)
             if "uq_organizations_slug" not in str(error.orig):
                 raise
         else:
-            audit.record(organization_id, "organization.created", "organization", organization_id, {"name": name})
+            said = {"name": name, "mode": mode}
+            audit.record(organization_id, "organization.created", "organization", organization_id, said)
             return made
     raise Conflict(
         "slug_taken", "Every address like this name is taken. Choose another name.", param="organization_name"
     )
+
+
+def begin_for(email: str, name: str, mode: str) -> Organization:
+    """A new organization, owned by somebody with an account. By platform staff: nobody else begins a live one.
+
+    Raises NotFound, InvalidRequest, Conflict(`slug_taken`, `user_banned`).
+    """
+    organization_id = new_id("org")
+    with organization(organization_id), transaction() as session:
+        owner = users.locked_by_email(email)
+        if owner.banned_at is not None:
+            raise Conflict("user_banned", f"{owner.email} is banned.")
+        create(organization_id, _name(name), mode=mode)
+        session.add(Membership(organization_id=organization_id, user_id=owner.id, role="owner"))
+        record_owner(organization_id, owner)
+    with organization(organization_id):
+        return find(organization_id)
+
+
+def record_owner(organization_id: str, owner: User) -> None:
+    """Note that somebody is an owner from here on."""
+    changes = {"email": owner.email} | audit.differences({}, {"role": "owner"})
+    audit.record(organization_id, "member.joined", "user", owner.id, changes)
 
 
 def find(organization_id: str) -> Organization:
@@ -64,9 +90,11 @@ def find(organization_id: str) -> Organization:
     return db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
 
 
-def locked(organization_id: str) -> Organization:
-    """The organization, and nobody else changes its settings or members until the transaction ends. (Payments go on.)"""
-    wanted = select(Organization).where(Organization.id == organization_id).with_for_update(key_share=True)
+def locked(organization_id: str, against_payments: bool = False) -> Organization:
+    """The organization, and nobody else changes its settings or members until the transaction ends. (Payments go on, unless
+    `against_payments`: then whatever refers to the organization waits too.)"""
+    wanted = select(Organization).where(Organization.id == organization_id)
+    wanted = wanted.with_for_update(key_share=not against_payments)
     return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 

@@ -52,7 +52,9 @@ def register(asked: Registration) -> Organization:
         else:
             session.add(Membership(organization_id=organization_id, user_id=user_id, role="owner"))
             session.flush()
-            _welcome(user_id, made)
+            user = _user(user_id)
+            organizations.record_owner(organization_id, user)
+            _welcome(user, made)
     return organizations.find(organization_id)
 
 
@@ -62,9 +64,8 @@ def _insert_user(email: str, hashed: str, full_name: str) -> str | None:
     return db.session.scalar(wanted.on_conflict_do_nothing(index_elements=["email"]).returning(User.id))
 
 
-def _welcome(user_id: str, made: Organization) -> None:
-    user = db.session.scalars(select(User).where(User.id == user_id)).one()
-    link, token = links.make(user_id, "verify_email", {"organization": made.id})
+def _welcome(user: User, made: Organization) -> None:
+    link, token = links.make(user.id, "verify_email", {"organization": made.id})
     letters.write(
         made.id,
         "verify_email",
@@ -93,6 +94,7 @@ def verify(token: str) -> User:
     with transaction():
         link, user = links.use("verify_email", token)
         user.email_verified = True
+        _record_verified(user)
         _open(link.data.get("organization"))
         user_id = user.id
     return _user(user_id)
@@ -110,10 +112,12 @@ def claim(token: str) -> str:
         if not user.email_verified:
             user.email_verified, user.password_hash = True, link.data["password"]
             user.token_generation += 1
+            _record_verified(user)
+            audit.record_platform("user.password_changed", "user", user.id)
         with organization(organization_id):
             session.add(Membership(organization_id=organization_id, user_id=user.id, role="owner"))
             _open(organization_id)
-            audit.record(organization_id, "member.joined", "user", user.id, {"role": "owner"})
+            organizations.record_owner(organization_id, user)
             session.flush()
     return organization_id
 
@@ -123,8 +127,16 @@ def _open(organization_id: str | None) -> None:
         return
     with organization(organization_id):
         found = organizations.find(organization_id)
-        found.archived_at = None
+        if found.archived_at is not None:
+            found.archived_at = None
+            changes = audit.differences({"archived": True}, {"archived": False})
+            audit.record(organization_id, "organization.opened", "organization", organization_id, changes)
         db.session.flush()
+
+
+def _record_verified(user: User) -> None:
+    changes = audit.differences({"email_verified": False}, {"email_verified": True})
+    audit.record_platform("user.email_verified", "user", user.id, changes)
 
 
 def _user(user_id: str) -> User:

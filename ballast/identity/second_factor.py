@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pyotp
 from sqlalchemy import select
@@ -13,9 +13,9 @@ from ballast import audit
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.identity import organizations, throttle, users
+from ballast.identity import letters, organizations, reasons, throttle, users
 from ballast.models import Organization, User
-from ballast.security import hash_token, keyring, same, verify_password
+from ballast.security import hash_token, keyring, new_token, same, verify_password
 
 ISSUER: Final = "Ballast"
 STEP_SECONDS: Final = 30
@@ -69,6 +69,7 @@ def confirm(user_id: str, code: str) -> list[str]:
         codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
         user.totp_confirmed_at = real_time()
         user.recovery_codes = [hash_token(one) for one in codes]
+        audit.record_platform("user.second_factor_on", "user", user.id, _switched(True))
     return codes
 
 
@@ -92,7 +93,39 @@ def turn_off(user_id: str, password: str, code: str) -> None:
             raise InvalidRequest("password_wrong", "This is not your password.", param="password")
         if not (_fits(user, code) or _is_recovery(user, code)):
             raise InvalidRequest("second_factor_wrong", WRONG, param="code")
-        user.totp_secret, user.totp_confirmed_at, user.recovery_codes = None, None, []
+        _clear(user)
+        audit.record_platform("user.second_factor_off", "user", user.id, _switched(False))
+
+
+def reset(email: str, reason: str) -> User:
+    """Staff take away the second factor of somebody who lost phone and recovery codes. They are signed out everywhere and told by
+    mail: a password alone opens the account now.
+
+    Raises NotFound, what `reasons.read` raises, Conflict(`second_factor_off`).
+    """
+    reason = reasons.read(reason)
+    with transaction():
+        user = users.locked_by_email(email)
+        if not is_on(user):
+            raise Conflict("second_factor_off", f"{user.email} has no second factor.")
+        _clear(user)
+        user.token_generation += 1
+        audit.record_platform("user.second_factor_reset", "user", user.id, {"reason": reason} | _switched(False))
+        title = "Your second factor was taken off"
+        sentence = (
+            "You asked us to, since you could not use it any more. You are signed out everywhere; your password alone signs you in "
+            "now, so set up a new one on your account's page."
+        )
+        letters.write_to(user, "account_changed", title, new_token(12), title=title, sentence=sentence)
+    return users.find(user.id)
+
+
+def _clear(user: User) -> None:
+    user.totp_secret, user.totp_confirmed_at, user.recovery_codes = None, None, []
+
+
+def _switched(to: bool) -> dict[str, Any]:
+    return audit.differences({"second_factor": not to}, {"second_factor": to})
 
 
 def require(organization_id: str, owner_id: str, required: bool) -> None:
@@ -152,4 +185,5 @@ def _is_recovery(user: User, code: str) -> bool:
     if hashed not in user.recovery_codes:
         return False
     user.recovery_codes = [one for one in user.recovery_codes if one != hashed]
+    audit.record_platform("user.recovery_code_used", "user", user.id, {"left": len(user.recovery_codes)})
     return True

@@ -92,5 +92,6 @@ def end(user_id: str, session_id: str) -> None:
             .returning(UserSession.id)
             .execution_options(synchronize_session=False)
         ).first()
-    if ended is None:
-        raise NotFound("session")
+        if ended is None:
+            raise NotFound("session")
+        audit.record_platform("user.session_ended", "user", user_id, {"session": session_id})

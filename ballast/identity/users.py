@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, update
 
-from ballast import config
+from ballast import audit, config
 from ballast.db import db, organization, transaction
+from ballast.errors import NotFound
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
 from ballast.security import verify_password
@@ -65,6 +66,23 @@ def locked(user_id: str) -> User:
     return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
+def locked_by_email(email: str) -> User:
+    """The user with this address, however it is written, locked as by `locked`. Raises NotFound."""
+    found = db.session.scalars(select(User.id).where(User.email == email.strip().lower())).first()
+    if found is None:
+        raise NotFound("user")
+    return locked(found)
+
+
+def find(user_id: str) -> User:
+    """Anybody, by id. Raises NotFound."""
+    wanted = select(User).where(User.id == user_id) if to_uuid(user_id, "usr") else None
+    found = db.session.scalars(wanted).first() if wanted is not None else None
+    if found is None:
+        raise NotFound("user")
+    return found
+
+
 def end_sessions(user_id: str) -> None:
     """Sign the user out everywhere: a session carries the generation it began in."""
     with transaction() as session:
@@ -74,6 +92,7 @@ def end_sessions(user_id: str) -> None:
             .values(token_generation=User.token_generation + 1)
             .execution_options(synchronize_session=False)
         )
+        audit.record_platform("user.signed_out_everywhere", "user", user_id)
 
 
 def organizations_of(user_id: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Tables, constraints, predicates, selects and transition tables. No I/O, no commits."""
 
 from ballast.models.access import Invitation, UserLink, UserSession
+from ballast.models.audit import AuditEntry, AuditSeal, PlatformEntry, UnsealedEntry
 from ballast.models.catalog import Price, Product
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.disputes import Dispute
@@ -10,12 +11,13 @@ from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
-from ballast.models.records import AuditEntry, IdempotencyKey, InboxEvent, JobRun
+from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
 
 __all__ = [
     "ApiKey",
     "Attempt",
     "AuditEntry",
+    "AuditSeal",
     "Cart",
     "CartLine",
     "Claim",
@@ -36,11 +38,13 @@ __all__ = [
     "Organization",
     "Payment",
     "PaymentMethod",
+    "PlatformEntry",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
     "Refund",
+    "UnsealedEntry",
     "User",
     "UserLink",
     "UserSession",

@@ -1,12 +1,11 @@
-"""What is kept for the record or for recovery: the processors' inbox, idempotency keys, the audit log, job runs."""
+"""What is kept for the record or for recovery: the processors' inbox, idempotency keys, job runs."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.clock import real_time
@@ -66,28 +65,6 @@ class IdempotencyKey(Scoped, Base):
     locked_until: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default=real_time)
     expires_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class AuditEntry(Scoped, Base):
-    """Who did what to which row. Append-only; Postgres refuses UPDATE and DELETE."""
-
-    __tablename__ = "audit_entries"
-    __table_args__ = (
-        one_of("actor_kind", ("user", "key", "staff", "customer", "system")),
-        Index("ix_audit_entries_resource", "organization_id", "resource_id", "id"),
-        Index("ix_audit_entries_action", "organization_id", "action", "id"),
-    )
-
-    id: Mapped[str] = id_column("aud")
-    actor_kind: Mapped[str]
-    actor_id: Mapped[str | None]
-    action: Mapped[str]
-    resource_type: Mapped[str]
-    resource_id: Mapped[str]
-    ip: Mapped[str | None]
-    request_id: Mapped[str | None]
-    changes: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default="{}")
-    created_at: Mapped[datetime] = mapped_column(default=real_time)
 
 
 class JobRun(Base):

@@ -111,8 +111,10 @@ def retry(organization_id: str, delivery_id: str) -> WebhookDelivery:
     db.session.refresh(delivery, with_for_update=True)
     if delivery.lease_until is not None and delivery.lease_until > real_time():
         raise Conflict("delivery_under_way", "This delivery is being sent right now.")
+    was = delivery.status
     _start_over(delivery)
-    audit.record(organization_id, "webhook_delivery.retried", "webhook_delivery", delivery.id)
+    changes = audit.differences({"status": was}, {"status": delivery.status})
+    audit.record(organization_id, "webhook_delivery.retried", "webhook_delivery", delivery.id, changes)
     webhooks.wake()
     return delivery
 

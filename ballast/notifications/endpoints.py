@@ -82,10 +82,10 @@ def change(
     endpoint = find(organization_id, endpoint_id, lock=True)
     changes: dict[str, Any] = {}
     if url is not None and (checked := _check_url(organization_id, url)) != endpoint.url:
-        changes["url"] = [endpoint.url, checked]
+        changes["url"] = {"before": endpoint.url, "after": checked}
         endpoint.url = checked
     if events is not None and (patterns := check_patterns(events)) != endpoint.event_types:
-        changes["events"] = [endpoint.event_types, patterns]
+        changes["events"] = {"before": endpoint.event_types, "after": patterns}
         endpoint.event_types = patterns
     if changes:
         _note(endpoint, "updated", changes)
@@ -98,7 +98,7 @@ def enable(organization_id: str, endpoint_id: str, wanted: bool) -> WebhookEndpo
     if wanted and not endpoint.enabled:
         endpoint.enabled, endpoint.disabled_at, endpoint.disabled_because = True, None, None
         endpoint.failing_since = None  # Its five days begin anew.
-        _note(endpoint, "enabled", {"enabled": [False, True]})
+        _note(endpoint, "enabled", audit.differences({"enabled": False}, {"enabled": True}))
         webhooks.wake()
     elif not wanted:
         recording.disable(organization_id, endpoint_id, because="by_hand")
@@ -120,13 +120,15 @@ def rotate(organization_id: str, endpoint_id: str, overlap_hours: int = DEFAULT_
     if overlap_hours:
         endpoint.old_secret, endpoint.old_secret_until = endpoint.secret, real_time() + timedelta(hours=overlap_hours)
     endpoint.secret = seal(endpoint.id, secret)
-    _note(endpoint, "secret_rotated", {"overlap_hours": overlap_hours})
+    until = endpoint.old_secret_until.isoformat() if endpoint.old_secret_until else None
+    _note(endpoint, "secret_rotated", {"overlap_hours": overlap_hours, "old_secret_until": until})
     return endpoint, secret
 
 
 def delete(organization_id: str, endpoint_id: str) -> None:
     """Put it away for good: nothing more is sent, and its deliveries stay on record. Raises NotFound."""
     endpoint = find(organization_id, endpoint_id, lock=True)
+    was = {"url": endpoint.url, "events": endpoint.event_types, "enabled": endpoint.enabled}
     endpoint.deleted_at = now()
     endpoint.enabled, endpoint.old_secret, endpoint.old_secret_until = False, None, None
     endpoint.disabled_at = endpoint.disabled_at or endpoint.deleted_at
@@ -140,7 +142,7 @@ def delete(organization_id: str, endpoint_id: str) -> None:
         .values(status="dead_letter", reason=DELETED)
         .execution_options(synchronize_session=False)
     )
-    _note(endpoint, "deleted", {"url": endpoint.url})
+    _note(endpoint, "deleted", audit.differences(was, {}))
 
 
 def send_test(organization_id: str, endpoint_id: str) -> WebhookDelivery:

@@ -172,7 +172,7 @@ def disable(organization_id: str, endpoint_id: str, because: str) -> None:
     if endpoint is None:
         return
     endpoint.enabled, endpoint.disabled_at, endpoint.disabled_because = False, now(), because
-    changes = {"enabled": [True, False], "because": because}
+    changes = audit.differences({"enabled": True}, {"enabled": False}) | {"because": because}
     audit.record(organization_id, "webhook_endpoint.disabled", "webhook_endpoint", endpoint_id, changes)
     if because != "by_hand":
         _tell_owners(endpoint, because)

@@ -46,6 +46,7 @@ def test_every_wake_up_is_scheduled_too_so_that_a_lost_one_costs_seconds() -> No
 @pytest.mark.parametrize("job", queue.SCHEDULE)
 def test_a_job_with_nothing_to_do_does_nothing(world: World, job: str) -> None:
     with world.worker_app.app_context():
+        find(job)()  # making the world has left something: entries to seal
         assert find(job)() == 0
 
 

@@ -244,7 +244,7 @@ def test_new_keys_of_the_same_account_take_the_old_ones_place_and_an_empty_secre
     accounts.change_keys(house(acme), account_id, STRIPE | {"secret_key": "rk_test_second", "webhook_secret": ""})
     found = accounts.unseal(accounts.find(acme.id, account_id))
     assert (found["secret_key"], found["webhook_secret"]) == ("rk_test_second", "whsec_kept")
-    assert written(world, "credentials_replaced") == [{"before": {}, "after": {}, "secrets": ["secret_key"]}]
+    assert written(world, "credentials_replaced") == [{"secrets_replaced": ["secret_key"]}]
     accounts.change_keys(house(acme), account_id, STRIPE | {"secret_key": "", "webhook_secret": ""})
     assert len(written(world, "credentials_replaced")) == 1, "nothing was replaced the second time"
 
@@ -404,9 +404,7 @@ def test_another_default_takes_the_place_of_the_first(world: World, acme: Mercha
     account_id = connect(acme)
     change(lambda: accounts.make_default(acme.id, account_id))
     assert [one.id for one in all_of(acme) if one.is_default] == [account_id]
-    assert written(world, "made_default") == [
-        {"before": {"default": [acme.account_id]}, "after": {"default": [account_id]}}
-    ]
+    assert written(world, "made_default") == [{"default": {"before": acme.account_id, "after": account_id}}]
     change(lambda: accounts.enable(acme.id, acme.account_id, False))
     with pytest.raises(Conflict, match="processor_account_disabled"):
         change(lambda: accounts.make_default(acme.id, acme.account_id))
@@ -425,9 +423,9 @@ def test_an_archived_account_takes_nothing_new_and_can_come_back(world: World, a
     change(lambda: accounts.enable(acme.id, account_id, True))
     assert routing.state_of(accounts.find(acme.id, account_id)) == "enabled"
     assert [written(world, verb) for verb in ("archived", "restored", "enabled")] == [
-        [{"before": {"enabled": True}, "after": {"enabled": False}}],
-        [{}],
-        [{"before": {"enabled": False}, "after": {"enabled": True}}],
+        [{"enabled": {"before": True, "after": False}, "archived": {"before": False, "after": True}}],
+        [{"archived": {"before": True, "after": False}}],
+        [{"enabled": {"before": False, "after": True}}],
     ]
 
 
@@ -440,8 +438,9 @@ def test_a_new_route_is_in_the_audit_log_as_it_was_and_as_it_is(world: World, ac
     change(lambda: routing.route(acme.id, acme.account_id, Route(40, ("USD", "EUR"), 1000, None)))
     assert written(world, "routed") == [
         {
-            "before": {"share": 100, "currencies": [], "amount_from": None},
-            "after": {"share": 40, "currencies": ["USD", "EUR"], "amount_from": 1000},
+            "share": {"before": 100, "after": 40},
+            "currencies": {"before": [], "after": ["USD", "EUR"]},
+            "amount_from": {"before": None, "after": 1000},
         }
     ]
 

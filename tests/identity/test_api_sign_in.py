@@ -76,7 +76,8 @@ def test_registering_is_in_the_audit_log_and_sends_mail_with_a_link(world: World
         entries = list(db.session.scalars(select(AuditEntry)))
         mail = db.session.scalars(select(Email)).one()
         assert "/verify-email/" in mail.text
-    assert [(entry.action, entry.resource_id) for entry in entries] == [("organization.created", org)]
+    assert [entry.action for entry in entries] == ["organization.created", "member.joined"]
+    assert (entries[0].resource_id, entries[1].changes["role"]) == (org, {"before": None, "after": "owner"})
     world.drain()
     assert [(sent["to"], sent["subject"]) for sent in world.mails()] == [(["ada@new.example"], "Confirm your address")]
     db.session.rollback()
