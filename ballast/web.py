@@ -181,10 +181,32 @@ def require_member() -> Response | None:
     return None
 
 
+def require_staff() -> None:
+    """Guard of the platform's area: its staff. To everybody else there is nothing at these addresses."""
+    if not (current_user.is_authenticated and current_user.is_admin):
+        abort(404)
+    act("staff", current_user.id)
+
+
+def staff_area(blueprint: Blueprint) -> None:
+    """Make a blueprint part of the platform's area: guarded as a whole, its pages in the area's frame."""
+    blueprint.before_request(require_staff)
+    blueprint.context_processor(lambda: {"current_user": current_user})
+
+
 def dashboard(blueprint: Blueprint) -> None:
     """Make a blueprint part of the dashboard: guarded as a whole, its pages in the dashboard's frame."""
     blueprint.before_request(require_member)
-    blueprint.context_processor(lambda: {"organization": g.get("organization"), "current_user": current_user})
+    blueprint.context_processor(_frame)
+
+
+def _frame() -> dict[str, Any]:
+    """What the dashboard's frame needs."""
+    return {
+        "organization": g.get("organization"),
+        "current_user": current_user,
+        "may_audit": users.may(g.get("role"), "audit"),
+    }
 
 
 def requires(permission: str) -> Callable[[Callable[Params, Any]], Callable[Params, Any]]:
@@ -246,7 +268,7 @@ def error_body(kind: str, code: str, message: str, param: str | None = None, **m
 
 def wants_json() -> bool:
     """Whether the answer goes to a program."""
-    return request.path.startswith(("/api/v1", "/hooks/", "/health", "/readyz"))
+    return request.path.startswith(("/api/v1", "/hooks/", "/internal/", "/health", "/readyz"))
 
 
 def on_ballast_error(error: BallastError) -> Response:
@@ -340,11 +362,19 @@ def keyset(
             wanted = wanted.where(id_column < after)
         wanted = wanted.order_by(id_column.desc())
     found = list(db.session.execute(wanted.limit(size + 1)))
+    return cut(found, size, backwards, started=bool(after and to_uuid(after, prefix)))
+
+
+def cut(found: list[Any], size: int, backwards: bool, started: bool) -> Page:
+    """The page of the rows that were found, one more than shown.
+
+    `backwards`: they are newer ones, oldest first. `started`: there are newer ones than these.
+    """
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
     first, last = (_id_of(found[0]), _id_of(found[-1])) if found else (None, None)
-    has_newer = more if backwards else bool(after and to_uuid(after, prefix))
+    has_newer = more if backwards else started
     has_older = True if backwards else more
     return Page(found, first if has_newer else None, last if has_older else None)
 

@@ -135,6 +135,7 @@ def _mount(app: Flask) -> None:
     from ballast.blueprints import (
         account,
         admin,
+        audit,
         auth,
         checkout,
         customers,
@@ -142,7 +143,10 @@ def _mount(app: Flask) -> None:
         health,
         held,
         hooks,
+        internal,
         keys,
+        platform,
+        platform_users,
         processor_events,
         processors,
         settings,
@@ -151,14 +155,17 @@ def _mount(app: Flask) -> None:
         webhook_deliveries,
         webhooks,
     )
-    from ballast.blueprints.api import PARTS, docs
+    from ballast.blueprints.api import PARTS, cors, docs
 
+    app.before_request(cors.answer_preflight)
     app.after_request(web.finish_response)
+    app.after_request(cors.allow)
     app.register_error_handler(BallastError, web.on_ballast_error)
     app.register_error_handler(HTTPException, web.on_http_error)
     app.register_error_handler(Exception, web.on_crash)
     csrf = app.extensions["csrf"]
     csrf.exempt(hooks.blueprint)
+    csrf.exempt(internal.blueprint)
     for part in PARTS:
         csrf.exempt(part)
         app.register_api(part)  # type: ignore[attr-defined]
@@ -178,7 +185,11 @@ def _mount(app: Flask) -> None:
         processor_events,
         webhooks,
         webhook_deliveries,
+        audit,
+        platform,
+        platform_users,
         hooks,
+        internal,
         health,
     )
     for module in (*pages, docs):

@@ -21,6 +21,7 @@ from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
 from ballast.ids import new_id
 from ballast.models import Membership, Organization, Payment, Price, Product, User
+from ballast.models.identity import SCOPES
 from ballast.notifications import emails, webhooks
 from ballast.sandbox.braintree.merchants import LISTED
 from ballast.security import hash_password, new_webhook_secret
@@ -257,7 +258,7 @@ def _merchant(slug: str, name: str, settings: Settings, people: tuple[str, ...])
                 "webhook_secret": "whsec_of_the_tests",
             },
         )
-        _key, token = api_keys.create(made, "Tests", None)
+        _key, token = api_keys.create(made, "Tests", None, SCOPES)
         webhooks.create_endpoint(organization_id, f"{settings.sandbox_url}/_sandbox/receiver", ["*"], secret)
         product = Product(
             id=new_id("prod"), organization_id=organization_id, name="Kettle", slug="kettle", image="shop/kettle.svg"

@@ -15,7 +15,7 @@ from ballast.db import end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import api_keys, organizations, users
 from ballast.models import ApiKey
-from ballast.models.identity import SCOPES
+from ballast.models.identity import SCOPES, USUAL_SCOPES
 from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("keys", __name__, url_prefix="/admin/settings/api-keys")
@@ -28,8 +28,11 @@ SCOPE_WORDS: Final = {
     "refunds:write": "Refund payments",
     "customers:read": "See customers",
     "customers:write": "Create and change customers",
+    "disputes:read": "See disputes",
+    "disputes:write": "Answer disputes",
     "webhooks:read": "See webhook endpoints and deliveries",
     "webhooks:write": "Change webhook endpoints",
+    "audit:read": "Read the audit log, with names and addresses",
 }
 # Days a key may live; nothing for ever.
 LIVES: Final = [("", "Never expires"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")]
@@ -45,7 +48,8 @@ def index() -> Response:
         "admin/settings/keys.html",
         "list",
         keys=[row[0] for row in page.rows],
-        all_scopes=len(SCOPES),
+        usual_scopes=list(USUAL_SCOPES),
+        all_scopes=list(SCOPES),
         may_change=users.may(g.role, RIGHT),
         previous_url=url_for("keys.index", before=page.before) if page.before else None,
         next_url=url_for("keys.index", after=page.after) if page.after else None,
@@ -56,7 +60,7 @@ def index() -> Response:
 @requires(RIGHT)
 def new() -> Response:
     """What the key is for."""
-    return _form({"name": "", "lives": "", "scopes": list(SCOPES)})
+    return _form({"name": "", "lives": "", "scopes": list(USUAL_SCOPES)})
 
 
 @blueprint.post("/new")

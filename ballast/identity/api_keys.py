@@ -14,7 +14,7 @@ from ballast.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauth
 from ballast.identity.users import lookup
 from ballast.ids import new_id, to_uuid
 from ballast.models import ApiKey, Organization
-from ballast.models.identity import SCOPES
+from ballast.models.identity import SCOPES, USUAL_SCOPES
 from ballast.security import hash_token, new_api_key
 
 # "Last used" is for people: one write a minute is plenty, and no payment waits for it.
@@ -32,7 +32,7 @@ def create(
     organization: Organization,
     name: str,
     created_by: str | None,
-    scopes: tuple[str, ...] = SCOPES,
+    scopes: tuple[str, ...] = USUAL_SCOPES,
     expires_at: datetime | None = None,
     rate_limit: int | None = None,
 ) -> tuple[ApiKey, str]:

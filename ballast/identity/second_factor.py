@@ -101,11 +101,13 @@ def reset(email: str, reason: str) -> User:
     """Staff take away the second factor of somebody who lost phone and recovery codes. They are signed out everywhere and told by
     mail: a password alone opens the account now.
 
-    Raises NotFound, what `reasons.read` raises, Conflict(`second_factor_off`).
+    Raises NotFound, what `reasons.read` raises, Conflict(`second_factor_off`, `own_account`).
     """
     reason = reasons.read(reason)
     with transaction():
         user = users.locked_by_email(email)
+        if audit.actor().id == user.id:
+            raise Conflict("own_account", "Ask another member of staff: a stolen session must not be enough.")
         if not is_on(user):
             raise Conflict("second_factor_off", f"{user.email} has no second factor.")
         _clear(user)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ballast.local.postgres import Postgres
+from ballast.models.identity import SCOPES
 from tests.app.populated import Known, populate
 from tests.billing.disputing import serving
 from tests.world import World
@@ -51,7 +52,9 @@ def spares(world: World, known: Known) -> str:
 
 def credentials(world: World) -> str:
     """A key that may ask as often as this does, and an owner's access token for what only people do."""
-    made = world.as_user("owner").post("/api-keys", {"name": "Schemathesis", "rate_limit": 100_000})
+    made = world.as_user("owner").post(
+        "/api-keys", {"name": "Schemathesis", "scopes": [*SCOPES], "rate_limit": 100_000}
+    )
     assert made.status_code == 201
     return (
         "[auth]\nauto-signup = false\n"

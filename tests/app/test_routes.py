@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from ballast.db import db, transaction
@@ -21,6 +21,12 @@ from tests.world import World, csrf
 PUBLIC, TOKEN, MEMBER, KEY, SIGNED = "public", "token in the address", "member", "api key", "processor signature"
 # A member whose role carries a permission; platform staff have none.
 RIGHT = "member with a right"
+# A member whose role reads the audit log: owner, admin, staff. Over the API a key with its own scope, or such a person.
+AUDIT, KEY_AUDIT = "member who reads the audit log", "api key with the scope, or such a member"
+# Platform staff; to everybody else there is nothing.
+STAFF = "platform staff"
+# Our own machines, with the internal token.
+INTERNAL = "internal token"
 # Somebody signed in, about themselves; in the dashboard a member.
 SELF, SELF_MEMBER = "oneself", "oneself, a member"
 # A user's access token: whatever their role, or one whose role carries a permission.
@@ -149,6 +155,23 @@ GUARDS = {
     "GET /reset-password/<token>": TOKEN,
     "POST /reset-password/<token>": TOKEN,
     "GET /admin/style": MEMBER,
+    "GET /admin/audit": AUDIT,
+    "GET /admin/audit/export.csv": AUDIT,
+    "GET /platform/organizations": STAFF,
+    "GET /platform/organizations/<organization_id>": STAFF,
+    "GET /platform/organizations/<organization_id>/live": STAFF,
+    "POST /platform/organizations/<organization_id>/live": STAFF,
+    "GET /platform/users": STAFF,
+    "GET /platform/users/<user_id>": STAFF,
+    "GET /platform/users/<user_id>/ban": STAFF,
+    "POST /platform/users/<user_id>/ban": STAFF,
+    "GET /platform/users/<user_id>/unban": STAFF,
+    "POST /platform/users/<user_id>/unban": STAFF,
+    "GET /platform/users/<user_id>/second-factor": STAFF,
+    "POST /platform/users/<user_id>/second-factor": STAFF,
+    "GET /platform/audit": STAFF,
+    "POST /internal/jobs/<name>": INTERNAL,
+    "GET /api/v1/audit": KEY_AUDIT,
     "GET /api/v1/payments": KEY,
     "POST /api/v1/payments": KEY,
     "GET /api/v1/payments/<payment_id>": KEY,
@@ -219,6 +242,9 @@ ROUTE_VARIABLES = (
     "member_id",
     "session_id",
     "token",
+    "organization_id",
+    "user_id",
+    "name",
 )
 # What a route must be sent to get as far as its id.
 BODIES = {
@@ -272,7 +298,7 @@ def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
     assert found == set(GUARDS)
 
 
-@pytest.mark.parametrize("route", guarded_by(MEMBER, RIGHT, SELF, SELF_MEMBER))
+@pytest.mark.parametrize("route", guarded_by(MEMBER, RIGHT, AUDIT, SELF, SELF_MEMBER))
 def test_a_member_page_sends_everyone_else_to_sign_in(client: FlaskClient, route: str) -> None:
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     answer = ask(client, route, data=form if route.startswith("POST") else None)
@@ -285,9 +311,9 @@ def test_a_member_page_refuses_who_is_signed_in_but_no_member(world: World) -> N
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     got = {
         route: ask(client, route, data=form if route.startswith("POST") else None).status_code
-        for route in guarded_by(MEMBER, RIGHT, SELF_MEMBER)
+        for route in guarded_by(MEMBER, RIGHT, AUDIT, SELF_MEMBER)
     }
-    assert got == dict.fromkeys(guarded_by(MEMBER, RIGHT, SELF_MEMBER), 403)
+    assert got == dict.fromkeys(guarded_by(MEMBER, RIGHT, AUDIT, SELF_MEMBER), 403)
 
 
 def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: World, known: Known) -> None:
@@ -298,7 +324,7 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     ids |= {"key_id": known.key_id, "member_id": known.member_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
-    for route in guarded_by(MEMBER, RIGHT):
+    for route in guarded_by(MEMBER, RIGHT, AUDIT):
         answer = ask(staff, route, ids, data=form if route.startswith("POST") else None)
         assert answer.status_code == (403 if route in guarded_by(RIGHT) else 200), route
     assert world.payment(payment_id).amount_refunded == 100, "as it was"
@@ -308,9 +334,37 @@ def test_a_viewer_reads_every_page_and_changes_nothing(world: World, known: Know
     viewer = world.sign_in("viewer")
     form = {"csrf_token": csrf(viewer.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for ids in ids_of(known, world):
-        for route in guarded_by(MEMBER, RIGHT):
+        for route in guarded_by(MEMBER, RIGHT, AUDIT):
             answer = ask(viewer, route, ids, data=form if route.startswith("POST") else None)
-            assert answer.status_code == (403 if route in guarded_by(RIGHT) else 200), route
+            assert answer.status_code == (403 if route in guarded_by(RIGHT, AUDIT) else 200), route
+
+
+@pytest.mark.parametrize("role", [None, "owner", "viewer", "stranger", "shopper"])
+def test_the_platforms_area_is_not_there_for_anybody_but_staff(world: World, role: str | None) -> None:
+    client = world.sign_in(role) if role else world.app.test_client()
+    ids = {"organization_id": world.acme.id, "user_id": user_id_of("admin")}
+    form = {"csrf_token": csrf(client.get("/sign-up").get_data(as_text=True)), "reason": "I want to"}
+    for route in guarded_by(STAFF):
+        answer = ask(client, route, ids, data=form if route.startswith("POST") else None)
+        assert answer.status_code == 404, route
+    banned = db.session.scalars(select(User).where(User.banned_at.is_not(None))).all()
+    assert banned == []
+    if role:
+        assert "/platform/" not in client.get("/admin/").get_data(as_text=True)
+
+
+def test_staff_see_every_organization_and_everybody(world: World) -> None:
+    staff = world.sign_in("staff")
+    for organization_id in (world.acme.id, world.stranger.id):
+        ids = {"organization_id": organization_id, "user_id": user_id_of("stranger")}
+        for route in guarded_by(STAFF):
+            if route.startswith("GET"):
+                assert ask(staff, route, ids).status_code == 200, route
+
+
+def user_id_of(name: str) -> str:
+    db.session.rollback()
+    return db.session.scalars(select(User.id).where(User.email == f"{name}@example.com")).one()
 
 
 def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> None:
@@ -338,20 +392,20 @@ def test_who_is_staff_no_more_sees_nothing_at_the_next_request(world: World) -> 
     ],
 )
 def test_the_api_answers_401_without_a_key_that_holds(client: FlaskClient, headers: dict[str, str], code: str) -> None:
-    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+    for route in guarded_by(KEY, KEY_AUDIT, TOKEN_READ, TOKEN_RIGHT):
         answer = ask(client, route, headers=headers, json={} if has_body(route) else None)
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (401, code), route
 
 
 def test_a_session_is_no_key_and_a_key_is_no_session(world: World) -> None:
     owner = world.sign_in("owner")
-    assert {ask(owner, route).status_code for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT)} == {401}
+    assert {ask(owner, route).status_code for route in guarded_by(KEY, KEY_AUDIT, TOKEN_READ, TOKEN_RIGHT)} == {401}
     with_key = {"X-API-Key": world.acme.api_key, "Authorization": f"Bearer {world.acme.api_key}"}
     answer = world.app.test_client().get("/admin/payments", headers=with_key)
     assert answer.status_code == 303
 
 
-@pytest.mark.parametrize("route", guarded_by(TOKEN, SIGNED))
+@pytest.mark.parametrize("route", guarded_by(TOKEN, SIGNED, INTERNAL))
 def test_an_address_nobody_has_is_404(client: FlaskClient, route: str) -> None:
     form = {"csrf_token": csrf(client.get("/sign-in").get_data(as_text=True))}
     assert ask(client, route, data=form if route.startswith("POST") else None).status_code == 404
@@ -415,6 +469,10 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
         assert theirs.get(path, **query).get_json()["data"] == [], path
         assert world.api(world.acme.api_key).get(path, **query).get_json()["data"], path
     assert theirs.get("/balance").get_json()["currencies"] == []
+    mine = theirs.get("/audit").get_json()["data"]
+    assert mine
+    assert {one["resource_id"] for one in mine}.isdisjoint(vars(known).values())
+    assert theirs.get("/audit", resource_id=known.payment_id).get_json()["data"] == []
     by_id = {"payment": known.payment_id}
     assert (
         theirs.get("/refunds", **by_id).get_json()["data"] == theirs.get("/disputes", **by_id).get_json()["data"] == []
@@ -440,6 +498,15 @@ def test_a_token_reads_with_any_role_and_changes_nothing_without_the_right(
             assert answer.get_json()["error"]["code"] == "role_insufficient", route
 
 
+def test_the_audit_log_is_read_with_its_own_scope_or_by_who_may(world: World) -> None:
+    usual = world.as_user("owner").post("/api-keys", {"name": "Usual"}).get_json()["key"]
+    refused = world.api(usual).get("/audit")
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (403, "scope_missing")
+    assert world.api(world.acme.api_key).get("/audit").status_code == 200
+    got = {role: world.as_user(role).get("/audit").status_code for role in ("owner", "admin", "viewer", "staff")}
+    assert got == {"owner": 200, "admin": 200, "viewer": 403, "staff": 200}
+
+
 def test_a_key_does_nothing_that_only_people_do(world: World, known: Known) -> None:
     headers = {"X-API-Key": world.acme.api_key}
     for route in guarded_by(TOKEN_READ, TOKEN_RIGHT):
@@ -449,7 +516,7 @@ def test_a_key_does_nothing_that_only_people_do(world: World, known: Known) -> N
 
 def test_a_strangers_token_gets_nothing_of_acmes(world: World, known: Known) -> None:
     token = world.token("stranger")
-    for route in guarded_by(KEY, TOKEN_READ, TOKEN_RIGHT):
+    for route in guarded_by(KEY, KEY_AUDIT, TOKEN_READ, TOKEN_RIGHT):
         # What they make of their own needs a key of its own.
         headers = {
             "Authorization": f"Bearer {token}",
@@ -479,7 +546,7 @@ def test_a_strangers_session_gets_nothing_of_acmes(world: World, known: Known) -
     client = world.sign_in("stranger")
     form = {"csrf_token": csrf(client.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     form |= {"price_id": world.acme.price_id, "quantity": "1"}
-    for route in guarded_by(MEMBER, RIGHT):
+    for route in guarded_by(MEMBER, RIGHT, AUDIT):
         for ids in ids_of(known, world):
             answer = ask(client, route, ids, data=form if route.startswith("POST") else None)
             fine = 422 if route.startswith("POST") else 200  # an empty form of their own
@@ -537,7 +604,9 @@ def test_no_route_breaks_on_ids_that_are_not_ids(world: World) -> None:
 
 
 FORMS = [
-    route for route, guard in GUARDS.items() if route.startswith("POST") and "/api/v1/" not in route and guard != SIGNED
+    route
+    for route, guard in GUARDS.items()
+    if route.startswith("POST") and "/api/v1/" not in route and guard not in (SIGNED, INTERNAL)
 ]
 
 

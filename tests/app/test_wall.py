@@ -18,6 +18,8 @@ from tests.app.populated import populate
 from tests.world import World
 
 APPEND_ONLY = ("audit_entries", "ledger_transfers")
+# Of no organization: the platform's own entries, and seals, which the web cannot even read.
+SHARED_APPEND_ONLY = ("platform_entries", "audit_seals")
 
 
 def address(url: str) -> str:
@@ -203,6 +205,30 @@ def test_the_ledger_and_the_audit_log_refuse_to_change_for_anyone(
             assert connection.execute(query("select count(*) from {table}", table)).fetchone() == before
 
 
+@pytest.mark.parametrize("table", SHARED_APPEND_ONLY)
+@pytest.mark.parametrize(
+    "statement", ["update {table} set {column} = {column}", "delete from {table}", "truncate {table}"]
+)
+def test_the_platforms_entries_and_seals_refuse_to_change_for_anyone(world: World, table: str, statement: str) -> None:
+    column = "number" if table == "audit_seals" else "action"
+    tried = sql.SQL(statement).format(table=sql.Identifier(table), column=sql.Identifier(column))  # type: ignore[arg-type]
+    for url in (world.settings.owner_url, world.settings.worker_url, world.settings.database_url):
+        with psycopg.connect(address(url)) as connection, pytest.raises(InsufficientPrivilege):
+            connection.execute(tried)
+
+
+def test_only_staff_find_organizations_that_are_not_theirs(
+    world: World, acme: UUID, serving: psycopg.Connection
+) -> None:
+    asked = (
+        "select count(*) from organizations_found((select id from users where email = %s), '', '', '', null, null, 10)"
+    )
+    for name, found in (("staff", 2), ("owner", 0), ("stranger", 0), ("shopper", 0)):
+        assert serving.execute(asked, [f"{name}@example.com"]).fetchone() == (found,), name
+    serving.execute("update users set banned_at = now() where email = 'staff@example.com'")
+    assert serving.execute(asked, ["staff@example.com"]).fetchone() == (0,)
+
+
 def test_an_upsert_or_merge_is_no_way_around_append_only(world: World, acme: UUID, owner: psycopg.Connection) -> None:
     for statement in (
         "insert into audit_entries select * from audit_entries on conflict (organization_id, id) do update set action = 'x'",
@@ -228,6 +254,7 @@ def test_the_questions_asked_before_the_organization_is_known_answer_no_more_tha
         "organization_of_invitation",
         "organization_of_order",
         "organizations_for_staff",
+        "organizations_found",
         "organizations_of_user",
         "organizations_with_user",
     ]

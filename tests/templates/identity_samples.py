@@ -74,7 +74,12 @@ def _settings() -> Iterator[tuple[str, str, Context]]:
 def _keys() -> Iterator[tuple[str, str, Context]]:
     keys = [_key(state) for state in ("active", "revoked", "expired", "frozen")]
     keys.append(_key("active", scopes=list(SCOPE_WORDS), expires_at=WEEK, last_used_at=NOW))
-    page = ADMIN | {"keys": keys, "all_scopes": len(SCOPE_WORDS), "may_change": True}
+    page = ADMIN | {
+        "keys": keys,
+        "all_scopes": list(SCOPE_WORDS),
+        "usual_scopes": list(SCOPE_WORDS)[:-1],
+        "may_change": True,
+    }
     page |= {"previous_url": None, "next_url": "/older"}
     yield "admin/settings/keys.html", "full", page
     yield "admin/settings/keys.html", "viewer", page | {"may_change": False}

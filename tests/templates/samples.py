@@ -22,7 +22,7 @@ SHOP = Row(
     timezone="America/New_York",
     created_at=NOW,
 )
-USER = Row(email="owner@acme.test", full_name="Ada Okafor")
+USER = Row(email="owner@acme.test", full_name="Ada Okafor", is_admin=False)
 CARD_TOKEN = "tok_5sX2m"
 
 
@@ -272,7 +272,7 @@ PAYMENT_ROWS = [
     _row(310, "mia@example.com", status="requires_capture", amount=24000, amount_captured=0),
     _row(400, "bo@example.com", status="canceled", amount=1800, amount_captured=0),
 ]
-ADMIN: Context = {"organization": SHOP, "current_user": USER}
+ADMIN: Context = {"organization": SHOP, "current_user": USER, "may_audit": True}
 FILTERS = [
     Row(label=label, url=f"/admin/payments?status={label.lower()}", current=index == 0)
     for index, label in enumerate(

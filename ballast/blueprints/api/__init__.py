@@ -1,6 +1,7 @@
 """The JSON API under /api/v1, its OpenAPI description and its reference page."""
 
 from ballast.blueprints.api import (
+    audit,
     auth,
     balance,
     customers,
@@ -27,5 +28,6 @@ PARTS = tuple(
         webhooks,
         auth,
         identity,
+        audit,
     )
 )

@@ -28,7 +28,9 @@ CATALOG: Final[dict[str, Entry]] = {
     "parameter_unknown": Entry(
         400, "There is no such field. Look for a typing mistake in the name that `param` gives."
     ),
-    "parameter_conflict": Entry(400, "Two parameters exclude each other. Page by number or by cursor, not by both."),
+    "parameter_conflict": Entry(
+        400, "Two parameters exclude each other: page by number or by cursor, and give a filter in one spelling."
+    ),
     "page_too_deep": Entry(
         400, "Pages by number go 10,000 rows deep. Go on with `starting_after` and the last id you have."
     ),

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, Str
 
 from ballast.blueprints.api.fields import MetadataKey, Strict, Text, example
 from ballast.blueprints.api.people import CREATED
-from ballast.models.identity import MODES, PLANS, ROLES, SCOPES
+from ballast.models.identity import MODES, PLANS, ROLES, SCOPES, USUAL_SCOPES
 
 Name = Annotated[StrictStr, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
 Email = Annotated[StrictStr, StringConstraints(min_length=3, max_length=254, strip_whitespace=True)]
@@ -152,7 +152,9 @@ class KeyCreate(Strict):
     model_config = _example(name="Nightly export", scopes=["payments:read"])
 
     name: Annotated[StrictStr, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
-    scopes: list[SCOPE] = Field(default_factory=lambda: list(SCOPES), description="All of them if left out.")
+    scopes: list[SCOPE] = Field(
+        default_factory=lambda: list(USUAL_SCOPES), description="All but `audit:read` if left out."
+    )
     expires_at: AwareDatetime | None = Field(default=None, description="ISO 8601 with a time zone; never if left out.")
     rate_limit: StrictInt | None = Field(default=None, ge=1, le=100_000, description="Requests a minute.")
 
