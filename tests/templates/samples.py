@@ -671,6 +671,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": None,
     }
     for ending in ("html", "txt"):
+        yield f"emails/organization_live.{ending}", "live", {"organization": SHOP, "processors_url": "http://x/p"}
         yield f"emails/receipt.{ending}", "order", receipt
         yield f"emails/receipt.{ending}", "api", api
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
@@ -772,10 +773,12 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
+    from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.webhook_samples import webhook_samples
 
     yield from identity_samples()
+    yield from platform_samples()
     yield from processor_samples()
     yield from webhook_samples()
     yield from storefront_samples()
