@@ -17,6 +17,7 @@ from ballast.models.audit import ACTORS
 
 Row = AuditEntry | PlatformEntry
 # What was put into changes by `audit.differences`.
+NOTHING: Final = (None, "", [], {})
 # How much of a key is stored in the open (identity.api_keys).
 PREFIX: Final = 12
 DIFFERENCE: Final = {"before", "after"}
@@ -127,7 +128,7 @@ def show(entries: Sequence[Row], names_staff: bool = False) -> list[Shown]:
             who=_who(entry, people, keys, names_staff),
             ip=entry.ip if names_staff or entry.actor_kind != "staff" else None,
             differences=[Difference(name, text(one["before"]), text(one["after"])) for name, one in _differ(entry)],
-            facts=[(name, text(value)) for name, value in sorted(entry.changes.items()) if not is_difference(value)],
+            facts=[(name, text(value)) for name, value in sorted(entry.changes.items()) if _is_fact(value)],
         )
         for entry in entries
     ]
@@ -136,6 +137,10 @@ def show(entries: Sequence[Row], names_staff: bool = False) -> list[Shown]:
 def is_difference(value: Any) -> bool:
     """Whether this says what a field was and what it became."""
     return isinstance(value, dict) and set(value) == DIFFERENCE
+
+
+def _is_fact(value: Any) -> bool:
+    return value not in NOTHING and not is_difference(value)
 
 
 def _differ(entry: Row) -> Iterable[tuple[str, Any]]:
@@ -169,7 +174,7 @@ def _who(entry: Row, people: dict[str, User], keys: dict[str, ApiKey], names_sta
 
 def text(value: Any) -> str:
     """A value as people read it."""
-    if value is None or value in ("", [], {}):
+    if value in NOTHING:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -224,9 +224,9 @@ def check(organization_id: str, account_id: str) -> Connection:
     with transaction():
         account = find(organization_id, account_id, lock=True)
         problem = found.problem or _adopt(account, found)
-        account.checked_at, account.problem = real_time(), problem
+        was, account.checked_at, account.problem = account.problem, real_time(), problem
         account.name = account.name or found.name[:120]
-        record(account, "checked", {"problem": problem})
+        record(account, "checked", audit.differences({"problem": was}, {"problem": problem}))
     return replace(found, problem=problem)
 
 

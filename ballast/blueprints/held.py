@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, flash, g, request, url_for
-from flask_login import current_user
 
 from ballast.billing import holds, payments
 from ballast.db import db, end_reading
@@ -11,16 +10,10 @@ from ballast.errors import BallastError
 from ballast.models import Payment
 from ballast.models.payments import attempts_of
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import render, require_member, requires, see_other
+from ballast.web import dashboard, render, requires, see_other
 
 blueprint = Blueprint("held", __name__, url_prefix="/admin/payments/<payment_id>")
-blueprint.before_request(require_member)
-
-
-@blueprint.context_processor
-def for_every_page() -> dict[str, object]:
-    """What the dashboard's frame shows."""
-    return {"organization": g.get("organization"), "current_user": current_user}
+dashboard(blueprint)
 
 
 @blueprint.get("/capture")

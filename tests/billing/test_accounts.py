@@ -298,7 +298,7 @@ def test_a_test_notes_what_came_of_it(world: World, acme: Merchant) -> None:
     world.forget_faults()
     assert accounts.check(acme.id, account_id).problem is None
     assert accounts.find(acme.id, account_id).problem is None
-    assert [bool(entry["problem"]) for entry in written(world, "checked")] == [True, False]
+    assert [bool(entry["problem"]["after"]) for entry in written(world, "checked")] == [True, False]
 
 
 @pytest.mark.parametrize(

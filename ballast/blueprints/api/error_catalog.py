@@ -151,6 +151,12 @@ CATALOG: Final[dict[str, Entry]] = {
     "sign_in_first": Entry(409, "The invitation is for an account that exists. Sign in to it to join."),
     "scope_unknown": Entry(400, "There is no such scope."),
     "api_key_inactive": Entry(409, "The key no longer works, so it cannot be rotated. Create another."),
+    # Platform staff
+    "reason_missing": Entry(400, "Staff say why. It is kept in the audit log."),
+    "reason_too_long": Entry(400, "A reason has at most 500 characters."),
+    "own_account": Entry(409, "Staff do this to others, and another member of staff does it to them."),
+    "second_factor_off": Entry(409, "There is no second factor to take off."),
+    "user_banned": Entry(409, "The user is banned."),
     # Webhooks
     "url_invalid": Entry(400, "This is not an address a webhook can be sent to; `message` says why."),
     "url_private": Entry(400, "The address is not on the public internet."),
