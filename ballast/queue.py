@@ -29,6 +29,7 @@ RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
+EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
@@ -41,6 +42,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
+    EXPIRE_SESSIONS: ("payments", 30),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

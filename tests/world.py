@@ -15,7 +15,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import accounts, cards, dispute_answers, holds, inbox, refunds, resolver, routing
+from ballast.billing import (
+    accounts,
+    cards,
+    checkout_sessions,
+    dispute_answers,
+    holds,
+    inbox,
+    refunds,
+    resolver,
+    routing,
+)
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
@@ -158,6 +168,7 @@ class World:
                     refunds.submit_due(),
                     cards.store_due(),
                     dispute_answers.send_due(),
+                    checkout_sessions.expire_due(),
                     holds.act_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),

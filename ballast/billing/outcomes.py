@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, ledger, receipts
+from ballast.billing import cards, ledger, receipts, session_ends
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
@@ -131,6 +131,7 @@ def _settle(payment: Payment) -> Order | None:
     if order.status == "pending":
         move(order, "paid")
         order.paid_at = now()
+        session_ends.complete(order)
     _end_cart(order)
     return order
 

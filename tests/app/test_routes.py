@@ -48,7 +48,14 @@ GUARDS = {
     "GET /checkout/<token>/receipt": TOKEN,
     "GET /checkout/<token>/return": TOKEN,
     "GET /checkout/<token>/status": TOKEN,
+    "GET /buy/<token>": TOKEN,
+    "POST /buy/<token>": TOKEN,
     "GET /admin/": MEMBER,
+    "GET /admin/payment-links": MEMBER,
+    "GET /admin/payment-links/new": RIGHT,
+    "POST /admin/payment-links/new": RIGHT,
+    "GET /admin/payment-links/<link_id>": MEMBER,
+    "POST /admin/payment-links/<link_id>/active": RIGHT,
     "GET /admin/payments": MEMBER,
     "GET /admin/payments/<payment_id>": MEMBER,
     "GET /admin/payments/<payment_id>/refund": RIGHT,
@@ -168,6 +175,10 @@ GUARDS = {
     "GET /api/v1/webhooks/deliveries/<delivery_id>": KEY,
     "POST /api/v1/webhooks/deliveries/<delivery_id>/retry": KEY,
     "POST /api/v1/webhooks/deliveries/retry": KEY,
+    "GET /api/v1/checkout_sessions": KEY,
+    "POST /api/v1/checkout_sessions": KEY,
+    "GET /api/v1/checkout_sessions/<session_id>": KEY,
+    "POST /api/v1/checkout_sessions/<session_id>/expire": KEY,
     "GET /api/v1/refunds": KEY,
     "POST /api/v1/refunds": KEY,
     "GET /api/v1/refunds/<refund_id>": KEY,
@@ -200,7 +211,7 @@ GUARDS = {
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
-LISTS = ("/payments", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
+LISTS = ("/payments", "/checkout_sessions", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
 ROUTE_VARIABLES = (
     "payment_id",
     "refund_id",
@@ -218,6 +229,7 @@ ROUTE_VARIABLES = (
     "key_id",
     "member_id",
     "session_id",
+    "link_id",
     "token",
 )
 # What a route must be sent to get as far as its id.
@@ -295,7 +307,7 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
     ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
-    ids |= {"key_id": known.key_id, "member_id": known.member_id}
+    ids |= {"key_id": known.key_id, "member_id": known.member_id, "link_id": known.link_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT):
@@ -384,6 +396,8 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "delivery_id": known.delivery_id,
             "key_id": known.key_id,
             "member_id": known.member_id,
+            "session_id": known.session_id,
+            "link_id": known.link_id,
         }
 
 

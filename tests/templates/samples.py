@@ -155,6 +155,9 @@ CHECKOUT: Context = {
     ),
     "email": "ada@example.com",
     "polling": True,
+    "delivers": True,
+    "fixed_email": False,
+    "cancel_url": None,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
@@ -189,6 +192,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "payment_method": "Enter your card.",
     }
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
+    of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
+    yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
@@ -197,7 +202,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
-    receipt |= {"saved": None}
+    receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
         yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": _stored_card(status=status)}
@@ -210,9 +215,11 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "currency": "USD",
         "paid_at": NOW,
         "receipt_url": "/checkout/t0k3n/receipt",
+        "back_url": None,
     }
     for reason in ("paid", "changed", "expired"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
+    yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
@@ -773,11 +780,13 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.processor_samples import processor_samples
+    from tests.templates.selling_samples import selling_samples
     from tests.templates.webhook_samples import webhook_samples
 
     yield from identity_samples()
     yield from processor_samples()
     yield from webhook_samples()
+    yield from selling_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

@@ -3,6 +3,7 @@
 from ballast.blueprints.api import (
     auth,
     balance,
+    checkout_sessions,
     customers,
     disputes,
     events,
@@ -18,6 +19,7 @@ PARTS = tuple(
     module.blueprint
     for module in (
         payments,
+        checkout_sessions,
         refunds,
         customers,
         payment_methods,

@@ -29,6 +29,8 @@ DisputeId = Annotated[StrictStr, StringConstraints(pattern=f"^dp{_SUFFIX}")]
 EndpointId = Annotated[StrictStr, StringConstraints(pattern=f"^we{_SUFFIX}")]
 DeliveryId = Annotated[StrictStr, StringConstraints(pattern=f"^del{_SUFFIX}")]
 KeyId = Annotated[StrictStr, StringConstraints(pattern=f"^key{_SUFFIX}")]
+SessionId = Annotated[StrictStr, StringConstraints(pattern=f"^cs{_SUFFIX}")]
+PaymentLinkId = Annotated[StrictStr, StringConstraints(pattern=f"^plink{_SUFFIX}")]
 EventId = Annotated[StrictStr, StringConstraints(pattern=f"^evt{_SUFFIX}")]
 LONGEST_KEY = 40
 MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_KEY)]
