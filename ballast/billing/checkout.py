@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit, config
-from ballast.billing import accounts, payment_links, payments, processing, resolver, routing, session_ends
+from ballast.billing import acceptance, accounts, payment_links, payments, processing, resolver, routing, session_ends
 from ballast.billing.checkout_form import Details
 from ballast.billing.processing import Account
 from ballast.clock import now
@@ -165,7 +165,7 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
     Raises Conflict(`processor_changed`).
     """
     account = accounts.find(organization_id, details.account_id) if details.account_id else None
-    if account is not None and not routing.takes(
+    if account is not None and not acceptance.takes(
         account, order.amount, order.currency, _home_currency(organization_id)
     ):
         raise Conflict("processor_changed", CHANGED)
