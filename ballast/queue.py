@@ -43,6 +43,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     STORE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     EXPIRE_SESSIONS: ("payments", 30),
+    "ballast.billing.authorizations.expire_due": ("payments", 300),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from ballast.billing import (
     accounts,
+    authorizations,
     cards,
     checkout_sessions,
     dispute_answers,
@@ -169,6 +170,7 @@ class World:
                     cards.store_due(),
                     dispute_answers.send_due(),
                     checkout_sessions.expire_due(),
+                    authorizations.expire_due(),
                     holds.act_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, ledger, receipts, session_ends
+from ballast.billing import cards, ledger, processing, receipts, session_ends
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
@@ -90,6 +90,8 @@ def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
     payment.last_error = payment.next_action = None
     if not outcome.captured:
         move(payment, "requires_capture")
+        days = processing.capabilities_of(payment.processor).authorization_days
+        payment.capture_before = now() + timedelta(days=days)
         _tell(payment, "payment_intent.amount_capturable_updated")
         return
     if outcome.captured != payment.amount:
@@ -160,13 +162,18 @@ def cancel(payment: Payment) -> None:
     close(payment)
 
 
-def close(payment: Payment) -> None:
-    """Cancel a payment that holds no money any more, and release what it claimed. In the caller's transaction, with it locked."""
+def close(payment: Payment, reason: str | None = None) -> None:
+    """Cancel a payment that holds no money any more, and release what it claimed. In the caller's transaction, with it locked.
+
+    `reason`: one of CANCELLATION_REASONS, where there is one.
+    """
     move(payment, "canceled")
+    payment.cancellation_reason = reason
     payment.canceled_at = now()
     for claim in _open_claims(payment):
         move(claim, "released")
-    audit.record(payment.organization_id, "payment.canceled", "payment", payment.id)
+    changes = {"reason": reason} if reason else None
+    audit.record(payment.organization_id, "payment.canceled", "payment", payment.id, changes)
     _tell(payment, "payment_intent.canceled")
 
 

@@ -88,6 +88,7 @@ class Capabilities:
     `saves`: a card is stored with the charge itself, or by `save_card` from a charge that was approved.
     `registers_webhooks`: `listen` can tell the processor where we listen. `tells_every_charge`: there is an event for each.
     `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
+    `authorization_days`: how long what is held can be captured.
     `evidence_characters`: the longest text a dispute is answered with.
     """
 
@@ -100,6 +101,7 @@ class Capabilities:
     registers_webhooks: bool
     tells_every_charge: bool
     absent_after_seconds: int
+    authorization_days: int
     evidence_characters: int
 
 

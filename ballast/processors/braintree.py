@@ -63,6 +63,10 @@ SOURCES = {
 }
 
 
+# The shortest of the networks'; Braintree tells each in `authorization_expires_at`. Source: …/guides/transactions (authorization).
+AUTHORIZATION_DAYS = 7
+
+
 class BraintreeAdapter:
     """One Braintree merchant; shared by all threads of a process."""
 
@@ -76,6 +80,7 @@ class BraintreeAdapter:
         registers_webhooks=False,
         tells_every_charge=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
+        authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 

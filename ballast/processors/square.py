@@ -66,6 +66,10 @@ LIBRARIES: Final = {
 EVENTS = "payment.created payment.updated refund.created refund.updated dispute.created dispute.state.updated"
 
 
+# For cards that are not present; Square cancels by itself then. Source: developer.squareup.com (delay_duration).
+AUTHORIZATION_DAYS: Final = 7
+
+
 class SquareAdapter:
     """One Square account at one location. Holds one SDK client and one connection pool; shared by all threads of a process.
 
@@ -83,6 +87,7 @@ class SquareAdapter:
         registers_webhooks=True,
         tells_every_charge=True,
         absent_after_seconds=60,
+        authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 

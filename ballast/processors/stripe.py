@@ -66,6 +66,10 @@ POLICY: Final = (
 OTHER_MINOR_UNITS = frozenset({"ISK", "MGA", "UGX"})
 
 
+# On cards, unless the network grants longer. Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method.
+AUTHORIZATION_DAYS: Final = 7
+
+
 class StripeAdapter:
     """One Stripe account. Holds one SDK client and one connection pool; shared by all threads of a process.
 
@@ -82,6 +86,7 @@ class StripeAdapter:
         registers_webhooks=True,
         tells_every_charge=True,
         absent_after_seconds=60,
+        authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 

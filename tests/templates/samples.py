@@ -100,6 +100,8 @@ def _payment(**changes: Any) -> Row:
         "card_brand": "visa",
         "card_last4": "4242",
         "last_error": None,
+        "capture_before": None,
+        "cancellation_reason": None,
         "created_at": NOW - timedelta(minutes=3),
         "succeeded_at": NOW,
         "idempotency_key": None,
@@ -562,6 +564,10 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
         | NOTHING
         | {"payment": waiting, "attempts": [unknown], "timeline": timeline, "may_refund": False, "pending": True},
     )
+    held = _payment(status="requires_capture", capture_before=NOW + timedelta(days=7))
+    expired = _payment(status="canceled", cancellation_reason="expired")
+    for name, payment in (("held", held), ("not-captured", expired)):
+        yield "admin/payments/show.html", name, SHOW | {"payment": payment, "may_capture": name == "held"}
     for status in ("requires_action", "requires_capture", "failed", "canceled", "requires_confirmation"):
         yield show, status, SHOW | {"payment": _payment(status=status, amount_captured=0), "may_refund": False}
     error = _payment(status="requires_payment_method", last_error={"code": "card_declined"}, amount_captured=0)
