@@ -14,7 +14,17 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit, config
-from ballast.billing import acceptance, accounts, payment_links, payments, processing, resolver, routing, session_ends
+from ballast.billing import (
+    acceptance,
+    accounts,
+    payment_links,
+    payments,
+    processing,
+    resolver,
+    routing,
+    session_ends,
+    velocity,
+)
 from ballast.billing.checkout_form import Details
 from ballast.billing.processing import Account
 from ballast.clock import now
@@ -131,10 +141,11 @@ def pay(organization_id: str, token: str, details: Details) -> None:
     """Try to collect the order with the card given. What came of it is read with `find`.
 
     An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
-    new is tried.
+    new is tried. Raises TooManyAttempts, and then nothing was sent to a processor.
     """
     end_reading()
     take_back_challenge(organization_id, token)
+    velocity.check(organization_id, details.payment_method)
     with transaction():
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, ledger, processing, receipts, session_ends
+from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
@@ -184,6 +184,7 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     attempt.decline_class, attempt.decline_code, attempt.message = outcome.decline_class, outcome.code, outcome.message
     if outcome.card:
         _show_card(payment, outcome.card)
+    velocity.count_decline(payment, attempt)
     move(payment, "requires_payment_method")
     payment.next_action = None
     payment.last_error = {

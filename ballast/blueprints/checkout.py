@@ -14,7 +14,7 @@ from sqlalchemy import select
 from ballast.billing import cards, checkout, checkout_form, payment_links, return_urls
 from ballast.clock import now
 from ballast.db import db, set_organization
-from ballast.errors import BallastError, NotFound
+from ballast.errors import BallastError, NotFound, TooManyAttempts
 from ballast.identity.users import lookup
 from ballast.models import CheckoutSession, Organization
 from ballast.money import to_decimal
@@ -69,6 +69,10 @@ def pay(token: str) -> Response:
 def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response:
     """The form again with the reason; the reason alone is no page to leave a shopper on."""
     found = checkout.find(g.shop.id, token)
+    if isinstance(error, TooManyAttempts):
+        response = _page(found, typed, status=error.status, notice=error.message)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
     if error.param == "payment_method":
         return _page(found, typed, {"payment_method": error.message}, status=422)
     if error.code == "resource_missing":  # the account named is none of this shop's

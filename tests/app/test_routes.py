@@ -112,6 +112,8 @@ GUARDS = {
     "GET /admin/webhooks/<endpoint_id>/rotate": RIGHT,
     "POST /admin/webhooks/<endpoint_id>/rotate": RIGHT,
     "POST /admin/webhooks/<endpoint_id>/test": RIGHT,
+    "GET /admin/settings/card-testing": MEMBER,
+    "POST /admin/settings/card-testing": RIGHT,
     "GET /admin/settings": MEMBER,
     "POST /admin/settings": RIGHT,
     "GET /admin/settings/members": MEMBER,

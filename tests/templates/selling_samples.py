@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.blueprints.card_testing import WORDS
 from tests.templates.samples import ADMIN, NOW, ORDER, SHOP, Context
 
 
@@ -51,6 +52,7 @@ TYPED = dict.fromkeys(("price", "name", "amount", "active_until", "max_uses", "s
 
 
 def selling_samples() -> Iterator[tuple[str, str, Context]]:
+    yield from card_testing_samples()
     index: Context = ADMIN | {"rows": [], "may_change": True, "previous_url": None, "next_url": None}
     rows = [
         {"link": LINK, "uses": 12, "state": "active"},
@@ -94,3 +96,30 @@ def selling_samples() -> Iterator[tuple[str, str, Context]]:
     yield "checkout/buy.html", "wrong", buy | wrong
     yield "checkout/buy.html", "refused", buy | {"problem": "No processor account takes new cards for $120.00."}
     yield "checkout/buy.html", "closed", buy | {"offer": None}
+
+
+def card_testing_samples() -> Iterator[tuple[str, str, Context]]:
+    page = "admin/settings/card_testing.html"
+    usual = Row(address=10, card=5, organization=200)
+    quiet: Context = ADMIN | {
+        "rows": [],
+        "total": 0,
+        "totals": {"address": 0, "card": 0, "organization": 0},
+        "words": WORDS,
+        "limits": usual,
+        "usual": usual,
+        "values": {"address": "", "card": "", "organization": ""},
+        "errors": {},
+        "may_change": True,
+    }
+    rows = [
+        Row(hour=NOW, rule="address", count=1284, last_address="203.0.113.9", last_at=NOW),
+        Row(hour=NOW, rule="card", count=3, last_address=None, last_at=NOW),
+        Row(hour=NOW - timedelta(hours=2), rule="organization", count=40, last_address="2001:db8::7", last_at=NOW),
+    ]
+    busy = {"rows": rows, "total": 1327, "totals": {"address": 1284, "card": 3, "organization": 40}}
+    yield page, "quiet", quiet
+    yield page, "busy", quiet | busy
+    yield page, "viewer", quiet | {"may_change": False}
+    wrong = {"values": {"address": "ten", "card": "", "organization": ""}, "errors": {"address": "Enter a number."}}
+    yield page, "wrong", quiet | wrong

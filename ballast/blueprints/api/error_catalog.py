@@ -56,6 +56,10 @@ CATALOG: Final[dict[str, Entry]] = {
     "scope_missing": Entry(
         403, "The API key does not have the scope that `message` names. Scopes of a key do not change: make another."
     ),
+    "too_many_attempts": Entry(
+        429,
+        "Too many cards were declined before this one, so it was not tried: see docs/card-testing.md. Wait for `Retry-After` seconds.",
+    ),
     "rate_limit_exceeded": Entry(429, "Too many requests. Wait for `Retry-After` seconds."),
     "resource_missing": Entry(
         404, "There is no such object for this key: another organization's looks the same as none."
