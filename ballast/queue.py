@@ -28,6 +28,7 @@ APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
+REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
@@ -41,6 +42,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     REFUND: ("payments", 10),
     HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
+    REMOVE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     EXPIRE_SESSIONS: ("payments", 30),
     "ballast.billing.authorizations.expire_due": ("payments", 300),

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from ballast.billing import (
     accounts,
     authorizations,
+    card_removal,
     cards,
     checkout_sessions,
     dispute_answers,
@@ -168,6 +169,7 @@ class World:
                     resolver.resolve_due(),
                     refunds.submit_due(),
                     cards.store_due(),
+                    card_removal.remove_due(),
                     dispute_answers.send_due(),
                     checkout_sessions.expire_due(),
                     authorizations.expire_due(),

@@ -213,6 +213,16 @@ def cards_of(organization_id: str, customer_id: str) -> Select[PaymentMethod]:
     return cards_among(organization_id, [customer_id])
 
 
+def cards_leaving(organization_id: str, customer_id: str) -> Select[PaymentMethod, str]:
+    """A customer's detached cards that their processor has not forgotten yet, each with that processor."""
+    leaving = select(PaymentMethod).where(
+        PaymentMethod.organization_id == organization_id,
+        PaymentMethod.customer_id == customer_id,
+        PaymentMethod.removal.in_(("pending", "refused")),
+    )
+    return with_processors(leaving.order_by(PaymentMethod.id.desc()))
+
+
 def cards_with_processors(organization_id: str, customer_id: str) -> Select[PaymentMethod, str]:
     """A customer's stored cards, newest first, each with the processor that stores it."""
     return with_processors(cards_of(organization_id, customer_id))

@@ -106,6 +106,7 @@ MACHINES: Final[dict[str, Transitions]] = {
     "refund": REFUND,
     "hold_action": HOLD_ACTION,
     "card": CARD,
+    "card_removal": CARD_REMOVAL,
     "dispute": DISPUTE,
     "order": ORDER,
     "checkout_session": CHECKOUT_SESSION,
@@ -133,3 +134,17 @@ def move(row: Stateful, target: str) -> None:
     if not may_move(row.machine, row.status, target):
         raise Conflict("state_conflict", f"A {row.machine} that is {row.status} cannot become {target}.")
     row.status = target
+
+
+class Removable(Protocol):
+    """A stored card, whose removal at its processor is a machine of its own."""
+
+    removal: str | None
+
+
+def turn_removal(card: Removable, target: str) -> None:
+    """Set how far a card's removal has come; it begins as `pending`. Raises Conflict(`state_conflict`) for what is no edge."""
+    begins = card.removal is None and target == "pending"
+    if not begins and (card.removal is None or not may_move("card_removal", card.removal, target)):
+        raise Conflict("state_conflict", f"A removal that is {card.removal} cannot become {target}.")
+    card.removal = target

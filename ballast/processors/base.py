@@ -126,6 +126,11 @@ class SavedCard:
     card: Card
 
 
+@dataclass(frozen=True)
+class Removed:
+    """The processor stores the card no more, or never did."""
+
+
 DisputeStatus = Literal["warning", "needs_response", "under_review", "won", "lost", "accepted"]
 
 
@@ -369,6 +374,9 @@ class Adapter(Protocol):
 
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
         """Keep a card for later charges without its holder."""
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more. May be repeated: one that is gone already is removed."""
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""

@@ -39,6 +39,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -164,6 +165,10 @@ class BraintreeAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
         """Store a card whose bank knows it. Its token is our reference, so that asking twice stores it once."""
         return cards.save_card(self._merchant, wanted)
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more; may be repeated."""
+        return cards.forget_card(self._merchant, external_id)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield every charge and refund created from `start` up to `end`, newest first; parts of a capture count as their charge.

@@ -40,6 +40,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -218,6 +219,10 @@ class SquareAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
         """Keep a card: the browser's token, unused, or that of an approved charge."""
         return cards.save_card(self._client, wanted)
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more; may be repeated."""
+        return cards.forget_card(self._client, external_id)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""

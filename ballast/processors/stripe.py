@@ -38,6 +38,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -212,6 +213,10 @@ class StripeAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
         """Keep a card by a SetupIntent; its bank may want to see the holder."""
         return cards.save_card(self._client, wanted)
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more; may be repeated."""
+        return cards.forget_card(self._client, external_id)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""

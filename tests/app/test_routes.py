@@ -73,6 +73,8 @@ GUARDS = {
     "GET /admin/customers/<customer_id>": MEMBER,
     "GET /admin/customers/<customer_id>/charge": RIGHT,
     "POST /admin/customers/<customer_id>/charge": RIGHT,
+    "GET /admin/customers/<customer_id>/cards/<card_id>/remove": RIGHT,
+    "POST /admin/customers/<customer_id>/cards/<card_id>/remove": RIGHT,
     "GET /admin/processor-events": MEMBER,
     "GET /admin/processor-events/<event_id>": MEMBER,
     "POST /admin/processor-events/<event_id>/replay": RIGHT,
@@ -232,6 +234,7 @@ ROUTE_VARIABLES = (
     "member_id",
     "session_id",
     "link_id",
+    "card_id",
     "token",
 )
 # What a route must be sent to get as far as its id.
@@ -400,6 +403,7 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "member_id": known.member_id,
             "session_id": known.session_id,
             "link_id": known.link_id,
+            "card_id": known.card_id,
         }
 
 

@@ -736,10 +736,17 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": _stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": _customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
+    show |= {"leaving": [], "may_remove": True}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
     yield "admin/customers/show.html", "empty", show | nothing
+    leaving = [
+        {"card": _stored_card(status="detached", removal=removal, message="403"), "processor": "braintree"}
+        for removal in ("pending", "refused")
+    ]
+    yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    yield "admin/customers/remove.html", "page", ADMIN | {"customer": _customer()} | stored[0]
     held = {"customer": _customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held
     typed = {"amount": "20.00", "description": "Beans, December", "card": stored[0]["card"].id, "form_key": "0190"}
