@@ -145,7 +145,7 @@ def pay(organization_id: str, token: str, details: Details) -> None:
     """
     end_reading()
     take_back_challenge(organization_id, token)
-    velocity.check(organization_id, details.payment_method)
+    velocity.check(organization_id, details.payment_method, details.account_id)
     with transaction():
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)

@@ -184,7 +184,7 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     attempt.decline_class, attempt.decline_code, attempt.message = outcome.decline_class, outcome.code, outcome.message
     if outcome.card:
         _show_card(payment, outcome.card)
-    velocity.count_decline(payment, attempt)
+    velocity.count_decline(payment, attempt, outcome.card)
     move(payment, "requires_payment_method")
     payment.next_action = None
     payment.last_error = {

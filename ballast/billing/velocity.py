@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit
+from ballast.billing import processing
 from ballast.clock import real_time
 from ballast.db import after_commit, db, end_reading, transaction
 from ballast.errors import TooManyAttempts
@@ -24,8 +25,10 @@ from ballast.identity import limiting
 from ballast.identity.limiting import Taken
 from ballast.ids import to_uuid
 from ballast.models import Attempt, HeldBack, Organization, Payment
+from ballast.models.customers import account_of
 from ballast.models.held_back import RULES
 from ballast.models.payments import payment_of
+from ballast.processors.base import Card
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +56,11 @@ def limits_of(organization: Organization) -> Limits:
 # --- Checking ----------------------------------------------------------------------------------------------------------------
 
 
-def check(organization_id: str, card: str | None) -> None:
+def check(organization_id: str, card: str | None, account_id: str | None = None) -> None:
     """Before a try with a new card (`card`: the processor's token) by whoever acts. No transaction may be needed any more.
+
+    `account_id`: where a browser's token is from. A browser makes a new one each time, so while enough is declined that one card
+    might be behind it, the processor is asked which card it is; no bank hears of that.
 
     Raises TooManyAttempts, which is counted: see `held_back.last_day`.
     """
@@ -63,10 +69,37 @@ def check(organization_id: str, card: str | None) -> None:
     organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     limits = limits_of(organization)
     end_reading()
+    declined = 0
     for rule, who in _counted(organization_id, card, _address()):
         found = limiting.look(limiting.window(getattr(limits, rule), HOUR), *_key(rule, who))
         if found is not None and not found.passed:
             _hold_back(organization_id, rule, found)
+        declined = found.limit - found.remaining if found else 0
+    if card is not None and declined >= limits.card:
+        _check_behind(organization_id, card, account_id, limits)
+
+
+def _check_behind(organization_id: str, token: str, account_id: str | None, limits: Limits) -> None:
+    """Which card a token stands for, and whether that was declined too often. Raises TooManyAttempts."""
+    row = db.session.scalars(account_of(organization_id, account_id)).first() if account_id else None
+    if row is None:
+        return
+    try:
+        account = processing.open_account(row)
+    except ValueError:
+        return  # whoever charges it says so
+    end_reading()
+    who = _of_card(organization_id, processing.read(account, lambda adapter: adapter.identify(token)))
+    found = limiting.look(limiting.window(limits.card, HOUR), *_key("card", who)) if who else None
+    if found is not None and not found.passed:
+        _hold_back(organization_id, "card", found)
+
+
+def _of_card(organization_id: str, card: Card | None) -> str | None:
+    """A card by what may be shown of it: another one that looks the same is rare enough to wait for an hour."""
+    if card is None or not card.last4 or not card.exp_year:
+        return None
+    return f"{organization_id}:{card.brand}:{card.last4}:{card.exp_month}:{card.exp_year}"
 
 
 def check_payment(organization_id: str, payment_id: str, card: str | None) -> None:
@@ -125,12 +158,14 @@ def _note(organization_id: str, rule: str) -> None:
 # --- Counting ----------------------------------------------------------------------------------------------------------------
 
 
-def count_decline(payment: Payment, attempt: Attempt) -> None:
-    """A try was declined: count it once that is committed. In the transaction that records it."""
+def count_decline(payment: Payment, attempt: Attempt, card: Card | None) -> None:
+    """A try was declined: count it once that is committed. In the transaction that records it. `card`: as its processor shows it."""
     if attempt.off_session or payment.payment_method_id is not None or attempt.decline_class == "configuration":
         return
     organization = db.session.scalars(select(Organization).where(Organization.id == payment.organization_id)).one()
     counted = _counted(payment.organization_id, payment.payment_method_token, _address())
+    if (who := _of_card(payment.organization_id, card)) is not None:
+        counted.append(("card", who))
     after_commit(partial(_count, limits_of(organization), tuple(counted)))
 
 

@@ -106,7 +106,6 @@ MACHINES: Final[dict[str, Transitions]] = {
     "refund": REFUND,
     "hold_action": HOLD_ACTION,
     "card": CARD,
-    "card_removal": CARD_REMOVAL,
     "dispute": DISPUTE,
     "order": ORDER,
     "checkout_session": CHECKOUT_SESSION,
@@ -145,6 +144,6 @@ class Removable(Protocol):
 def turn_removal(card: Removable, target: str) -> None:
     """Set how far a card's removal has come; it begins as `pending`. Raises Conflict(`state_conflict`) for what is no edge."""
     begins = card.removal is None and target == "pending"
-    if not begins and (card.removal is None or not may_move("card_removal", card.removal, target)):
+    if not begins and (card.removal is None or target not in CARD_REMOVAL[card.removal]):
         raise Conflict("state_conflict", f"A removal that is {card.removal} cannot become {target}.")
     card.removal = target

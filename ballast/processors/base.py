@@ -375,6 +375,9 @@ class Adapter(Protocol):
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
         """Keep a card for later charges without its holder."""
 
+    def identify(self, payment_method: str) -> Card | None:
+        """What may be shown of the card a browser's token stands for, if the processor tells before it is charged. A read."""
+
     def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
         """Store a card no more. May be repeated: one that is gone already is removed."""
 

@@ -25,6 +25,7 @@ from ballast.processors import braintree_refunds as refunds
 from ballast.processors.base import (
     Approved,
     Capabilities,
+    Card,
     Charge,
     ClientConfig,
     Connection,
@@ -166,6 +167,10 @@ class BraintreeAdapter:
         """Store a card whose bank knows it. Its token is our reference, so that asking twice stores it once."""
         return cards.save_card(self._merchant, wanted)
 
+    def identify(self, payment_method: str) -> Card | None:
+        """The card a nonce stands for."""
+        return cards.identify(self._merchant, payment_method)
+
     def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
         """Store a card no more; may be repeated."""
         return cards.forget_card(self._merchant, external_id)
@@ -238,6 +243,8 @@ class BraintreeAdapter:
         account = self._merchant.account(charge.currency)
         if account is None:
             return answers.misconfigured("merchant_account_missing")
+        if self._is_unasked(charge):
+            return Declined("authentication", "authentication_required", PUBLIC_SENTENCE["authentication"])
         required = self._is_verified(charge) if charge.verification else False
         if isinstance(required, Declined):
             return required
@@ -249,6 +256,11 @@ class BraintreeAdapter:
             made["customer_id"] = customer
             made["options"]["store_in_vault_on_success"] = True
         return made
+
+    def _is_unasked(self, charge: Charge) -> bool:
+        """Whether a browser sends a new card without what 3-D Secure came to, at a merchant that requires it: a hidden field is easily
+        left out."""
+        return self._merchant.asks_holders and charge.one_time and not charge.off_session and not charge.verification
 
     def _is_verified(self, charge: Charge) -> bool | Declined:
         """Whether the holder has confirmed, so that the gateway may insist on it; False for a card that cannot be asked about."""

@@ -26,6 +26,7 @@ from ballast.processors.base import (
     Approved,
     BadSignature,
     Capabilities,
+    Card,
     Charge,
     ClientConfig,
     Connection,
@@ -219,6 +220,10 @@ class SquareAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
         """Keep a card: the browser's token, unused, or that of an approved charge."""
         return cards.save_card(self._client, wanted)
+
+    def identify(self, _payment_method: str) -> Card | None:
+        """Square tells nothing of a token before it is charged."""
+        return None
 
     def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
         """Store a card no more; may be repeated."""

@@ -24,6 +24,7 @@ from ballast.processors.base import (
     Approved,
     BadSignature,
     Capabilities,
+    Card,
     Charge,
     ClientConfig,
     Connection,
@@ -213,6 +214,10 @@ class StripeAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
         """Keep a card by a SetupIntent; its bank may want to see the holder."""
         return cards.save_card(self._client, wanted)
+
+    def identify(self, payment_method: str) -> Card | None:
+        """The card a token of the browser stands for."""
+        return cards.identify(self._client, payment_method)
 
     def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
         """Store a card no more; may be repeated."""

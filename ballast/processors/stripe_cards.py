@@ -9,6 +9,7 @@ import stripe
 from ballast.processors import stripe_answers as answers
 from ballast.processors.base import (
     ActionRequired,
+    Card,
     Charge,
     Declined,
     Holder,
@@ -59,6 +60,14 @@ def save_card(client: stripe.StripeClient, wanted: SaveCard) -> SavedCard | Decl
         return _read(_set_up(client, customer, wanted))
     except FAILURES as error:
         return answers.refused(error) or answers.unknown(error, None)
+
+
+def identify(client: stripe.StripeClient, payment_method: str) -> Card | None:
+    """What a PaymentMethod shows of its card; None without an answer."""
+    try:
+        return answers.card_of(client.v1.payment_methods.retrieve(payment_method))
+    except FAILURES:
+        return None
 
 
 def forget_card(client: stripe.StripeClient, payment_method: str) -> Removed | Declined | Unknown:

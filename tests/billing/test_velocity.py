@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from redis import Redis
 
 from ballast.billing import held_back, velocity
@@ -63,6 +65,27 @@ def test_a_card_is_held_back_over_the_api_and_another_is_not(world: World, api: 
     assert answer.headers["Retry-After"]
     assert len(wire(world)) == said
     assert api.pay().status_code == 201
+
+
+def test_one_card_is_one_card_however_often_it_is_typed_in(world: World, shopper: Shopper) -> None:
+    account, tokens = world.acme.account_id, fresh_tokens(world)
+    limit(world, card=2)
+    token = shopper.buy()
+    answers = [shopper.pay(token, next(tokens), account=account).status_code for _ in range(3)]
+    assert answers == [422, 422, 429]
+    assert len(rows(world, Attempt)) == 2, "no bank was asked a third time"
+    with organization(world.acme.id):
+        assert {row.rule for row in held_back.last_day(world.acme.id)} == {"card"}
+
+
+def fresh_tokens(world: World) -> Iterator[str]:
+    """A card that is declined, typed into Stripe's field anew each time."""
+    said = {"type": "card", "card[number]": "4000000000000002", "card[cvc]": "123"}
+    said |= {"card[exp_month]": "4", "card[exp_year]": "2031"}
+    browser = {"Authorization": f"Bearer {world.settings.stripe_publishable_key}_{world.acme.slug}"}
+    while True:
+        made = requests.post(f"{world.sandbox_url}/v1/payment_methods", data=said, headers=browser, timeout=5)
+        yield str(made.json()["id"])
 
 
 def test_confirming_again_is_held_back_too(world: World, api: Api) -> None:

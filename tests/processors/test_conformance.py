@@ -398,6 +398,16 @@ def test_a_card_that_is_forgotten_is_charged_no_more_and_forgetting_may_be_repea
     assert isinstance(bench.pay(charge)[1], Declined)
 
 
+def test_what_card_a_token_stands_for_is_told_before_it_is_charged_or_not_at_all(bench: Bench) -> None:
+    found = bench.adapter.identify(bench.card)
+    _charge, outcome = bench.approved()
+    assert found is None or replace(found, exp_year=None, exp_month=None) == replace(
+        outcome.card, exp_year=None, exp_month=None
+    )
+    assert (found is None) is (bench.name == "square")
+    assert bench.open(api_base="http://127.0.0.1:9").identify(bench.card) is None
+
+
 def test_a_card_that_never_was_is_forgotten(bench: Bench) -> None:
     assert bench.adapter.forget_card("pm_1PgafyB7WZ01zgkWz1s") == Removed()
 
