@@ -72,6 +72,14 @@ class RateLimited(BallastError):
         self.retry_after = retry_after
 
 
+class TooManyAttempts(RateLimited):
+    """Too many tries were declined before this one, which was not made; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super(RateLimited, self).__init__("too_many_attempts", message)
+        self.retry_after = retry_after
+
+
 class ProcessorError(BallastError):
     """A processor refused our request for a reason that is ours to mend (configuration, credentials)."""
 

@@ -28,7 +28,9 @@ APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
+REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
+EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
 SEAL_AUDIT = "ballast.audit.seals.seal_due"
 
@@ -41,8 +43,11 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     REFUND: ("payments", 10),
     HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
+    REMOVE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     SEAL_AUDIT: ("default", 300),
+    EXPIRE_SESSIONS: ("payments", 30),
+    "ballast.billing.authorizations.expire_due": ("payments", 300),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

@@ -15,7 +15,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import accounts, cards, dispute_answers, holds, inbox, refunds, resolver, routing
+from ballast.billing import (
+    accounts,
+    authorizations,
+    card_removal,
+    cards,
+    checkout_sessions,
+    dispute_answers,
+    holds,
+    inbox,
+    refunds,
+    resolver,
+    routing,
+)
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
 from ballast.identity import api_keys
@@ -158,7 +170,10 @@ class World:
                     resolver.resolve_due(),
                     refunds.submit_due(),
                     cards.store_due(),
+                    card_removal.remove_due(),
                     dispute_answers.send_due(),
+                    checkout_sessions.expire_due(),
+                    authorizations.expire_due(),
                     holds.act_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),

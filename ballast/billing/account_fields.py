@@ -17,7 +17,8 @@ class Field:
     """One value that opens an account. `secret`: sealed and never shown.
 
     `live`, `test`: how such a value begins in each mode. `others`: it may begin in other ways too, which say nothing of the mode.
-    `kind`: a key is printable ASCII without spaces; an id stands in addresses too; `pairs` are currencies with merchant accounts.
+    `kind`: a key is printable ASCII without spaces; an id stands in addresses too; `pairs` are currencies with merchant accounts; a
+    choice is one of `choices`, (value, words), of which the usual one is empty.
     """
 
     name: str
@@ -28,7 +29,8 @@ class Field:
     test: tuple[str, ...] = ()
     others: bool = False
     hint: str = ""
-    kind: Literal["key", "id", "pairs"] = "key"
+    kind: Literal["key", "id", "pairs", "choice"] = "key"
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 # `secret_key`, `publishable_key` and `webhook_secret` are named as in `Credentials`.
@@ -69,6 +71,14 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             required=False,
             hint="Which takes which currency, such as USD:acme_usd, EUR:acme_eur. Left empty, Braintree is asked.",
             kind="pairs",
+        ),
+        Field(
+            "three_d_secure",
+            "3-D Secure at the checkout",
+            required=False,
+            hint="Require it once it is switched on at Braintree: a card whose holder was not asked is refused then.",
+            kind="choice",
+            choices=(("", "Where the page can ask"), ("required", "Required")),
         ),
     ),
     "square": (
@@ -130,6 +140,8 @@ def _read(field: Field, mode: str, value: str) -> str:
         raise InvalidRequest("processor_field_required", f"Enter the {_name(field)}.", param=field.name)
     if len(value) > TOO_LONG:
         raise _invalid(field, f"This is no {_name(field)}.")
+    if field.kind == "choice":
+        return _read_choice(field, value)
     if value and field.kind == "pairs":
         return _read_pairs(field, value)
     if value and not (ID if field.kind == "id" else KEY).fullmatch(value):
@@ -147,6 +159,12 @@ def _read(field: Field, mode: str, value: str) -> str:
 
 def _invalid(field: Field, said: str) -> InvalidRequest:
     return InvalidRequest("processor_field_invalid", said, param=field.name)
+
+
+def _read_choice(field: Field, value: str) -> str:
+    if value not in dict(field.choices):
+        raise _invalid(field, "Choose one of these.")
+    return value
 
 
 def _read_pairs(field: Field, value: str) -> str:

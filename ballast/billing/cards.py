@@ -25,7 +25,7 @@ from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Customer, Payment, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.customers import account_behind, card_of, cards_of
-from ballast.models.states import move
+from ballast.models.states import move, turn_removal
 from ballast.notifications import webhooks
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import Approved, Declined, Holder, SaveCard, SavedCard, Unknown
@@ -60,22 +60,32 @@ def find(organization_id: str, card_id: str) -> tuple[PaymentMethod, str]:
 
 
 def detach(organization_id: str, card_id: str) -> PaymentMethod:
-    """From here on nothing charges the card; what has begun goes on. In the caller's transaction; a second time changes nothing.
+    """From here on nothing charges the card; what has begun goes on. Its processor forgets it afterwards (see `card_removal`), or is
+    asked to once more if it would not. In the caller's transaction.
 
     Raises NotFound, Conflict(`state_conflict`) for a card that is not stored (yet).
     """
     locked = card_of(organization_id, card_id).with_for_update()
     card = lookup.find(locked.execution_options(populate_existing=True), card_id, "pm", "payment method")
     if card.status == "detached":
+        if card.removal in (None, "refused"):
+            _let_go(card)
         return card
     was = card.status
     move(card, "detached")
     card.detached_at = now()
+    _let_go(card)
     changes = {"customer": card.customer_id} | audit.differences({"status": was}, {"status": card.status})
     audit.record(organization_id, "payment_method.detached", "payment_method", card.id, changes)
     payload = card_payload(*find(organization_id, card_id))
     webhooks.publish(organization_id, "payment_method.detached", "payment_method", card.id, payload)
     return card
+
+
+def _let_go(card: PaymentMethod) -> None:
+    turn_removal(card, "pending")
+    card.probes, card.message, card.next_attempt_at = 0, None, real_time()
+    queue.wake(queue.REMOVE_CARDS)
 
 
 def is_stored(organization_id: str, token: str) -> bool:

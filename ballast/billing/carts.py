@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from ballast.billing import outcomes
+from ballast.billing import orders, outcomes
+from ballast.billing.orders import NewLine
 from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
-from ballast.models import Cart, CartLine, Order, OrderLine, Organization, Payment, Price, Product
+from ballast.models import Cart, CartLine, Order, Organization, Payment, Price, Product
 from ballast.models.orders import MAX_QUANTITY, lines_of_cart, lines_of_order
 from ballast.models.states import move
 
@@ -69,7 +70,7 @@ def _open_cart(organization_id: str, token: str | None, lock: bool = False) -> C
 
 def add(organization: Organization, token: str | None, price_id: str, quantity: int) -> str:
     """Put a price into the cart (a new one if need be); answers the cart's token. Raises InvalidRequest."""
-    _check_quantity(quantity)
+    orders.check_quantity(quantity)
     with transaction() as session:
         price = _price(organization.id, price_id)
         cart = _open_cart(organization.id, token, lock=True)
@@ -103,7 +104,7 @@ def _at_most(value: Any) -> Any:
 def set_quantity(organization: Organization, token: str | None, line_id: str, quantity: int) -> None:
     """Set a line's quantity; 0 takes it out. Raises InvalidRequest; a line that is gone stays gone."""
     if quantity != 0:
-        _check_quantity(quantity)
+        orders.check_quantity(quantity)
     with transaction() as session:
         cart = _open_cart(organization.id, token, lock=True)
         if cart is None or to_uuid(line_id, "cl") is None:
@@ -117,11 +118,6 @@ def set_quantity(organization: Organization, token: str | None, line_id: str, qu
             session.delete(line)
         elif line is not None:
             line.quantity = quantity
-
-
-def _check_quantity(quantity: int) -> None:
-    if not 1 <= quantity <= MAX_QUANTITY:
-        raise InvalidRequest("quantity_invalid", f"Choose a quantity from 1 to {MAX_QUANTITY}.", param="quantity")
 
 
 def _price(organization_id: str, price_id: str) -> Price:
@@ -156,20 +152,7 @@ def order(organization: Organization, token: str | None) -> Order:
             return earlier
         if earlier is not None:
             _replace(earlier)
-        amount = sum(price.amount * line.quantity for line, price, _product in rows)
-        made = Order(
-            organization_id=organization.id,
-            id=new_id("ord"),
-            cart_id=cart.id,
-            status="pending",
-            amount=amount,
-            currency=cart.currency,
-            created_at=now(),
-        )
-        session.add(made)
-        session.flush()
-        session.add_all(_frozen(made, position, *row) for position, row in enumerate(rows))
-        session.flush()
+        made = orders.make(organization.id, cart.currency, [_sold(*row) for row in rows], cart.id)
         session.refresh(made)
         session.expunge(made)
         return made
@@ -199,15 +182,5 @@ def _replace(earlier: Order) -> None:
     db.session.flush()
 
 
-def _frozen(made: Order, position: int, line: CartLine, price: Price, product: Product) -> OrderLine:
-    return OrderLine(
-        organization_id=made.organization_id,
-        order_id=made.id,
-        price_id=price.id,
-        position=position,
-        name=product.name,
-        image=product.image,
-        quantity=line.quantity,
-        unit_amount=price.amount,
-        amount=price.amount * line.quantity,
-    )
+def _sold(line: CartLine, price: Price, product: Product) -> NewLine:
+    return NewLine(product.name, line.quantity, price.amount, price.id, product.image)

@@ -7,72 +7,52 @@ attempt, and an order that is paid stays paid once: the claim's unique index dec
 from __future__ import annotations
 
 import logging
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
 from ballast import audit, config
-from ballast.billing import accounts, payments, processing, resolver, routing
+from ballast.billing import (
+    acceptance,
+    accounts,
+    payment_links,
+    payments,
+    processing,
+    resolver,
+    routing,
+    session_ends,
+    velocity,
+)
+from ballast.billing.checkout_form import Details
 from ballast.billing.processing import Account
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id
-from ballast.models import Attempt, Claim, Customer, Order, OrderLine, Organization, Payment, ProcessorAccount, Refund
+from ballast.models import (
+    Attempt,
+    CheckoutSession,
+    Claim,
+    Customer,
+    Order,
+    OrderLine,
+    Organization,
+    Payment,
+    ProcessorAccount,
+    Refund,
+)
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import open_attempt_of, refunds_of
 from ballast.processors.base import ClientConfig, UnavailableError
 from ballast.processors.declines import AUTHENTICATION, CONFIGURATION
-from ballast.security import looks_like_card_number
 
 log = logging.getLogger(__name__)
 
-ADDRESS_FIELDS = ("line1", "line2", "city", "region", "postal_code", "country")
-REQUIRED = {
-    "name": "Enter your full name.",
-    "line1": "Enter your street and number.",
-    "city": "Enter your city.",
-    "postal_code": "Enter your postal code.",
-    "country": "Choose your country.",
-}
-LIMITS = {
-    "email": 254,
-    "name": 120,
-    "line1": 200,
-    "line2": 200,
-    "city": 100,
-    "region": 100,
-    "postal_code": 20,
-    "country": 2,
-}
 # What the page says when the bank could not confirm the shopper before anything was sent.
 NOT_CONFIRMED: Final = AUTHENTICATION
-MOST_DEVICE_DATA: Final = 4000
 CHANGED = "The way we take cards has just changed, so the card you typed was not used."
-# What processors call a card; never the card itself.
-TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
-
-
-@dataclass(frozen=True)
-class Details:
-    """What the shopper typed, and the processor's one-time token for the card.
-
-    `account_id`: the processor account whose card field made the token. `verification`: what 3-D Secure came to, where it is before
-    the charge. `save_card`: keep the card for the next time. `device_data`: what the processor's library says of the device.
-    """
-
-    email: str
-    name: str
-    address: dict[str, str]
-    payment_method: str
-    account_id: str | None = None
-    verification: str | None = None
-    save_card: bool = False
-    device_data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,13 +65,15 @@ class Way:
 
 @dataclass(frozen=True)
 class Checkout:
-    """An order on its way to being paid. `state`: form, action, processing, paid or gone."""
+    """An order on its way to being paid. `state`: form, action, processing, paid or gone. `session`: what led here, unless the shop
+    did."""
 
     order: Order
     lines: list[OrderLine]
     payment: Payment | None
     refunds: list[Refund] = field(default_factory=list)
     waiting_since: datetime | None = None
+    session: CheckoutSession | None = None
 
     @property
     def state(self) -> str:
@@ -99,6 +81,15 @@ class Checkout:
             return "paid"
         if self.order.status == "canceled":
             return "gone"
+        return "gone" if self._state == "form" and self.is_expired else self._state
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the time of its session, if it has one, is over."""
+        return self.session is not None and self.session.is_over
+
+    @property
+    def _state(self) -> str:
         match self.payment.status if self.payment else None:
             case "processing":
                 return "processing"
@@ -124,11 +115,12 @@ class Checkout:
 
 def find(organization_id: str, token: str) -> Checkout:
     """The checkout behind a token. Raises NotFound."""
-    order = db.session.scalars(
-        select(Order).where(Order.organization_id == organization_id, Order.token == token)
-    ).first()
-    if order is None:
+    of_session = (CheckoutSession.organization_id == Order.organization_id) & (CheckoutSession.order_id == Order.id)
+    wanted = select(Order, CheckoutSession).outerjoin(CheckoutSession, of_session)
+    row = db.session.execute(wanted.where(Order.organization_id == organization_id, Order.token == token)).first()
+    if row is None:
         raise NotFound("checkout")
+    order, session = row
     payment = _payment_of(order)
     return Checkout(
         order,
@@ -136,6 +128,7 @@ def find(organization_id: str, token: str) -> Checkout:
         payment,
         list(db.session.scalars(refunds_of(organization_id, payment.id))) if payment else [],
         attempt.created_at if (attempt := _open_attempt(payment)) else None,
+        session,
     )
 
 
@@ -144,63 +137,22 @@ def _payment_of(order: Order) -> Payment | None:
     return db.session.scalars(wanted.order_by(Payment.id.desc()).limit(1)).first()
 
 
-def check(typed: dict[str, str]) -> dict[str, str]:
-    """Field name → sentence, for whatever is wrong with what was typed; empty when all is well."""
-    problems = {name: sentence for name, sentence in REQUIRED.items() if not typed.get(name, "").strip()}
-    problems |= {name: "This is too long." for name, limit in LIMITS.items() if len(typed.get(name, "")) > limit}
-    problems |= {
-        name: "This looks like a card number. Cards go into the card field only."
-        for name in LIMITS
-        if looks_like_card_number(typed.get(name, ""))
-    }
-    try:
-        validate_email(typed.get("email", "").strip(), check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        problems["email"] = "Enter an email address such as ada@example.com."
-    token = typed.get("payment_method", "").strip()
-    verification = typed.get("verification", "").strip()
-    if any(looks_like_card_number(text) or not TOKEN_SHAPE.fullmatch(text) for text in (token, verification or token)):
-        problems["payment_method"] = "Enter your card details."
-    return problems
-
-
-def shown_again(typed: dict[str, str]) -> dict[str, str]:
-    """What the form keeps of what was typed: all of it but a card number in the wrong field."""
-    return {name: "" if looks_like_card_number(value) else value for name, value in typed.items()}
-
-
-def read_details(typed: dict[str, str]) -> Details:
-    """What was typed, trimmed; call `check` first."""
-    return Details(
-        email=typed["email"].strip().lower(),
-        name=typed["name"].strip(),
-        address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
-        payment_method=typed["payment_method"].strip(),
-        account_id=typed.get("account", "").strip() or None,
-        verification=typed.get("verification", "").strip() or None,
-        device_data=_read_device_data(typed.get("device_data", "").strip()),
-        save_card=typed.get("save_card") == "yes",
-    )
-
-
-def _read_device_data(said: str) -> str | None:
-    """What the processor's library says of the device, for the processor alone; anything odd is dropped: a charge needs none."""
-    return said if said.isprintable() and 0 < len(said) <= MOST_DEVICE_DATA else None
-
-
 def pay(organization_id: str, token: str, details: Details) -> None:
     """Try to collect the order with the card given. What came of it is read with `find`.
 
     An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
-    new is tried.
+    new is tried. Raises TooManyAttempts, and then nothing was sent to a processor.
     """
     end_reading()
     take_back_challenge(organization_id, token)
+    velocity.check(organization_id, details.payment_method, details.account_id)
     with transaction():
         order = _locked(organization_id, token)
-        if order.status != "pending":
+        session = session_ends.of_order(order)
+        if order.status != "pending" or (session and session.is_over):
             return
-        _keep_details(order, details)
+        payment_links.take_place(session)
+        _keep_details(order, _as_asked(details, session), session.customer_id if session else None)
         payment = _payment_of(order)
         payment = payments.locked(organization_id, payment.id) if payment else _new_payment(order)
         if payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
@@ -213,13 +165,18 @@ def pay(organization_id: str, token: str, details: Details) -> None:
     payments.run(begun)
 
 
+def _as_asked(details: Details, session: CheckoutSession | None) -> Details:
+    """Whom the merchant named a session for, nobody else becomes by typing another address."""
+    return replace(details, email=session.customer_email) if session and session.customer_email else details
+
+
 def _source(organization_id: str, order: Order, details: Details) -> payments.Source:
     """What to charge and where. The page names the account its card field was for; it must be one that takes this order's cards.
 
     Raises Conflict(`processor_changed`).
     """
     account = accounts.find(organization_id, details.account_id) if details.account_id else None
-    if account is not None and not routing.takes(
+    if account is not None and not acceptance.takes(
         account, order.amount, order.currency, _home_currency(organization_id)
     ):
         raise Conflict("processor_changed", CHANGED)
@@ -287,18 +244,11 @@ def _locked(organization_id: str, token: str) -> Order:
     return order
 
 
-def _keep_details(order: Order, details: Details) -> None:
-    order.email, order.name, order.address = details.email, details.name, details.address
-    customer = db.session.scalars(
-        select(Customer)
-        .where(
-            Customer.organization_id == order.organization_id,
-            Customer.email == details.email,
-            Customer.erased_at.is_(None),
-        )
-        .order_by(Customer.created_at)
-        .limit(1)
-    ).first()
+def _keep_details(order: Order, details: Details, customer_id: str | None) -> None:
+    """`customer_id`: who the shopper is, where the merchant says so; else whoever has the address that was typed."""
+    customer = _customer(order.organization_id, details.email, customer_id)
+    email = customer.email or details.email if customer and customer_id else details.email
+    order.email, order.name, order.address = email, details.name, details.address
     if customer is not None and customer.held_at is not None:
         raise Conflict(
             "customer_held", "We can't take payments from this address at the moment. Please contact the shop."
@@ -315,6 +265,15 @@ def _keep_details(order: Order, details: Details) -> None:
         db.session.flush()
         audit.record(order.organization_id, "customer.created", "customer", customer.id)
     order.customer_id = customer.id
+
+
+def _customer(organization_id: str, email: str, customer_id: str | None) -> Customer | None:
+    wanted = select(Customer).where(Customer.organization_id == organization_id, Customer.erased_at.is_(None))
+    if customer_id is None:
+        wanted = wanted.where(Customer.email == email).order_by(Customer.created_at)
+    else:
+        wanted = wanted.where(Customer.id == customer_id)
+    return db.session.scalars(wanted.limit(1)).first()
 
 
 def _new_payment(order: Order) -> Payment:

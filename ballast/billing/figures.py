@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
+from ballast.billing import held_back
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import Attempt, Dispute, Organization, Payment, WebhookDelivery
@@ -59,7 +60,7 @@ def overview(organization: Organization) -> Overview:
             "note": f"{delivered} of {sent} deliveries",
         },
     ]
-    attention = _disputes(organization) + _attention(unknown, dead)
+    attention = _disputes(organization) + _held_back(organization.id) + _attention(unknown, dead)
     return Overview(metrics, _chart(days, organization) if total else None, attention)
 
 
@@ -130,6 +131,16 @@ def _disputes(organization: Organization) -> list[dict[str, Any]]:
     until = f" by {show_date(due, organization.timezone)}" if due else ""
     text = f"1 dispute needs an answer{until}." if count == 1 else f"{count} disputes need an answer, the first{until}."
     return [{"tone": "danger", "text": text, "about": "disputes", "action": "Answer"}]
+
+
+def _held_back(organization_id: str) -> list[dict[str, Any]]:
+    """Somebody is trying cards, or a limit is too low."""
+    count = sum(row.count for row in held_back.last_day(organization_id))
+    if not count:
+        return []
+    tries = "1 try" if count == 1 else f"{count:,} tries"
+    text = f"Card testing held back: {tries} in the last day."
+    return [{"tone": "warning", "text": text, "about": "held_back", "action": "Look"}]
 
 
 def _attention(unknown: int, dead: int) -> list[dict[str, Any]]:

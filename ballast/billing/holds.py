@@ -35,8 +35,11 @@ THREADS: Final = 4
 LEASE: Final = timedelta(seconds=90)
 
 
-def request(organization_id: str, payment_id: str, kind: str, amount: int | None = None) -> HoldAction:
-    """Announce a capture of `amount` minor units (None: all that is held), or a void. In the caller's transaction; `send` it after.
+def request(
+    organization_id: str, payment_id: str, kind: str, amount: int | None = None, reason: str | None = None
+) -> HoldAction:
+    """Announce a capture of `amount` minor units (None: all that is held), or a void, with the `reason` the payment is canceled for.
+    In the caller's transaction; `send` it after.
 
     Raises NotFound, Conflict(`payment_not_capturable`, `payment_in_progress`), InvalidRequest(`amount_invalid`, `capture_too_large`).
     """
@@ -61,6 +64,7 @@ def request(organization_id: str, payment_id: str, kind: str, amount: int | None
         amount=amount,
         currency=payment.currency,
         status="pending",
+        reason=reason,
         requested_by=audit.actor().id,
         created_at=now(),
         next_attempt_at=real_time() + LEASE,
@@ -68,7 +72,8 @@ def request(organization_id: str, payment_id: str, kind: str, amount: int | None
     move(payment, "processing")
     payment.last_error = None
     db.session.add(action)
-    audit.record(organization_id, f"payment.{kind}_requested", "payment", payment.id, {"amount": amount})
+    changes = {"amount": amount} | ({"reason": reason} if reason else {})
+    audit.record(organization_id, f"payment.{kind}_requested", "payment", payment.id, changes)
     return action
 
 
@@ -207,7 +212,7 @@ def record(acting: Acting, outcome: Outcome) -> None:
                 outcomes.collect(payment, attempt, captured)
             case NotSent(reason=reason):
                 _finish(action, "succeeded" if action.kind == "void" else "failed", reason)
-                outcomes.close(payment)
+                outcomes.close(payment, action.reason)
             case Approved():
                 _finish(action, "failed", "still_held")
                 move(payment, "requires_capture")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, ledger, receipts
+from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
 from ballast.billing.payloads import payment_payload
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
@@ -90,6 +90,8 @@ def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
     payment.last_error = payment.next_action = None
     if not outcome.captured:
         move(payment, "requires_capture")
+        days = processing.capabilities_of(payment.processor).authorization_days
+        payment.capture_before = now() + timedelta(days=days)
         _tell(payment, "payment_intent.amount_capturable_updated")
         return
     if outcome.captured != payment.amount:
@@ -131,6 +133,7 @@ def _settle(payment: Payment) -> Order | None:
     if order.status == "pending":
         move(order, "paid")
         order.paid_at = now()
+        session_ends.complete(order)
     _end_cart(order)
     return order
 
@@ -159,14 +162,19 @@ def cancel(payment: Payment) -> None:
     close(payment)
 
 
-def close(payment: Payment) -> None:
-    """Cancel a payment that holds no money any more, and release what it claimed. In the caller's transaction, with it locked."""
+def close(payment: Payment, reason: str | None = None) -> None:
+    """Cancel a payment that holds no money any more, and release what it claimed. In the caller's transaction, with it locked.
+
+    `reason`: one of CANCELLATION_REASONS, where there is one.
+    """
     was = payment.status
     move(payment, "canceled")
+    payment.cancellation_reason = reason
     payment.canceled_at = now()
     for claim in _open_claims(payment):
         move(claim, "released")
     changes = audit.differences({"status": was}, {"status": payment.status})
+    changes |= {"reason": reason} if reason else {}
     audit.record(payment.organization_id, "payment.canceled", "payment", payment.id, changes)
     _tell(payment, "payment_intent.canceled")
 
@@ -178,6 +186,7 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     attempt.decline_class, attempt.decline_code, attempt.message = outcome.decline_class, outcome.code, outcome.message
     if outcome.card:
         _show_card(payment, outcome.card)
+    velocity.count_decline(payment, attempt, outcome.card)
     move(payment, "requires_payment_method")
     payment.next_action = None
     payment.last_error = {

@@ -36,9 +36,18 @@ def payment_payload(payment: Payment) -> dict[str, Any]:
         "card": card,
         "next_action": payment.next_action,
         "last_error": payment.last_error,
+        "capture_before": _capture_before(payment),
+        "cancellation_reason": payment.cancellation_reason,
         "metadata": payment.metadata_,
         "created_at": payment.created_at.isoformat(),
     }
+
+
+def _capture_before(payment: Payment) -> str | None:
+    """Until when what is held can be captured; once nothing is held that says nothing."""
+    if payment.status != "requires_capture" or payment.capture_before is None:
+        return None
+    return payment.capture_before.isoformat()
 
 
 def refund_payload(refund: Refund) -> dict[str, Any]:

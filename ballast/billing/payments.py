@@ -81,7 +81,7 @@ def create(organization_id: str, asked: NewPayment) -> Payment:
     check_amount(asked.amount, asked.currency)
     card = cards.find_named(organization_id, asked.payment_method)
     customer_id = asked.customer_id or (card.customer_id if card else None)
-    _check_customer(organization_id, customer_id)
+    check_customer(organization_id, customer_id)
     _check_card(card, customer_id, asked)
     account = _account(organization_id, asked, card)
     payment = Payment(
@@ -164,7 +164,8 @@ def _check_card(card: PaymentMethod | None, customer_id: str | None, asked: NewP
         raise InvalidRequest("customer_required", "Say whose card is to be stored.", param="customer")
 
 
-def _check_customer(organization_id: str, customer_id: str | None) -> None:
+def check_customer(organization_id: str, customer_id: str | None) -> None:
+    """Raises InvalidRequest(`customer_unknown`), Conflict(`customer_held`)."""
     if customer_id is None:
         return
     if to_uuid(customer_id, "cus") is None:
@@ -216,7 +217,7 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
         raise Conflict("state_conflict", f"A payment that is {payment.status} cannot be tried again.")
     source = source or Source()
     _take_source(payment, source)
-    _check_customer(payment.organization_id, payment.customer_id)
+    check_customer(payment.organization_id, payment.customer_id)
     move(payment, "processing")
     payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
     row = _account_of(payment)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ballast import audit, money
 from ballast.billing import accounts
-from ballast.clock import real_time
+from ballast.billing.acceptance import is_available, takes
 from ballast.errors import InvalidRequest
 from ballast.models import Organization, ProcessorAccount
 
@@ -79,23 +79,6 @@ def choose(
     """Those of the accounts that fit, the nearest to the seed first: an account that is taken away moves only its own seeds."""
     fit = [account for account in found if takes(account, amount, currency, home_currency) and is_available(account)]
     return sorted(fit, key=lambda account: _distance(account, seed))
-
-
-def takes(account: ProcessorAccount, amount: int, currency: str, home_currency: str) -> bool:
-    """Whether the account can take such a card, and its rule is for it. Bounds are in the organization's currency and bind only
-    there."""
-    if not account.enabled or account.archived_at or account.share == 0:
-        return False
-    if any(known and currency not in known for known in (account.takes_currencies, account.currencies)):
-        return False
-    if currency != home_currency:
-        return True
-    return (account.amount_from or 0) <= amount and (account.amount_to is None or amount <= account.amount_to)
-
-
-def is_available(account: ProcessorAccount) -> bool:
-    """Whether its circuit is closed, or may be tried again."""
-    return account.paused_until is None or account.paused_until <= real_time()
 
 
 State = Literal["enabled", "paused", "disabled", "archived"]

@@ -46,6 +46,8 @@ def overview() -> Response:
 def _attention_url(item: dict[str, Any]) -> str:
     if item["about"] == "disputes":
         return url_for("disputes.index")
+    if item["about"] == "held_back":
+        return url_for("card_testing.index")
     if item["about"] == "deliveries":
         return url_for("webhook_deliveries.index", status=item["status"])
     return url_for("admin.payments", status=item["status"])

@@ -11,12 +11,12 @@ from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast.billing import cards, checkout
+from ballast.billing import cards, checkout, checkout_form, payment_links, return_urls
 from ballast.clock import now
 from ballast.db import db, set_organization
-from ballast.errors import BallastError, NotFound
+from ballast.errors import BallastError, NotFound, TooManyAttempts
 from ballast.identity.users import lookup
-from ballast.models import Organization
+from ballast.models import CheckoutSession, Organization
 from ballast.money import to_decimal
 from ballast.web import act, policy, render, see_other
 
@@ -51,24 +51,28 @@ def pay(token: str) -> Response:
     before = checkout.find(g.shop.id, token)
     if before.state in ("paid", "gone"):
         return _page(before)
-    problems = checkout.check(typed)
+    problems = checkout_form.check(typed)
     if typed.get("country", "") not in dict(countries()):
-        problems.setdefault("country", checkout.REQUIRED["country"])
+        problems.setdefault("country", checkout_form.REQUIRED["country"])
     if problems:
-        return _page(before, checkout.shown_again(typed), problems, status=422)
+        return _page(before, checkout_form.shown_again(typed), problems, status=422)
     try:
-        checkout.pay(g.shop.id, token, checkout.read_details(typed))
+        checkout.pay(g.shop.id, token, checkout_form.read_details(typed))
     except BallastError as error:
         return _refused(token, typed, error)
     after = checkout.find(g.shop.id, token)
     if after.state == "paid":
-        return see_other(url_for("checkout.receipt", token=token))
+        return see_other(_next(after))
     return _page(after, typed, status=422 if after.state == "form" else 200)
 
 
 def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response:
     """The form again with the reason; the reason alone is no page to leave a shopper on."""
     found = checkout.find(g.shop.id, token)
+    if isinstance(error, TooManyAttempts):
+        response = _page(found, typed, status=error.status, notice=error.message)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
     if error.param == "payment_method":
         return _page(found, typed, {"payment_method": error.message}, status=422)
     if error.code == "resource_missing":  # the account named is none of this shop's
@@ -80,8 +84,7 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
 def returned(token: str) -> Response:
     """Back from the bank: what it says in the address is a hint, the processor is asked."""
     checkout.look_again(g.shop.id, token)
-    paid = checkout.find(g.shop.id, token).state == "paid"
-    return see_other(url_for("checkout.receipt" if paid else "checkout.show", token=token))
+    return see_other(_next(checkout.find(g.shop.id, token)))
 
 
 @blueprint.post("/another-card")
@@ -96,8 +99,17 @@ def status(token: str) -> Response:
     """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
     found = checkout.find(g.shop.id, token)
     if found.state != "processing":
-        return see_other(url_for("checkout.receipt" if found.state == "paid" else "checkout.show", token=token))
+        return see_other(_next(found))
     return _page(found, block="processing")
+
+
+def _next(found: checkout.Checkout) -> str:
+    """Where the shopper goes now: with a paid order to the merchant's own page, if its session names one, else to the receipt."""
+    if found.state != "paid":
+        return url_for("checkout.show", token=found.order.token)
+    if found.session is not None and found.session.success_url:
+        return return_urls.fill(found.session.success_url, found.session.id)
+    return url_for("checkout.receipt", token=found.order.token)
 
 
 @blueprint.get("/receipt")
@@ -114,6 +126,7 @@ def receipt(token: str) -> Response:
         payment=found.payment,
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
+        delivers=found.session is None,
     )
 
 
@@ -152,11 +165,28 @@ def _page(
             not_confirmed=checkout.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
+            delivers=found.session is None,
+            fixed_email=_is_email_fixed(found),
+            cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
         )
     )
-    response.headers["Content-Security-Policy"] = policy(dict(way.config.csp) if way else {})
+    response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
+
+
+def _sources(way: checkout.Way | None, session: CheckoutSession | None) -> dict[str, tuple[str, ...]]:
+    """What the page's policy adds: the processor's own, and where the form leads in the end (browsers ask of redirects too)."""
+    found = dict(way.config.csp) if way else {}
+    if session is not None and session.success_url:
+        found["form-action"] = (*found.get("form-action", ()), return_urls.origin(session.success_url))
+    return found
+
+
+def _is_email_fixed(found: checkout.Checkout) -> bool:
+    """Whether the merchant said whose address it is."""
+    session = found.session
+    return session is not None and bool(found.order.email and (session.customer_email or session.customer_id))
 
 
 def _way(found: checkout.Checkout) -> checkout.Way | None:
@@ -199,12 +229,21 @@ def _closed(found: checkout.Checkout) -> Response:
     return render(
         "checkout/gone.html",
         shop=g.shop,
-        reason="paid" if found.state == "paid" else "changed",
+        reason="paid" if found.state == "paid" else "expired" if found.session else "changed",
+        back_url=_back(found.session),
         amount=found.order.amount,
         currency=found.order.currency,
         paid_at=paid_at,
         receipt_url=url_for("checkout.receipt", token=found.order.token),
     )
+
+
+def _back(session: CheckoutSession | None) -> str | None:
+    """Where somebody whose time is over may begin anew."""
+    link = payment_links.behind(session) if session else None
+    if link is not None:
+        return url_for("buy.show", token=link.token)
+    return session.cancel_url if session else None
 
 
 def _known(found: checkout.Checkout) -> dict[str, str]:

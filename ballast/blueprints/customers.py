@@ -8,13 +8,13 @@ from uuid import uuid4
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
-from ballast.billing import customers, payments, stored_charges
+from ballast.billing import card_removal, cards, customers, payments, stored_charges
 from ballast.billing.stored_charges import StoredCharge
-from ballast.db import db
-from ballast.errors import BallastError
+from ballast.db import db, end_reading, transaction
+from ballast.errors import BallastError, NotFound
 from ballast.identity import users
 from ballast.models import Customer, Payment, PaymentMethod
-from ballast.models.customers import cards_among, cards_with_processors, customers_of
+from ballast.models.customers import cards_among, cards_leaving, cards_with_processors, customers_of
 from ballast.money import format_money, from_decimal
 from ballast.security import looks_like_card_number, without_card_number
 from ballast.web import dashboard, keyset, render, requires, see_other
@@ -63,7 +63,9 @@ def show(customer_id: str) -> Response:
         "payments",
         customer=customer,
         cards=stored,
+        leaving=[_row(row) for row in db.session.execute(cards_leaving(g.organization.id, customer.id))],
         may_charge=users.may(g.role, "charge") and bool(stored) and customer.held_at is None,
+        may_remove=users.may(g.role, "charge"),
         payments=[{"payment": row[0], "customer": customer} for row in page.rows],
         previous_url=url_for(".show", customer_id=customer.id, before=page.before) if page.before else None,
         next_url=url_for(".show", customer_id=customer.id, after=page.after) if page.after else None,
@@ -73,7 +75,47 @@ def show(customer_id: str) -> Response:
 def _stored(customer: Customer) -> list[dict[str, Any]]:
     """The customer's stored cards and where each is stored."""
     found = db.session.execute(cards_with_processors(g.organization.id, customer.id))
-    return [{"card": row[0], "processor": row[1]} for row in found]
+    return [_row(row) for row in found]
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {"card": row[0], "processor": row[1]}
+
+
+@blueprint.get("/<customer_id>/cards/<card_id>/remove")
+@requires("charge")
+def remove_form(customer_id: str, card_id: str) -> Response:
+    """What removing a card means."""
+    customer = customers.find(g.organization.id, customer_id)
+    return render("admin/customers/remove.html", customer=customer, **_card(customer_id, card_id))
+
+
+@blueprint.post("/<customer_id>/cards/<card_id>/remove")
+@requires("charge")
+def remove(customer_id: str, card_id: str) -> Response:
+    """Remove it here, and at its processor. Once more asks the processor again if it has not forgotten it."""
+    found = _card(customer_id, card_id)
+    end_reading()
+    with transaction():
+        cards.detach(g.organization.id, card_id)
+    card_removal.remove(g.organization.id, card_id)
+    where = str(found["processor"]).capitalize()
+    match cards.find(g.organization.id, card_id)[0].removal:
+        case "removed":
+            flash(f"The card is removed, here and at {where}.", "success")
+        case "refused":
+            flash(f"Nothing charges the card any more, but {where} would not remove it.", "danger")
+        case _:
+            flash(f"Nothing charges the card any more. {where} hasn't answered yet; we go on asking.", "warning")
+    return see_other(url_for(".show", customer_id=customer_id))
+
+
+def _card(customer_id: str, card_id: str) -> dict[str, Any]:
+    """The customer's card, stored or leaving. Raises NotFound, for somebody else's too."""
+    card, processor = cards.find(g.organization.id, card_id)
+    if card.customer_id != customer_id or card.status not in ("active", "detached"):
+        raise NotFound("payment method")
+    return {"card": card, "processor": processor}
 
 
 @blueprint.get("/<customer_id>/charge")

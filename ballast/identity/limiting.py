@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -43,15 +44,24 @@ def window(most: int, seconds: int) -> RateLimitItem:
 
 def take(item: RateLimitItem, *who: str) -> Taken | None:
     """Count one more of `who`. None when Redis is away: nothing was counted."""
+    return _ask(lambda limiter: _count(limiter, item, *who))
+
+
+def _ask(question: Callable[[MovingWindowRateLimiter], Taken]) -> Taken | None:
     url = config.current().redis_url
     if time.monotonic() < _left_alone_until.get(url, 0):
         return None
     try:
-        return _count(_shared(url), item, *who)
+        return question(_shared(url))
     except (RedisError, OSError) as error:
         _left_alone_until[url] = time.monotonic() + LEFT_ALONE_SECONDS
         log.warning("limits are not shared while Redis is away: %s", type(error).__name__)
         return None
+
+
+def look(item: RateLimitItem, *who: str) -> Taken | None:
+    """What is left of a limit, counting nothing; `passed`: one more would fit. None when Redis is away."""
+    return _ask(lambda limiter: _read(limiter, item, limiter.test(item, *who), *who))
 
 
 def take_here(item: RateLimitItem, *who: str) -> Taken:
@@ -73,7 +83,10 @@ def forget(item: RateLimitItem, *who: str) -> None:
 
 
 def _count(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> Taken:
-    passed = limiter.hit(item, *who)
+    return _read(limiter, item, limiter.hit(item, *who), *who)
+
+
+def _read(limiter: MovingWindowRateLimiter, item: RateLimitItem, passed: bool, *who: str) -> Taken:
     seen = limiter.get_window_stats(item, *who)
     reset = max(1, int(seen.reset_time - time.time() + 0.999))
     return Taken(passed, item.amount, max(0, seen.remaining), min(reset, item.get_expiry()))

@@ -3,8 +3,10 @@
 from ballast.models.access import Invitation, UserLink, UserSession
 from ballast.models.audit import AuditEntry, AuditSeal, PlatformEntry, UnsealedEntry
 from ballast.models.catalog import Price, Product
+from ballast.models.checkout_sessions import CheckoutSession, PaymentLink
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.disputes import Dispute
+from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
@@ -20,11 +22,13 @@ __all__ = [
     "AuditSeal",
     "Cart",
     "CartLine",
+    "CheckoutSession",
     "Claim",
     "Customer",
     "Dispute",
     "Email",
     "Event",
+    "HeldBack",
     "HoldAction",
     "IdempotencyKey",
     "InboxEvent",
@@ -37,6 +41,7 @@ __all__ = [
     "OrderLine",
     "Organization",
     "Payment",
+    "PaymentLink",
     "PaymentMethod",
     "PlatformEntry",
     "Price",

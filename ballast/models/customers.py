@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
-from ballast.models.states import CARD
+from ballast.models.states import CARD, CARD_REMOVAL
 
 PROCESSORS: Final = ("stripe", "braintree", "square")
 PROCESSOR_MODES: Final = ("live", "test")
@@ -114,11 +114,13 @@ class PaymentMethod(Scoped, Base):
     """A stored card at one processor account. Never a number: the processor's token and what may be shown.
 
     `pending`: the charge of `payment_id` was approved and the card is still to be stored from it, at `next_attempt_at` (real time).
+    `removal`: how far a detached card's processor has come with forgetting it; asked again at `next_attempt_at` while `pending`.
     """
 
     __tablename__ = "payment_methods"
     __table_args__ = (
         one_of("status", CARD),
+        one_of("removal", CARD_REMOVAL),
         within("customer_id", "customers"),
         within("processor_account_id", "processor_accounts"),
         within("payment_id", "payments", closes_circle=True),
@@ -127,6 +129,7 @@ class PaymentMethod(Scoped, Base):
         CheckConstraint("status <> 'active' or external_id is not null", name="active_is_stored"),
         Index("ix_payment_methods_customer", "organization_id", "customer_id", "id"),
         Index("ix_payment_methods_due", "next_attempt_at", postgresql_where="status = 'pending'"),
+        Index("ix_payment_methods_removal", "next_attempt_at", postgresql_where="removal = 'pending'"),
     )
     machine = "card"
 
@@ -148,6 +151,7 @@ class PaymentMethod(Scoped, Base):
     exp_year: Mapped[int | None]
     created_at: Mapped[datetime] = created_column()
     detached_at: Mapped[datetime | None]
+    removal: Mapped[str | None]
 
 
 def default_account(organization_id: str, processor: str | None = None) -> Select[ProcessorAccount]:
@@ -207,6 +211,16 @@ def cards_among(organization_id: str, customer_ids: Sequence[str]) -> Select[Pay
 def cards_of(organization_id: str, customer_id: str) -> Select[PaymentMethod]:
     """A customer's stored cards, newest first."""
     return cards_among(organization_id, [customer_id])
+
+
+def cards_leaving(organization_id: str, customer_id: str) -> Select[PaymentMethod, str]:
+    """A customer's detached cards that their processor has not forgotten yet, each with that processor."""
+    leaving = select(PaymentMethod).where(
+        PaymentMethod.organization_id == organization_id,
+        PaymentMethod.customer_id == customer_id,
+        PaymentMethod.removal.in_(("pending", "refused")),
+    )
+    return with_processors(leaving.order_by(PaymentMethod.id.desc()))
 
 
 def cards_with_processors(organization_id: str, customer_id: str) -> Select[PaymentMethod, str]:

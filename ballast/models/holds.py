@@ -50,6 +50,7 @@ class HoldAction(Scoped, Base):
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     message: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(doc="why a void: the payment's cancellation reason")
     requested_by: Mapped[str | None]
     probes: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = created_column()

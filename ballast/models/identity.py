@@ -51,6 +51,7 @@ class Organization(Base):
     currency: Mapped[str] = mapped_column(default="USD", server_default="USD")
     timezone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
     requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default="false")
+    card_testing: Mapped[dict[str, Any]] = json_column()
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     created_at: Mapped[datetime] = created_column()
     archived_at: Mapped[datetime | None]

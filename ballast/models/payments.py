@@ -27,6 +27,8 @@ from ballast.models.customers import PROCESSORS
 from ballast.models.states import ATTEMPT, CLAIM, OPEN_ATTEMPT, PAYMENT, REFUND, UNSETTLED_REFUND
 
 CAPTURE_METHODS: Final = ("automatic", "manual")
+# Why nothing was, or will be, taken; None where somebody canceled it without a word. `expired`: nobody captured it in time.
+CANCELLATION_REASONS: Final = ("expired",)
 DECLINE_CLASSES: Final = ("soft", "hard", "authentication", "fraud", "configuration")
 OBLIGATIONS: Final = ("order", "period", "installment")
 OPEN_ATTEMPT_SQL: Final = "status in ({})".format(", ".join(f"'{state}'" for state in OPEN_ATTEMPT))
@@ -41,6 +43,7 @@ class Payment(Scoped, Base):
         one_of("status", PAYMENT),
         one_of("capture_method", CAPTURE_METHODS),
         one_of("processor", PROCESSORS),
+        one_of("cancellation_reason", CANCELLATION_REASONS),
         *money_checks(),
         CheckConstraint("amount_captured between 0 and amount", name="captured_within_amount"),
         CheckConstraint("amount_refunded between 0 and amount_captured", name="refunded_within_captured"),
@@ -54,6 +57,7 @@ class Payment(Scoped, Base):
         Index("ix_payments_order", "organization_id", "order_id"),
         Index("ix_payments_created", "organization_id", "created_at"),
         Index("ix_payments_amount", "organization_id", "amount", "id"),
+        Index("ix_payments_capture_before", "capture_before", postgresql_where="status = 'requires_capture'"),
         Index(
             "ix_payments_metadata",
             "metadata",
@@ -88,6 +92,10 @@ class Payment(Scoped, Base):
     created_at: Mapped[datetime] = created_column()
     succeeded_at: Mapped[datetime | None]
     canceled_at: Mapped[datetime | None]
+    cancellation_reason: Mapped[str | None]
+    capture_before: Mapped[datetime | None] = mapped_column(
+        doc="until when what is held can be captured; on the organization's clock"
+    )
 
     @property
     def refundable(self) -> int:

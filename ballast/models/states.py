@@ -69,6 +69,9 @@ OPEN_HOLD_ACTION: Final = ("pending", "submitted", "unknown")
 # A stored card. `pending`: it is being stored from a charge that was approved.
 CARD: Final = _table(pending="active failed", active="detached", failed="", detached="")
 
+# A detached card at its processor. Asking twice is safe, so an answer that is lost is no state of its own.
+CARD_REMOVAL: Final = _table(pending="removed refused", refused="pending", removed="")
+
 # As processors tell it; an event may come late or twice, so a dispute may jump ahead. `warning`: an inquiry, no money has moved.
 DISPUTE: Final = _table(
     warning="needs_response under_review won lost accepted",
@@ -82,6 +85,8 @@ OPEN_DISPUTE: Final = ("warning", "needs_response", "under_review")
 
 # A refund that comes back from the bank makes the order paid again.
 ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="paid")
+# `complete`: its order is paid. An open attempt keeps a session from expiring.
+CHECKOUT_SESSION: Final = _table(open="complete expired", complete="", expired="")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",
@@ -103,6 +108,7 @@ MACHINES: Final[dict[str, Transitions]] = {
     "card": CARD,
     "dispute": DISPUTE,
     "order": ORDER,
+    "checkout_session": CHECKOUT_SESSION,
     "cart": CART,
     "delivery": DELIVERY,
     "email": EMAIL,
@@ -127,3 +133,17 @@ def move(row: Stateful, target: str) -> None:
     if not may_move(row.machine, row.status, target):
         raise Conflict("state_conflict", f"A {row.machine} that is {row.status} cannot become {target}.")
     row.status = target
+
+
+class Removable(Protocol):
+    """A stored card, whose removal at its processor is a machine of its own."""
+
+    removal: str | None
+
+
+def turn_removal(card: Removable, target: str) -> None:
+    """Set how far a card's removal has come; it begins as `pending`. Raises Conflict(`state_conflict`) for what is no edge."""
+    begins = card.removal is None and target == "pending"
+    if not begins and (card.removal is None or target not in CARD_REMOVAL[card.removal]):
+        raise Conflict("state_conflict", f"A removal that is {card.removal} cannot become {target}.")
+    card.removal = target

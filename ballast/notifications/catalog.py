@@ -20,6 +20,8 @@ EVENTS: Final[dict[str, str]] = {
     "refund.created": "money is to go back",
     "refund.succeeded": "the money is back",
     "refund.failed": "the money did not go back",
+    "checkout_session.completed": "the shopper has paid",
+    "checkout_session.expired": "nobody paid it in time, or you closed it",
     "dispute.created": "a card's holder contests a charge, or their bank asks about it",
     "dispute.updated": "its status or its last day has changed, and it is still open",
     "dispute.closed": "won, lost or accepted",

@@ -88,6 +88,7 @@ class Capabilities:
     `saves`: a card is stored with the charge itself, or by `save_card` from a charge that was approved.
     `registers_webhooks`: `listen` can tell the processor where we listen. `tells_every_charge`: there is an event for each.
     `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
+    `authorization_days`: how long what is held can be captured.
     `evidence_characters`: the longest text a dispute is answered with.
     """
 
@@ -100,6 +101,7 @@ class Capabilities:
     registers_webhooks: bool
     tells_every_charge: bool
     absent_after_seconds: int
+    authorization_days: int
     evidence_characters: int
 
 
@@ -122,6 +124,11 @@ class SavedCard:
     external_id: str
     customer_external_id: str
     card: Card
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The processor stores the card no more, or never did."""
 
 
 DisputeStatus = Literal["warning", "needs_response", "under_review", "won", "lost", "accepted"]
@@ -367,6 +374,12 @@ class Adapter(Protocol):
 
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
         """Keep a card for later charges without its holder."""
+
+    def identify(self, payment_method: str) -> Card | None:
+        """What may be shown of the card a browser's token stands for, if the processor tells before it is charged. A read."""
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more. May be repeated: one that is gone already is removed."""
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""

@@ -25,6 +25,7 @@ from ballast.processors import braintree_refunds as refunds
 from ballast.processors.base import (
     Approved,
     Capabilities,
+    Card,
     Charge,
     ClientConfig,
     Connection,
@@ -39,6 +40,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -63,6 +65,10 @@ SOURCES = {
 }
 
 
+# The shortest of the networks'; Braintree tells each in `authorization_expires_at`. Source: …/guides/transactions (authorization).
+AUTHORIZATION_DAYS = 7
+
+
 class BraintreeAdapter:
     """One Braintree merchant; shared by all threads of a process."""
 
@@ -76,6 +82,7 @@ class BraintreeAdapter:
         registers_webhooks=False,
         tells_every_charge=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
+        authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 
@@ -160,6 +167,14 @@ class BraintreeAdapter:
         """Store a card whose bank knows it. Its token is our reference, so that asking twice stores it once."""
         return cards.save_card(self._merchant, wanted)
 
+    def identify(self, payment_method: str) -> Card | None:
+        """The card a nonce stands for."""
+        return cards.identify(self._merchant, payment_method)
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more; may be repeated."""
+        return cards.forget_card(self._merchant, external_id)
+
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield every charge and refund created from `start` up to `end`, newest first; parts of a capture count as their charge.
 
@@ -228,6 +243,8 @@ class BraintreeAdapter:
         account = self._merchant.account(charge.currency)
         if account is None:
             return answers.misconfigured("merchant_account_missing")
+        if self._is_unasked(charge):
+            return Declined("authentication", "authentication_required", PUBLIC_SENTENCE["authentication"])
         required = self._is_verified(charge) if charge.verification else False
         if isinstance(required, Declined):
             return required
@@ -239,6 +256,11 @@ class BraintreeAdapter:
             made["customer_id"] = customer
             made["options"]["store_in_vault_on_success"] = True
         return made
+
+    def _is_unasked(self, charge: Charge) -> bool:
+        """Whether a browser sends a new card without what 3-D Secure came to, at a merchant that requires it: a hidden field is easily
+        left out."""
+        return self._merchant.asks_holders and charge.one_time and not charge.off_session and not charge.verification
 
     def _is_verified(self, charge: Charge) -> bool | Declined:
         """Whether the holder has confirmed, so that the gateway may insist on it; False for a card that cannot be asked about."""

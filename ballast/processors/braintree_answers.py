@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -219,13 +219,17 @@ def card_of(transaction: Any) -> Card:
 
 def card(found: Any) -> Card:
     """What may be shown of a card of the SDK."""
-    brand = str(getattr(found, "card_type", None) or "").lower().replace("american express", "amex").replace(" ", "_")
-    return Card(
-        brand or None,
-        getattr(found, "last_4", None),
-        _number(getattr(found, "expiration_month", None)),
-        _number(getattr(found, "expiration_year", None)),
-    )
+    return _card(lambda name: getattr(found, name, None), "last_4")
+
+
+def shown_card(details: Mapping[str, Any]) -> Card:
+    """What may be shown of a card of a nonce, whose details the SDK leaves as they come."""
+    return _card(details.get, "last_four")
+
+
+def _card(get: Callable[[str], Any], last4: str) -> Card:
+    brand = str(get("card_type") or "").lower().replace("american express", "amex").replace(" ", "_")
+    return Card(brand or None, get(last4), _number(get("expiration_month")), _number(get("expiration_year")))
 
 
 def _number(text: Any) -> int | None:

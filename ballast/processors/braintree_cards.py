@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from ballast.processors import braintree_answers as answers
-from ballast.processors.base import Declined, Holder, SaveCard, SavedCard, Unknown
+from ballast.processors.base import Card, Declined, Holder, Removed, SaveCard, SavedCard, Unknown
 from ballast.processors.braintree_answers import OpenError, RefusedError, ask, codes_of
 from ballast.processors.braintree_merchant import Merchant
 
@@ -48,6 +48,26 @@ def _store(merchant: Merchant, wanted: SaveCard, customer_id: str) -> SavedCard 
     if TOKEN_IS_TAKEN in codes:
         return SavedCard(token, customer_id, answers.card(ask(lambda: methods.find(token))))
     return answers.unverified(result) or answers.invalid(codes, result.message)
+
+
+def identify(merchant: Merchant, nonce: str) -> Card | None:
+    """What a nonce shows of its card; None without an answer."""
+    try:
+        shown = ask(lambda: merchant.gateway.payment_method_nonce.find(nonce)).details or {}
+    except (OpenError, RefusedError):
+        return None
+    return answers.shown_card(shown)
+
+
+def forget_card(merchant: Merchant, token: str) -> Removed | Declined | Unknown:
+    """Delete a stored card; one that is not there is gone already."""
+    try:
+        ask(lambda: merchant.gateway.payment_method.delete(token))
+    except OpenError as error:
+        return answers.unknown(error)
+    except RefusedError as error:
+        return Removed() if error.code == "not_found" else answers.misconfigured(error.code)
+    return Removed()
 
 
 def _identifier(reference: str) -> str:

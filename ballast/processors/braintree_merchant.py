@@ -71,6 +71,7 @@ class Merchant:
         # Whether the merchant is allowed api_request_keys: learned from the first refusal.
         self.keyed = extra.get("api_request_keys") != "no"
         # The merchant accounts by currency: as a setting names them, else learned.
+        self.asks_holders = extra.get("three_d_secure") == "required"
         self.named = read_pairs(extra.get("merchant_accounts", ""))[0]
         self._accounts: dict[str, str] | None = self.named or None
         self.merchant_id = extra["merchant_id"]

@@ -26,6 +26,7 @@ from ballast.processors.base import (
     Approved,
     BadSignature,
     Capabilities,
+    Card,
     Charge,
     ClientConfig,
     Connection,
@@ -40,6 +41,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -66,6 +68,10 @@ LIBRARIES: Final = {
 EVENTS = "payment.created payment.updated refund.created refund.updated dispute.created dispute.state.updated"
 
 
+# For cards that are not present; Square cancels by itself then. Source: developer.squareup.com (delay_duration).
+AUTHORIZATION_DAYS: Final = 7
+
+
 class SquareAdapter:
     """One Square account at one location. Holds one SDK client and one connection pool; shared by all threads of a process.
 
@@ -83,6 +89,7 @@ class SquareAdapter:
         registers_webhooks=True,
         tells_every_charge=True,
         absent_after_seconds=60,
+        authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 
@@ -213,6 +220,14 @@ class SquareAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | Unknown:
         """Keep a card: the browser's token, unused, or that of an approved charge."""
         return cards.save_card(self._client, wanted)
+
+    def identify(self, _payment_method: str) -> Card | None:
+        """Square tells nothing of a token before it is charged."""
+        return None
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more; may be repeated."""
+        return cards.forget_card(self._client, external_id)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""

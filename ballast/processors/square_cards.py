@@ -8,7 +8,7 @@ from square import Square
 from square.core.api_error import ApiError
 
 from ballast.processors import square_answers as answers
-from ballast.processors.base import Declined, Holder, SaveCard, SavedCard, Unknown
+from ballast.processors.base import Declined, Holder, Removed, SaveCard, SavedCard, Unknown
 from ballast.processors.square_client import ONCE, ask
 
 
@@ -34,6 +34,16 @@ def save_card(client: Square, wanted: SaveCard) -> SavedCard | Declined | Unknow
     if card is None or not card.id or not customer_id:
         return Unknown("empty_answer")
     return SavedCard(card.id, customer_id, answers.read_card(card))
+
+
+def forget_card(client: Square, card_id: str) -> Removed | Declined | Unknown:
+    """Disable a card, which is all that Square offers: nobody can charge it any more, nor enable it. Once more changes nothing."""
+    try:
+        ask(client.cards.disable, card_id, request_options=ONCE)
+    except answers.FAILURES as error:
+        is_gone = isinstance(error, ApiError) and error.status_code == 404
+        return Removed() if is_gone else answers.read_failure(error)
+    return Removed()
 
 
 def _enter_customer(client: Square, holder: Holder, reference: str) -> str | None:

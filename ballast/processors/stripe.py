@@ -24,6 +24,7 @@ from ballast.processors.base import (
     Approved,
     BadSignature,
     Capabilities,
+    Card,
     Charge,
     ClientConfig,
     Connection,
@@ -38,6 +39,7 @@ from ballast.processors.base import (
     ProcessorEvent,
     RefundOutcome,
     RefundRequest,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -66,6 +68,10 @@ POLICY: Final = (
 OTHER_MINOR_UNITS = frozenset({"ISK", "MGA", "UGX"})
 
 
+# On cards, unless the network grants longer. Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method.
+AUTHORIZATION_DAYS: Final = 7
+
+
 class StripeAdapter:
     """One Stripe account. Holds one SDK client and one connection pool; shared by all threads of a process.
 
@@ -82,6 +88,7 @@ class StripeAdapter:
         registers_webhooks=True,
         tells_every_charge=True,
         absent_after_seconds=60,
+        authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
     )
 
@@ -207,6 +214,14 @@ class StripeAdapter:
     def save_card(self, wanted: SaveCard) -> SavedCard | Declined | ActionRequired | Unknown:
         """Keep a card by a SetupIntent; its bank may want to see the holder."""
         return cards.save_card(self._client, wanted)
+
+    def identify(self, payment_method: str) -> Card | None:
+        """The card a token of the browser stands for."""
+        return cards.identify(self._client, payment_method)
+
+    def forget_card(self, external_id: str) -> Removed | Declined | Unknown:
+        """Store a card no more; may be repeated."""
+        return cards.forget_card(self._client, external_id)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""

@@ -9,9 +9,11 @@ import stripe
 from ballast.processors import stripe_answers as answers
 from ballast.processors.base import (
     ActionRequired,
+    Card,
     Charge,
     Declined,
     Holder,
+    Removed,
     SaveCard,
     SavedCard,
     Unknown,
@@ -58,6 +60,26 @@ def save_card(client: stripe.StripeClient, wanted: SaveCard) -> SavedCard | Decl
         return _read(_set_up(client, customer, wanted))
     except FAILURES as error:
         return answers.refused(error) or answers.unknown(error, None)
+
+
+def identify(client: stripe.StripeClient, payment_method: str) -> Card | None:
+    """What a PaymentMethod shows of its card; None without an answer."""
+    try:
+        return answers.card_of(client.v1.payment_methods.retrieve(payment_method))
+    except FAILURES:
+        return None
+
+
+def forget_card(client: stripe.StripeClient, payment_method: str) -> Removed | Declined | Unknown:
+    """Detach a card from its customer, for good: Stripe lets nobody charge it then. Looks first, for it detaches no card twice."""
+    methods = client.v1.payment_methods
+    try:
+        if methods.retrieve(payment_method).customer is not None:
+            methods.detach(payment_method)
+    except FAILURES as error:
+        is_gone = isinstance(error, stripe.InvalidRequestError) and error.http_status == 404
+        return Removed() if is_gone else answers.refused(error) or answers.unknown(error, None)
+    return Removed()
 
 
 def _set_up(client: stripe.StripeClient, customer: str, wanted: SaveCard) -> Any:

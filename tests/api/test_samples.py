@@ -14,6 +14,7 @@ from ballast.blueprints.api.fields import PAYMENT_ID
 from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
+from ballast.blueprints.api.session_schemas import SESSION_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
@@ -42,6 +43,9 @@ def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
     """The sample, about things that exist."""
     if PAYMENT_ID in source:
         source = source.replace(PAYMENT_ID, api.pay(**PAYMENTS.get(name, {})).get_json()["id"])
+    if SESSION_ID in source:
+        opened = api.post("/checkout_sessions", {"lines": [{"name": "Tea", "amount": 300}]})
+        source = source.replace(SESSION_ID, opened.get_json()["id"])
     if CUSTOMER_ID in source:
         source = source.replace(CUSTOMER_ID, api.post("/customers").get_json()["id"])
     if CARD_ID in source:

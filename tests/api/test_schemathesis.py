@@ -29,6 +29,7 @@ def parameters(known: Known) -> str:
         "delivery_id": known.delivery_id,
         "key_id": known.key_id,
         "member_id": known.member_id,
+        "session_id": known.session_id,
     }
     return "[parameters]\n" + "".join(f'"path.{name}" = "{value}"\n' for name, value in ids.items())
 

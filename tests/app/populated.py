@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import psycopg
 from sqlalchemy import select
 
+from ballast.billing import payment_links
+from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.identity import members
 from ballast.ids import new_id, to_uuid
@@ -14,16 +16,20 @@ from ballast.models import (
     ApiKey,
     Attempt,
     CartLine,
+    CheckoutSession,
     Customer,
     Dispute,
     Email,
     Event,
+    HeldBack,
     HoldAction,
     InboxEvent,
     Invitation,
     Membership,
     Order,
+    Organization,
     Payment,
+    PaymentLink,
     PaymentMethod,
     ProcessorCustomer,
     Refund,
@@ -54,6 +60,8 @@ class Known:
     key_id: str
     invitation_id: str
     member_id: str
+    session_id: str
+    link_id: str
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -66,6 +74,7 @@ def populate(world: World, owner_url: str) -> Known:
     with organization(world.acme.id):
         payment_id = db.session.scalars(select(Payment.id).where(Payment.order_id.is_not(None))).one()
     _refund(world, payment_id)
+    _sell_by_link(world)
     _rows_no_flow_writes(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
@@ -85,6 +94,8 @@ def populate(world: World, owner_url: str) -> Known:
         key_id = db.session.scalars(select(ApiKey.id).limit(1)).one()
         invitation_id = db.session.scalars(select(Invitation.id)).one()
         member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
+        session_id = db.session.scalars(select(CheckoutSession.id)).one()
+        link_id = db.session.scalars(select(PaymentLink.id)).one()
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
@@ -107,7 +118,17 @@ def populate(world: World, owner_url: str) -> Known:
         key_id=key_id,
         invitation_id=invitation_id,
         member_id=member_id,
+        session_id=session_id,
+        link_id=link_id,
     )
+
+
+def _sell_by_link(world: World) -> None:
+    """A payment link, and the checkout of somebody who went on from it."""
+    with organization(world.acme.id), transaction() as session:
+        acme = session.scalars(select(Organization).where(Organization.id == world.acme.id)).one()
+        link = payment_links.create(acme, payment_links.NewLink("Acme's own kettle", 9000, "USD"))
+        payment_links.go_on(acme, link.id, 1, None)
 
 
 def _refund(world: World, payment_id: str) -> None:
@@ -119,6 +140,7 @@ def _refund(world: World, payment_id: str) -> None:
 
 def _rows_no_flow_writes(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
+        session.add(HeldBack(organization_id=world.acme.id, hour=real_time(), rule="card"))
         members.invite(world.acme.id, "newcomer@example.com", "viewer", None)
         session.add(
             InboxEvent(

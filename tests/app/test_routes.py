@@ -54,7 +54,14 @@ GUARDS = {
     "GET /checkout/<token>/receipt": TOKEN,
     "GET /checkout/<token>/return": TOKEN,
     "GET /checkout/<token>/status": TOKEN,
+    "GET /buy/<token>": TOKEN,
+    "POST /buy/<token>": TOKEN,
     "GET /admin/": MEMBER,
+    "GET /admin/payment-links": MEMBER,
+    "GET /admin/payment-links/new": RIGHT,
+    "POST /admin/payment-links/new": RIGHT,
+    "GET /admin/payment-links/<link_id>": MEMBER,
+    "POST /admin/payment-links/<link_id>/active": RIGHT,
     "GET /admin/payments": MEMBER,
     "GET /admin/payments/<payment_id>": MEMBER,
     "GET /admin/payments/<payment_id>/refund": RIGHT,
@@ -72,6 +79,8 @@ GUARDS = {
     "GET /admin/customers/<customer_id>": MEMBER,
     "GET /admin/customers/<customer_id>/charge": RIGHT,
     "POST /admin/customers/<customer_id>/charge": RIGHT,
+    "GET /admin/customers/<customer_id>/cards/<card_id>/remove": RIGHT,
+    "POST /admin/customers/<customer_id>/cards/<card_id>/remove": RIGHT,
     "GET /admin/processor-events": MEMBER,
     "GET /admin/processor-events/<event_id>": MEMBER,
     "POST /admin/processor-events/<event_id>/replay": RIGHT,
@@ -111,6 +120,8 @@ GUARDS = {
     "GET /admin/webhooks/<endpoint_id>/rotate": RIGHT,
     "POST /admin/webhooks/<endpoint_id>/rotate": RIGHT,
     "POST /admin/webhooks/<endpoint_id>/test": RIGHT,
+    "GET /admin/settings/card-testing": MEMBER,
+    "POST /admin/settings/card-testing": RIGHT,
     "GET /admin/settings": MEMBER,
     "POST /admin/settings": RIGHT,
     "GET /admin/settings/members": MEMBER,
@@ -191,6 +202,10 @@ GUARDS = {
     "GET /api/v1/webhooks/deliveries/<delivery_id>": KEY,
     "POST /api/v1/webhooks/deliveries/<delivery_id>/retry": KEY,
     "POST /api/v1/webhooks/deliveries/retry": KEY,
+    "GET /api/v1/checkout_sessions": KEY,
+    "POST /api/v1/checkout_sessions": KEY,
+    "GET /api/v1/checkout_sessions/<session_id>": KEY,
+    "POST /api/v1/checkout_sessions/<session_id>/expire": KEY,
     "GET /api/v1/refunds": KEY,
     "POST /api/v1/refunds": KEY,
     "GET /api/v1/refunds/<refund_id>": KEY,
@@ -223,7 +238,7 @@ GUARDS = {
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
-LISTS = ("/payments", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
+LISTS = ("/payments", "/checkout_sessions", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
 ROUTE_VARIABLES = (
     "payment_id",
     "refund_id",
@@ -241,6 +256,8 @@ ROUTE_VARIABLES = (
     "key_id",
     "member_id",
     "session_id",
+    "link_id",
+    "card_id",
     "token",
     "organization_id",
     "user_id",
@@ -321,7 +338,7 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
     ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
-    ids |= {"key_id": known.key_id, "member_id": known.member_id}
+    ids |= {"key_id": known.key_id, "member_id": known.member_id, "link_id": known.link_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT, AUDIT):
@@ -438,6 +455,9 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "delivery_id": known.delivery_id,
             "key_id": known.key_id,
             "member_id": known.member_id,
+            "session_id": known.session_id,
+            "link_id": known.link_id,
+            "card_id": known.card_id,
         }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ballast.billing import carts, checkout, inbox, payments, resolver
+from ballast.billing import carts, checkout, checkout_form, inbox, payments, resolver
 from ballast.clock import now, shifted
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
@@ -75,7 +75,7 @@ def test_twenty_confirmations_at_once_charge_once(world: World, unpaid: str) -> 
 def pay_order(world: World, token: str, card: str = "pm_card_visa") -> None:
     """What the checkout's POST does, without the page."""
     with organization(world.acme.id):
-        checkout.pay(world.acme.id, token, checkout.read_details(TYPED | {"payment_method": card}))
+        checkout.pay(world.acme.id, token, checkout_form.read_details(TYPED | {"payment_method": card}))
 
 
 def declined_order(world: World, shopper: Shopper) -> tuple[str, str]:

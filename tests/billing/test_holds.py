@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
-from ballast.billing import holds, payments
+from ballast.billing import authorizations, holds, payments
 from ballast.clock import shifted
-from ballast.db import db, organization, transaction
+from ballast.db import db, organization, set_organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Event, HoldAction, LedgerTransfer
-from tests.billing.acts import Died, at_once, balance, die, rows, taken
+from tests.billing.acts import Died, as_worker, at_once, balance, die, rows, taken
 from tests.world import Api, World
 
 CARDS = {"stripe": "pm_card_visa", "braintree": "fake-valid-visa-nonce", "square": "cnon:card-nonce-ok"}
@@ -193,3 +194,57 @@ def test_the_api_cancels_an_unpaid_payment_and_one_that_waits_for_the_bank(api: 
 def test_a_capture_that_makes_no_sense_changes_nothing(api: Api, world: World, held: str, body: Any) -> None:
     assert api.post(f"/payments/{held}/capture", body).status_code == 400
     assert world.payment(held).status == "requires_capture"
+
+
+# --- Not captured in time ----------------------------------------------------------------------------------------------------
+
+
+def expire(world: World, as_of: datetime) -> int:
+    with world.worker_app.app_context():
+        set_organization(None)
+        return authorizations.expire_due(as_of)
+
+
+def days_later(world: World, held: str, days: float) -> datetime:
+    made = world.payment(held).capture_before
+    assert made is not None
+    return made - timedelta(days=7) + timedelta(days=days)
+
+
+def test_what_nobody_captures_in_time_is_let_go_of_once_and_says_why(world: World, held: str) -> None:
+    assert expire(world, days_later(world, held, 6.9)) == 0
+    assert world.payment(held).status == "requires_capture"
+    assert [expire(world, days_later(world, held, 7.1)) for _ in range(2)] == [1, 0]
+    payment = world.payment(held)
+    assert (payment.status, payment.cancellation_reason, payment.amount_captured) == ("canceled", "expired", 0)
+    assert taken(world) == []
+    told = [event.data for event in rows(world, Event) if event.type == "payment_intent.canceled"]
+    assert [(data["status"], data["cancellation_reason"]) for data in told] == [("canceled", "expired")]
+    assert [(one.kind, one.status, one.reason) for one in rows(world, HoldAction)] == [("void", "succeeded", "expired")]
+
+
+def test_a_lost_answer_to_it_is_looked_after(world: World, held: str, processor: str) -> None:
+    world.fault(processor=processor, kind="reset_after", operation=OPERATIONS[processor][2], count=3)
+    assert expire(world, days_later(world, held, 8)) == 1
+    look(world)
+    payment = world.payment(held)
+    assert (payment.status, payment.cancellation_reason) == ("canceled", "expired")
+    assert taken(world) == []
+
+
+def test_what_the_processor_let_go_of_by_itself_ends_the_same_way(world: World, held: str, processor: str) -> None:
+    charge = world.charges()[-1]["id"]
+    requests.post(f"{world.sandbox_url}/_sandbox/charges/{processor}/{charge}/expire", timeout=5).raise_for_status()
+    expire(world, days_later(world, held, 8))
+    look(world)
+    payment = world.payment(held)
+    assert (payment.status, payment.cancellation_reason) == ("canceled", "expired")
+
+
+def test_a_capture_and_the_end_of_the_hold_at_once_do_one_of_both(world: World, held: str) -> None:
+    as_of = days_later(world, held, 8)
+    at_once(world.app, lambda: capture(world, held), as_worker(world, lambda: authorizations.expire_due(as_of)))
+    look(world)
+    payment = world.payment(held)
+    assert payment.status in ("succeeded", "canceled")
+    assert [charge["amount_captured"] for charge in taken(world)] == ([2000] if payment.status == "succeeded" else [])

@@ -16,11 +16,12 @@ from standardwebhooks import Webhook
 
 import ballast
 from ballast.billing import payloads
+from ballast.billing.session_payloads import payload_of
 from ballast.db import db, organization
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.local.postgres import Postgres
-from ballast.models import Customer, Dispute, Event, Payment, PaymentMethod, Refund
+from ballast.models import CheckoutSession, Customer, Dispute, Event, Payment, PaymentMethod, Refund
 from ballast.notifications.catalog import EVENTS, TEST_EVENT, check_patterns
 from ballast.notifications.signatures import signed_headers
 from ballast.security import new_webhook_secret
@@ -73,6 +74,7 @@ def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgr
             "dispute": payloads.dispute_payload(db.session.scalars(select(Dispute).limit(1)).one()),
             "customer": payloads.customer_payload(db.session.scalars(select(Customer).limit(1)).one()),
             "payment_method": payloads.card_payload(db.session.scalars(select(PaymentMethod).limit(1)).one(), "stripe"),
+            "checkout_session": payload_of(db.session.scalars(select(CheckoutSession).limit(1)).one()),
         }
         told = {event.type: event.data for event in db.session.scalars(select(Event))}
     for name, example in EXAMPLES.items():

@@ -299,6 +299,22 @@ def test_what_the_bank_said_before_the_charge_is_looked_up_and_not_believed(
     assert len(world.charges()) == (1 if status == 303 else 0)
 
 
+def test_where_3_d_secure_is_required_a_card_whose_holder_was_not_asked_is_refused(
+    shopper: Shopper, world: World, checkout: str
+) -> None:
+    account_id = route_to(world, "braintree")
+    with organization(world.acme.id), transaction():
+        account = accounts.find(world.acme.id, account_id, lock=True)
+        account.public_config = account.public_config | {"three_d_secure": "required"}
+    answer = shopper.pay(checkout, account=account_id, payment_method="fake-valid-visa-nonce", verification="")
+    assert answer.status_code == 422
+    assert "couldn&#39;t confirm it was you" in answer.get_data(as_text=True)
+    assert [attempt.decline_code for attempt in world.all_of(Attempt)] == ["authentication_required"]
+    assert world.charges() == []
+    good = "fake-three-d-secure-visa-full-authentication-nonce"
+    assert shopper.pay(checkout, account=account_id, payment_method=good, verification=good).status_code == 303
+
+
 @pytest.mark.parametrize(
     ("said", "passed_on"), [('{"correlation_id":"c0ffee"}', True), ("", False), ("x" * 4001, False), ("a\tb", False)]
 )

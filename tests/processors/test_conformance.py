@@ -31,6 +31,7 @@ from ballast.processors.base import (
     NotSent,
     Prepared,
     RefundOutcome,
+    Removed,
     SaveCard,
     SavedCard,
     UnavailableError,
@@ -381,6 +382,36 @@ def test_a_card_whose_answer_was_lost_is_kept_once(bench: Bench, kind: str) -> N
     assert bench.adapter.save_card(wanted) == saved
 
 
+@sandbox_only
+@pytest.mark.parametrize("kind", [None, "error_after", "reset_after", "error_before"])
+def test_a_card_that_is_forgotten_is_charged_no_more_and_forgetting_may_be_repeated(
+    bench: Bench, kind: str | None
+) -> None:
+    holder = a_holder()
+    saved = save_with_charge(bench, holder)
+    if kind:
+        bench.fault(kind, "forget_card")
+        assert isinstance(bench.adapter.forget_card(saved.external_id), Unknown)
+    assert [bench.adapter.forget_card(saved.external_id) for _ in range(2)] == [Removed(), Removed()]
+    later = replace(holder, external_id=saved.customer_external_id)
+    charge = bench.charge(payment_method=saved.external_id, holder=later, off_session=True, series="unscheduled")
+    assert isinstance(bench.pay(charge)[1], Declined)
+
+
+def test_what_card_a_token_stands_for_is_told_before_it_is_charged_or_not_at_all(bench: Bench) -> None:
+    found = bench.adapter.identify(bench.card)
+    _charge, outcome = bench.approved()
+    assert found is None or replace(found, exp_year=None, exp_month=None) == replace(
+        outcome.card, exp_year=None, exp_month=None
+    )
+    assert (found is None) is (bench.name == "square")
+    assert bench.open(api_base="http://127.0.0.1:9").identify(bench.card) is None
+
+
+def test_a_card_that_never_was_is_forgotten(bench: Bench) -> None:
+    assert bench.adapter.forget_card("pm_1PgafyB7WZ01zgkWz1s") == Removed()
+
+
 # --- Refunds ------------------------------------------------------------------------------------------------------------------
 
 
@@ -509,7 +540,7 @@ def test_after_the_deadline_nothing_leaves(bench: Bench) -> None:
     held, _outcome = bench.approved(capture=False)
     prepared = bench.adapter.prepare(attempt := bench.charge())
     assert isinstance(prepared, Prepared)
-    dispute_id = bench.dispute(bench.approved()[1].external_id)
+    dispute_id, saved = bench.dispute(bench.approved()[1].external_id), save_with_charge(bench, a_holder())
     rows = len(bench.wire())
     with sending_until(clock.real_time() - timedelta(seconds=1)):
         assert bench.pay(bench.charge())[1] == NotSent("too_late")
@@ -519,6 +550,7 @@ def test_after_the_deadline_nothing_leaves(bench: Bench) -> None:
             assert act == Unknown("too_late", held.external_id)
         assert bench.adapter.refund(refund_of(charge, 500)) == RefundOutcome("unknown", message="too_late")
         assert bench.adapter.save_card(SaveCard("pm_1", bench.card, a_holder())) == Unknown("too_late")
+        assert isinstance(bench.adapter.forget_card(saved.external_id), Unknown)
         assert bench.adapter.submit_evidence(dispute_id, "Late.") == Unknown("too_late", dispute_id)
         assert bench.adapter.accept_dispute(dispute_id) == Unknown("too_late", dispute_id)
         assert isinstance(bench.adapter.find(look(charge)), Approved)
@@ -540,6 +572,7 @@ def test_a_processor_that_is_away_is_unknown_and_never_a_decline(bench: Bench) -
     assert away.refund(refund_of(charge, 500)).status == "unknown"
     assert away.find_refund(refund_of(charge, 500), None).status == "unknown"
     assert isinstance(away.save_card(SaveCard("pm_1", bench.card, a_holder())), Unknown)
+    assert isinstance(away.forget_card("pm_1"), Unknown)
     for answer in (away.find_dispute("d"), away.submit_evidence("d", "text"), away.accept_dispute("d")):
         assert isinstance(answer, Unknown)
     with pytest.raises(UnavailableError, match="no_answer"):

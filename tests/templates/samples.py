@@ -100,6 +100,8 @@ def _payment(**changes: Any) -> Row:
         "card_brand": "visa",
         "card_last4": "4242",
         "last_error": None,
+        "capture_before": None,
+        "cancellation_reason": None,
         "created_at": NOW - timedelta(minutes=3),
         "succeeded_at": NOW,
         "idempotency_key": None,
@@ -155,6 +157,9 @@ CHECKOUT: Context = {
     ),
     "email": "ada@example.com",
     "polling": True,
+    "delivers": True,
+    "fixed_email": False,
+    "cancel_url": None,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
@@ -189,6 +194,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "payment_method": "Enter your card.",
     }
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
+    of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
+    yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
@@ -197,7 +204,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
-    receipt |= {"saved": None}
+    receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
         yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": _stored_card(status=status)}
@@ -210,9 +217,11 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "currency": "USD",
         "paid_at": NOW,
         "receipt_url": "/checkout/t0k3n/receipt",
+        "back_url": None,
     }
     for reason in ("paid", "changed", "expired"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
+    yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
@@ -555,6 +564,10 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
         | NOTHING
         | {"payment": waiting, "attempts": [unknown], "timeline": timeline, "may_refund": False, "pending": True},
     )
+    held = _payment(status="requires_capture", capture_before=NOW + timedelta(days=7))
+    expired = _payment(status="canceled", cancellation_reason="expired")
+    for name, payment in (("held", held), ("not-captured", expired)):
+        yield "admin/payments/show.html", name, SHOW | {"payment": payment, "may_capture": name == "held"}
     for status in ("requires_action", "requires_capture", "failed", "canceled", "requires_confirmation"):
         yield show, status, SHOW | {"payment": _payment(status=status, amount_captured=0), "may_refund": False}
     error = _payment(status="requires_payment_method", last_error={"code": "card_declined"}, amount_captured=0)
@@ -724,10 +737,17 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": _stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": _customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
+    show |= {"leaving": [], "may_remove": True}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
     yield "admin/customers/show.html", "empty", show | nothing
+    leaving = [
+        {"card": _stored_card(status="detached", removal=removal, message="403"), "processor": "braintree"}
+        for removal in ("pending", "refused")
+    ]
+    yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    yield "admin/customers/remove.html", "page", ADMIN | {"customer": _customer()} | stored[0]
     held = {"customer": _customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held
     typed = {"amount": "20.00", "description": "Beans, December", "card": stored[0]["card"].id, "form_key": "0190"}
@@ -775,12 +795,14 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
+    from tests.templates.selling_samples import selling_samples
     from tests.templates.webhook_samples import webhook_samples
 
     yield from identity_samples()
     yield from platform_samples()
     yield from processor_samples()
     yield from webhook_samples()
+    yield from selling_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

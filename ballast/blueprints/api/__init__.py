@@ -4,6 +4,7 @@ from ballast.blueprints.api import (
     audit,
     auth,
     balance,
+    checkout_sessions,
     customers,
     disputes,
     events,
@@ -19,6 +20,7 @@ PARTS = tuple(
     module.blueprint
     for module in (
         payments,
+        checkout_sessions,
         refunds,
         customers,
         payment_methods,

@@ -58,6 +58,10 @@ CATALOG: Final[dict[str, Entry]] = {
     "scope_missing": Entry(
         403, "The API key does not have the scope that `message` names. Scopes of a key do not change: make another."
     ),
+    "too_many_attempts": Entry(
+        429,
+        "Too many cards were declined before this one, so it was not tried: see docs/card-testing.md. Wait for `Retry-After` seconds.",
+    ),
     "rate_limit_exceeded": Entry(429, "Too many requests. Wait for `Retry-After` seconds."),
     "resource_missing": Entry(
         404, "There is no such object for this key: another organization's looks the same as none."
@@ -137,6 +141,21 @@ CATALOG: Final[dict[str, Entry]] = {
     "password_too_long": Entry(400, "A password has at most 256 characters."),
     "password_too_easy": Entry(400, "This password is easily guessed. Use a few unrelated words."),
     "password_wrong": Entry(400, "This is not the account's password."),
+    # Checkout sessions
+    "mode_not_available": Entry(422, "There is no engine for this `mode` yet. Use `payment`."),
+    "lines_invalid": Entry(
+        400, "A line has a `price`, or a `product`, or a `name` and an `amount`; a session has 1 to 50."
+    ),
+    "quantity_invalid": Entry(400, "A quantity is a whole number from 1 to 99."),
+    "price_unknown": Entry(400, "There is no such price, it is not a one-time price, or it is no longer for sale."),
+    "product_unknown": Entry(400, "There is no such product, or it has no one-time price that is for sale."),
+    "currency_mismatch": Entry(400, "All lines of a session are in one currency, that of your prices."),
+    "return_url_invalid": Entry(
+        400,
+        "This is not an address a shopper may be sent to; `message` says why. Use https, in the sandbox also http on localhost.",
+    ),
+    "expires_at_invalid": Entry(400, "A session may be open for 30 minutes to 24 hours from now."),
+    "session_not_open": Entry(409, "The session is complete or expired already."),
     # Organizations, members and keys
     "slug_invalid": Entry(400, "A slug is 1 to 63 small letters, digits and dashes, with no dash at an end."),
     "slug_taken": Entry(409, "Another organization has this slug. Choose another."),

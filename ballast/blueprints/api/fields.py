@@ -30,6 +30,8 @@ EndpointId = Annotated[StrictStr, StringConstraints(pattern=f"^we{_SUFFIX}")]
 DeliveryId = Annotated[StrictStr, StringConstraints(pattern=f"^del{_SUFFIX}")]
 KeyId = Annotated[StrictStr, StringConstraints(pattern=f"^key{_SUFFIX}")]
 AuditEntryId = Annotated[StrictStr, StringConstraints(pattern=f"^aud{_SUFFIX}")]
+SessionId = Annotated[StrictStr, StringConstraints(pattern=f"^cs{_SUFFIX}")]
+PaymentLinkId = Annotated[StrictStr, StringConstraints(pattern=f"^plink{_SUFFIX}")]
 EventId = Annotated[StrictStr, StringConstraints(pattern=f"^evt{_SUFFIX}")]
 LONGEST_KEY = 40
 MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_KEY)]

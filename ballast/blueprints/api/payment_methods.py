@@ -7,7 +7,7 @@ from functools import partial
 from flask import Response, g
 from sqlalchemy import select
 
-from ballast.billing import cards
+from ballast.billing import card_removal, cards
 from ballast.billing.payloads import card_payload
 from ballast.blueprints.api.answers import Done, json_answer, key_of_request, list_answer, once
 from ballast.blueprints.api.people import (
@@ -37,11 +37,12 @@ blueprint = make_blueprint(
     openapi_extensions=TAKES_KEY,
 )
 def detach(path: PaymentMethodPath, body: PaymentMethodDetach) -> Response:
-    """Nothing charges the card any more. It cannot be taken back: the customer types the card in again."""
+    """Nothing charges the card any more, and its processor forgets it. It cannot be taken back: the customer types it in again."""
     assert body is not None
 
     def begin() -> Done:
-        return Done(cards.detach(g.organization_id, path.payment_method_id).id)
+        card_id = cards.detach(g.organization_id, path.payment_method_id).id
+        return Done(card_id, partial(card_removal.remove, g.organization_id, card_id))
 
     return once(key_of_request(), begin, partial(_show, 200))
 

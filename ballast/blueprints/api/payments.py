@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, g
 from sqlalchemy import Select, select
 
-from ballast.billing import cancellations, holds, payments
+from ballast.billing import cancellations, holds, payments, velocity
 from ballast.billing.payloads import payment_payload
 from ballast.blueprints.api.answers import (
     Done,
@@ -75,6 +75,9 @@ def create(body: PaymentCreate) -> Response:
         idempotency_key=key,
     )
 
+    if body.confirm and not body.off_session:
+        velocity.check(g.organization_id, body.payment_method)
+
     def begin() -> Done:
         payment = payments.create(g.organization_id, asked)
         begun = payments.begin(payment, return_url=_text(body.return_url)) if body.confirm else None
@@ -91,6 +94,8 @@ def create(body: PaymentCreate) -> Response:
 )
 def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
     """Tries to collect: 200 with the payment, or 402 when the bank says no. One try at a time."""
+
+    velocity.check_payment(g.organization_id, path.payment_id, body.payment_method)
 
     def begin() -> Then:
         payment = payments.locked(g.organization_id, path.payment_id)

@@ -24,6 +24,7 @@ from ballast.blueprints.api.fields import (
 from ballast.blueprints.api.objects import DisputeOut, RefundOut
 from ballast.blueprints.api.people import CustomerOut, PaymentMethodOut
 from ballast.models.customers import PROCESSORS
+from ballast.models.payments import CANCELLATION_REASONS
 from ballast.models.states import PAYMENT
 from ballast.money import MAX_AMOUNT
 
@@ -178,6 +179,8 @@ PAYMENT_EXAMPLE = {
     "card": {"brand": "visa", "last4": "4242"},
     "next_action": None,
     "last_error": None,
+    "capture_before": None,
+    "cancellation_reason": None,
     "metadata": {"order": "1042"},
     "created_at": "2026-11-28T09:30:00+00:00",
 }
@@ -207,6 +210,10 @@ class PaymentOut(BaseModel):
         description="`redirect_to_url` with `url`, or `use_processor_sdk` with `client_secret`."
     )
     last_error: dict[str, Any] | None
+    capture_before: str | None = Field(description="Until when what is held can be captured; it is let go of then.")
+    cancellation_reason: Literal[CANCELLATION_REASONS] | None = Field(  # type: ignore[valid-type]
+        description="`expired`: nobody captured it in time. Null where it was canceled for no reason given."
+    )
     metadata: dict[str, str]
     created_at: str = Field(description="ISO 8601, UTC")
     refunds: list[RefundOut] | None = Field(

@@ -33,6 +33,7 @@ class BraintreeBench(Bench):
         "find": "transactions.find",
         "list": "transactions.search",
         "save_card": "payment_methods.create",
+        "forget_card": "payment_methods.delete",
         "dispute": "disputes.finalize",
     }
     refusals = (

@@ -31,6 +31,7 @@ class SquareBench(Bench):
         "find": "payments.get",
         "list": "payments.list",
         "save_card": "cards.create",
+        "forget_card": "cards.disable",
         "dispute": "disputes.submit_evidence",
         "listen": "webhook_subscriptions.create",
     }

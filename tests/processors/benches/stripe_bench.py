@@ -33,6 +33,7 @@ class StripeBench(Bench):
         "find": "payment_intents.retrieve",
         "list": "charges.list",
         "save_card": "setup_intents.create",
+        "forget_card": "payment_methods.detach",
         "dispute": "disputes.update",
         "listen": "webhook_endpoints.create",
     }

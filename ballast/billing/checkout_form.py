@@ -1,0 +1,95 @@
+"""What a shopper types at the checkout: whether it can be so, and as plain data. Card numbers never get this far."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from email_validator import EmailNotValidError, validate_email
+
+from ballast.security import looks_like_card_number
+
+ADDRESS_FIELDS = ("line1", "line2", "city", "region", "postal_code", "country")
+REQUIRED = {
+    "name": "Enter your full name.",
+    "line1": "Enter your street and number.",
+    "city": "Enter your city.",
+    "postal_code": "Enter your postal code.",
+    "country": "Choose your country.",
+}
+LIMITS = {
+    "email": 254,
+    "name": 120,
+    "line1": 200,
+    "line2": 200,
+    "city": 100,
+    "region": 100,
+    "postal_code": 20,
+    "country": 2,
+}
+MOST_DEVICE_DATA: Final = 4000
+# What processors call a card; never the card itself.
+TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the shopper typed, and the processor's one-time token for the card.
+
+    `account_id`: the processor account whose card field made the token. `verification`: what 3-D Secure came to, where it is before
+    the charge. `save_card`: keep the card for the next time. `device_data`: what the processor's library says of the device.
+    """
+
+    email: str
+    name: str
+    address: dict[str, str]
+    payment_method: str
+    account_id: str | None = None
+    verification: str | None = None
+    save_card: bool = False
+    device_data: str | None = None
+
+
+def check(typed: dict[str, str]) -> dict[str, str]:
+    """Field name → sentence, for whatever is wrong with what was typed; empty when all is well."""
+    problems = {name: sentence for name, sentence in REQUIRED.items() if not typed.get(name, "").strip()}
+    problems |= {name: "This is too long." for name, limit in LIMITS.items() if len(typed.get(name, "")) > limit}
+    problems |= {
+        name: "This looks like a card number. Cards go into the card field only."
+        for name in LIMITS
+        if looks_like_card_number(typed.get(name, ""))
+    }
+    try:
+        validate_email(typed.get("email", "").strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        problems["email"] = "Enter an email address such as ada@example.com."
+    token = typed.get("payment_method", "").strip()
+    verification = typed.get("verification", "").strip()
+    if any(looks_like_card_number(text) or not TOKEN_SHAPE.fullmatch(text) for text in (token, verification or token)):
+        problems["payment_method"] = "Enter your card details."
+    return problems
+
+
+def shown_again(typed: dict[str, str]) -> dict[str, str]:
+    """What the form keeps of what was typed: all of it but a card number in the wrong field."""
+    return {name: "" if looks_like_card_number(value) else value for name, value in typed.items()}
+
+
+def read_details(typed: dict[str, str]) -> Details:
+    """What was typed, trimmed; call `check` first."""
+    return Details(
+        email=typed["email"].strip().lower(),
+        name=typed["name"].strip(),
+        address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
+        payment_method=typed["payment_method"].strip(),
+        account_id=typed.get("account", "").strip() or None,
+        verification=typed.get("verification", "").strip() or None,
+        device_data=_read_device_data(typed.get("device_data", "").strip()),
+        save_card=typed.get("save_card") == "yes",
+    )
+
+
+def _read_device_data(said: str) -> str | None:
+    """What the processor's library says of the device, for the processor alone; anything odd is dropped: a charge needs none."""
+    return said if said.isprintable() and 0 < len(said) <= MOST_DEVICE_DATA else None

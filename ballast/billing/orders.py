@@ -1,0 +1,66 @@
+"""Making orders: whatever a shopper is to pay is frozen into one, from a cart or from a checkout session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ballast.clock import now
+from ballast.db import db
+from ballast.errors import InvalidRequest
+from ballast.ids import new_id
+from ballast.models import Order, OrderLine
+from ballast.models.orders import MAX_QUANTITY
+
+
+@dataclass(frozen=True)
+class NewLine:
+    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did."""
+
+    name: str
+    quantity: int
+    unit_amount: int
+    price_id: str | None = None
+    image: str | None = None
+
+    @property
+    def amount(self) -> int:
+        return self.quantity * self.unit_amount
+
+
+def check_quantity(quantity: int) -> None:
+    """Raises InvalidRequest(`quantity_invalid`)."""
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise InvalidRequest("quantity_invalid", f"Choose a quantity from 1 to {MAX_QUANTITY}.", param="quantity")
+
+
+def make(organization_id: str, currency: str, lines: Sequence[NewLine], cart_id: str | None = None) -> Order:
+    """A pending order with its lines, which no later edit of a product changes. In the caller's transaction."""
+    made = Order(
+        organization_id=organization_id,
+        id=new_id("ord"),
+        cart_id=cart_id,
+        status="pending",
+        amount=sum(line.amount for line in lines),
+        currency=currency,
+        created_at=now(),
+    )
+    db.session.add(made)
+    db.session.flush()
+    db.session.add_all(_frozen(made, position, line) for position, line in enumerate(lines))
+    db.session.flush()
+    return made
+
+
+def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
+    return OrderLine(
+        organization_id=made.organization_id,
+        order_id=made.id,
+        price_id=line.price_id,
+        position=position,
+        name=line.name,
+        image=line.image,
+        quantity=line.quantity,
+        unit_amount=line.unit_amount,
+        amount=line.amount,
+    )
