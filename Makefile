@@ -4,7 +4,7 @@
 .SUFFIXES:
 .PHONY: help run stop test test-live check bench browser sync clean
 
-PYTEST_OPTIONS ?= -n 2 --dist loadscope
+PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile

@@ -33,7 +33,7 @@ PATIENCE = 20.0
 def serving(app: Flask) -> Iterator[str]:
     """The web application where processors can reach it."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
