@@ -172,5 +172,5 @@ class Desk:
         lost = sum(self.at_the_bank(one.external_id) for one in self.disputes())
         money = [one for one in self.world.charges() if one["processor"] == self.processor]
         taken = sum(one["amount_captured"] - one["amount_refunded"] for one in money)
-        assert balance(self.world, "disputes") == lost
+        self.await_(lambda: balance(self.world, "disputes") == lost)  # on a loaded machine the last event may be late
         assert balance(self.world, "processor_receivable") == taken - lost
