@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check bench browser sync clean
+.PHONY: help run stop test test-live check bench browser clients sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -30,6 +30,9 @@ bench: .venv/.synced-dev ## Measure payments per second against what the databas
 
 browser: .venv/.synced-dev ## Find a Chromium for the tests, or install one; prints where it is
 	@.venv/bin/python -m ballast.local.chromium
+
+clients: .venv/.synced-dev ## Write the generated parts of clients/python and clients/node from the API's description
+	@BALLAST_ENV=test .venv/bin/python -m scripts.write_clients
 
 sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
 
