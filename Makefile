@@ -2,9 +2,9 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check bench browser sync clean
+.PHONY: help run stop test test-live check bench browser clients sync clean
 
-PYTEST_OPTIONS ?= -n 2 --dist loadscope
+PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ bench: .venv/.synced-dev ## Measure payments per second against what the databas
 
 browser: .venv/.synced-dev ## Find a Chromium for the tests, or install one; prints where it is
 	@.venv/bin/python -m ballast.local.chromium
+
+clients: .venv/.synced-dev ## Write the generated parts of clients/python and clients/node from the API's description
+	@BALLAST_ENV=test .venv/bin/python -m scripts.write_clients
 
 sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
 

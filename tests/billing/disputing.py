@@ -33,7 +33,7 @@ PATIENCE = 20.0
 def serving(app: Flask) -> Iterator[str]:
     """The web application where processors can reach it."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -172,5 +172,5 @@ class Desk:
         lost = sum(self.at_the_bank(one.external_id) for one in self.disputes())
         money = [one for one in self.world.charges() if one["processor"] == self.processor]
         taken = sum(one["amount_captured"] - one["amount_refunded"] for one in money)
-        assert balance(self.world, "disputes") == lost
+        self.await_(lambda: balance(self.world, "disputes") == lost)  # on a loaded machine the last event may be late
         assert balance(self.world, "processor_receivable") == taken - lost

@@ -12,6 +12,8 @@ BAD = ("serious", "critical")
 OPTIONS = {"resultTypes": ["violations"], "iframes": False}
 # A frame is see-through and cannot know the color of the page behind it.
 WITHOUT_BACKDROP = {"rules": {"color-contrast": {"enabled": False}}}
+# Light and dark differ in colors and in nothing else, so the other rules are asked in the light only.
+COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # The change between light and dark takes a moment; colors are measured after it.
 SETTLE = """async () => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -40,10 +42,11 @@ def violations(page: Page, scheme: Any) -> list[str]:
     """What axe finds serious or critical, with where it is, in the page and the frames in it."""
     page.emulate_media(color_scheme=scheme)
     page.evaluate(SETTLE)
+    in_light = scheme == "light"
     found = []
-    for frame in page.frames:
+    for frame in page.frames if in_light else [page.main_frame]:
         options = OPTIONS if frame == page.main_frame else OPTIONS | WITHOUT_BACKDROP
-        for one in Axe().run(frame, options=options).response["violations"]:
+        for one in Axe().run(frame, options=options if in_light else options | COLORS).response["violations"]:
             if one["impact"] in BAD:
                 found += [f"{one['id']}: {node['html'][:120]} {node['failureSummary']}" for node in one["nodes"]]
     return found

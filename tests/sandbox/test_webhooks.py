@@ -30,7 +30,7 @@ class Inbox:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def events(self, secret: str) -> Any:
         return [stripe.Webhook.construct_event(body, signature, secret) for body, signature in list(self.received)]

@@ -15,7 +15,11 @@ from ballast.blueprints.api.schemas import ErrorOut
 from ballast.errors import InvalidRequest
 from ballast.models.outbox import API_VERSION, API_VERSIONS
 
-ERRORS: Final[dict[Any, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 500), ErrorOut)
+_ERROR: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}}
+# One names the model and so brings its schema; were all to, it would be made anew for each answer of each call, at every start.
+ERRORS: Final[dict[Any, Any]] = {400: ErrorOut} | {
+    status: {"content": _ERROR} for status in (401, 403, 404, 409, 413, 415, 429, 500)
+}
 _KEY_HEADER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
