@@ -3,22 +3,30 @@
 from ballast.models.access import Invitation, UserLink, UserSession
 from ballast.models.catalog import Price, Product
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
+from ballast.models.discounts import Coupon, PromotionCode, TaxRate
 from ballast.models.disputes import Dispute
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
+from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
 from ballast.models.records import AuditEntry, IdempotencyKey, InboxEvent, JobRun
+from ballast.models.subscriptions import BillingSettings, Subscription
 
 __all__ = [
     "ApiKey",
     "Attempt",
     "AuditEntry",
+    "BillingSettings",
     "Cart",
     "CartLine",
     "Claim",
+    "Coupon",
+    "CreditBalance",
+    "CreditEntry",
+    "CreditNote",
     "Customer",
     "Dispute",
     "Email",
@@ -27,6 +35,8 @@ __all__ = [
     "IdempotencyKey",
     "InboxEvent",
     "Invitation",
+    "Invoice",
+    "InvoiceLine",
     "JobRun",
     "LedgerAccount",
     "LedgerTransfer",
@@ -40,7 +50,10 @@ __all__ = [
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
+    "PromotionCode",
     "Refund",
+    "Subscription",
+    "TaxRate",
     "User",
     "UserLink",
     "UserSession",
