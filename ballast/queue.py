@@ -20,7 +20,7 @@ from ballast.db import after_commit
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("payments", "inbox", "webhooks", "emails", "default")
+QUEUES = ("payments", "inbox", "webhooks", "emails", "charges", "default")
 
 DELIVER = "ballast.notifications.webhooks.deliver_due"
 SEND_EMAILS = "ballast.notifications.emails.send_due"
@@ -30,6 +30,7 @@ REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
+CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
 SCHEDULE: dict[str, tuple[str, int]] = {
@@ -41,6 +42,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
+    CHARGE_SUBSCRIPTIONS: ("charges", 10),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

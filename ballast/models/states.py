@@ -83,7 +83,7 @@ OPEN_DISPUTE: Final = ("warning", "needs_response", "under_review")
 # A refund that comes back from the bank makes the order paid again.
 ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="paid")
 
-# `incomplete`: the first payment has not arrived; after 23 hours it has `incomplete_expired`. `unpaid` and `defaulted`: dunning is over.
+# `incomplete`: the first payment has not arrived; after 23 hours it is `incomplete_expired`. `unpaid`, `defaulted`: dunning is over.
 SUBSCRIPTION: Final = _table(
     incomplete="active trialing incomplete_expired canceled",
     trialing="active past_due paused canceled",

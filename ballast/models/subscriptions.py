@@ -26,7 +26,7 @@ RENEWING_SQL: Final = "status in ({})".format(", ".join(f"'{state}'" for state i
 class Subscription(Scoped, Base):
     """What a customer has agreed to pay for again and again.
 
-    `next_action_at`: when the sweeper has to look at it (a renewal, the end of a trial, of a pause, of the 23 hours a first payment may
+    `next_action_at`: when the sweeper has to look at it (a renewal, the end of a trial or a pause, of the 23 hours a first payment may
     take), on the organization's clock. `period`: the number of the present period since the anchor; -1 before the first.
     """
 
@@ -75,6 +75,7 @@ class Subscription(Scoped, Base):
     promotion_code_id: Mapped[str | None] = reference("promo")
     coupon_periods_left: Mapped[int | None]
     failing_since: Mapped[datetime | None] = mapped_column(doc="the first decline of the oldest open invoice")
+    held_at: Mapped[datetime | None] = mapped_column(doc="since when a renewal waits for a hold on its customer to end")
     next_action_at: Mapped[datetime | None]
     next_reminder_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None] = mapped_column(doc="real time")

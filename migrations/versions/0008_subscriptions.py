@@ -218,6 +218,7 @@ def add_subscriptions() -> None:
         sa.Column("promotion_code_id", sa.Uuid(), nullable=True),
         sa.Column("coupon_periods_left", sa.BigInteger(), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_action_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_reminder_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
