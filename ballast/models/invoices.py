@@ -99,6 +99,7 @@ class Invoice(Scoped, Base):
     change: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
     first_failed_at: Mapped[datetime | None]
+    last_failed_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None] = mapped_column(doc="real time")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")

@@ -77,6 +77,24 @@ class Desk:
                 payments.run(begun)
             return subscription_id
 
+    def another_card(self, token: str = "pm_card_mastercard", **fields: Any) -> str:
+        """A second stored card of the newest customer; answers its id."""
+        card = self.card()
+        with self.clocked(), transaction() as session:
+            made = PaymentMethod(
+                id=new_id("pm"),
+                organization_id=self.world.acme.id,
+                customer_id=card.customer_id,
+                processor_account_id=card.processor_account_id,
+                external_id=token,
+                customer_external_id=card.customer_external_id,
+                brand="mastercard",
+                last4="4444",
+                **fields,
+            )
+            session.add(made)
+            return made.id
+
     def act(self, subscription_id: str, what: Any, *args: Any, **options: Any) -> Any:
         """Do `what` to the locked subscription; a payment it began is run."""
         with self.clocked():

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from ballast.billing import budgets, invoices, payments
+from ballast.billing import budgets, cards, invoices, payments
 from ballast.billing.outcomes import UNPAID
 from ballast.billing.subscriptions import ending, letters, mandates, rows, settling
 from ballast.clock import now
 from ballast.db import db, transaction
-from ballast.errors import Conflict
+from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Claim, Invoice, Payment, PaymentMethod, Subscription
 
 PAYABLE = ("open", "uncollectible")
@@ -58,21 +58,33 @@ def _ready(organization_id: str, invoice_id: str) -> Ready | None:
     if subscription is None or invoice.status != "open" or not is_due:
         return None
     card = rows.card_of_row(subscription, rows.customer_of_row(subscription))
-    if card is not None and may_try(invoice, card):
-        if (debit_at := mandates.may_debit_at(invoice)) > now():
-            letters.upcoming_charge(subscription, invoice)
-            invoice.next_attempt_at = debit_at
-            return None
-        return Ready(subscription, invoice, card)
+    if card is not None and may_try(invoice, card) and not settling.is_spent(invoice):
+        return Ready(subscription, invoice, card) if _is_announced(subscription, invoice) else None
+    _look_again(subscription, invoice, card)
+    return None
+
+
+def _is_announced(subscription: Subscription, invoice: Invoice) -> bool:
+    """Whether the card may be debited now; an Indian one is announced first, a day ahead."""
+    debit_at = mandates.may_debit_at(invoice)
+    if debit_at <= now():
+        return True
+    letters.upcoming_charge(subscription, invoice)
+    invoice.next_attempt_at = debit_at
+    return False
+
+
+def _look_again(subscription: Subscription, invoice: Invoice, card: PaymentMethod | None) -> None:
+    """The card may not be tried, or there is none: ask for another one, wait for the network, or give up once the schedule is over."""
+    needs_holder = card is not None and mandates.needs_holder(invoice, card)
     if settling.is_over(invoice):
         ending.give_up(subscription, invoice)
-    elif card is not None and not budgets.is_blocked(card) and not mandates.needs_holder(invoice, card):
-        invoice.next_attempt_at = budgets.free_at(card, invoice.amount_due)  # the network's own pace
+    elif card is not None and not budgets.is_blocked(card) and not needs_holder:
+        invoice.next_attempt_at = budgets.free_at(card, invoice.amount_due)
     elif invoice.first_failed_at is None:
-        settling.failing(invoice, "authentication" if card and mandates.needs_holder(invoice, card) else "hard", None)
+        settling.failing(invoice, "authentication" if needs_holder else "hard", None)
     else:
         invoice.next_attempt_at = settling.next_date(invoice, "hard")
-    return None
 
 
 def may_try(invoice: Invoice, card: PaymentMethod) -> bool:
@@ -144,6 +156,25 @@ def pay(organization_id: str, invoice_id: str, source: payments.Source, return_u
     payments.run(begun)
 
 
+def use_card(subscription: Subscription, card_id: str) -> int:
+    """Charge this stored card from now on, and what is owed at once; answers how many invoices that is. In the caller's transaction,
+    with the subscription locked.
+
+    Raises InvalidRequest(`payment_method_unknown`), Conflict(`payment_method_blocked`).
+    """
+    card = cards.find_named(subscription.organization_id, card_id)
+    if card is None or card.customer_id != subscription.customer_id:
+        raise InvalidRequest(
+            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
+        )
+    if budgets.is_blocked(card):
+        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    if subscription.payment_method_id != card.id:
+        before, subscription.payment_method_id = subscription.payment_method_id, card.id
+        rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
+    return retry_now(subscription)
+
+
 def retry_now(subscription: Subscription) -> int:
     """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked."""
     wanted = select(Invoice).where(
@@ -155,7 +186,7 @@ def retry_now(subscription: Subscription) -> int:
     )
     owed = list(db.session.scalars(wanted.with_for_update()))
     for invoice in owed:
-        invoice.next_attempt_at = now()
+        invoice.next_attempt_at, invoice.last_failed_at = now(), None
     return len(owed)
 
 

@@ -125,6 +125,8 @@ def failing(invoice: Invoice, decline_class: str, attempt: Attempt | None, *, by
     if invoice.first_failed_at is None:
         invoice.first_failed_at = now()
         subscription.failing_since = subscription.failing_since or now()
+    if not by_customer:
+        invoice.last_failed_at = now()
     if not by_customer or invoice.next_attempt_at is None:
         invoice.next_attempt_at = next_date(invoice, decline_class)
     if subscription.status in ("active", "trialing"):
@@ -151,11 +153,18 @@ def retry_days(invoice: Invoice) -> list[int]:
 
 
 def is_over(invoice: Invoice) -> bool:
-    """Whether the last day of the schedule is behind it."""
-    if invoice.first_failed_at is None:
-        return False
-    last = max(retry_days(invoice), default=0)
-    return now() >= invoice.first_failed_at + timedelta(days=last)
+    """Whether the last day of the schedule has come."""
+    return invoice.first_failed_at is not None and now() >= _last_date(invoice)
+
+
+def is_spent(invoice: Invoice) -> bool:
+    """Whether the try of the schedule's last day was declined too."""
+    return invoice.last_failed_at is not None and invoice.last_failed_at >= _last_date(invoice)
+
+
+def _last_date(invoice: Invoice) -> datetime:
+    assert invoice.first_failed_at is not None, "a failing invoice has failed"
+    return invoice.first_failed_at + timedelta(days=max(retry_days(invoice), default=0))
 
 
 def _blame_us(invoice: Invoice, attempt: Attempt) -> None:
