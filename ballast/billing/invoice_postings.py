@@ -19,6 +19,11 @@ def finalized(invoice: Invoice) -> None:
     _post(invoice, "invoice_credit", "customer_credit", "receivables", invoice.credit_applied)
 
 
+def waived(invoice: Invoice, amount: int) -> None:
+    """Too small to be charged: the customer is given it."""
+    _post(invoice, "small_amount", "bad_debt", "customer_credit", amount)
+
+
 def voided(invoice: Invoice) -> None:
     """Nobody owes it any more."""
     _post(invoice, "void_revenue", "subscription_revenue", "receivables", invoice.total - invoice.tax)

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit
-from ballast.billing import credit, invoice_postings, lookup
+from ballast.billing import credit, invoice_postings, lookup, minimums
 from ballast.billing.invoice_payloads import invoice_payload
 from ballast.billing.pricing import Discount, Line, Sums, Tax, add_up
 from ballast.clock import now
@@ -47,11 +47,15 @@ class NewInvoice:
 
 @dataclass(frozen=True)
 class Figures:
-    """What an invoice comes to, minor units. `amount_due` is what is left to pay once credit is applied."""
+    """What an invoice comes to, minor units. `amount_due` is what is left to pay once credit is applied.
+
+    `waived`: the part of that credit the customer is given because it is too small, or too fine, to be charged.
+    """
 
     sums: Sums
     tax: Tax | None
     credit_applied: int
+    waived: int
 
     @property
     def amount_due(self) -> int:
@@ -63,7 +67,16 @@ def figure(organization_id: str, asked: NewInvoice, lock: bool = False) -> Figur
     tax = tax_of(organization_id, asked.customer)
     sums = add_up(asked.lines, asked.discount, tax)
     has = credit.available(organization_id, asked.customer.id, asked.currency, lock) if sums.total > 0 else 0
-    return Figures(sums, tax, min(has, max(sums.total, 0)))
+    applied = min(has, max(sums.total, 0))
+    waived = _waived(asked, max(sums.total, 0) - applied)
+    return Figures(sums, tax, applied + waived, waived)
+
+
+def _waived(asked: NewInvoice, due: int) -> int:
+    """The rest of a period may come to a few cents, which no processor takes: they are the customer's."""
+    if asked.reason == "subscription_update" and due < minimums.least(asked.currency):
+        return due
+    return minimums.remainder(due, asked.currency)
 
 
 def tax_of(organization_id: str, customer: Customer) -> Tax | None:
@@ -85,9 +98,7 @@ def issue(organization_id: str, asked: NewInvoice) -> Invoice:
     move(invoice, "open")
     invoice.finalized_at = now()
     db.session.flush()
-    credit.move(
-        organization_id, invoice.customer_id, invoice.currency, -figures.credit_applied, "invoice_applied", invoice.id
-    )
+    _apply_credit(invoice, figures)
     if invoice.total < 0:
         credit.move(
             organization_id, invoice.customer_id, invoice.currency, -invoice.total, "invoice_negative", invoice.id
@@ -98,6 +109,14 @@ def issue(organization_id: str, asked: NewInvoice) -> Invoice:
     if not invoice.amount_due:
         mark_paid(invoice)
     return invoice
+
+
+def _apply_credit(invoice: Invoice, figures: Figures) -> None:
+    """What is waived is given first, and taken with the rest."""
+    whose = (invoice.organization_id, invoice.customer_id, invoice.currency)
+    credit.move(*whose, figures.waived, "small_amount", invoice.id)
+    credit.move(*whose, -figures.credit_applied, "invoice_applied", invoice.id)
+    invoice_postings.waived(invoice, figures.waived)
 
 
 def _row(organization_id: str, asked: NewInvoice, figures: Figures) -> Invoice:

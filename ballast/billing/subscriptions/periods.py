@@ -8,7 +8,7 @@ exists twice is the first. A whole local day that never was (Pacific/Apia, 30 De
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -46,13 +46,6 @@ class Rhythm:
             following += 1
         return following
 
-    def number_at(self, instant: datetime) -> int:
-        """The period `instant` (aware, not before the anchor) lies in."""
-        number = max(0, int((instant - self.anchor_at) / _longest(self.interval, self.count)))
-        while self.period(number)[1] <= instant:
-            number = self.after(number)
-        return number
-
 
 def _steps(interval: str, count: int) -> relativedelta:
     match interval:
@@ -65,12 +58,6 @@ def _steps(interval: str, count: int) -> relativedelta:
         case "year":
             return relativedelta(years=count)
     raise ValueError(f"no interval {interval!r}")
-
-
-def _longest(interval: str, count: int) -> timedelta:
-    """An upper bound of a period's length: a first guess that is never too late."""
-    days = {"day": 1, "week": 7, "month": 31, "year": 366}[interval]
-    return timedelta(days=days * count) + timedelta(days=1)
 
 
 def add_days(instant: datetime, days: int, timezone: str) -> datetime:
