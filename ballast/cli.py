@@ -14,6 +14,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
+from ballast import billing_commands
 from ballast.errors import BallastError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def register(app: Flask) -> None:
     app.cli.add_command(processors)
     app.cli.add_command(keys)
     app.cli.add_command(listen)
+    for command in billing_commands.COMMANDS:
+        app.cli.add_command(command)
     app.cli.add_command(ban)
     app.cli.add_command(unban)
 

@@ -30,6 +30,9 @@ REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
+REMIND = "ballast.billing.subscriptions.reminding.remind_due"
+CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
+ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
@@ -43,6 +46,9 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     STORE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
+    ADVANCE_CLOCKS: ("charges", 5),
+    REMIND: ("default", 60),
+    CARD_EXPIRY: ("default", 86_400),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

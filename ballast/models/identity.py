@@ -52,6 +52,8 @@ class Organization(Base):
     clock_at: Mapped[datetime | None] = mapped_column(
         doc="a sandbox organization's own clock; it stands still between advances"
     )
+    clock_lease_until: Mapped[datetime | None] = mapped_column(doc="real time; whoever moves the clock holds it")
+    clock_problem: Mapped[str | None] = mapped_column(doc="what an advance waits for")
     clock_target_at: Mapped[datetime | None] = mapped_column(doc="where an advance that is under way leads")
     requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default="false")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")

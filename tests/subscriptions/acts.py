@@ -142,7 +142,8 @@ class Desk:
     # --- What came of it ------------------------------------------------------------------------------------------------------
 
     def subscription(self, subscription_id: str) -> Subscription:
-        return next(one for one in self.all(Subscription) if one.id == subscription_id)
+        found: Subscription = next(one for one in self.all(Subscription) if one.id == subscription_id)
+        return found
 
     def invoices(self) -> list[Invoice]:
         return self.all(Invoice)
@@ -152,7 +153,8 @@ class Desk:
         return sorted(found, key=lambda line: line.position)
 
     def card(self) -> PaymentMethod:
-        return self.all(PaymentMethod)[-1]
+        newest: PaymentMethod = self.all(PaymentMethod)[-1]
+        return newest
 
     def events(self, family: str) -> list[str]:
         return [event.type for event in self.all(Event) if event.type.startswith(family)]

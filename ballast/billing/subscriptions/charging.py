@@ -49,7 +49,7 @@ def _work(model: Any, due_at: Any, organization_id: str | None, act: Callable[[s
             act(*key)
 
     results = run_all(one, keys, THREADS)
-    _release(model, [key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception)])
+    release(model, [key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception)])
     return len(keys), sum(1 for result in results if isinstance(result, Exception))
 
 
@@ -90,7 +90,7 @@ def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElem
     return [*found, ~clocked, ~held]
 
 
-def _release(model: Any, keys: list[Key]) -> None:
+def release(model: Any, keys: list[Key]) -> None:
     """What was done may fall due again at once; what failed waits for its lease."""
     if not keys:
         return

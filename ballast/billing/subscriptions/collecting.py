@@ -36,8 +36,8 @@ class Ready:
 def collect(organization_id: str, invoice_id: str) -> bool:
     """Charge an invoice that is due, if it still is and its card may be tried. Answers whether a processor was asked."""
     with transaction():
-        ready = _ready(organization_id, invoice_id)
-        begun = _begin(ready) if ready else None
+        found = ready(organization_id, invoice_id)
+        begun = _begin(found) if found else None
     if begun is None:
         return False
     payments.run(begun)
@@ -51,7 +51,7 @@ def lock(organization_id: str, invoice_id: str) -> tuple[Subscription | None, In
     return subscription, invoices.locked(organization_id, invoice_id)
 
 
-def _ready(organization_id: str, invoice_id: str) -> Ready | None:
+def ready(organization_id: str, invoice_id: str) -> Ready | None:
     """The invoice with its card, or nothing and what comes next noted on it."""
     subscription, invoice = lock(organization_id, invoice_id)
     is_due = invoice.next_attempt_at is not None and invoice.next_attempt_at <= now()
@@ -92,13 +92,13 @@ def may_try(invoice: Invoice, card: PaymentMethod) -> bool:
     return budgets.free_at(card, invoice.amount_due) is None and not mandates.needs_holder(invoice, card)
 
 
-def _begin(ready: Ready) -> payments.Begun | None:
-    payment = payment_for(ready.invoice, ready.card.id)
-    ready.invoice.next_attempt_at = None
+def _begin(due: Ready) -> payments.Begun | None:
+    payment = payment_for(due.invoice, due.card.id)
+    due.invoice.next_attempt_at = None
     if payment.status not in UNPAID:
         return None  # Under way already, or taken: what comes of it is recorded where it is known.
     payment.off_session = True
-    return payments.begin(payment, payments.Source(ready.card.id, series="recurring"))
+    return payments.begin(payment, payments.Source(due.card.id, series="recurring"))
 
 
 def payment_for(invoice: Invoice, card_id: str | None) -> Payment:

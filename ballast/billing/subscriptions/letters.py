@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from ballast.billing.subscriptions import mandates
 from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
 from ballast.db import db
-from ballast.models import Attempt, Customer, Invoice, Organization, Subscription
+from ballast.models import Attempt, Customer, Invoice, Organization, PaymentMethod, Subscription
 from ballast.notifications import emails
 
 
@@ -43,9 +44,20 @@ def ended(subscription: Subscription, invoice: Invoice | None = None) -> None:
     )
 
 
+def coming(subscription: Subscription, kind: str, amount: int, at: datetime) -> None:
+    """A charge is coming, or a trial is ending: how much (minor units) and when. Once for each period."""
+    key = mandates.notice_key(subscription.id, at)
+    _send(subscription, kind, key, amount=amount, charge_at=at)
+
+
+def card_expiring(subscription: Subscription, card: PaymentMethod, days: int) -> None:
+    """The card it is charged to expires in at most `days` days."""
+    _send(subscription, "card_expiring", f"card_expiring/{card.id}/{subscription.id}/{days}", card=card)
+
+
 def upcoming_charge(subscription: Subscription, invoice: Invoice) -> None:
     """A card in INR is about to be debited: its holder is told a day ahead."""
-    key = mandates.notice_key(invoice.subscription_id, invoice.period_start)
+    key = mandates.notice_key(subscription.id, invoice.period_start)
     _send(
         subscription,
         "upcoming_charge",
@@ -78,6 +90,8 @@ def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> Non
 
 
 SUBJECTS = {
+    "trial_ending": "Your {product} trial ends soon",
+    "card_expiring": "Your card for {product} expires soon",
     "upcoming_charge": "Your next payment for {product}",
     "subscription_unpaid": "Your {product} subscription is on hold",
     "charge_failed": "We couldn't charge your card for {product}",

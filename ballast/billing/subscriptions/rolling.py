@@ -7,7 +7,8 @@ nothing happened; after it, the invoice is due. The same period twice is refused
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from ballast.billing import coupons, invoices
@@ -106,15 +107,54 @@ def renew(subscription: Subscription) -> Invoice:
     """Go on to the next period and bill it. In the caller's transaction, with the row locked."""
     if subscription.status == "trialing":
         rows.set_status(subscription, "active")
-    _take_pending_change(subscription)
-    plan = plans.of(subscription)
-    rhythm = plan.rhythm(subscription.anchor_at, subscription.timezone)
-    number = rhythm.after(subscription.period) if subscription.period >= 0 else 0
-    start, end = rhythm.period(number)
-    rows.begin_period(subscription, number, start, end)
-    invoice = bill_period(subscription, plan, "subscription_cycle")
-    rows.note(subscription, "subscription.renewed", {"invoice": invoice.id, "period": number})
+    coming = upcoming(subscription)
+    _take_pending_change(subscription, coming.plan)
+    subscription.anchor_at = coming.anchor_at
+    rows.begin_period(subscription, coming.number, coming.start, coming.end)
+    invoice = bill_period(subscription, coming.plan, "subscription_cycle")
+    rows.note(subscription, "subscription.renewed", {"invoice": invoice.id, "period": coming.number})
     return invoice
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """The next period as it stands now: its plan, a change that was put off to it included."""
+
+    plan: plans.Plan
+    anchor_at: datetime
+    number: int
+    start: datetime
+    end: datetime
+
+
+def upcoming(subscription: Subscription) -> Upcoming:
+    """What comes after the present period. Changes nothing."""
+    before = plans.of(subscription)
+    after = plans.find(
+        subscription.organization_id,
+        subscription.pending_price_id or subscription.price_id,
+        subscription.pending_quantity or subscription.quantity,
+        archived=True,
+    )
+    anchor, number = subscription.anchor_at, subscription.period
+    if not before.same_rhythm(after):
+        anchor, number = subscription.current_period_end, -1
+    rhythm = after.rhythm(anchor, subscription.timezone)
+    following = rhythm.after(number) if number >= 0 else 0
+    return Upcoming(after, anchor, following, *rhythm.period(following))
+
+
+def upcoming_figures(subscription: Subscription, coming: Upcoming) -> invoices.Figures:
+    """What the next period will be billed, if nothing changes until then."""
+    asked = invoices.NewInvoice(
+        customer=rows.customer_of_row(subscription),
+        currency=subscription.currency,
+        reason="subscription_cycle",
+        lines=(plans.period_line(coming.plan, coming.start, coming.end),),
+        discount=coupons.discount_of(subscription),
+        subscription_id=subscription.id,
+    )
+    return invoices.figure(subscription.organization_id, asked)
 
 
 def bill_period(subscription: Subscription, plan: plans.Plan, reason: str, with_setup: bool = False) -> Invoice:
@@ -146,17 +186,13 @@ def bill_period(subscription: Subscription, plan: plans.Plan, reason: str, with_
     return invoice
 
 
-def _take_pending_change(subscription: Subscription) -> None:
-    """A change that was put off to the renewal is in force from it; another rhythm counts from here."""
+def _take_pending_change(subscription: Subscription, after: plans.Plan) -> None:
+    """A change that was put off to the renewal is in force from it."""
     if subscription.pending_price_id is None and subscription.pending_quantity is None:
         return
-    before = plans.of(subscription)
-    subscription.price_id = subscription.pending_price_id or subscription.price_id
-    subscription.quantity = subscription.pending_quantity or subscription.quantity
+    before = (subscription.price_id, subscription.quantity)
+    subscription.price_id, subscription.quantity = after.price_id, after.quantity
     subscription.pending_price_id = subscription.pending_quantity = None
-    after = plans.of(subscription)
-    if not before.same_rhythm(after):
-        subscription.anchor_at, subscription.period = subscription.current_period_end, -1
-    change = {"before": [before.price_id, before.quantity], "after": [after.price_id, after.quantity]}
+    change = {"before": before, "after": [after.price_id, after.quantity]}
     rows.note(subscription, "subscription.changed", {"plan": change})
     letters.plan_changed(subscription, None)
