@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from ballast.errors import BallastError
@@ -99,10 +100,9 @@ def _time_of(slug: str | None) -> Iterator[str | None]:
 @contextmanager
 def _as_worker() -> Iterator[None]:
     """The database role that sees every organization's rows, as jobs do."""
-    from ballast import config, create_app
     from ballast.db import db
 
-    with create_app("worker", config.current()).app_context():
+    with current_app.extensions["ballast"].as_worker().app_context():
         try:
             yield
         finally:

@@ -48,7 +48,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
     ADVANCE_CLOCKS: ("charges", 5),
     REMIND: ("default", 60),
-    CARD_EXPIRY: ("default", 86_400),
+    CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ class Runtime:
 
     settings: Settings
     role: str
+    as_worker: Callable[[], Flask]
 
 
 def build(role: str, settings: Settings) -> Flask:
@@ -37,7 +40,7 @@ def build(role: str, settings: Settings) -> Flask:
     for noisy in ("alembic", "stripe", "rq", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     app = _worker(settings) if role == "worker" else _web(settings)
-    app.extensions["ballast"] = Runtime(settings, role)
+    app.extensions["ballast"] = Runtime(settings, role, partial(build, "worker", settings))
     return app
 
 

@@ -773,11 +773,13 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.processor_samples import processor_samples
+    from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
     yield from identity_samples()
     yield from processor_samples()
     yield from webhook_samples()
+    yield from subscription_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()
