@@ -14,7 +14,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from ballast import staff_commands
+from ballast import billing_commands, staff_commands
 from ballast.errors import BallastError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(processors)
     app.cli.add_command(keys)
     app.cli.add_command(listen)
-    for command in staff_commands.COMMANDS:
+    for command in [*billing_commands.COMMANDS, *staff_commands.COMMANDS]:
         app.cli.add_command(command)
 
 

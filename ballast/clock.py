@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 _set: ContextVar[datetime | None] = ContextVar("ballast_clock", default=None)
+_followed: ContextVar[datetime | None] = ContextVar("ballast_followed_clock", default=None)
 _real: ContextVar[timedelta] = ContextVar("ballast_real_offset", default=timedelta())
 
 
@@ -22,7 +23,15 @@ def real_time() -> datetime:
 
 def now() -> datetime:
     """The organization's time, UTC and aware."""
-    return _set.get() or real_time()
+    return _set.get() or _followed.get() or real_time()
+
+
+def follow(instant: datetime | None) -> None:
+    """From here on in this context the organization's clock stands at `instant` (aware), or runs with real time (None).
+
+    For `db` alone, which reads it with the organization's name at the begin of each transaction; a clock that is held with `at` wins.
+    """
+    _followed.set(instant)
 
 
 @contextmanager

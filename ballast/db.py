@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Uuid,
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
-from ballast import ids
+from ballast import clock, ids
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,11 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 
 
+WHO_AND_WHEN = text(
+    "select set_config('app.organization', :value, true), "
+    "(select clock_at from organizations where id = nullif(:value, '')::uuid) as clock_at"
+)
+
 # --- Who is asking -----------------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +88,7 @@ def current_organization() -> str | None:
 def set_organization(organization_id: str | None) -> None:
     """Work for this organization from here on, in the running transaction too."""
     _organization.set(organization_id)
+    clock.follow(None)
     if db.session.registry.has() and db.session().in_transaction():
         _tell_postgres(db.session.connection())
 
@@ -99,9 +105,11 @@ def organization(organization_id: str) -> Iterator[None]:
 
 
 def _tell_postgres(connection: Connection) -> None:
+    """The tenant wall's setting; the same round trip brings the clock of an organization that has one of its own."""
     found = _organization.get()
     value = str(ids.to_uuid(found, "org")) if found else ""
-    connection.execute(text("select set_config('app.organization', :value, true)"), {"value": value})
+    row = connection.execute(WHO_AND_WHEN, {"value": value}).one()
+    clock.follow(row.clock_at)
 
 
 @event.listens_for(Session, "after_begin")

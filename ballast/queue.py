@@ -20,7 +20,7 @@ from ballast.db import after_commit
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("payments", "inbox", "webhooks", "emails", "default")
+QUEUES = ("payments", "inbox", "webhooks", "emails", "charges", "default")
 
 DELIVER = "ballast.notifications.webhooks.deliver_due"
 SEND_EMAILS = "ballast.notifications.emails.send_due"
@@ -33,6 +33,10 @@ STORE_CARDS = "ballast.billing.cards.store_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
 SEAL_AUDIT = "ballast.audit.seals.seal_due"
+REMIND = "ballast.billing.subscriptions.reminding.remind_due"
+CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
+ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
+CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
 SCHEDULE: dict[str, tuple[str, int]] = {
@@ -48,6 +52,10 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     SEAL_AUDIT: ("default", 300),
     EXPIRE_SESSIONS: ("payments", 30),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
+    CHARGE_SUBSCRIPTIONS: ("charges", 10),
+    ADVANCE_CLOCKS: ("charges", 5),
+    REMIND: ("default", 60),
+    CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
 }
 # The net under a batch's own deadline: RQ's timeout raises in the main thread, so it must never be what ends a batch.

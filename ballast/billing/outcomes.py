@@ -10,10 +10,12 @@ from sqlalchemy import Select, select
 from ballast import audit
 from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
 from ballast.billing.payloads import payment_payload
+from ballast.billing.subscriptions import settling
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict
-from ballast.models import Attempt, AuditEntry, Cart, Claim, Order, Payment
+from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
+from ballast.models.customers import card_of
 from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 PROBES = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 3600, 21_600, 86_400))
 # How long a shopper may take to confirm with the bank before we take the challenge back.
 CHALLENGE_LASTS = timedelta(hours=1)
+NEVER_AGAIN = ("hard", "fraud")
 # A payment in one of these has no open attempt and holds no money: it may be tried, or closed.
 UNPAID = ("requires_payment_method", "requires_confirmation")
 
@@ -53,9 +56,12 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
-    """Cart, order, payment, attempt: everybody locks in this order (checkout too), so no two deadlock."""
-    payment_id, order_id, cart_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
-    for model, row_id in ((Cart, cart_id), (Order, order_id)) if with_order else ():
+    """Cart, order, subscription, invoice, payment, attempt: everybody locks in this order, so no two deadlock."""
+    payment_id, order_id, cart_id, invoice_id, subscription_id = db.session.execute(
+        _belongings(organization_id, attempt_id)
+    ).one()
+    orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
+    for model, row_id in (*orders, (Subscription, subscription_id), (Invoice, invoice_id)):
         if row_id is not None:
             held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
             db.session.execute(held.with_for_update())
@@ -64,12 +70,13 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
     return db.session.scalars(found.with_for_update()).one(), payment
 
 
-def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None]:
-    """An attempt's payment, order and cart: ids that never change."""
+def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None, str | None, str | None]:
+    """An attempt's payment, order, cart, invoice and subscription: ids that never change."""
     return (
-        select(Payment.id, Payment.order_id, Order.cart_id)
+        select(Payment.id, Payment.order_id, Order.cart_id, Invoice.id, Invoice.subscription_id)
         .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
         .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
+        .outerjoin(Invoice, (Invoice.organization_id == Payment.organization_id) & (Invoice.payment_id == Payment.id))
         .where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     )
 
@@ -104,19 +111,28 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     move(payment, "succeeded")
     payment.amount_captured = captured
     payment.succeeded_at = now()
+    invoice = _invoice_of(payment)
     ledger.post(
         payment.organization_id,
         "capture",
         attempt.id,
         "processor_receivable",
-        "sales",
+        "receivables" if invoice else "sales",
         captured,
         payment.currency,
         payment.id,
     )
     order = _settle(payment)
+    if invoice is not None:
+        settling.paid(invoice, payment)
     receipts.send_receipt(payment, order)
     _tell(payment, "payment_intent.succeeded")
+
+
+def _invoice_of(payment: Payment) -> Invoice | None:
+    """The invoice a payment is for; it is locked already (see `lock`)."""
+    wanted = select(Invoice).where(Invoice.organization_id == payment.organization_id, Invoice.payment_id == payment.id)
+    return db.session.scalars(wanted.execution_options(populate_existing=True)).first()
 
 
 def _settle(payment: Payment) -> Order | None:
@@ -196,7 +212,19 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
         "decline_class": "hard" if outcome.decline_class == "fraud" else outcome.decline_class,
         "message": outcome.message,
     }
+    if outcome.decline_class in NEVER_AGAIN:
+        _block(payment, outcome.decline_class)
     _tell(payment, "payment_intent.attempt_failed")
+    invoice = _invoice_of(payment)
+    if invoice is not None:
+        settling.declined(invoice, attempt)
+
+
+def _block(payment: Payment, decline_class: str) -> None:
+    """A stored card that was declined for good is never tried again."""
+    if payment.payment_method_id is not None:
+        card = db.session.scalars(card_of(payment.organization_id, payment.payment_method_id)).one()
+        card.blocked_because, card.blocked_until = decline_class, None
 
 
 def _require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired) -> None:
@@ -210,6 +238,9 @@ def _require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired)
         move(payment, "requires_action")
         payment.next_action = _next_action(outcome)
         _tell(payment, "payment_intent.requires_action")
+        invoice = _invoice_of(payment)
+        if invoice is not None:
+            settling.needs_action(invoice, attempt)
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
 
 
@@ -235,6 +266,9 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
     attempt.message = outcome.reason
     payment.next_action = None
     move(payment, "requires_payment_method" if payment.status == "requires_action" else "requires_confirmation")
+    invoice = _invoice_of(payment)
+    if invoice is not None:
+        settling.not_tried(invoice, attempt)
 
 
 def _check_late_success(attempt: Attempt, outcome: Outcome) -> None:

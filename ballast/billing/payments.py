@@ -15,13 +15,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from ballast import audit, money
-from ballast.billing import cards, changes, lookup, processing
+from ballast.billing import budgets, cards, changes, lookup, processing
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
@@ -194,7 +194,7 @@ def _flush_once() -> None:
 class Source:
     """What an attempt charges, where that is not what the payment has already. `payment_method`: as in NewPayment. `verification`:
     what 3-D Secure before the charge came to. `account_id`: where the browser's token is from. `device_data`: what the processor's
-    library says of the device."""
+    library says of the device. `series`: what the charge is one of, where it repeats."""
 
     payment_method: str | None = None
     verification: str | None = None
@@ -202,6 +202,8 @@ class Source:
     save_card: bool | None = None
     one_time: bool = False
     device_data: str | None = None
+    series: Literal["recurring", "installment"] | None = None
+    first_of_series: bool = False
 
 
 def begin(payment: Payment, source: Source | None = None, return_url: str | None = None) -> Begun:
@@ -209,7 +211,7 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
 
     Raises Conflict(`payment_in_progress`) while another attempt is open, Conflict(`state_conflict`) for a payment that is final or
     authorized already, Conflict(`customer_held`), InvalidRequest(`payment_method_required`, `payment_method_unknown`,
-    `payment_method_not_stored`).
+    `payment_method_not_stored`), Conflict(`payment_method_blocked`, `retry_limit_reached`) where a network allows no more tries.
     """
     if payment.status in ("processing", "requires_action"):
         raise Conflict("payment_in_progress", "Another attempt at this payment is open. Wait for its outcome.")
@@ -218,6 +220,8 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
     source = source or Source()
     _take_source(payment, source)
     check_customer(payment.organization_id, payment.customer_id)
+    if payment.payment_method_id is not None:
+        budgets.spend(payment.organization_id, payment.payment_method_id, payment.amount)
     move(payment, "processing")
     payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
     row = _account_of(payment)
@@ -276,7 +280,8 @@ def _charge(payment: Payment, attempt: Attempt, source: Source, return_url: str 
         one_time=source.one_time,
         verification=source.verification,
         device_data=source.device_data,
-        series="unscheduled" if payment.off_session else None,
+        series=source.series or ("unscheduled" if payment.off_session else None),
+        first_of_series=source.first_of_series,
     )
 
 
@@ -312,6 +317,7 @@ def _new_attempt(payment: Payment, account: Account) -> Attempt:
         amount=payment.amount,
         currency=payment.currency,
         off_session=payment.off_session,
+        payment_method_id=payment.payment_method_id,
         created_at=now(),
         send_deadline_at=deadline,
         next_probe_at=deadline + processing.SEND_SLACK,

@@ -239,11 +239,16 @@ def credentials(processor: str, mode: str, public: dict[str, str], secrets: dict
         secret_key=secrets["secret_key"],
         publishable_key=public.get("publishable_key", ""),
         webhook_secret=secrets.get("webhook_secret", ""),
-        api_base=getattr(settings, ADDRESS_SETTING[processor]) or ADDRESSES[processor, mode],
+        api_base=address_of(processor, mode),
         connect_timeout=settings.processor_connect_timeout,
         read_timeout=settings.braintree_read_timeout if slow else settings.processor_read_timeout,
         extra=tuple(sorted(extra.items())),
     )
+
+
+def address_of(processor: str, mode: str) -> str:
+    """Where a processor is reached: at the address of the settings, else at its own for the mode (live or test)."""
+    return getattr(config.current(), ADDRESS_SETTING[processor]) or ADDRESSES[processor, mode]
 
 
 def seal_name(account_id: str) -> str:

@@ -5,25 +5,33 @@ from ballast.models.audit import AuditEntry, AuditSeal, PlatformEntry, UnsealedE
 from ballast.models.catalog import Price, Product
 from ballast.models.checkout_sessions import CheckoutSession, PaymentLink
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
+from ballast.models.discounts import Coupon, PromotionCode, TaxRate
 from ballast.models.disputes import Dispute
 from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
+from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
+from ballast.models.subscriptions import BillingSettings, Subscription
 
 __all__ = [
     "ApiKey",
     "Attempt",
     "AuditEntry",
     "AuditSeal",
+    "BillingSettings",
     "Cart",
     "CartLine",
     "CheckoutSession",
     "Claim",
+    "Coupon",
+    "CreditBalance",
+    "CreditEntry",
+    "CreditNote",
     "Customer",
     "Dispute",
     "Email",
@@ -33,6 +41,8 @@ __all__ = [
     "IdempotencyKey",
     "InboxEvent",
     "Invitation",
+    "Invoice",
+    "InvoiceLine",
     "JobRun",
     "LedgerAccount",
     "LedgerTransfer",
@@ -48,7 +58,10 @@ __all__ = [
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
+    "PromotionCode",
     "Refund",
+    "Subscription",
+    "TaxRate",
     "UnsealedEntry",
     "User",
     "UserLink",

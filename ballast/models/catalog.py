@@ -53,6 +53,8 @@ class Price(Scoped, Base):
         CheckConstraint("(kind = 'recurring') = (interval is not null)", name="interval_when_recurring"),
         CheckConstraint("interval in ('day', 'week', 'month', 'year')", name="interval_known"),
         CheckConstraint("interval_count > 0", name="interval_count_positive"),
+        CheckConstraint("trial_days between 0 and 730", name="trial_sane"),
+        CheckConstraint("setup_fee >= 0", name="setup_fee_not_negative"),
     )
 
     id: Mapped[str] = id_column("price")
@@ -62,6 +64,11 @@ class Price(Scoped, Base):
     currency: Mapped[str]
     interval: Mapped[str | None]
     interval_count: Mapped[int] = mapped_column(default=1, server_default="1")
+    nickname: Mapped[str] = mapped_column(
+        default="", server_default="", doc="what tells it from others, such as Yearly"
+    )
+    trial_days: Mapped[int] = mapped_column(default=0, server_default="0")
+    setup_fee: Mapped[int] = mapped_column(default=0, server_default="0", doc="once, on the first invoice")
     created_at: Mapped[datetime] = created_column()
     archived_at: Mapped[datetime | None]
 

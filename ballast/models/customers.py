@@ -34,6 +34,7 @@ class Customer(Scoped, Base):
 
     __tablename__ = "customers"
     __table_args__ = (
+        within("default_payment_method_id", "payment_methods", closes_circle=True),
         Index("ix_customers_email", "organization_id", "email"),
         Index("ix_customers_user", "user_id"),
     )
@@ -42,6 +43,9 @@ class Customer(Scoped, Base):
     email: Mapped[str | None]
     name: Mapped[str] = mapped_column(default="", server_default="")
     user_id: Mapped[str | None] = mapped_column(PublicId("usr"), ForeignKey("users.id"))
+    country: Mapped[str] = mapped_column(default="", server_default="", doc="ISO 3166; where they are taxed")
+    region: Mapped[str] = mapped_column(default="", server_default="")
+    default_payment_method_id: Mapped[str | None] = reference("pm")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     held_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = created_column()
@@ -152,6 +156,9 @@ class PaymentMethod(Scoped, Base):
     created_at: Mapped[datetime] = created_column()
     detached_at: Mapped[datetime | None]
     removal: Mapped[str | None]
+    blocked_until: Mapped[datetime | None] = mapped_column(doc="a network forbade to try it again before that")
+    blocked_because: Mapped[str | None]
+    mandate_ceiling: Mapped[int | None] = mapped_column(doc="minor units of INR one off-session charge may take")
 
 
 def default_account(organization_id: str, processor: str | None = None) -> Select[ProcessorAccount]:

@@ -24,6 +24,8 @@ SCOPES: Final = (
     "customers:write",
     "disputes:read",
     "disputes:write",
+    "subscriptions:read",
+    "subscriptions:write",
     "webhooks:read",
     "webhooks:write",
     "audit:read",
@@ -50,6 +52,12 @@ class Organization(Base):
     mode: Mapped[str] = mapped_column(default="sandbox", server_default="sandbox")
     currency: Mapped[str] = mapped_column(default="USD", server_default="USD")
     timezone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
+    clock_at: Mapped[datetime | None] = mapped_column(
+        doc="a sandbox organization's own clock; it stands still between advances"
+    )
+    clock_lease_until: Mapped[datetime | None] = mapped_column(doc="real time; whoever moves the clock holds it")
+    clock_problem: Mapped[str | None] = mapped_column(doc="what an advance waits for")
+    clock_target_at: Mapped[datetime | None] = mapped_column(doc="where an advance that is under way leads")
     requires_second_factor: Mapped[bool] = mapped_column(default=False, server_default="false")
     card_testing: Mapped[dict[str, Any]] = json_column()
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")

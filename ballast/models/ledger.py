@@ -15,7 +15,11 @@ from ballast.models.columns import Scoped, created_column, id_column, money_chec
 CHART: Final = {
     "processor_receivable": "asset",
     "customer_credit": "liability",
+    "receivables": "asset",
+    "tax_payable": "liability",
     "sales": "income",
+    "subscription_revenue": "income",
+    "bad_debt": "expense",
     "refunds": "expense",
     "processor_fees": "expense",
     "disputes": "expense",

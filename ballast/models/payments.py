@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ballast.db import Base
+from ballast.db import Base, PublicId
 from ballast.models.columns import (
     Scoped,
     created_column,
@@ -119,6 +119,14 @@ class Attempt(Scoped, Base):
         UniqueConstraint("organization_id", "payment_id", "number"),
         Index("uq_attempts_one_open", "organization_id", "payment_id", unique=True, postgresql_where=OPEN_ATTEMPT_SQL),
         Index("uq_attempts_external", "processor_account_id", "external_id", unique=True),
+        Index(
+            "ix_attempts_card",
+            "organization_id",
+            "payment_method_id",
+            "amount",
+            "created_at",
+            postgresql_where="payment_method_id is not null",
+        ),
         Index("ix_attempts_probe", "next_probe_at", postgresql_where=OPEN_ATTEMPT_SQL),
     )
     machine = "attempt"
@@ -132,6 +140,7 @@ class Attempt(Scoped, Base):
     amount: Mapped[int]
     currency: Mapped[str]
     off_session: Mapped[bool] = mapped_column(default=False)
+    payment_method_id: Mapped[str | None] = mapped_column(PublicId("pm"), doc="the stored card it charges")
     external_id: Mapped[str | None]
     client_secret: Mapped[str | None]
     decline_class: Mapped[str | None]
@@ -167,11 +176,12 @@ class Claim(Scoped, Base):
             postgresql_where="status = 'open'",
         ),
         Index(
-            "uq_claims_order_paid_once",
+            "uq_claims_paid_once",
             "organization_id",
+            "obligation",
             "obligation_id",
             unique=True,
-            postgresql_where="obligation = 'order' and status in ('open', 'paid')",
+            postgresql_where="obligation in ('order', 'period') and status in ('open', 'paid')",
         ),
         Index("ix_claims_payment", "organization_id", "payment_id"),
     )

@@ -87,6 +87,28 @@ OPEN_DISPUTE: Final = ("warning", "needs_response", "under_review")
 ORDER: Final = _table(pending="paid canceled", paid="refunded", canceled="", refunded="paid")
 # `complete`: its order is paid. An open attempt keeps a session from expiring.
 CHECKOUT_SESSION: Final = _table(open="complete expired", complete="", expired="")
+# `incomplete`: the first payment has not arrived; after 23 hours it is `incomplete_expired`. `unpaid`, `defaulted`: dunning is over.
+SUBSCRIPTION: Final = _table(
+    incomplete="active trialing incomplete_expired canceled",
+    trialing="active past_due paused canceled",
+    active="past_due paused canceled unpaid defaulted",
+    past_due="active unpaid defaulted canceled",
+    paused="active trialing canceled",
+    unpaid="active canceled",
+    incomplete_expired="",
+    defaulted="",
+    canceled="",
+)
+# Periods follow each other in these.
+RENEWING: Final = ("trialing", "active", "past_due")
+INVOICE: Final = _table(
+    draft="open void",
+    open="paid void uncollectible",
+    uncollectible="paid void",
+    paid="",
+    void="",
+)
+CREDIT_NOTE: Final = _table(issued="void", void="")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",
@@ -110,6 +132,9 @@ MACHINES: Final[dict[str, Transitions]] = {
     "order": ORDER,
     "checkout_session": CHECKOUT_SESSION,
     "cart": CART,
+    "subscription": SUBSCRIPTION,
+    "invoice": INVOICE,
+    "credit_note": CREDIT_NOTE,
     "delivery": DELIVERY,
     "email": EMAIL,
     "inbox": INBOX,

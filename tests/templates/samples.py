@@ -796,6 +796,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
+    from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
     yield from identity_samples()
@@ -803,6 +804,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from processor_samples()
     yield from webhook_samples()
     yield from selling_samples()
+    yield from subscription_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

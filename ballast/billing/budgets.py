@@ -1,0 +1,110 @@
+"""How often a card may be tried again: the networks' rules, counted per card, merchant and amount, and not exceedable.
+
+Whoever begins an attempt with a stored card holds the card's row while counting, so two at once are counted one after the other.
+A customer's own clicks count too. Sources: Visa Rules (category 1 codes never, the others 15 reattempts in 30 days), Mastercard
+Transaction Processing Excellence (10 declines in 24 hours, 35 in 30 days; advice 03 and 21 never within 30 days).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+
+from ballast.clock import now
+from ballast.db import db
+from ballast.errors import Conflict
+from ballast.models import Attempt, PaymentMethod
+from ballast.models.customers import card_of
+
+# What counts against a limit: a declined attempt, and one that may yet be declined.
+COUNTED: Final = ("declined", "created", "submitted", "unknown", "action_required")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `attempts` declined ones within `window`, whatever else."""
+
+    attempts: int
+    window: timedelta
+
+
+# The first attempt is not a reattempt: 15 of those make 16 in all.
+VISA: Final = (Limit(16, timedelta(days=30)),)
+MASTERCARD: Final = (Limit(10, timedelta(hours=24)), Limit(35, timedelta(days=30)))
+LIMITS: Final = {"visa": VISA, "mastercard": MASTERCARD}
+
+
+@dataclass(frozen=True)
+class Meter:
+    """How much of a limit is used, for whoever looks at it."""
+
+    used: int
+    limit: Limit
+
+
+def limits_of(brand: str | None) -> tuple[Limit, ...]:
+    """A network's limits; for the others the stricter of the two that publish theirs."""
+    return LIMITS.get((brand or "").lower(), VISA)
+
+
+def meters(card: PaymentMethod, amount: int) -> list[Meter]:
+    """What is used of each limit for this card and amount."""
+    return [Meter(_used(card, amount, limit.window), limit) for limit in limits_of(card.brand)]
+
+
+def free_at(card: PaymentMethod, amount: int) -> datetime | None:
+    """When the card may be tried for this amount: None for now; the far future where a network says never."""
+    if is_blocked(card):
+        return card.blocked_until or datetime.max.replace(tzinfo=now().tzinfo)
+    spent = [limit for limit in limits_of(card.brand) if _used(card, amount, limit.window) >= limit.attempts]
+    return max((_lapses(card, amount, limit) for limit in spent), default=None)
+
+
+def is_blocked(card: PaymentMethod) -> bool:
+    """Whether a decline has ended its use, for good or until a day that has not come."""
+    return card.blocked_because is not None and (card.blocked_until is None or card.blocked_until > now())
+
+
+def spend(organization_id: str, card_id: str, amount: int) -> None:
+    """Hold the card's row and make sure that one more try is allowed. In the caller's transaction, before the attempt is written.
+
+    Raises Conflict(`payment_method_blocked`, `retry_limit_reached`).
+    """
+    held = card_of(organization_id, card_id).with_for_update().execution_options(populate_existing=True)
+    card = db.session.scalars(held).one()
+    if is_blocked(card):
+        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    if free_at(card, amount) is not None:
+        raise Conflict(
+            "retry_limit_reached", "The card network allows no more tries with this card and amount for now."
+        )
+
+
+def _counted(card: PaymentMethod, amount: int, since: datetime) -> tuple[object, ...]:
+    return (
+        Attempt.organization_id == card.organization_id,
+        Attempt.payment_method_id == card.id,
+        Attempt.amount == amount,
+        Attempt.created_at > since,
+        Attempt.status.in_(COUNTED),
+    )
+
+
+def _used(card: PaymentMethod, amount: int, window: timedelta) -> int:
+    counted = select(func.count()).select_from(Attempt).where(*_counted(card, amount, now() - window))  # type: ignore[arg-type]
+    return db.session.scalar(counted) or 0
+
+
+def _lapses(card: PaymentMethod, amount: int, limit: Limit) -> datetime:
+    """When the window has let go of enough of them for one more."""
+    oldest = (
+        select(Attempt.created_at)
+        .where(*_counted(card, amount, now() - limit.window))  # type: ignore[arg-type]
+        .order_by(Attempt.created_at.desc())
+        .offset(limit.attempts - 1)
+        .limit(1)
+    )
+    return db.session.scalars(oldest).one() + limit.window

@@ -1,0 +1,59 @@
+"""What an invoice does to the ledger: owed when it is finalized, collected when it is paid, undone when it is voided.
+
+Accrual: `receivables` holds what customers owe, `subscription_revenue` and `tax_payable` what the invoice was for. A downgrade that
+comes to less than nothing is owed to the customer (`customer_credit`).
+"""
+
+from __future__ import annotations
+
+from ballast.billing import ledger
+from ballast.models import Invoice
+
+
+def finalized(invoice: Invoice) -> None:
+    """Owed from now on; credit that was applied is owed no more."""
+    net, tax = invoice.total - invoice.tax, invoice.tax
+    against = "receivables" if invoice.total >= 0 else "customer_credit"
+    _post(invoice, "invoice_revenue", against, "subscription_revenue", net)
+    _post(invoice, "invoice_tax", against, "tax_payable", tax)
+    _post(invoice, "invoice_credit", "customer_credit", "receivables", invoice.credit_applied)
+
+
+def waived(invoice: Invoice, amount: int) -> None:
+    """Too small to be charged: the customer is given it."""
+    _post(invoice, "small_amount", "bad_debt", "customer_credit", amount)
+
+
+def voided(invoice: Invoice) -> None:
+    """Nobody owes it any more."""
+    _post(invoice, "void_revenue", "subscription_revenue", "receivables", invoice.total - invoice.tax)
+    _post(invoice, "void_tax", "tax_payable", "receivables", invoice.tax)
+    _post(invoice, "void_credit", "receivables", "customer_credit", invoice.credit_applied)
+
+
+def given_up(invoice: Invoice) -> None:
+    """It is not expected any more."""
+    _post(invoice, "bad_debt", "bad_debt", "receivables", invoice.amount_due)
+
+
+def recovered(invoice: Invoice) -> None:
+    """It had been given up, and is being paid after all."""
+    _post(invoice, "bad_debt_recovered", "receivables", "bad_debt", invoice.amount_due)
+
+
+def credited(invoice: Invoice, note_id: str, amount: int, tax: int, to: str) -> None:
+    """Part of it is taken back by a credit note: `to` is `customer_credit`, or `refunds` where the payment's refund posts the rest."""
+    _move(invoice, "credit_note", note_id, "subscription_revenue", to, amount - tax)
+    _move(invoice, "credit_note_tax", note_id, "tax_payable", to, tax)
+
+
+def _post(invoice: Invoice, kind: str, debit: str, credit: str, amount: int) -> None:
+    _move(invoice, kind, invoice.id, debit, credit, amount)
+
+
+def _move(invoice: Invoice, kind: str, source: str, debit: str, credit: str, amount: int) -> None:
+    """A negative amount goes the other way; nothing is nothing."""
+    if amount < 0:
+        debit, credit, amount = credit, debit, -amount
+    if amount:
+        ledger.post(invoice.organization_id, kind, source, debit, credit, amount, invoice.currency, invoice.payment_id)

@@ -1,0 +1,1 @@
+"""Subscriptions: started, renewed, changed, recovered, ended. docs/subscriptions.md has the rules."""

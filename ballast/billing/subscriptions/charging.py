@@ -1,0 +1,150 @@
+"""The nightly run, every few seconds: periods end, invoices fall due, cards are charged.
+
+Rows are claimed under a lease in batches, those of organizations with a clock of their own left out (they are driven by their clock).
+Each row is one short transaction of its own, so a bad one spoils no other; a processor is asked by at most as many threads as its
+pace needs, and no faster than its pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, exists, select, tuple_, update
+
+from ballast import queue
+from ballast.billing.subscriptions import collecting, rolling
+from ballast.billing.subscriptions.pace import pace_of
+from ballast.clock import now, real_time
+from ballast.db import db, organization, transaction
+from ballast.models import Customer, Invoice, Organization, PaymentMethod, ProcessorAccount, Subscription
+from ballast.notifications.drain import BATCH, drain, run_all
+
+THREADS: Final = 16
+LEASE: Final = timedelta(minutes=5)
+Key = tuple[str, str]
+
+
+def charge_due(organization_id: str | None = None) -> int:
+    """Renew and charge what is due now. The job behind `queue.CHARGE_SUBSCRIPTIONS`; answers how many rows were taken.
+
+    `organization_id`: of that organization alone, which may have a clock of its own; the caller has set the clock then.
+    """
+    queue.forget_mark(queue.CHARGE_SUBSCRIPTIONS)
+    return drain("charge_subscriptions", lambda: _batch(organization_id))
+
+
+def _batch(organization_id: str | None) -> tuple[int, int]:
+    rolled = _work(Subscription, Subscription.next_action_at, organization_id, rolling.roll)
+    charged = _work(Invoice, Invoice.next_attempt_at, organization_id, _collect)
+    return rolled[0] + charged[0], rolled[1] + charged[1]
+
+
+def _work(model: Any, due_at: Any, organization_id: str | None, act: Callable[[str, str], Any]) -> tuple[int, int]:
+    keys = claim(model, due_at, organization_id)
+
+    def one(key: Key) -> None:
+        with organization(key[0]):
+            act(*key)
+
+    results = run_all(one, keys, THREADS)
+    release(model, [key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception)])
+    return len(keys), sum(1 for result in results if isinstance(result, Exception))
+
+
+def claim(model: Any, due_at: Any, organization_id: str | None) -> list[Key]:
+    """Take what is due by the organization's clock, the longest due first, for `LEASE`. Commits."""
+    chosen = (
+        select(model.organization_id, model.id)
+        .where(*due(model, due_at, organization_id), (model.lease_until.is_(None)) | (model.lease_until < real_time()))
+        .order_by(due_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    taking = (
+        update(model)
+        .where(tuple_(model.organization_id, model.id).in_(select(chosen)))
+        .values(lease_until=real_time() + LEASE)
+        .returning(model.organization_id, model.id)
+        .execution_options(synchronize_session=False)
+    )
+    with transaction() as session:
+        return [(row[0], row[1]) for row in session.execute(taking)]
+
+
+def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElement[bool]]:
+    """What is due now: of one organization, or of all that live by real time and whose customers' charges are not on hold."""
+    found = [due_at <= now()]
+    if organization_id is not None:
+        return [*found, model.organization_id == organization_id]
+    clocked = exists().where(Organization.id == model.organization_id, Organization.clock_at.is_not(None))
+    if model is Subscription:
+        return [*found, ~clocked]
+    held = exists().where(
+        Customer.organization_id == model.organization_id,
+        Customer.id == model.customer_id,
+        Customer.held_at.is_not(None),
+    )
+    return [*found, ~clocked, ~held]
+
+
+def release(model: Any, keys: list[Key]) -> None:
+    """What was done may fall due again at once; what failed waits for its lease."""
+    if not keys:
+        return
+    with transaction() as session:
+        session.execute(
+            update(model)
+            .where(tuple_(model.organization_id, model.id).in_(keys))
+            .values(lease_until=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _collect(organization_id: str, invoice_id: str) -> None:
+    """Charge it at its processor's pace."""
+    account = _account_of(organization_id, invoice_id)
+    db.session.rollback()
+    if account is not None:
+        pace_of(*account).wait()
+    collecting.collect(organization_id, invoice_id)
+
+
+def _account_of(organization_id: str, invoice_id: str) -> tuple[str, str] | None:
+    """The account, and its processor, that will be asked: of the subscription's card, else of the customer's."""
+    wanted = (
+        select(ProcessorAccount.id, ProcessorAccount.processor)
+        .join(
+            PaymentMethod,
+            (PaymentMethod.organization_id == ProcessorAccount.organization_id)
+            & (PaymentMethod.processor_account_id == ProcessorAccount.id),
+        )
+        .join(
+            Subscription,
+            (Subscription.organization_id == PaymentMethod.organization_id)
+            & (Subscription.payment_method_id == PaymentMethod.id),
+        )
+        .join(
+            Invoice,
+            (Invoice.organization_id == Subscription.organization_id) & (Invoice.subscription_id == Subscription.id),
+        )
+        .where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
+    )
+    found = db.session.execute(wanted).first()
+    return (found[0], found[1]) if found else None
+
+
+def next_due(organization_id: str) -> datetime | None:
+    """When the next thing falls due for an organization, by its own clock; None when nothing is waiting."""
+    asked = [
+        select(column).where(model.organization_id == organization_id, column.is_not(None)).order_by(column).limit(1)
+        for model, column in (
+            (Subscription, Subscription.next_action_at),
+            (Subscription, Subscription.next_reminder_at),
+            (Invoice, Invoice.next_attempt_at),
+        )
+    ]
+    found = [moment for one in asked if (moment := db.session.scalar(one))]
+    return min(found, default=None)

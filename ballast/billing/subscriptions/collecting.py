@@ -1,0 +1,202 @@
+"""Charging what is due: an open invoice, one payment, one open attempt at a time.
+
+If the process dies …
+  before the commit that begins an attempt: the invoice is still due, and the next sweep takes it.
+  after it: the attempt is the resolver's; what it finds is recorded as any outcome is, and sets what comes next (`settling`).
+A second sweep finds the invoice not due any more: `next_attempt_at` is cleared in the commit that begins the attempt. Two at once meet
+at the invoice's row lock; past that, at the unique indexes on open attempts and on claims.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from ballast.billing import budgets, cards, invoices, payments
+from ballast.billing.outcomes import UNPAID
+from ballast.billing.subscriptions import ending, letters, mandates, rows, settling
+from ballast.clock import now
+from ballast.db import db, transaction
+from ballast.errors import Conflict, InvalidRequest
+from ballast.models import Claim, Invoice, Payment, PaymentMethod, Subscription
+
+PAYABLE = ("open", "uncollectible")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An invoice whose card may be charged."""
+
+    subscription: Subscription
+    invoice: Invoice
+    card: PaymentMethod
+
+
+def collect(organization_id: str, invoice_id: str) -> bool:
+    """Charge an invoice that is due, if it still is and its card may be tried. Answers whether a processor was asked."""
+    with transaction():
+        found = ready(organization_id, invoice_id)
+        begun = _begin(found) if found else None
+    if begun is None:
+        return False
+    payments.run(begun)
+    return True
+
+
+def lock(organization_id: str, invoice_id: str) -> tuple[Subscription | None, Invoice]:
+    """Subscription, then invoice, locked in the order everybody locks in. Raises NotFound."""
+    invoice = invoices.find(organization_id, invoice_id)
+    subscription = rows.locked(organization_id, invoice.subscription_id) if invoice.subscription_id else None
+    return subscription, invoices.locked(organization_id, invoice_id)
+
+
+def ready(organization_id: str, invoice_id: str) -> Ready | None:
+    """The invoice with its card, or nothing and what comes next noted on it."""
+    subscription, invoice = lock(organization_id, invoice_id)
+    is_due = invoice.next_attempt_at is not None and invoice.next_attempt_at <= now()
+    if subscription is None or invoice.status != "open" or not is_due:
+        return None
+    card = rows.card_of_row(subscription, rows.customer_of_row(subscription))
+    if card is not None and may_try(invoice, card) and not settling.is_spent(invoice):
+        return Ready(subscription, invoice, card) if _is_announced(subscription, invoice) else None
+    _look_again(subscription, invoice, card)
+    return None
+
+
+def _is_announced(subscription: Subscription, invoice: Invoice) -> bool:
+    """Whether the card may be debited now; an Indian one is announced first, a day ahead."""
+    debit_at = mandates.may_debit_at(invoice)
+    if debit_at <= now():
+        return True
+    letters.upcoming_charge(subscription, invoice)
+    invoice.next_attempt_at = debit_at
+    return False
+
+
+def _look_again(subscription: Subscription, invoice: Invoice, card: PaymentMethod | None) -> None:
+    """The card may not be tried, or there is none: ask for another one, wait for the network, or give up once the schedule is over."""
+    needs_holder = card is not None and mandates.needs_holder(invoice, card)
+    if settling.is_over(invoice):
+        ending.give_up(subscription, invoice)
+    elif card is not None and not budgets.is_blocked(card) and not needs_holder:
+        invoice.next_attempt_at = budgets.free_at(card, invoice.amount_due)
+    elif invoice.first_failed_at is None:
+        settling.failing(invoice, "authentication" if needs_holder else "hard", None)
+    else:
+        invoice.next_attempt_at = settling.next_date(invoice, "hard")
+
+
+def may_try(invoice: Invoice, card: PaymentMethod) -> bool:
+    """Whether the card may be charged for the invoice without its holder, now."""
+    return budgets.free_at(card, invoice.amount_due) is None and not mandates.needs_holder(invoice, card)
+
+
+def _begin(due: Ready) -> payments.Begun | None:
+    payment = payment_for(due.invoice, due.card.id)
+    due.invoice.next_attempt_at = None
+    if payment.status not in UNPAID:
+        return None  # Under way already, or taken: what comes of it is recorded where it is known.
+    payment.off_session = True
+    return payments.begin(payment, payments.Source(due.card.id, series="recurring"))
+
+
+def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
+    """The invoice's payment, locked; a new one where it has none, or the last one was closed. With the invoice locked."""
+    organization_id = invoice.organization_id
+    if invoice.payment_id is not None:
+        payment = payments.locked(organization_id, invoice.payment_id)
+        if payment.status not in ("canceled", "failed"):
+            return payment
+    payment = payments.create(
+        organization_id,
+        payments.NewPayment(
+            amount=invoice.amount_due,
+            currency=invoice.currency,
+            description=f"Invoice {invoice.number}",
+            customer_id=invoice.customer_id,
+            payment_method=card_id,
+            off_session=card_id is not None,
+            metadata={"invoice": invoice.number or invoice.id},
+        ),
+    )
+    db.session.add(
+        Claim(
+            organization_id=organization_id,
+            payment_id=payment.id,
+            obligation="period",
+            obligation_id=invoice.id,
+            amount=invoice.amount_due,
+            status="open",
+            created_at=now(),
+        )
+    )
+    invoice.payment_id = payment.id
+    db.session.flush()
+    return payment
+
+
+def begin_with(invoice: Invoice, source: payments.Source, return_url: str | None = None) -> payments.Begun:
+    """Begin to collect an invoice with its customer present. In the caller's transaction, with the invoice locked.
+
+    Raises Conflict(`invoice_not_payable`), and what `payments.begin` raises.
+    """
+    if invoice.status not in PAYABLE:
+        raise Conflict("invoice_not_payable", f"An invoice that is {invoice.status} cannot be paid.")
+    payment = payment_for(invoice, None)
+    payment.off_session = False
+    return payments.begin(payment, source, return_url)
+
+
+def pay(organization_id: str, invoice_id: str, source: payments.Source, return_url: str | None = None) -> None:
+    """Its customer pays an invoice, now; read it to know what came of it. Raises NotFound, and what `begin_with` raises."""
+    with transaction():
+        _subscription, invoice = lock(organization_id, invoice_id)
+        begun = begin_with(invoice, source, return_url)
+    payments.run(begun)
+
+
+def use_card(subscription: Subscription, card_id: str) -> int:
+    """Charge this stored card from now on, and what is owed at once; answers how many invoices that is. In the caller's transaction,
+    with the subscription locked.
+
+    Raises InvalidRequest(`payment_method_unknown`), Conflict(`payment_method_blocked`).
+    """
+    card = cards.find_named(subscription.organization_id, card_id)
+    if card is None or card.customer_id != subscription.customer_id:
+        raise InvalidRequest(
+            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
+        )
+    if budgets.is_blocked(card):
+        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    if subscription.payment_method_id != card.id:
+        before, subscription.payment_method_id = subscription.payment_method_id, card.id
+        rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
+    return retry_now(subscription)
+
+
+def retry_now(subscription: Subscription) -> int:
+    """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked."""
+    wanted = select(Invoice).where(
+        Invoice.organization_id == subscription.organization_id,
+        Invoice.subscription_id == subscription.id,
+        Invoice.status == "open",
+        Invoice.first_failed_at.is_not(None),
+        Invoice.change.is_(None),
+    )
+    owed = list(db.session.scalars(wanted.with_for_update()))
+    for invoice in owed:
+        invoice.next_attempt_at, invoice.last_failed_at = now(), None
+    return len(owed)
+
+
+def invoice_by_token(organization_id: str, token: str) -> Invoice | None:
+    """The invoice behind the address of its page."""
+    wanted = select(Invoice).where(Invoice.organization_id == organization_id, Invoice.token == token)
+    return db.session.scalars(wanted).first()
+
+
+def invoice_of_payment(organization_id: str, payment_id: str) -> str | None:
+    """Which invoice a payment is for."""
+    wanted = select(Invoice.id).where(Invoice.organization_id == organization_id, Invoice.payment_id == payment_id)
+    return db.session.scalars(wanted).first()

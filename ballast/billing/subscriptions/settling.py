@@ -1,0 +1,195 @@
+"""What an invoice's payment means for its subscription: it arrived, it was declined, it never went out.
+
+Called where an attempt's outcome is recorded, in that transaction, with subscription, invoice and payment locked in this order. So no
+mail and no event can contradict another: all are written from the state this one commit leaves behind.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+
+from ballast import audit
+from ballast.billing import cards, invoices
+from ballast.billing.subscriptions import letters, plan, rows
+from ballast.clock import now
+from ballast.db import db
+from ballast.models import Attempt, Invoice, Payment, Subscription
+
+log = logging.getLogger(__name__)
+
+# A decline that is our fault is tried again after so long, and the customer left alone.
+OUR_FAULT_WAITS: Final = timedelta(days=1)
+# What never went out goes out again, after so long.
+NOT_SENT_WAITS: Final = timedelta(minutes=1)
+
+
+def paid(invoice: Invoice, payment: Payment | None) -> None:
+    """The money is there: mark the invoice, do what it was for, and lift what its absence had brought about."""
+    if invoice.status != "paid":
+        invoices.mark_paid(invoice)
+    if invoice.subscription_id is None:
+        return
+    subscription = rows.locked(invoice.organization_id, invoice.subscription_id)
+    if payment is not None:
+        _take_card(subscription, payment)
+    if invoice.change:
+        _apply_change(subscription, invoice)
+    _lift(subscription)
+
+
+def _take_card(subscription: Subscription, payment: Payment) -> None:
+    """A first payment brings the card along; a later one with another card is for that payment only."""
+    if subscription.payment_method_id is not None:
+        return
+    card = cards.of_payment(payment)
+    if card is not None and card.status in ("active", "pending"):
+        subscription.payment_method_id = card.id
+
+
+def _apply_change(subscription: Subscription, invoice: Invoice) -> None:
+    """A change that had to be paid takes effect as of the moment it was priced for, unless the subscription has ended since."""
+    change = invoice.change or {}
+    if subscription.status in rows.ENDED:
+        log.error("a change was paid after its subscription had ended: %s", invoice.id)
+        return
+    before = {"price": subscription.price_id, "quantity": subscription.quantity}
+    subscription.price_id, subscription.quantity = change["price"], change["quantity"]
+    if change.get("new_anchor"):
+        at = datetime.fromisoformat(change["at"])
+        subscription.anchor_at = at
+        start, end = plan.of(subscription).rhythm(at, subscription.timezone).period(0)
+        rows.begin_period(subscription, 0, start, end)
+    after = {"price": subscription.price_id, "quantity": subscription.quantity}
+    rows.note(subscription, "subscription.changed", {"plan": {"before": before, "after": after}})
+    letters.plan_changed(subscription, invoice)
+
+
+def _lift(subscription: Subscription) -> None:
+    """Active again once nothing is owed; periods that could not be billed in the meantime are not billed afterwards."""
+    match subscription.status:
+        case "incomplete":
+            rows.set_status(subscription, "active")
+            subscription.next_action_at = subscription.current_period_end
+            rows.remind(subscription)
+        case "past_due" | "unpaid" if not _owes(subscription):
+            was_unpaid = subscription.status == "unpaid"
+            subscription.failing_since = None
+            rows.set_status(subscription, "active")
+            if was_unpaid and subscription.current_period_end <= now():
+                restart(subscription)
+            else:
+                subscription.next_action_at = subscription.current_period_end
+                rows.remind(subscription)
+
+
+def restart(subscription: Subscription) -> None:
+    """Begin anew from here: the next period, from now, is billed at once by the sweeper."""
+    subscription.anchor_at, subscription.period = now().replace(microsecond=0), -1
+    subscription.next_action_at = subscription.anchor_at
+
+
+def _owes(subscription: Subscription) -> bool:
+    """Whether an invoice of a period is open."""
+    wanted = select(Invoice.id).where(
+        Invoice.organization_id == subscription.organization_id,
+        Invoice.subscription_id == subscription.id,
+        Invoice.status == "open",
+        Invoice.billing_reason.in_(("subscription_create", "subscription_cycle")),
+    )
+    return db.session.scalars(wanted.limit(1)).first() is not None
+
+
+# --- It did not arrive --------------------------------------------------------------------------------------------------------
+
+
+def declined(invoice: Invoice, attempt: Attempt) -> None:
+    """Decide by the class of the decline what happens next: see docs/subscriptions.md, "When a card is declined"."""
+    decline_class = attempt.decline_class or "soft"
+    if decline_class == "configuration":
+        _blame_us(invoice, attempt)
+        return
+    failing(invoice, decline_class, attempt, by_customer=not attempt.off_session)
+
+
+def failing(invoice: Invoice, decline_class: str, attempt: Attempt | None, *, by_customer: bool = False) -> None:
+    """Count a failure and set what comes next. A customer's own try on the invoice's page moves no date of the schedule."""
+    invoice.failures += 1
+    invoices.tell(invoice, "invoice.payment_failed")
+    subscription = _subscription_of(invoice)
+    if subscription is None or subscription.status == "incomplete" or invoice.change:
+        return  # Its holder sees it on the page they are on; nothing is tried again without them.
+    if invoice.first_failed_at is None:
+        invoice.first_failed_at = now()
+        subscription.failing_since = subscription.failing_since or now()
+    if not by_customer:
+        invoice.last_failed_at = now()
+    if not by_customer or invoice.next_attempt_at is None:
+        invoice.next_attempt_at = next_date(invoice, decline_class)
+    if subscription.status in ("active", "trialing"):
+        rows.set_status(subscription, "past_due")
+    letters.charge_failed(subscription, invoice, decline_class, attempt)
+
+
+def next_date(invoice: Invoice, decline_class: str) -> datetime:
+    """When the collector looks at it again: on the next day of the schedule for a soft decline, on its last one otherwise.
+
+    The last day is when the schedule is over: what then happens to an invoice that may not be tried is `collecting`'s to say.
+    """
+    assert invoice.first_failed_at is not None, "a failing invoice has failed"
+    dates = [invoice.first_failed_at + timedelta(days=days) for days in retry_days(invoice)]
+    coming = [date for date in dates if date > now()]
+    if not coming:
+        return now()
+    return coming[0] if decline_class == "soft" else coming[-1]
+
+
+def retry_days(invoice: Invoice) -> list[int]:
+    """Days after the first failure on which a soft decline is tried again."""
+    return sorted(invoices.settings(invoice.organization_id).retry_days)
+
+
+def is_over(invoice: Invoice) -> bool:
+    """Whether the last day of the schedule has come."""
+    return invoice.first_failed_at is not None and now() >= _last_date(invoice)
+
+
+def is_spent(invoice: Invoice) -> bool:
+    """Whether the try of the schedule's last day was declined too."""
+    return invoice.last_failed_at is not None and invoice.last_failed_at >= _last_date(invoice)
+
+
+def _last_date(invoice: Invoice) -> datetime:
+    assert invoice.first_failed_at is not None, "a failing invoice has failed"
+    return invoice.first_failed_at + timedelta(days=max(retry_days(invoice), default=0))
+
+
+def _blame_us(invoice: Invoice, attempt: Attempt) -> None:
+    log.error("a charge failed for our configuration: invoice %s, %s", invoice.id, attempt.decline_code)
+    changes = {"code": attempt.decline_code, "attempt": attempt.id}
+    audit.record(invoice.organization_id, "invoice.misconfigured", "invoice", invoice.id, changes)
+    if _subscription_of(invoice) is not None and not invoice.change and attempt.off_session:
+        invoice.next_attempt_at = now() + OUR_FAULT_WAITS
+
+
+def needs_action(invoice: Invoice, attempt: Attempt) -> None:
+    """The bank wants its customer: a mail with the link, and no try without them while it is open."""
+    subscription = _subscription_of(invoice)
+    if subscription is None or not attempt.off_session:
+        return
+    letters.action_needed(subscription, invoice)
+
+
+def not_tried(invoice: Invoice, attempt: Attempt) -> None:
+    """Nothing was charged and nothing will be, for reasons of ours or the network's: again in a minute."""
+    if attempt.off_session and invoice.status == "open" and not invoice.change:
+        invoice.next_attempt_at = now() + NOT_SENT_WAITS
+
+
+def _subscription_of(invoice: Invoice) -> Subscription | None:
+    if invoice.subscription_id is None:
+        return None
+    return rows.locked(invoice.organization_id, invoice.subscription_id)

@@ -1,0 +1,160 @@
+"""Commands of billing: the jobs by hand, with a dry run, and the clock of a sandbox organization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from ballast.errors import BallastError
+
+if TYPE_CHECKING:
+    from ballast.billing.subscriptions.rehearsal import Item
+    from ballast.models import Organization
+
+jobs = AppGroup("jobs", help="Run a job now, as its schedule would.")
+clock_group = AppGroup("clock", help="The clock of a sandbox organization: look at it, move it on.")
+COMMANDS = (jobs, clock_group)
+SLUG = click.option("--organization", "slug", help="Of this organization alone.")
+DRY = click.option("--dry-run", is_flag=True, help="Print what would happen, and do nothing.")
+
+
+@jobs.command("charge-subscriptions")
+@SLUG
+@DRY
+def charge_subscriptions(slug: str | None, dry_run: bool) -> None:
+    """Renew what ends, charge what is due."""
+    from ballast.billing.subscriptions import charging, rehearsal
+
+    with _time_of(slug) as owner:
+        planned = list(rehearsal.rehearse(owner))
+        for item in planned:
+            click.echo(_line(item))
+        click.echo(_sum_up(planned))
+        if not dry_run:
+            _with_progress(len(planned), lambda: charging.charge_due(owner))
+
+
+@jobs.command("send-upcoming-charge-reminders")
+@SLUG
+@DRY
+def send_upcoming_charge_reminders(slug: str | None, dry_run: bool) -> None:
+    """Tell customers of charges, ends of trials and cards that expire."""
+    from ballast.billing.subscriptions import reminding
+
+    with _time_of(slug) as owner:
+        planned = reminding.due_now(owner)
+        for subscription_id, email, at in planned:
+            click.echo(f"remind\t{subscription_id}\t{email or '-'}\t{at:%Y-%m-%d %H:%M} UTC")
+        if not dry_run:
+            _with_progress(len(planned), lambda: reminding.remind_due(owner))
+            reminding.warn_of_expiry(owner)
+
+
+def _with_progress(planned: int, act: Callable[[], int]) -> None:
+    """The bar counts what falls due on the way too, so it may end before its length or go over it."""
+    with click.progressbar(length=max(planned, 1), label="working", show_eta=False) as bar:
+        done = act()
+        bar.update(min(done, max(planned, 1)))
+    click.echo(f"{done} done")
+
+
+def _line(item: Item) -> str:
+    from ballast.money import format_money
+
+    amount = format_money(item.amount, item.currency) if item.amount else "-"
+    when = f"{item.at:%Y-%m-%d %H:%M} UTC" if item.at else ""
+    return "\t".join((item.what, item.subscription_id, item.customer, amount, item.card or "-", when)).rstrip()
+
+
+def _sum_up(items: list[Item]) -> str:
+    from ballast.money import format_money
+
+    sums: dict[str, int] = {}
+    for item in items:
+        if item.amount:
+            sums[item.currency] = sums.get(item.currency, 0) + item.amount
+    total = ", ".join(format_money(amount, currency) for currency, amount in sorted(sums.items())) or "nothing"
+    return f"{len(items)} due, {total} to charge"
+
+
+@contextmanager
+def _time_of(slug: str | None) -> Iterator[str | None]:
+    """As the worker: the organization's id, its clock held where it stands; None for all that live by real time."""
+    from ballast import clock
+    from ballast.clock import now
+
+    with _as_worker():
+        if slug is None:
+            yield None
+            return
+        with _working_for(slug) as found, clock.at(found.clock_at or now()):
+            yield found.id
+
+
+@contextmanager
+def _as_worker() -> Iterator[None]:
+    """The database role that sees every organization's rows, as jobs do."""
+    from ballast.db import db
+
+    with current_app.extensions["ballast"].as_worker().app_context():
+        try:
+            yield
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+@contextmanager
+def _working_for(slug: str) -> Iterator[Organization]:
+    from ballast.db import organization
+    from ballast.identity import users
+
+    found = users.organization_by_slug(slug)
+    if found is None:
+        raise click.ClickException(f"There is no organization {slug}.")
+    with organization(found.id):
+        yield found
+
+
+# --- The clock ---------------------------------------------------------------------------------------------------------------
+
+
+@clock_group.command("show")
+@click.argument("slug")
+def show(slug: str) -> None:
+    """Where the clock of the organization SLUG stands, and what comes next."""
+    from ballast.billing.subscriptions import charging
+
+    with _working_for(slug) as owner:
+        stands = f"{owner.clock_at:%Y-%m-%d %H:%M:%S} UTC" if owner.clock_at else "real time"
+        due = charging.next_due(owner.id)
+        click.echo(f"{slug} stands at {stands}; next: {f'{due:%Y-%m-%d %H:%M:%S} UTC' if due else 'nothing'}")
+
+
+@clock_group.command("advance")
+@click.argument("slug")
+@click.option("--by", type=click.Choice(["day", "week", "month", "next-event"]), help="How far.")
+@click.option("--to", "to", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Or until when, UTC.")
+def advance(slug: str, by: str | None, to: datetime | None) -> None:
+    """Move the clock of the organization SLUG on, through everything that falls due on the way."""
+    from ballast.billing import clocks
+    from ballast.db import transaction
+
+    if (by is None) == (to is None):
+        raise click.UsageError("Say either --by or --to.")
+    with _as_worker(), _working_for(slug) as owner:
+        organization_id = owner.id
+        try:
+            target = clocks.target_of(owner, (by or "date").replace("-", "_"), to.replace(tzinfo=UTC) if to else None)
+            with transaction():
+                clocks.ask(organization_id, target)
+        except BallastError as error:
+            raise click.ClickException(error.message) from None
+        clocks.advance(organization_id)
+    show.callback(slug)  # type: ignore[misc]

@@ -1,0 +1,163 @@
+"""When a card is declined: what is tried again, when, and what becomes of the subscription."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from ballast.billing import payments
+from ballast.billing.subscriptions import collecting, ending
+from ballast.db import transaction
+from ballast.models import Attempt, BillingSettings, Invoice, PaymentMethod
+from tests.subscriptions.acts import Desk
+
+RENEWAL = datetime(2026, 2, 15, 9, 30, tzinfo=UTC)
+
+
+def days_after(*days: int) -> list[datetime]:
+    return [RENEWAL + timedelta(days=day) for day in days]
+
+
+@pytest.fixture
+def sub(desk: Desk) -> str:
+    """A subscription about to be renewed."""
+    started = desk.start(desk.price(2000), desk.customer())
+    desk.at = RENEWAL - timedelta(seconds=1)
+    return started
+
+
+def renewal(desk: Desk) -> Invoice:
+    return desk.invoices()[1]
+
+
+def tried_at(desk: Desk) -> list[datetime]:
+    return [attempt.created_at for attempt in desk.all(Attempt)][1:]
+
+
+def set_policy(desk: Desk, **values: Any) -> None:
+    with desk.clocked(), transaction() as session:
+        session.execute(update(BillingSettings).values(**values))
+
+
+def recard(desk: Desk, **values: Any) -> None:
+    with desk.clocked(), transaction() as session:
+        session.execute(update(PaymentMethod).values(**values))
+
+
+def test_soft_declines_are_tried_on_days_1_3_7_and_14_and_then_it_is_unpaid(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="decline")
+    desk.until(RENEWAL + timedelta(days=13))
+    assert desk.subscription(sub).status == "past_due"
+    desk.until(RENEWAL + timedelta(days=20))
+    assert tried_at(desk) == days_after(0, 1, 3, 7, 14)
+    assert desk.subscription(sub).status == "unpaid"
+    assert (renewal(desk).status, renewal(desk).failures, renewal(desk).next_attempt_at) == ("open", 5, None)
+    assert desk.mails() == ["receipt", *["charge_failed"] * 5, "subscription_unpaid"]
+
+
+def test_a_card_that_recovers_makes_it_active_and_keeps_its_periods(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="decline", count=2)
+    desk.until(RENEWAL + timedelta(days=5))
+    found = desk.subscription(sub)
+    assert (found.status, found.failing_since, renewal(desk).status) == ("active", None, "paid")
+    assert found.current_period_end == datetime(2026, 3, 15, 9, 30, tzinfo=UTC)
+    assert tried_at(desk) == days_after(0, 1, 3)
+
+
+@pytest.mark.parametrize("end", ["canceled", "defaulted"])
+def test_the_policy_says_what_becomes_of_it(desk: Desk, sub: str, end: str) -> None:
+    set_policy(desk, retry_days=[2], end_status=end)
+    desk.world.fault(kind="decline")
+    desk.until(RENEWAL + timedelta(days=40))
+    assert tried_at(desk) == days_after(0, 2)
+    assert (desk.subscription(sub).status, renewal(desk).status) == (end, "uncollectible")
+    assert len(desk.invoices()) == 2
+    assert desk.mails()[-1] == f"subscription_{end}"
+
+
+def test_a_lost_card_is_never_tried_again_and_a_new_one_at_once(desk: Desk, sub: str) -> None:
+    recard(desk, external_id="pm_card_chargeDeclinedExpiredCard")
+    desk.until(RENEWAL + timedelta(days=10))
+    assert tried_at(desk) == days_after(0)
+    assert (desk.card().blocked_because, desk.subscription(sub).status) == ("hard", "past_due")
+    assert desk.act(sub, collecting.use_card, desk.another_card()) == 1
+    assert desk.run() == 1
+    assert (desk.subscription(sub).status, renewal(desk).status) == ("active", "paid")
+
+
+def test_a_lost_card_ends_with_the_schedule(desk: Desk, sub: str) -> None:
+    recard(desk, external_id="pm_card_chargeDeclinedExpiredCard")
+    desk.until(RENEWAL + timedelta(days=14))
+    assert tried_at(desk) == days_after(0)
+    assert desk.subscription(sub).status == "unpaid"
+    assert desk.mails() == ["receipt", "charge_failed", "subscription_unpaid"]
+
+
+def test_suspected_fraud_is_told_to_nobody(desk: Desk, sub: str) -> None:
+    recard(desk, external_id="pm_card_riskLevelHighest")
+    desk.until(RENEWAL + timedelta(days=2))
+    assert tried_at(desk) == days_after(0)
+    assert desk.mails() == ["receipt"]
+
+
+def test_a_bank_that_wants_its_customer_gets_them_by_mail_and_no_second_try(desk: Desk, sub: str) -> None:
+    recard(desk, external_id="pm_card_authenticationRequired")
+    desk.until(RENEWAL + timedelta(days=10))
+    assert tried_at(desk) == days_after(0)
+    assert desk.mails() == ["receipt", "action_needed"]
+
+
+def test_a_subscription_without_a_card_asks_for_one(desk: Desk, sub: str) -> None:
+    recard(desk, status="detached")
+    desk.until(RENEWAL + timedelta(days=10))
+    assert tried_at(desk) == []
+    assert (desk.subscription(sub).status, desk.mails()) == ("past_due", ["receipt", "charge_failed"])
+
+
+def test_an_unpaid_one_goes_on_from_the_day_it_is_paid(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="decline")
+    desk.until(RENEWAL + timedelta(days=60))
+    assert desk.subscription(sub).status == "unpaid"
+    desk.world.forget_faults()
+    invoice = renewal(desk)
+    with desk.clocked():
+        collecting.pay(desk.world.acme.id, invoice.id, payments.Source("pm_card_visa"))
+    found = desk.subscription(sub)
+    assert (found.status, renewal(desk).status) == ("active", "paid")
+    desk.until(desk.at + timedelta(days=1))
+    assert [one.total for one in desk.invoices()] == [2000, 2000, 2000]
+    assert desk.subscription(sub).current_period_start == desk.invoices()[2].period_start == found.anchor_at
+
+
+def test_a_first_payment_that_never_comes_expires_after_23_hours(desk: Desk) -> None:
+    sub = desk.start(desk.price(2000), desk.customer(), card="pm_card_chargeDeclined")
+    assert desk.subscription(sub).status == "incomplete"
+    begun = desk.at
+    desk.until(begun + timedelta(hours=22, minutes=59))
+    assert desk.subscription(sub).status == "incomplete"
+    desk.until(begun + timedelta(hours=23))
+    assert desk.subscription(sub).status == "incomplete_expired"
+    assert [(one.status, one.number) for one in desk.invoices()] == [("void", "ACME-000001")]
+    desk.until(begun + timedelta(days=90))
+    assert len(desk.invoices()) == 1
+    assert desk.world.charges() == []
+
+
+def test_a_first_payment_may_be_made_on_the_second_try(desk: Desk) -> None:
+    sub = desk.start(desk.price(2000), desk.customer(), card="pm_card_chargeDeclined")
+    with desk.clocked():
+        collecting.pay(desk.world.acme.id, desk.invoices()[0].id, payments.Source("pm_card_visa", save_card=True))
+    found = desk.subscription(sub)
+    assert (found.status, found.payment_method_id) == ("active", desk.card().id)
+
+
+def test_a_canceled_one_owes_nothing_more(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="decline", count=1)
+    desk.until(RENEWAL + timedelta(hours=1))
+    desk.act(sub, ending.cancel_now)
+    assert renewal(desk).status == "void"
+    desk.until(RENEWAL + timedelta(days=60))
+    assert (desk.subscription(sub).status, len(desk.world.charges())) == ("canceled", 1)
