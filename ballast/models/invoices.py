@@ -147,6 +147,7 @@ class CreditNote(Scoped, Base):
         within("customer_id", "customers"),
         within("refund_id", "refunds"),
         UniqueConstraint("organization_id", "number"),
+        UniqueConstraint("organization_id", "idempotency_key"),
         Index("ix_credit_notes_invoice", "organization_id", "invoice_id", "id"),
     )
     machine = "credit_note"
@@ -162,6 +163,7 @@ class CreditNote(Scoped, Base):
     currency: Mapped[str]
     reason: Mapped[str] = mapped_column(default="other", server_default="other")
     memo: Mapped[str] = mapped_column(default="", server_default="")
+    idempotency_key: Mapped[str | None] = mapped_column(doc="of the request that made it; one makes one, for ever")
     created_at: Mapped[datetime] = created_column()
 
 
