@@ -217,3 +217,8 @@ def invoices_of_subscription(organization_id: str, subscription_id: str) -> Sele
         Invoice.organization_id == organization_id, Invoice.subscription_id == subscription_id
     )
     return found.order_by(Invoice.id.desc())
+
+
+def credit_note_of(organization_id: str, note_id: str) -> Select[CreditNote]:
+    """One credit note of the organization."""
+    return select(CreditNote).where(CreditNote.organization_id == organization_id, CreditNote.id == note_id)

@@ -23,6 +23,7 @@ PERMISSION_OF: Final = {
     "refunds:write": "refund",
     "customers:write": "charge",
     "disputes:write": "disputes",
+    "subscriptions:write": "charge",
     "webhooks:write": "webhooks",
 }
 
@@ -37,14 +38,17 @@ class Caller:
     user: User | None = None
     role: str | None = None
 
-    def require_scope(self, scope: str) -> None:
-        """Raises Forbidden: `scope_missing` for a key, `role_insufficient` for a user."""
+    def require_scope(self, scope: str, permission: str | None = None) -> None:
+        """`permission`: what a person needs for it, where that is not what the scope usually takes.
+
+        Raises Forbidden: `scope_missing` for a key, `role_insufficient` for a user.
+        """
         if self.key is not None:
             api_keys.require_scope(self.key, scope)
         elif scope.endswith(":read"):
             self.require_permission("read")
         else:
-            self.require_permission(PERMISSION_OF[scope])
+            self.require_permission(permission or PERMISSION_OF[scope])
 
     def require_permission(self, permission: str) -> None:
         """Only people have permissions. Raises Forbidden: `user_required`, `role_insufficient`."""
@@ -54,13 +58,13 @@ class Caller:
             raise Forbidden("role_insufficient", f"Your role, {self.role}, does not allow this.")
 
 
-def require_key(read: str, write: str) -> None:
+def require_key(read: str, write: str, permission: str | None = None) -> None:
     """Somebody we know with the scope to read or to write (a person: with a role that allows it), and a body that can be read.
 
     Raises Unauthenticated, Forbidden, RateLimited, InvalidRequest.
     """
     require_caller()
-    g.caller.require_scope(read if request.method in ("GET", "HEAD") else write)
+    g.caller.require_scope(read if request.method in ("GET", "HEAD") else write, permission)
     read_body()
 
 
