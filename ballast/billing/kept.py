@@ -35,12 +35,6 @@ KINDS: Final[dict[type[Any], Kind]] = {
     PromotionCode: Kind("promotion_code", "promo", catalog_payloads.promotion_code_payload),
     TaxRate: Kind("tax_rate", "txr", catalog_payloads.tax_rate_payload),
 }
-# What a unique index says, in words: its name, a code and a sentence.
-TAKEN: Final = {
-    "products_organization_id_slug": ("slug_taken", "Another product has this slug. Choose another."),
-    "promotion_codes_organization_id_code": ("code_taken", "There is such a code already, perhaps an archived one."),
-    "tax_rates_place": ("tax_rate_exists", "There is a rate for this place already. Archive that one first."),
-}
 
 
 def find(model: type[Row], organization_id: str, public_id: str, *, lock: bool = False) -> Row:
@@ -91,7 +85,15 @@ def _flush() -> None:
     try:
         db.session.flush()
     except IntegrityError as error:
-        for index, (code, said) in TAKEN.items():
-            if index in str(error.orig):
-                raise Conflict(code, said) from error
-        raise
+        raise _taken(str(error.orig)) or error from error
+
+
+def _taken(said: str) -> Conflict | None:
+    """What a unique index has said, in words."""
+    if "uq_products_organization_id_slug" in said:
+        return Conflict("slug_taken", "Another product has this slug. Choose another.", param="slug")
+    if "uq_promotion_codes_organization_id_code" in said:
+        return Conflict("code_taken", "There is such a code already, perhaps an archived one.", param="code")
+    if "uq_tax_rates_place" in said:
+        return Conflict("tax_rate_exists", "There is a rate for this place already. Archive that one first.")
+    return None

@@ -17,7 +17,7 @@ from ballast.local.postgres import Postgres
 from tests.app.populated import populate
 from tests.world import World
 
-APPEND_ONLY = ("audit_entries", "ledger_transfers")
+APPEND_ONLY = ("audit_entries", "ledger_transfers", "credit_entries")
 
 
 def address(url: str) -> str:
