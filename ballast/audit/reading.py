@@ -17,7 +17,7 @@ from ballast.models.audit import ACTORS
 
 Row = AuditEntry | PlatformEntry
 # What was put into changes by `audit.differences`.
-NOTHING: Final = (None, "", [], {})
+NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
 # How much of a key is stored in the open (identity.api_keys).
 PREFIX: Final = 12
 DIFFERENCE: Final = {"before", "after"}

@@ -1,21 +1,21 @@
-"""What an organization has at its processors, summed from the ledger."""
+"""What an organization has at its processors, summed from the ledger: of what moved there, orders and invoices alike."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import and_, func, select, union_all
 
 from ballast.db import db
 from ballast.models import LedgerAccount, LedgerTransfer, Refund
 from ballast.models.states import UNSETTLED_REFUND
 
-# name → (account, 1 if debits raise it, -1 if credits do)
+# name → (accounts, 1 if debits raise it, -1 if credits do). What an invoice captures settles what was owed for it.
 FIGURES: Final = {
-    "receivable": ("processor_receivable", 1),
-    "sales": ("sales", -1),
-    "refunds": ("refunds", 1),
-    "disputes": ("disputes", 1),
+    "receivable": (("processor_receivable",), 1),
+    "sales": (("sales", "receivables"), -1),
+    "refunds": (("refunds",), 1),
+    "disputes": (("disputes",), 1),
 }
 
 
@@ -25,15 +25,23 @@ def by_currency(organization_id: str) -> list[dict[str, Any]]:
     pending = _pending_refunds(organization_id)
     return [
         {"currency": currency}
-        | {name: sign * balances.get((currency, code), 0) for name, (code, sign) in FIGURES.items()}
+        | {
+            name: sign * sum(balances.get((currency, code), 0) for code in codes)
+            for name, (codes, sign) in FIGURES.items()
+        }
         | {"pending_refunds": pending.get(currency, 0)}
         for currency in sorted({currency for currency, _code in balances})
     ]
 
 
 def _balances(organization_id: str) -> dict[tuple[str, str], int]:
-    """Debits less credits by (currency, account code): every transfer is read, as docs/decisions/0004 has it for now."""
-    ours = LedgerTransfer.organization_id == organization_id
+    """Debits less credits by (currency, account code), of transfers from or to a processor: every one of those is read, as
+    docs/decisions/0004 has it for now."""
+    there = select(LedgerAccount.id).where(
+        LedgerAccount.organization_id == organization_id, LedgerAccount.code == "processor_receivable"
+    )
+    moved_there = LedgerTransfer.debit_account_id.in_(there) | LedgerTransfer.credit_account_id.in_(there)
+    ours = and_(LedgerTransfer.organization_id == organization_id, moved_there)
     debits = select(LedgerTransfer.debit_account_id.label("account_id"), LedgerTransfer.amount).where(ours)
     taken = select(LedgerTransfer.credit_account_id, -LedgerTransfer.amount).where(ours)
     moved = union_all(debits, taken).subquery()

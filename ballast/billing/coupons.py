@@ -8,6 +8,7 @@ from ballast.billing.pricing import Discount
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
+from ballast.ids import to_uuid
 from ballast.models import Coupon, Invoice, PromotionCode, Subscription
 from ballast.models.discounts import coupon_of
 
@@ -34,7 +35,8 @@ def find_code(organization_id: str, code: str, customer_id: str | None, currency
 
 def find_coupon(organization_id: str, coupon_id: str, currency: str) -> Coupon:
     """A coupon that can be redeemed now for something in `currency`. Raises InvalidRequest(`coupon_invalid`)."""
-    found = db.session.scalars(coupon_of(organization_id, coupon_id)).first()
+    is_id = to_uuid(coupon_id, "cpn") is not None
+    found = db.session.scalars(coupon_of(organization_id, coupon_id)).first() if is_id else None
     if found is None or found.archived_at is not None or _is_over(found.redeem_by) or _is_spent(found):
         raise InvalidRequest("coupon_invalid", "This coupon is not one we know, or it has ended.", param="coupon")
     if found.currency not in (None, currency):
@@ -61,10 +63,15 @@ def _count(locked: Coupon | PromotionCode) -> None:
 
 def discount_of(subscription: Subscription) -> Discount | None:
     """What a subscription's coupon takes off its next period; None once its periods are over."""
+    coupon = coupon_in_force(subscription)
+    return as_discount(coupon) if coupon else None
+
+
+def coupon_in_force(subscription: Subscription) -> Coupon | None:
+    """A subscription's coupon; None once its periods are over."""
     if subscription.coupon_id is None or subscription.coupon_periods_left == 0:
         return None
-    coupon = db.session.scalars(coupon_of(subscription.organization_id, subscription.coupon_id)).one()
-    return as_discount(coupon)
+    return db.session.scalars(coupon_of(subscription.organization_id, subscription.coupon_id)).one()
 
 
 def as_discount(coupon: Coupon) -> Discount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ballast import audit
@@ -16,14 +17,27 @@ from ballast.models.customers import customer_of
 from ballast.notifications import webhooks
 
 
-def create(organization_id: str, email: str | None, name: str, metadata: Mapping[str, str]) -> Customer:
-    """A new customer; two may share an address. `email` in lower case. In the caller's transaction."""
+@dataclass(frozen=True)
+class NewCustomer:
+    """Somebody who pays. `email` in lower case; `country` (ISO 3166) and `region`: where they are taxed."""
+
+    email: str | None = None
+    name: str = ""
+    country: str = ""
+    region: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def create(organization_id: str, asked: NewCustomer) -> Customer:
+    """A new customer; two may share an address. In the caller's transaction."""
     customer = Customer(
         id=new_id("cus"),
         organization_id=organization_id,
-        email=email,
-        name=name,
-        metadata_=dict(metadata),
+        email=asked.email,
+        name=asked.name,
+        country=asked.country,
+        region=asked.region,
+        metadata_=dict(asked.metadata),
         created_at=now(),
     )
     db.session.add(customer)
@@ -39,7 +53,7 @@ def find(organization_id: str, customer_id: str) -> Customer:
 
 
 def change(organization_id: str, customer_id: str, wanted: Mapping[str, Any]) -> Customer:
-    """Set `name` and `email` and merge `metadata`. In the caller's transaction.
+    """Set `name`, `email`, `country` and `region` and merge `metadata`. In the caller's transaction.
 
     Raises NotFound, InvalidRequest(`metadata_too_large`).
     """

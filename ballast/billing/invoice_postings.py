@@ -7,7 +7,7 @@ comes to less than nothing is owed to the customer (`customer_credit`).
 from __future__ import annotations
 
 from ballast.billing import ledger
-from ballast.models import Invoice
+from ballast.models import CreditNote, Invoice
 
 
 def finalized(invoice: Invoice) -> None:
@@ -41,10 +41,26 @@ def recovered(invoice: Invoice) -> None:
     _post(invoice, "bad_debt_recovered", "receivables", "bad_debt", invoice.amount_due)
 
 
-def credited(invoice: Invoice, note_id: str, amount: int, tax: int, to: str) -> None:
-    """Part of it is taken back by a credit note: `to` is `customer_credit`, or `refunds` where the payment's refund posts the rest."""
-    _move(invoice, "credit_note", note_id, "subscription_revenue", to, amount - tax)
-    _move(invoice, "credit_note_tax", note_id, "tax_payable", to, tax)
+def credited(invoice: Invoice, note: CreditNote) -> None:
+    """Part of it is taken back by a credit note: revenue and tax fall, and the customer is owed as much.
+
+    As credit it is owed in `customer_credit`. As a refund it stands against `refunds`, where the refund itself posts the same amount
+    when the money has gone: together they leave nothing there, so what went back is not counted twice (docs/subscriptions.md).
+    """
+    to = _owed_in(note)
+    _move(invoice, "credit_note", note.id, "subscription_revenue", to, note.amount - note.tax)
+    _move(invoice, "credit_note_tax", note.id, "tax_payable", to, note.tax)
+
+
+def credit_voided(invoice: Invoice, note: CreditNote) -> None:
+    """The credit note's refund did not go, so nothing was taken back."""
+    to = _owed_in(note)
+    _move(invoice, "credit_note_void", note.id, to, "subscription_revenue", note.amount - note.tax)
+    _move(invoice, "credit_note_void_tax", note.id, to, "tax_payable", note.tax)
+
+
+def _owed_in(note: CreditNote) -> str:
+    return "refunds" if note.refund_id else "customer_credit"
 
 
 def _post(invoice: Invoice, kind: str, debit: str, credit: str, amount: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, select
 
@@ -189,7 +190,7 @@ def close(payment: Payment, reason: str | None = None) -> None:
     payment.canceled_at = now()
     for claim in _open_claims(payment):
         move(claim, "released")
-    changes = audit.differences({"status": was}, {"status": payment.status})
+    changes: dict[str, Any] = audit.differences({"status": was}, {"status": payment.status})
     changes |= {"reason": reason} if reason else {}
     audit.record(payment.organization_id, "payment.canceled", "payment", payment.id, changes)
     _tell(payment, "payment_intent.canceled")

@@ -72,6 +72,8 @@ def customer_payload(customer: Customer) -> dict[str, Any]:
         "object": "customer",
         "email": customer.email,
         "name": customer.name,
+        "country": customer.country or None,
+        "region": customer.region or None,
         "metadata": customer.metadata_,
         "created_at": customer.created_at.isoformat(),
     }

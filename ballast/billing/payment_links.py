@@ -9,7 +9,7 @@ from typing import Final, Literal
 from sqlalchemy import exists, func, or_, select
 
 from ballast import audit, money
-from ballast.billing import accounts, checkout_sessions, lookup, return_urls
+from ballast.billing import checkout_sessions, lookup, return_urls
 from ballast.billing.checkout_sessions import Line, NewSession
 from ballast.clock import now, real_time
 from ballast.db import db
@@ -94,7 +94,7 @@ def _check(asked: NewLink) -> None:
 def activate(organization_id: str, link_id: str, active: bool) -> PaymentLink:
     """Take payments again, or no more; checkouts that were begun go on. In the caller's transaction. Raises NotFound."""
     link = find(organization_id, link_id, lock=True)
-    changes = accounts.changes_of({"active": link.deactivated_at is None}, {"active": active})
+    changes = audit.differences({"active": link.deactivated_at is None}, {"active": active})
     link.deactivated_at = None if active else link.deactivated_at or real_time()
     audit.record(
         organization_id, f"payment_link.{'activated' if active else 'deactivated'}", "payment_link", link.id, changes

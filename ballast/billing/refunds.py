@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select, tuple_, update
 
 from ballast import audit, queue
-from ballast.billing import ledger, lookup, processing, receipts
+from ballast.billing import credit_note_voids, ledger, lookup, processing, receipts
 from ballast.billing.outcomes import PROBES
 from ballast.billing.payloads import refund_payload
 from ballast.billing.payments import locked
@@ -21,7 +21,7 @@ from ballast.billing.processing import Account
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.ids import new_id
+from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, Dispute, Order, Payment, ProcessorAccount, Refund
 from ballast.models.customers import account_behind
 from ballast.models.disputes import LOST, disputes_of
@@ -51,6 +51,8 @@ def request(
     Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `payment_disputed`, `idempotency_key_reused`),
     InvalidRequest(`refund_too_large`, `amount_invalid`).
     """
+    if to_uuid(payment_id, "pay"):
+        credit_note_voids.lock_invoice(organization_id, payment_id)
     payment = locked(organization_id, payment_id)
     if key and (earlier := _made_under(organization_id, key)):
         if earlier.payment_id != payment.id or amount not in (None, earlier.amount):
@@ -116,7 +118,8 @@ def is_disputed(payment: Payment) -> bool:
 
 
 def call_off(payment: Payment) -> None:
-    """Cancel what is reserved and has not left: a dispute gives the money back now. In the caller's transaction, payment locked."""
+    """Cancel what is reserved and has not left: a dispute gives the money back now. In the caller's transaction, with the payment
+    locked, and its invoice before it."""
     waiting = select(Refund).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
@@ -127,6 +130,7 @@ def call_off(payment: Payment) -> None:
         refund.message = "The payment was disputed."
         refund.finished_at, refund.next_attempt_at = now(), None
         webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
+        credit_note_voids.refund_ended(refund)
 
 
 def _made_under(organization_id: str, key: str) -> Refund | None:
@@ -292,6 +296,7 @@ def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None
     with transaction() as session:
         wanted = select(Refund.payment_id).where(Refund.organization_id == organization_id, Refund.id == refund_id)
         payment_id = session.scalars(wanted).one()
+        credit_note_voids.lock_invoice(organization_id, payment_id)
         payment = session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
         refund = session.scalars(
             select(Refund).where(Refund.organization_id == organization_id, Refund.id == refund_id).with_for_update()
@@ -365,3 +370,4 @@ def _fail(payment: Payment, refund: Refund, was: str) -> None:
             payment.id,
         )
     webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
+    credit_note_voids.refund_ended(refund)

@@ -69,6 +69,7 @@ class Price(Scoped, Base):
     )
     trial_days: Mapped[int] = mapped_column(default=0, server_default="0")
     setup_fee: Mapped[int] = mapped_column(default=0, server_default="0", doc="once, on the first invoice")
+    metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     created_at: Mapped[datetime] = created_column()
     archived_at: Mapped[datetime | None]
 

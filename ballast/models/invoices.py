@@ -147,6 +147,7 @@ class CreditNote(Scoped, Base):
         within("customer_id", "customers"),
         within("refund_id", "refunds"),
         UniqueConstraint("organization_id", "number"),
+        UniqueConstraint("organization_id", "idempotency_key"),
         Index("ix_credit_notes_invoice", "organization_id", "invoice_id", "id"),
     )
     machine = "credit_note"
@@ -162,6 +163,7 @@ class CreditNote(Scoped, Base):
     currency: Mapped[str]
     reason: Mapped[str] = mapped_column(default="other", server_default="other")
     memo: Mapped[str] = mapped_column(default="", server_default="")
+    idempotency_key: Mapped[str | None] = mapped_column(doc="of the request that made it; one makes one, for ever")
     created_at: Mapped[datetime] = created_column()
 
 
@@ -215,3 +217,8 @@ def invoices_of_subscription(organization_id: str, subscription_id: str) -> Sele
         Invoice.organization_id == organization_id, Invoice.subscription_id == subscription_id
     )
     return found.order_by(Invoice.id.desc())
+
+
+def credit_note_of(organization_id: str, note_id: str) -> Select[CreditNote]:
+    """One credit note of the organization."""
+    return select(CreditNote).where(CreditNote.organization_id == organization_id, CreditNote.id == note_id)

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ballast.db import Base, PublicId
+from ballast.db import Base
 from ballast.models.columns import (
     Scoped,
     created_column,
@@ -116,6 +116,7 @@ class Attempt(Scoped, Base):
         *money_checks(),
         within("payment_id", "payments"),
         within("processor_account_id", "processor_accounts"),
+        within("payment_method_id", "payment_methods"),
         UniqueConstraint("organization_id", "payment_id", "number"),
         Index("uq_attempts_one_open", "organization_id", "payment_id", unique=True, postgresql_where=OPEN_ATTEMPT_SQL),
         Index("uq_attempts_external", "processor_account_id", "external_id", unique=True),
@@ -140,7 +141,7 @@ class Attempt(Scoped, Base):
     amount: Mapped[int]
     currency: Mapped[str]
     off_session: Mapped[bool] = mapped_column(default=False)
-    payment_method_id: Mapped[str | None] = mapped_column(PublicId("pm"), doc="the stored card it charges")
+    payment_method_id: Mapped[str | None] = reference("pm", doc="the stored card it charges")
     external_id: Mapped[str | None]
     client_secret: Mapped[str | None]
     decline_class: Mapped[str | None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, Select, select
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
@@ -41,6 +41,7 @@ class Subscription(Scoped, Base):
         within("payment_method_id", "payment_methods"),
         within("coupon_id", "coupons"),
         within("promotion_code_id", "promotion_codes"),
+        UniqueConstraint("organization_id", "idempotency_key"),
         Index("ix_subscriptions_due", "next_action_at", postgresql_where="next_action_at is not null"),
         Index("ix_subscriptions_reminder", "next_reminder_at", postgresql_where="next_reminder_at is not null"),
         Index("ix_subscriptions_customer", "organization_id", "customer_id", "id"),
@@ -79,6 +80,7 @@ class Subscription(Scoped, Base):
     next_action_at: Mapped[datetime | None]
     next_reminder_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None] = mapped_column(doc="real time")
+    idempotency_key: Mapped[str | None] = mapped_column(doc="of the request that started it; one makes one, for ever")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     created_at: Mapped[datetime] = created_column()
 

@@ -44,9 +44,19 @@ def widen_what_was_there() -> None:
         table.add_column(sa.Column("nickname", sa.String(), server_default="", nullable=False))
         table.add_column(sa.Column("trial_days", sa.BigInteger(), server_default="0", nullable=False))
         table.add_column(sa.Column("setup_fee", sa.BigInteger(), server_default="0", nullable=False))
+        table.add_column(
+            sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False)
+        )
         table.create_check_constraint(op.f("ck_prices_trial_sane"), "trial_days between 0 and 730")
         table.create_check_constraint(op.f("ck_prices_setup_fee_not_negative"), "setup_fee >= 0")
     op.add_column("attempts", sa.Column("payment_method_id", sa.Uuid(), nullable=True))
+    op.create_foreign_key(
+        op.f("fk_attempts_organization_id_payment_method_id"),
+        "attempts",
+        "payment_methods",
+        ["organization_id", "payment_method_id"],
+        ["organization_id", "id"],
+    )
     op.create_index(
         "ix_attempts_card",
         "attempts",
@@ -224,6 +234,7 @@ def add_subscriptions() -> None:
         sa.Column("next_action_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_reminder_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
@@ -267,6 +278,9 @@ def add_subscriptions() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint("token", name=op.f("uq_subscriptions_token")),
+        sa.UniqueConstraint(
+            "organization_id", "idempotency_key", name=op.f("uq_subscriptions_organization_id_idempotency_key")
+        ),
     )
     op.create_index("ix_subscriptions_card", "subscriptions", ["organization_id", "payment_method_id"], unique=False)
     op.create_index(
@@ -483,6 +497,7 @@ def add_credit() -> None:
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), server_default="other", nullable=False),
         sa.Column("memo", sa.String(), server_default="", nullable=False),
+        sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
             "reason in ('duplicate', 'fraudulent', 'order_change', 'product_unsatisfactory', 'other')",
@@ -510,6 +525,9 @@ def add_credit() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_credit_notes_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_notes")),
+        sa.UniqueConstraint(
+            "organization_id", "idempotency_key", name=op.f("uq_credit_notes_organization_id_idempotency_key")
+        ),
         sa.UniqueConstraint("organization_id", "number", name=op.f("uq_credit_notes_organization_id_number")),
     )
     op.create_index("ix_credit_notes_invoice", "credit_notes", ["organization_id", "invoice_id", "id"], unique=False)
@@ -521,6 +539,7 @@ def downgrade() -> None:
     with op.batch_alter_table("prices") as table:
         table.drop_constraint(op.f("ck_prices_trial_sane"), type_="check")
         table.drop_constraint(op.f("ck_prices_setup_fee_not_negative"), type_="check")
+        table.drop_column("metadata")
         table.drop_column("nickname")
         table.drop_column("trial_days")
         table.drop_column("setup_fee")
@@ -548,4 +567,5 @@ def downgrade() -> None:
         postgresql_where="obligation = 'order' and status in ('open', 'paid')",
     )
     op.drop_index("ix_attempts_card", table_name="attempts", postgresql_where="payment_method_id is not null")
+    op.drop_constraint(op.f("fk_attempts_organization_id_payment_method_id"), "attempts", type_="foreignkey")
     op.drop_column("attempts", "payment_method_id")

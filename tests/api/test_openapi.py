@@ -88,10 +88,10 @@ WITHOUT_KEY = {
 }
 
 
-def test_payments_and_refunds_need_a_key_and_every_other_post_of_an_object_takes_one(
+def test_what_moves_money_when_it_is_made_needs_a_key_and_every_other_post_of_an_object_takes_one(
     document: dict[str, Any],
 ) -> None:
-    required = {"POST /api/v1/payments", "POST /api/v1/refunds"}
+    required = {f"POST /api/v1/{path}" for path in ("payments", "refunds", "subscriptions", "credit_notes")}
     for name, operation in operations(document).items():
         if name in WITHOUT_KEY:
             continue

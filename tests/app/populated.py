@@ -17,7 +17,6 @@ from ballast.models import (
     Attempt,
     CartLine,
     CheckoutSession,
-    Customer,
     Dispute,
     Email,
     Event,
@@ -36,6 +35,7 @@ from ballast.models import (
     WebhookAttempt,
     WebhookDelivery,
 )
+from tests.api.selling import Seller
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -62,6 +62,7 @@ class Known:
     member_id: str
     session_id: str
     link_id: str
+    sold: dict[str, str]
 
 
 def populate(world: World, owner_url: str) -> Known:
@@ -72,9 +73,12 @@ def populate(world: World, owner_url: str) -> Known:
     key = "5f0c2f6e-3b0e-4a53-9d6e-0d8f0a1b2c3d"
     open_id = world.api(world.acme.api_key).pay(confirm=False, description="Acme's own words").get_json()["id"]
     with organization(world.acme.id):
-        payment_id = db.session.scalars(select(Payment.id).where(Payment.order_id.is_not(None))).one()
+        payment_id, customer_id = db.session.execute(
+            select(Payment.id, Payment.customer_id).where(Payment.order_id.is_not(None))
+        ).one()
     _refund(world, payment_id)
     _sell_by_link(world)
+    sold = _sell_subscriptions(world)
     _rows_no_flow_writes(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
@@ -83,14 +87,12 @@ def populate(world: World, owner_url: str) -> Known:
         )
     with organization(world.acme.id):
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
-        customer_id = db.session.scalars(select(Customer.id).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()
         event_id = db.session.scalars(select(InboxEvent.id).limit(1)).one()
         delivery = db.session.scalars(select(WebhookDelivery).limit(1)).one()
         endpoint_id, delivery_id = delivery.endpoint_id, delivery.id
-        told, refund_id, card_id = (
-            db.session.scalars(select(model.id).limit(1)).one() for model in (Event, Refund, PaymentMethod)
-        )
+        told, refund_id = (db.session.scalars(select(model.id).limit(1)).one() for model in (Event, Refund))
+        card_id = db.session.scalars(select(PaymentMethod.id).where(PaymentMethod.external_id == "pm_1")).one()
         key_id = db.session.scalars(select(ApiKey.id).limit(1)).one()
         invitation_id = db.session.scalars(select(Invitation.id)).one()
         member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
@@ -120,6 +122,7 @@ def populate(world: World, owner_url: str) -> Known:
         member_id=member_id,
         session_id=session_id,
         link_id=link_id,
+        sold=sold,
     )
 
 
@@ -129,6 +132,30 @@ def _sell_by_link(world: World) -> None:
         acme = session.scalars(select(Organization).where(Organization.id == world.acme.id)).one()
         link = payment_links.create(acme, payment_links.NewLink("Acme's own kettle", 9000, "USD"))
         payment_links.go_on(acme, link.id, 1, None)
+
+
+def _sell_subscriptions(world: World) -> dict[str, str]:
+    """A subscription with a coupon and tax, billed and in part credited, and an invoice that is open; ids by the API's names."""
+    seller = Seller(world.api(world.acme.api_key))
+    price = seller.price(nickname="Acme's own words")
+    coupon = seller.made("/coupons", {"name": "Acme's own words", "percent_bps": 1000, "duration": "forever"})["id"]
+    code = seller.made("/promotion_codes", {"coupon": coupon, "code": "ACMEONLY"})["id"]
+    rate = seller.made("/tax_rates", {"name": "Acme's own words", "country": "US", "bps": 888})["id"]
+    customer = seller.customer(country="US", name="Acme's own customer")
+    subscription = seller.start(price=price, customer=customer, promotion_code="ACMEONLY")
+    paid = subscription["latest_invoice"]["id"]
+    note = seller.made("/credit_notes", {"invoice": paid, "how": "credit", "amount": 100})["id"]
+    product = seller.api.get(f"/prices/{price}").get_json()["product"]
+    return {
+        "product_id": product,
+        "price_id": price,
+        "coupon_id": coupon,
+        "promotion_code_id": code,
+        "tax_rate_id": rate,
+        "subscription_id": subscription["id"],
+        "invoice_id": seller.bill(name="Acme's own customer")["id"],
+        "credit_note_id": note,
+    }
 
 
 def _refund(world: World, payment_id: str) -> None:
@@ -152,7 +179,7 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="ignored",
             )
         )
-        payment = session.scalars(select(Payment).where(Payment.customer_id.is_not(None)).limit(1)).one()
+        payment = session.scalars(select(Payment).where(Payment.order_id.is_not(None))).one()
         session.add(
             PaymentMethod(
                 organization_id=world.acme.id,

@@ -216,6 +216,47 @@ GUARDS = {
     "GET /api/v1/payment_methods": KEY,
     "GET /api/v1/payment_methods/<payment_method_id>": KEY,
     "POST /api/v1/payment_methods/<payment_method_id>/detach": KEY,
+    "GET /api/v1/products": KEY,
+    "POST /api/v1/products": KEY,
+    "GET /api/v1/products/<product_id>": KEY,
+    "PATCH /api/v1/products/<product_id>": KEY,
+    "GET /api/v1/prices": KEY,
+    "POST /api/v1/prices": KEY,
+    "GET /api/v1/prices/<price_id>": KEY,
+    "PATCH /api/v1/prices/<price_id>": KEY,
+    "GET /api/v1/coupons": KEY,
+    "POST /api/v1/coupons": KEY,
+    "GET /api/v1/coupons/<coupon_id>": KEY,
+    "PATCH /api/v1/coupons/<coupon_id>": KEY,
+    "GET /api/v1/promotion_codes": KEY,
+    "POST /api/v1/promotion_codes": KEY,
+    "GET /api/v1/promotion_codes/<promotion_code_id>": KEY,
+    "PATCH /api/v1/promotion_codes/<promotion_code_id>": KEY,
+    "GET /api/v1/tax_rates": KEY,
+    "POST /api/v1/tax_rates": KEY,
+    "GET /api/v1/tax_rates/<tax_rate_id>": KEY,
+    "PATCH /api/v1/tax_rates/<tax_rate_id>": KEY,
+    "GET /api/v1/subscriptions": KEY,
+    "POST /api/v1/subscriptions": KEY,
+    "POST /api/v1/subscriptions/preview": KEY,
+    "GET /api/v1/subscriptions/<subscription_id>": KEY,
+    "PATCH /api/v1/subscriptions/<subscription_id>": KEY,
+    "POST /api/v1/subscriptions/<subscription_id>/preview_change": KEY,
+    "POST /api/v1/subscriptions/<subscription_id>/change": KEY,
+    "POST /api/v1/subscriptions/<subscription_id>/cancel": KEY,
+    "POST /api/v1/subscriptions/<subscription_id>/keep": KEY,
+    "POST /api/v1/subscriptions/<subscription_id>/pause": KEY,
+    "POST /api/v1/subscriptions/<subscription_id>/resume": KEY,
+    "GET /api/v1/invoices": KEY,
+    "POST /api/v1/invoices": KEY,
+    "GET /api/v1/invoices/upcoming": KEY,
+    "GET /api/v1/invoices/<invoice_id>": KEY,
+    "POST /api/v1/invoices/<invoice_id>/pay": KEY,
+    "POST /api/v1/invoices/<invoice_id>/void": KEY,
+    "POST /api/v1/invoices/<invoice_id>/mark_uncollectible": KEY,
+    "GET /api/v1/credit_notes": KEY,
+    "POST /api/v1/credit_notes": KEY,
+    "GET /api/v1/credit_notes/<credit_note_id>": KEY,
     "GET /api/v1/disputes": KEY,
     "GET /api/v1/disputes/<dispute_id>": KEY,
     "POST /api/v1/disputes/<dispute_id>/evidence": KEY,
@@ -238,9 +279,31 @@ GUARDS = {
     "POST /hooks/<processor>/<account_id>": SIGNED,
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
-LISTS = ("/payments", "/checkout_sessions", "/refunds", "/customers", "/payment_methods", "/disputes", "/events")
+LISTS = (
+    "/payments",
+    "/refunds",
+    "/customers",
+    "/payment_methods",
+    "/disputes",
+    "/events",
+    "/coupons",
+    "/promotion_codes",
+    "/tax_rates",
+    "/subscriptions",
+    "/invoices",
+    "/credit_notes",
+    "/checkout_sessions",
+)
 ROUTE_VARIABLES = (
     "payment_id",
+    "product_id",
+    "price_id",
+    "coupon_id",
+    "promotion_code_id",
+    "tax_rate_id",
+    "subscription_id",
+    "invoice_id",
+    "credit_note_id",
     "refund_id",
     "payment_method_id",
     "dispute_id",
@@ -270,7 +333,10 @@ BODIES = {
     "PATCH /api/v1/organizations/me/members/<member_id>": {"role": "viewer"},
 }
 # What a list must be asked to answer at all.
-QUERIES = {"GET /api/v1/payment_methods": "customer_id"}
+QUERIES = {
+    "GET /api/v1/payment_methods": ("customer", "customer_id"),
+    "GET /api/v1/invoices/upcoming": ("subscription", "subscription_id"),
+}
 NOBODY_HAS = "an-address-nobody-has"
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
@@ -303,7 +369,8 @@ def body_of(route: str) -> dict[str, str] | None:
 
 
 def query_of(route: str, ids: dict[str, str]) -> dict[str, str]:
-    return {"customer": ids[QUERIES[route]]} if route in QUERIES else {}
+    parameter, variable = QUERIES.get(route, ("", ""))
+    return {parameter: ids[variable]} if parameter else {}
 
 
 def test_every_route_has_the_guard_that_this_table_says(app: Flask) -> None:
@@ -458,6 +525,7 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "session_id": known.session_id,
             "link_id": known.link_id,
             "card_id": known.card_id,
+            **known.sold,
         }
 
 
@@ -493,6 +561,8 @@ def test_a_strangers_key_gets_nothing_of_acmes(world: World, known: Known) -> No
     assert mine
     assert {one["resource_id"] for one in mine}.isdisjoint(vars(known).values())
     assert theirs.get("/audit", resource_id=known.payment_id).get_json()["data"] == []
+    coming = theirs.get("/invoices/upcoming", subscription=known.sold["subscription_id"])
+    assert (coming.status_code, coming.get_json()["error"]["code"]) == (404, "resource_missing")
     by_id = {"payment": known.payment_id}
     assert (
         theirs.get("/refunds", **by_id).get_json()["data"] == theirs.get("/disputes", **by_id).get_json()["data"] == []

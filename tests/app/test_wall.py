@@ -17,7 +17,7 @@ from ballast.local.postgres import Postgres
 from tests.app.populated import populate
 from tests.world import World
 
-APPEND_ONLY = ("audit_entries", "ledger_transfers")
+APPEND_ONLY = ("audit_entries", "ledger_transfers", "credit_entries")
 # Of no organization: the platform's own entries, and seals, which the web cannot even read.
 SHARED_APPEND_ONLY = ("platform_entries", "audit_seals")
 

@@ -70,7 +70,7 @@ def preview(subscription: Subscription, wanted: Change) -> Preview:
     Raises Conflict(`state_conflict`), InvalidRequest(`price_unknown`, `quantity_invalid`, `currency_mismatch`, `nothing_to_change`,
     `preview_expired`).
     """
-    before, after = _plans(subscription, wanted)
+    before, after = plans_of(subscription, wanted)
     at = _instant(subscription, wanted.at)
     draft = _draft(subscription, before, after, at)
     in_trial = subscription.status == "trialing"
@@ -79,12 +79,15 @@ def preview(subscription: Subscription, wanted: Change) -> Preview:
     return Preview(at, before, after, invoices.figure(subscription.organization_id, draft), new_anchor, end)
 
 
-def _plans(subscription: Subscription, wanted: Change) -> tuple[plan.Plan, plan.Plan]:
+def plans_of(subscription: Subscription, wanted: Change) -> tuple[plan.Plan, plan.Plan]:
+    """The plan it is on, and the one that is wanted. Raises what `preview` raises, but for its instant."""
     if subscription.status not in CHANGEABLE:
         said = {"past_due": "Pay what is owed first.", "paused": "Resume it first."}.get(subscription.status, "")
         raise Conflict(
             "state_conflict", f"A subscription that is {subscription.status} cannot be changed. {said}".strip()
         )
+    if wanted.when == "renewal" and subscription.cancel_at_period_end:
+        raise Conflict("state_conflict", "This subscription ends with its period. Keep it first.")
     before = plan.of(subscription)
     same_price = wanted.price_id in (None, subscription.price_id)
     after = plan.find(
@@ -123,7 +126,12 @@ def _draft(subscription: Subscription, before: plan.Plan, after: plan.Plan, at: 
     return replace(draft, discount=discount) if is_share else draft
 
 
-def change(subscription: Subscription, wanted: Change, source: payments.Source | None = None) -> Changed:
+def change(
+    subscription: Subscription,
+    wanted: Change,
+    source: payments.Source | None = None,
+    return_url: str | None = None,
+) -> Changed:
     """Make the change, or begin the payment that brings it about. In the caller's transaction, with the row locked.
 
     `source`: the card to charge with its holder present; without one the stored card is charged. Raises what `preview` raises, and
@@ -143,7 +151,7 @@ def change(subscription: Subscription, wanted: Change, source: payments.Source |
     if invoice.status == "paid":
         settling.paid(invoice, None)
         return Changed(subscription, invoice, None)
-    return Changed(subscription, invoice, _begin(subscription, invoice, source))
+    return Changed(subscription, invoice, _begin(subscription, invoice, source, return_url))
 
 
 def _make_way(subscription: Subscription) -> None:
@@ -169,7 +177,7 @@ def _at_once(subscription: Subscription, seen: Preview, invoice: Invoice | None)
 
 def _put_off(subscription: Subscription, wanted: Change) -> Changed:
     """In force from the next renewal on; it costs nothing until then."""
-    _before, after = _plans(subscription, wanted)
+    _before, after = plans_of(subscription, wanted)
     subscription.pending_price_id, subscription.pending_quantity = after.price_id, after.quantity
     rows.note(subscription, "subscription.change_scheduled", {"price": after.price_id, "quantity": after.quantity})
     return Changed(subscription, None, None)
@@ -182,12 +190,14 @@ def forget_pending(subscription: Subscription) -> None:
         rows.note(subscription, "subscription.change_undone")
 
 
-def _begin(subscription: Subscription, invoice: Invoice, source: payments.Source | None) -> payments.Begun:
+def _begin(
+    subscription: Subscription, invoice: Invoice, source: payments.Source | None, return_url: str | None
+) -> payments.Begun:
     if source is not None:
-        return collecting.begin_with(invoice, source)
+        return collecting.begin_with(invoice, source, return_url)
     card = rows.card_of_row(subscription, rows.customer_of_row(subscription))
     if card is None:
         raise InvalidRequest(
             "payment_method_required", "No card is stored for this subscription.", param="payment_method"
         )
-    return collecting.begin_with(invoice, payments.Source(card.id, series="recurring"))
+    return collecting.begin_with(invoice, payments.Source(card.id, series="recurring"), return_url)

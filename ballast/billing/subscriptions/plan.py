@@ -7,14 +7,15 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from ballast.billing import catalog
 from ballast.billing.pricing import Line
 from ballast.billing.proration import remaining
 from ballast.billing.subscriptions.periods import Rhythm
 from ballast.db import db
 from ballast.errors import InvalidRequest
-from ballast.ids import to_uuid
-from ballast.models import Invoice, InvoiceLine, Price, Product, Subscription
+from ballast.models import Invoice, InvoiceLine, Subscription
 from ballast.models.subscriptions import MAX_SEATS
+from ballast.money import MAX_AMOUNT
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,11 @@ def find(organization_id: str, price_id: str, quantity: int, *, archived: bool =
     """
     if not 1 <= quantity <= MAX_SEATS:
         raise InvalidRequest("quantity_invalid", f"Choose a quantity from 1 to {MAX_SEATS}.", param="quantity")
-    row = _row(organization_id, price_id)
-    if row is None or (not archived and (row[0].archived_at or row[1].archived_at)):
-        raise InvalidRequest("price_unknown", "There is no such price, or it is no longer sold.", param="price")
-    price, product = row
+    price, product = catalog.sold(organization_id, price_id, archived=archived)
     if price.interval is None:
         raise InvalidRequest("price_not_recurring", "A subscription needs a recurring price.", param="price")
+    if price.amount * quantity > MAX_AMOUNT:
+        raise InvalidRequest("quantity_invalid", "So many come to more than can be charged.", param="quantity")
     return Plan(
         price_id=price.id,
         product=product.name,
@@ -73,15 +73,6 @@ def find(organization_id: str, price_id: str, quantity: int, *, archived: bool =
         trial_days=price.trial_days,
         quantity=quantity,
     )
-
-
-def _row(organization_id: str, price_id: str) -> tuple[Price, Product] | None:
-    if to_uuid(price_id, "price") is None:
-        return None
-    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
-    wanted = select(Price, Product).join(Product, joined)
-    found = db.session.execute(wanted.where(Price.organization_id == organization_id, Price.id == price_id)).first()
-    return (found[0], found[1]) if found else None
 
 
 def of(subscription: Subscription) -> Plan:

@@ -86,6 +86,12 @@ def _lift(subscription: Subscription) -> None:
                 rows.remind(subscription)
 
 
+def forgiven(subscription: Subscription) -> None:
+    """One of its invoices is not asked for any more: void, or given up by hand. It goes on if nothing else is owed."""
+    if subscription.status != "incomplete":
+        _lift(subscription)
+
+
 def restart(subscription: Subscription) -> None:
     """Begin anew from here: the next period, from now, is billed at once by the sweeper."""
     subscription.anchor_at, subscription.period = now().replace(microsecond=0), -1

@@ -7,7 +7,7 @@ be paid on its page for 23 hours; then it has expired, and owes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -19,8 +19,8 @@ from ballast.billing.subscriptions.periods import add_days
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
-from ballast.ids import new_id
-from ballast.models import Customer, Invoice, Organization, Subscription
+from ballast.ids import new_id, to_uuid
+from ballast.models import Coupon, Customer, Invoice, Organization, PromotionCode, Subscription
 from ballast.models.customers import customer_of
 
 FIRST_PAYMENT_TAKES: Final = timedelta(hours=23)
@@ -43,6 +43,7 @@ class Wanted:
     metadata: dict[str, str] = field(default_factory=dict)
     source: payments.Source | None = None
     return_url: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class Started:
 def start(organization_id: str, wanted: Wanted) -> Started:
     """Write the subscription and begin its first payment. In the caller's transaction; run `begun` after it.
 
-    Raises InvalidRequest for a price, quantity, customer, coupon or card we cannot take, Conflict(`customer_held`).
+    Raises InvalidRequest for a price, quantity, customer, coupon or card we cannot take, Conflict(`customer_held`),
+    Conflict(`idempotency_key_expired`) when one was started under this key before its stored answer expired.
     """
+    _refuse_used_key(organization_id, wanted.idempotency_key)
     terms = plan.find(organization_id, wanted.price_id, wanted.quantity)
-    customer = _customer(organization_id, wanted.customer_id)
+    customer = customer_named(organization_id, wanted.customer_id)
     subscription = _row(organization_id, wanted, terms, customer)
     _redeem(subscription, wanted)
     db.session.add(subscription)
@@ -72,21 +75,44 @@ def start(organization_id: str, wanted: Wanted) -> Started:
     return Started(subscription, invoice, _first_payment(subscription, invoice, wanted))
 
 
-def _customer(organization_id: str, customer_id: str) -> Customer:
-    customer = db.session.scalars(customer_of(organization_id, customer_id)).first()
+def _refuse_used_key(organization_id: str, key: str | None) -> None:
+    wanted = select(Subscription.id).where(
+        Subscription.organization_id == organization_id, Subscription.idempotency_key == key
+    )
+    if key and db.session.scalars(wanted).first():
+        raise Conflict(
+            "idempotency_key_expired",
+            "A subscription was started under this Idempotency-Key and its stored answer has expired. Look in the list.",
+        )
+
+
+def customer_named(organization_id: str, customer_id: str) -> Customer:
+    """Somebody who may be charged. Raises InvalidRequest(`customer_unknown`), Conflict(`customer_held`)."""
+    found = customer_of(organization_id, customer_id)
+    customer = db.session.scalars(found).first() if to_uuid(customer_id, "cus") else None
     if customer is None:
-        raise InvalidRequest("customer_unknown", f"No such customer {customer_id}.", param="customer")
+        raise InvalidRequest("customer_unknown", f"No such customer {customer_id[:64]}.", param="customer")
     if customer.held_at is not None:
         raise Conflict("customer_held", "This customer's charges are on hold.")
     return customer
 
 
+def timezone_of(organization_id: str) -> str:
+    """In which time zone periods of the organization's new subscriptions are counted."""
+    return db.session.scalars(select(Organization.timezone).where(Organization.id == organization_id)).one()
+
+
+def trial_end(terms: plan.Plan, trial_days: int | None, started: datetime, timezone: str) -> datetime | None:
+    """When a trial that begins at `started` is over; None for none. `trial_days`: None for the price's own."""
+    days = terms.trial_days if trial_days is None else trial_days
+    return add_days(started, days, timezone) if days else None
+
+
 def _row(organization_id: str, wanted: Wanted, terms: plan.Plan, customer: Customer) -> Subscription:
-    timezone = db.session.scalars(select(Organization.timezone).where(Organization.id == organization_id)).one()
+    timezone = timezone_of(organization_id)
     started = now().replace(microsecond=0)
-    trial_days = terms.trial_days if wanted.trial_days is None else wanted.trial_days
-    trial_end = add_days(started, trial_days, timezone) if trial_days else None
-    begin, end = (started, trial_end) if trial_end else terms.rhythm(started, timezone).period(0)
+    trial_over = trial_end(terms, wanted.trial_days, started, timezone)
+    begin, end = (started, trial_over) if trial_over else terms.rhythm(started, timezone).period(0)
     card = cards.find_named(organization_id, wanted.payment_method)
     if card is not None and card.customer_id != customer.id:
         raise InvalidRequest(
@@ -95,39 +121,48 @@ def _row(organization_id: str, wanted: Wanted, terms: plan.Plan, customer: Custo
     subscription = Subscription(
         id=new_id("sub"),
         organization_id=organization_id,
-        status="trialing" if trial_end else "incomplete",
+        status="trialing" if trial_over else "incomplete",
         customer_id=customer.id,
         payment_method_id=card.id if card else None,
         price_id=terms.price_id,
         quantity=terms.quantity,
         currency=terms.currency,
         timezone=timezone,
-        anchor_at=trial_end or started,
-        period=-1 if trial_end else 0,
+        anchor_at=trial_over or started,
+        period=-1 if trial_over else 0,
         current_period_start=begin,
         current_period_end=end,
-        trial_end_at=trial_end,
+        trial_end_at=trial_over,
         cancel_at_period_end=False,
-        next_action_at=trial_end or now() + FIRST_PAYMENT_TAKES,
+        next_action_at=trial_over or now() + FIRST_PAYMENT_TAKES,
         metadata_=wanted.metadata,
+        idempotency_key=wanted.idempotency_key,
         created_at=now(),
     )
-    if trial_end:
+    if trial_over:
         rows.remind(subscription)
     return subscription
 
 
-def _redeem(subscription: Subscription, wanted: Wanted) -> None:
-    organization_id, code = subscription.organization_id, None
+def find_discount(
+    organization_id: str, wanted: Wanted, currency: str
+) -> tuple[PromotionCode | None, Coupon] | tuple[None, None]:
+    """The coupon that was asked for, by a code or by its id, if it can be redeemed now. Changes nothing.
+
+    Raises InvalidRequest(`promotion_code_invalid`, `coupon_invalid`).
+    """
     if wanted.promotion_code:
-        code, coupon = coupons.find_code(
-            organization_id, wanted.promotion_code, subscription.customer_id, subscription.currency
-        )
-    elif wanted.coupon_id:
-        coupon = coupons.find_coupon(organization_id, wanted.coupon_id, subscription.currency)
-    else:
+        return coupons.find_code(organization_id, wanted.promotion_code, wanted.customer_id or None, currency)
+    if wanted.coupon_id:
+        return None, coupons.find_coupon(organization_id, wanted.coupon_id, currency)
+    return None, None
+
+
+def _redeem(subscription: Subscription, wanted: Wanted) -> None:
+    code, coupon = find_discount(subscription.organization_id, wanted, subscription.currency)
+    if coupon is None:
         return
-    coupons.redeem(organization_id, coupon, code)
+    coupons.redeem(subscription.organization_id, coupon, code)
     subscription.coupon_id, subscription.promotion_code_id = coupon.id, code.id if code else None
     subscription.coupon_periods_left = coupons.periods_of(coupon)
 

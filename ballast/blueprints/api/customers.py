@@ -33,17 +33,21 @@ def create(body: CustomerCreate) -> Response:
     """Two customers may share an address: look first if they should not."""
 
     def begin() -> Done:
-        return Done(customers.create(g.organization_id, body.email, body.name, body.metadata).id)
+        asked = customers.NewCustomer(**body.model_dump() | {"country": body.country or ""})
+        return Done(customers.create(g.organization_id, asked).id)
 
     return once(key_of_request(), begin, partial(_show, 201))
 
 
 @blueprint.patch("/customers/<customer_id>", summary="Change a customer", responses={200: CustomerOut})
 def update(path: CustomerPath, body: CustomerPatch) -> Response:
-    """`name`, `email`, and `metadata`, which is merged into what is there."""
+    """`name`, `email`, where they are taxed, and `metadata`, which is merged into what is there."""
     end_reading()
     with transaction():
-        changed = customers.change(g.organization_id, path.customer_id, body.model_dump(exclude_unset=True))
+        wanted = body.model_dump(exclude_unset=True)
+        if "country" in wanted:
+            wanted["country"] = wanted["country"] or ""
+        changed = customers.change(g.organization_id, path.customer_id, wanted)
         return json_answer(200, customer_payload(changed))
 
 

@@ -68,7 +68,7 @@ CATALOG: Final[dict[str, Entry]] = {
     ),
     # Idempotency
     "idempotency_key_missing": Entry(
-        400, "Creating a payment or a refund needs an `Idempotency-Key`: a UUID of your own."
+        400, "What moves money when it is created needs an `Idempotency-Key`: a UUID of your own."
     ),
     "idempotency_key_invalid": Entry(400, "The `Idempotency-Key` must be a UUID, bare or quoted."),
     "idempotency_in_progress": Entry(
@@ -117,6 +117,34 @@ CATALOG: Final[dict[str, Entry]] = {
     "dispute_action_pending": Entry(409, "An answer is on its way to the processor already."),
     "dispute_answered": Entry(409, "The dispute was answered, and the bank decides now."),
     "dispute_closed": Entry(409, "The dispute is over. Nothing can be sent any more."),
+    # The catalog and discounts
+    "product_unknown": Entry(400, "There is no such product of yours, it is archived, or it has no one-time price that is for sale."),
+    "price_unknown": Entry(400, "There is no such price of yours, it is no longer sold, or it is not of the kind that is asked for."),
+    "price_not_recurring": Entry(400, "A subscription needs a price with an `interval`."),
+    "price_recurring": Entry(400, "A price with an `interval` is billed by a subscription, not by an invoice by hand."),
+    "interval_invalid": Entry(400, "A period lasts at most three years; `message` says how many intervals that are."),
+    "time_past": Entry(400, "The time has passed. Choose one to come."),
+    "code_taken": Entry(409, "There is such a promotion code already, perhaps an archived one."),
+    "tax_rate_exists": Entry(409, "There is a rate for this place already. Archive that one first."),
+    "coupon_invalid": Entry(400, "There is no such coupon; or it is archived, over, used up, or for another currency."),
+    "promotion_code_invalid": Entry(
+        400, "There is no such code; or it is archived, over, used up, or for a first purchase only."
+    ),
+    # Subscriptions and invoices
+    "quantity_invalid": Entry(400, "A quantity is 1 to 100,000, and comes to no more than can be charged."),
+    "currency_mismatch": Entry(400, "Everything that is billed together is in one currency; a subscription keeps its."),
+    "nothing_to_change": Entry(400, "The subscription has this price and quantity already."),
+    "preview_expired": Entry(400, "A preview is good for an hour, within its period. Make another."),
+    "change_in_progress": Entry(409, "An earlier change is being paid for. Wait for its outcome."),
+    "resumes_at_invalid": Entry(400, "A pause ends at a time to come."),
+    "invoice_not_payable": Entry(409, "Only an invoice that is `open` or `uncollectible` can be paid."),
+    "payment_method_blocked": Entry(409, "The card was declined for good. Ask for another card."),
+    "retry_limit_reached": Entry(
+        409, "The card network allows no more tries with this card and amount for now. Wait, or ask for another card."
+    ),
+    "invoice_not_creditable": Entry(409, "Only an invoice that was paid can be credited. Void one that was not."),
+    "invoice_credited": Entry(409, "All that was paid of this invoice, or paid by card, has gone back already."),
+    "credit_too_large": Entry(400, "More than what is left of the invoice cannot go back; `message` says how much is."),
     # People and their access tokens
     "token_invalid": Entry(401, "This is no access token of ours. Sign in for one."),
     "token_expired": Entry(401, "The access token has expired. Sign in again."),
@@ -146,10 +174,6 @@ CATALOG: Final[dict[str, Entry]] = {
     "lines_invalid": Entry(
         400, "A line has a `price`, or a `product`, or a `name` and an `amount`; a session has 1 to 50."
     ),
-    "quantity_invalid": Entry(400, "A quantity is a whole number from 1 to 99."),
-    "price_unknown": Entry(400, "There is no such price, it is not a one-time price, or it is no longer for sale."),
-    "product_unknown": Entry(400, "There is no such product, or it has no one-time price that is for sale."),
-    "currency_mismatch": Entry(400, "All lines of a session are in one currency, that of your prices."),
     "return_url_invalid": Entry(
         400,
         "This is not an address a shopper may be sent to; `message` says why. Use https, in the sandbox also http on localhost.",
@@ -158,7 +182,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "session_not_open": Entry(409, "The session is complete or expired already."),
     # Organizations, members and keys
     "slug_invalid": Entry(400, "A slug is 1 to 63 small letters, digits and dashes, with no dash at an end."),
-    "slug_taken": Entry(409, "Another organization has this slug. Choose another."),
+    "slug_taken": Entry(409, "Another organization, or another product of yours, has this slug. Choose another."),
     "timezone_unknown": Entry(400, "There is no such time zone. Use a name such as `Europe/Berlin` or `UTC`."),
     "currency_in_use": Entry(
         409, "Amounts in the present currency are set for processor accounts. Clear those before you change it."

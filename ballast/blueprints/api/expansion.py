@@ -21,10 +21,12 @@ def expanded(organization_id: str, payments: list[Payment], wanted: Collection[s
     """The payments' payloads; `wanted`: customer, payment_method, refunds, disputes."""
     payloads = [payment_payload(payment) for payment in payments]
     if "customer" in wanted:
-        _replace(payloads, "customer", _customers(organization_id, {payment.customer_id for payment in payments}))
+        replace_ids(
+            payloads, "customer", customers_by_id(organization_id, {payment.customer_id for payment in payments})
+        )
     if "payment_method" in wanted:
         ids = {payment.payment_method_id for payment in payments}
-        _replace(payloads, "payment_method", _cards(organization_id, ids))
+        replace_ids(payloads, "payment_method", _cards(organization_id, ids))
     if "refunds" in wanted:
         _add(payloads, "refunds", map(refund_payload, _newest(organization_id, Refund, payments)))
     if "disputes" in wanted:
@@ -32,7 +34,8 @@ def expanded(organization_id: str, payments: list[Payment], wanted: Collection[s
     return payloads
 
 
-def _replace(payloads: list[dict[str, Any]], name: str, found: Found) -> None:
+def replace_ids(payloads: list[dict[str, Any]], name: str, found: Found) -> None:
+    """Put what was found in place of the ids under `name`."""
     for payload in payloads:
         payload[name] = found.get(payload[name], payload[name])
 
@@ -45,7 +48,8 @@ def _add(payloads: list[dict[str, Any]], name: str, found: Iterable[dict[str, An
         payload[name] = of[payload["id"]]
 
 
-def _customers(organization_id: str, ids: set[str | None]) -> Found:
+def customers_by_id(organization_id: str, ids: set[str | None]) -> Found:
+    """Customers' payloads by their ids."""
     wanted = select(Customer).where(Customer.organization_id == organization_id, Customer.id.in_(ids - {None}))
     return {customer.id: customer_payload(customer) for customer in db.session.scalars(wanted)}
 

@@ -33,6 +33,15 @@ AuditEntryId = Annotated[StrictStr, StringConstraints(pattern=f"^aud{_SUFFIX}")]
 SessionId = Annotated[StrictStr, StringConstraints(pattern=f"^cs{_SUFFIX}")]
 PaymentLinkId = Annotated[StrictStr, StringConstraints(pattern=f"^plink{_SUFFIX}")]
 EventId = Annotated[StrictStr, StringConstraints(pattern=f"^evt{_SUFFIX}")]
+ProductId = Annotated[StrictStr, StringConstraints(pattern=f"^prod{_SUFFIX}")]
+PriceId = Annotated[StrictStr, StringConstraints(pattern=f"^price{_SUFFIX}")]
+CouponId = Annotated[StrictStr, StringConstraints(pattern=f"^cpn{_SUFFIX}")]
+PromotionCodeId = Annotated[StrictStr, StringConstraints(pattern=f"^promo{_SUFFIX}")]
+TaxRateId = Annotated[StrictStr, StringConstraints(pattern=f"^txr{_SUFFIX}")]
+SubscriptionId = Annotated[StrictStr, StringConstraints(pattern=f"^sub{_SUFFIX}")]
+InvoiceId = Annotated[StrictStr, StringConstraints(pattern=f"^in{_SUFFIX}")]
+CreditNoteId = Annotated[StrictStr, StringConstraints(pattern=f"^cn{_SUFFIX}")]
+Country = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z]{2}$")]
 LONGEST_KEY = 40
 MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_KEY)]
 MOST_METADATA = 20
@@ -93,6 +102,12 @@ def _moment(given: Any) -> Any:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _typed_moment(given: Any) -> Any:
+    if not isinstance(given, str):
+        raise ValueError("should be a text in ISO 8601, such as 2026-11-28T09:30:00Z")
+    return _moment(given)
+
+
 def _end(given: Any) -> Any:
     """A date stands for its whole day."""
     found = _moment(given)
@@ -104,3 +119,5 @@ _ISO = WithJsonSchema({"type": "string", "format": "date-time", "example": "2026
 # ISO 8601 in a query: `From` and `Until` are both included, and a date alone is its whole day in UTC.
 From = Annotated[datetime, BeforeValidator(_moment), _ISO]
 Until = Annotated[datetime, BeforeValidator(_end), _ISO]
+# ISO 8601 in a body.
+Moment = Annotated[datetime, BeforeValidator(_typed_moment), _ISO]

@@ -23,6 +23,7 @@ PERMISSION_OF: Final = {
     "refunds:write": "refund",
     "customers:write": "charge",
     "disputes:write": "disputes",
+    "subscriptions:write": "charge",
     "webhooks:write": "webhooks",
     "audit:read": "audit",
 }
@@ -38,12 +39,15 @@ class Caller:
     user: User | None = None
     role: str | None = None
 
-    def require_scope(self, scope: str) -> None:
-        """Raises Forbidden: `scope_missing` for a key, `role_insufficient` for a user."""
+    def require_scope(self, scope: str, permission: str | None = None) -> None:
+        """`permission`: what a person needs for it, where that is not what the scope usually takes.
+
+        Raises Forbidden: `scope_missing` for a key, `role_insufficient` for a user.
+        """
         if self.key is not None:
             api_keys.require_scope(self.key, scope)
         else:
-            self.require_permission(PERMISSION_OF[scope] if scope in PERMISSION_OF else _reading(scope))
+            self.require_permission(permission or PERMISSION_OF.get(scope) or _reading(scope))
 
     def require_permission(self, permission: str) -> None:
         """Only people have permissions. Raises Forbidden: `user_required`, `role_insufficient`."""
@@ -58,13 +62,13 @@ def _reading(scope: str) -> str:
     return "read"
 
 
-def require_key(read: str, write: str) -> None:
+def require_key(read: str, write: str, permission: str | None = None) -> None:
     """Somebody we know with the scope to read or to write (a person: with a role that allows it), and a body that can be read.
 
     Raises Unauthenticated, Forbidden, RateLimited, InvalidRequest.
     """
     require_caller()
-    g.caller.require_scope(read if request.method in ("GET", "HEAD") else write)
+    g.caller.require_scope(read if request.method in ("GET", "HEAD") else write, permission)
     read_body()
 
 

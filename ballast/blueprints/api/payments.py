@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 
 from ballast.billing import cancellations, holds, payments, velocity
 from ballast.billing.payloads import payment_payload
+from ballast.blueprints.api import refusals
 from ballast.blueprints.api.answers import (
     Done,
     first_of,
@@ -38,7 +39,6 @@ from ballast.blueprints.api.schemas import (
 from ballast.blueprints.api.setup import NEEDS_KEY, TAKES_KEY, make_blueprint
 from ballast.db import end_reading, transaction
 from ballast.models import Payment
-from ballast.web import error_body
 
 # What is left to do once the database knows.
 Then = Callable[[], None] | None
@@ -198,11 +198,4 @@ def _text(url: Any) -> str | None:
 def _show(status: int, payment_id: str) -> Response:
     """The payment as it is now: its refusal where the last attempt was refused."""
     payment = payments.find(g.organization_id, payment_id)
-    payload = payment_payload(payment)
-    error = payment.last_error if payment.status in ("requires_payment_method", "requires_capture") else None
-    if error is None:
-        return json_answer(status, payload)
-    body = error_body(
-        error["type"], error["code"], error["message"], None, decline_code=error.get("decline_code"), payment=payload
-    )
-    return json_answer(400 if error["type"] == "processor_error" else 402, body)
+    return refusals.answer(status, payment_payload(payment), payment)

@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, StrictStr, StringConstraints
 
-from ballast.blueprints.api.fields import CardId, CustomerId, ListQuery, Metadata, MetadataPatch, Strict, Text, example
+from ballast.blueprints.api.fields import (
+    CardId,
+    Country,
+    CustomerId,
+    ListQuery,
+    Metadata,
+    MetadataPatch,
+    Strict,
+    Text,
+    example,
+)
 from ballast.models.states import CARD
 
 CUSTOMER_ID = "cus_01kbe8wv6pe2r9f3x7m5d0t1ad"
@@ -31,6 +41,8 @@ Email = Annotated[
 ]
 Name = Annotated[StrictStr, StringConstraints(max_length=200, strip_whitespace=True)]
 
+Region = Annotated[StrictStr, StringConstraints(max_length=40, strip_whitespace=True)]
+
 # --- Customers ---------------------------------------------------------------------------------------------------------------
 
 
@@ -38,11 +50,14 @@ class CustomerCreate(Strict):
     """Somebody who pays you."""
 
     model_config = example(
-        {"email": "ada@example.com", "name": "Ada Byron", "metadata": {"account": "17"}}, extra="forbid"
+        {"email": "ada@example.com", "name": "Ada Byron", "country": "GB", "metadata": {"account": "17"}},
+        extra="forbid",
     )
 
     email: Email | None = Field(default=None, description="Where receipts go; kept in lower case.")
     name: Name = ""
+    country: Country | None = Field(default=None, description="ISO 3166: where invoices are taxed.")
+    region: Region = Field(default="", description="As your tax rates say it.")
     metadata: Metadata = Field(default_factory=dict)
 
 
@@ -53,6 +68,8 @@ class CustomerPatch(Strict):
 
     email: Email | None = Field(default=None, description="`null` takes it away.")
     name: Name = ""
+    country: Country | None = Field(default=None, description="ISO 3166; `null` takes it away.")
+    region: Region = ""
     metadata: MetadataPatch = Field(default_factory=dict)
 
 
@@ -73,6 +90,8 @@ CUSTOMER = {
     "object": "customer",
     "email": "ada@example.com",
     "name": "Ada Byron",
+    "country": "GB",
+    "region": None,
     "metadata": {"account": "17"},
     "created_at": CREATED,
 }
@@ -87,6 +106,8 @@ class CustomerOut(BaseModel):
     object: Literal["customer"]
     email: str | None
     name: str
+    country: str | None
+    region: str | None
     metadata: dict[str, str]
     created_at: str = Field(description="ISO 8601, UTC")
 

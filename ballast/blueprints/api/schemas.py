@@ -245,6 +245,8 @@ class ErrorDetail(BaseModel):
     doc_url: str
     decline_code: str | None = None
     payment: PaymentOut | None = None
+    subscription: dict[str, Any] | None = Field(default=None, description="The one whose payment was refused.")
+    invoice: dict[str, Any] | None = Field(default=None, description="The one whose payment was refused.")
 
 
 class ErrorOut(BaseModel):

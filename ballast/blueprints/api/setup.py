@@ -32,8 +32,11 @@ NEEDS_KEY: Final = {"x-header": _KEY_HEADER | {"required": True}}
 TAKES_KEY: Final = {"x-header": _KEY_HEADER | {"required": False}}
 
 
-def make_blueprint(name: str, tag: str, description: str, read: str, write: str) -> APIBlueprint:
-    """A part of the API under /api/v1, guarded as a whole. `read` and `write`: the scopes it takes."""
+def make_blueprint(
+    name: str, tag: str, description: str, read: str, write: str, permission: str | None = None
+) -> APIBlueprint:
+    """A part of the API under /api/v1, guarded as a whole. `read` and `write`: the scopes it takes; `permission`: what a person needs
+    to write, where that is not what the scope usually takes."""
     blueprint = APIBlueprint(
         name,
         __name__,
@@ -42,7 +45,7 @@ def make_blueprint(name: str, tag: str, description: str, read: str, write: str)
         abp_security=[{"api_key": []}, {"bearer": []}],
         abp_responses=ERRORS,
     )
-    blueprint.before_request(partial(require_key, read, write))
+    blueprint.before_request(partial(require_key, read, write, permission))
     use_versions(blueprint)
     return blueprint
 
