@@ -118,8 +118,12 @@ CATALOG: Final[dict[str, Entry]] = {
     "dispute_answered": Entry(409, "The dispute was answered, and the bank decides now."),
     "dispute_closed": Entry(409, "The dispute is over. Nothing can be sent any more."),
     # The catalog and discounts
-    "product_unknown": Entry(400, "There is no such product of yours, it is archived, or it has no one-time price that is for sale."),
-    "price_unknown": Entry(400, "There is no such price of yours, it is no longer sold, or it is not of the kind that is asked for."),
+    "product_unknown": Entry(
+        400, "There is no such product of yours, it is archived, or it has no one-time price that is for sale."
+    ),
+    "price_unknown": Entry(
+        400, "There is no such price of yours, it is no longer sold, or it is not of the kind that is asked for."
+    ),
     "price_not_recurring": Entry(400, "A subscription needs a price with an `interval`."),
     "price_recurring": Entry(400, "A price with an `interval` is billed by a subscription, not by an invoice by hand."),
     "interval_invalid": Entry(400, "A period lasts at most three years; `message` says how many intervals that are."),

@@ -46,8 +46,10 @@ class Caller:
         """
         if self.key is not None:
             api_keys.require_scope(self.key, scope)
+        elif scope.endswith(":read"):
+            self.require_permission(PERMISSION_OF.get(scope, "read"))
         else:
-            self.require_permission(permission or PERMISSION_OF.get(scope) or _reading(scope))
+            self.require_permission(permission or PERMISSION_OF[scope])
 
     def require_permission(self, permission: str) -> None:
         """Only people have permissions. Raises Forbidden: `user_required`, `role_insufficient`."""
@@ -55,11 +57,6 @@ class Caller:
             raise Forbidden("user_required", "An API key cannot do this. Sign in and send your access token.")
         if not users.may(self.role, permission):
             raise Forbidden("role_insufficient", f"Your role, {self.role}, does not allow this.")
-
-
-def _reading(scope: str) -> str:
-    assert scope.endswith(":read"), f"{scope} needs a permission"
-    return "read"
 
 
 def require_key(read: str, write: str, permission: str | None = None) -> None:
