@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ballast.local.postgres import Postgres
 from ballast.models.identity import SCOPES
 from tests.app.populated import Known, populate
@@ -64,6 +66,7 @@ def credentials(world: World) -> str:
     )
 
 
+@pytest.mark.timeout(600)  # two minutes on a machine of its own
 def test_schemathesis_finds_nothing_with_all_its_checks(world: World, postgres: Postgres, tmp_path: Path) -> None:
     known = populate(world, postgres.owner_url)
     config = tmp_path / "schemathesis.toml"
