@@ -87,7 +87,9 @@ def _play(organization_id: str, plan: Plan) -> None:
 def _make(organization_id: str, plan: Plan) -> str:
     first, _, last = plan.who.lower().partition(" ")
     with transaction():
-        customer = customers.create(organization_id, plan.who, f"{first}.{last}@example.com", {})
+        customer = customers.create(
+            organization_id, customers.NewCustomer(email=f"{first}.{last}@example.com", name=plan.who)
+        )
         asked = NewPayment(
             plan.amount,
             "USD",
