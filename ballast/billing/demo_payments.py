@@ -7,14 +7,13 @@ from typing import Final
 
 from sqlalchemy import select
 
+from ballast import audit
 from ballast.billing import cancellations, customers, holds, payments, refunds
 from ballast.billing.outcomes import record
-from ballast.billing.payloads import payment_payload
 from ballast.billing.payments import NewPayment, begin, locked
 from ballast.db import db, transaction
 from ballast.models import Payment
 from ballast.models.states import move
-from ballast.notifications import webhooks
 from ballast.processors.base import Unknown
 
 MARK: Final = {"seed": "payments"}
@@ -129,4 +128,4 @@ def _give_up(organization_id: str, payment_id: str) -> None:
     with transaction():
         payment = locked(organization_id, payment_id)
         move(payment, "failed")
-        webhooks.publish(organization_id, "payment_intent.failed", "payment", payment_id, payment_payload(payment))
+        audit.record(organization_id, "payment.failed", "payment", payment_id)
