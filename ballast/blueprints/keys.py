@@ -28,6 +28,8 @@ SCOPE_WORDS: Final = {
     "refunds:write": "Refund payments",
     "customers:read": "See customers",
     "customers:write": "Create and change customers",
+    "subscriptions:read": "See the catalog, subscriptions, invoices and credit notes",
+    "subscriptions:write": "Change the catalog, start and change subscriptions, bill and credit",
     "webhooks:read": "See webhook endpoints and deliveries",
     "webhooks:write": "Change webhook endpoints",
 }
