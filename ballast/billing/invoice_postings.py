@@ -24,6 +24,16 @@ def waived(invoice: Invoice, amount: int) -> None:
     _post(invoice, "small_amount", "bad_debt", "customer_credit", amount)
 
 
+def received_late(invoice: Invoice, attempt_id: str, amount: int) -> None:
+    """A processor took it for an attempt we had been told was over: it is owed to the customer."""
+    _move(invoice, "late_success", attempt_id, "processor_receivable", "customer_credit", amount)
+
+
+def applied_late(invoice: Invoice, attempt_id: str, amount: int) -> None:
+    """Of that, what the invoice takes."""
+    _move(invoice, "late_success_applied", attempt_id, "customer_credit", "receivables", amount)
+
+
 def voided(invoice: Invoice) -> None:
     """Nobody owes it any more."""
     _post(invoice, "void_revenue", "subscription_revenue", "receivables", invoice.total - invoice.tax)

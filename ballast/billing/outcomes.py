@@ -41,7 +41,8 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     with transaction():
         attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
         if not attempt.is_open:
-            _check_late_success(attempt, outcome)
+            if isinstance(outcome, Approved):
+                _check_late_success(payment, attempt, outcome)
             return
         match outcome:
             case Approved():
@@ -272,17 +273,27 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
         settling.not_tried(invoice, attempt)
 
 
-def _check_late_success(attempt: Attempt, outcome: Outcome) -> None:
-    """A success for an attempt we had closed: never silent. (Automatic refund by policy comes with the money-safety rooms.)"""
-    if isinstance(outcome, Approved) and attempt.status != "approved" and not _alarmed(attempt):
-        log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
-        audit.record(
-            attempt.organization_id,
-            "payment.late_success",
-            "payment",
-            attempt.payment_id,
-            {"attempt": attempt.id, "was": attempt.status},
-        )
+def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
+    """A success for an attempt we had closed: never silent. What was taken for an invoice pays it, or is the customer's credit.
+
+    (The refund of the others by policy comes with the money-safety rooms.)
+    """
+    if attempt.status == "approved" or _alarmed(attempt):
+        return
+    log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
+    audit.record(
+        attempt.organization_id,
+        "payment.late_success",
+        "payment",
+        attempt.payment_id,
+        {"attempt": attempt.id, "was": attempt.status},
+    )
+    invoice = _invoice_of(payment)
+    if invoice is None or not outcome.captured:
+        return
+    if payment.status in UNPAID:
+        close(payment)
+    settling.paid_late(invoice, attempt, outcome.captured, is_free=payment.status == "canceled")
 
 
 def _alarmed(attempt: Attempt) -> bool:

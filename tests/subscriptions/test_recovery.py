@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from ballast.billing import payments
+from ballast.billing import outcomes, payments
 from ballast.billing.subscriptions import collecting, ending
 from ballast.db import transaction
 from ballast.models import Attempt, BillingSettings, Invoice, PaymentMethod
+from ballast.processors.base import Approved, Card
+from tests.billing.acts import balance
 from tests.subscriptions.acts import Desk
 
 RENEWAL = datetime(2026, 2, 15, 9, 30, tzinfo=UTC)
@@ -161,3 +163,39 @@ def test_a_canceled_one_owes_nothing_more(desk: Desk, sub: str) -> None:
     assert renewal(desk).status == "void"
     desk.until(RENEWAL + timedelta(days=60))
     assert (desk.subscription(sub).status, len(desk.world.charges())) == ("canceled", 1)
+
+
+def arrives_late(desk: Desk, place: int = -1) -> None:
+    """The processor says, after all, that it took the money of an attempt."""
+    attempt = desk.all(Attempt)[place]
+    with desk.clocked():
+        for _ in range(2):
+            outcomes.record(
+                desk.world.acme.id,
+                attempt.id,
+                Approved(attempt.external_id or "x", attempt.amount, Card("visa", "4242")),
+            )
+
+
+def test_a_success_after_it_has_expired_is_the_customers_credit(desk: Desk) -> None:
+    price = desk.price(2000)
+    sub = desk.start(price, desk.customer(), card="pm_card_chargeDeclined")
+    desk.until(desk.at + timedelta(days=1))
+    arrives_late(desk)
+    assert desk.subscription(sub).status == "incomplete_expired"
+    assert [one.status for one in desk.invoices()] == ["void"]
+    assert (balance(desk.world, "processor_receivable"), -balance(desk.world, "customer_credit")) == (2000, 2000)
+    again = desk.start(price, desk.subscription(sub).customer_id)
+    assert [(one.credit_applied, one.amount_due, one.status) for one in desk.invoices()[1:]] == [(2000, 0, "paid")]
+    assert desk.subscription(again).status == "active"
+
+
+def test_a_success_after_a_decline_pays_the_invoice_and_no_card_is_charged_for_it_again(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="decline", count=1)
+    desk.until(RENEWAL + timedelta(hours=1))
+    arrives_late(desk)
+    assert (desk.subscription(sub).status, renewal(desk).status) == ("active", "paid")
+    desk.until(RENEWAL + timedelta(days=20))
+    assert len(tried_at(desk)) == 1
+    assert (balance(desk.world, "receivables"), balance(desk.world, "customer_credit")) == (0, 0)
+    assert balance(desk.world, "processor_receivable") == 4000

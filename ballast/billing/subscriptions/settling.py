@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import cards, invoices
+from ballast.billing import cards, credit, invoice_postings, invoices
 from ballast.billing.subscriptions import letters, plan, rows
 from ballast.clock import now
 from ballast.db import db
@@ -66,6 +66,27 @@ def _apply_change(subscription: Subscription, invoice: Invoice) -> None:
     after = {"price": subscription.price_id, "quantity": subscription.quantity}
     rows.note(subscription, "subscription.changed", {"plan": {"before": before, "after": after}})
     letters.plan_changed(subscription, invoice)
+
+
+def paid_late(invoice: Invoice, attempt: Attempt, captured: int, *, is_free: bool) -> None:
+    """Money (minor units) for an attempt that we had been told was over: the customer's credit, and the invoice's if it is still open.
+
+    `is_free`: nothing else is under way for the invoice, so the credit may settle it and no card is charged for it again.
+    """
+    whose = (invoice.organization_id, invoice.customer_id, invoice.currency)
+    credit.move(*whose, captured, "late_success", attempt.id)
+    invoice_postings.received_late(invoice, attempt.id, captured)
+    used = min(captured, invoice.amount_due) if is_free and invoice.status == "open" else 0
+    if not used:
+        return
+    credit.move(*whose, -used, "late_success_applied", attempt.id)
+    invoice.credit_applied += used
+    invoice.amount_due -= used
+    invoice_postings.applied_late(invoice, attempt.id, used)
+    if invoice.amount_due:
+        invoice.next_attempt_at = now()
+    else:
+        paid(invoice, None)
 
 
 def _lift(subscription: Subscription) -> None:
