@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ballast.local.postgres import Postgres
 from tests.app.populated import Known, populate
 from tests.billing.disputing import serving
@@ -60,6 +62,7 @@ def credentials(world: World) -> str:
     )
 
 
+@pytest.mark.timeout(480)  # 40 seconds on idle cores
 def test_schemathesis_finds_nothing_with_all_its_checks(world: World, postgres: Postgres, tmp_path: Path) -> None:
     known = populate(world, postgres.owner_url)
     config = tmp_path / "schemathesis.toml"
