@@ -75,7 +75,7 @@ HALVES = {
 }
 
 
-@pytest.mark.timeout(600)  # two minutes on a machine of its own
+@pytest.mark.timeout(600)  # a minute on idle cores
 @pytest.mark.parametrize("half", HALVES)
 def test_schemathesis_finds_nothing_with_all_its_checks(
     world: World, postgres: Postgres, tmp_path: Path, half: str
