@@ -322,6 +322,22 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /organizations/me/members": {"email": "a@example.com", "role": "viewer"},
     "PATCH /organizations/me/members/<member_id>": {"role": "viewer"},
     "POST /api-keys": {"name": "Nightly export"},
+    "POST /products": {"name": "Coffee club"},
+    "POST /prices": {"product": "prod_01jd8h2m4s6v8x0z2b4d6f8h0k", "amount": 2400, "currency": "USD"},
+    "POST /coupons": {"name": "Spring", "percent_bps": 2500, "duration": "once"},
+    "POST /promotion_codes": {"coupon": "cpn_01jd8h2m4s6v8x0z2b4d6f8h0k"},
+    "POST /tax_rates": {"name": "VAT", "country": "DE", "bps": 1900},
+    "POST /subscriptions": {
+        "customer": "cus_01jd8h2m4s6v8x0z2b4d6f8h0k",
+        "price": "price_01jd8h2m4s6v8x0z2b4d6f8h0k",
+    },
+    "POST /subscriptions/preview": {"price": "price_01jd8h2m4s6v8x0z2b4d6f8h0k"},
+    "POST /invoices": {
+        "customer": "cus_01jd8h2m4s6v8x0z2b4d6f8h0k",
+        "currency": "USD",
+        "lines": [{"description": "Work", "amount": 5000}],
+    },
+    "POST /credit_notes": {"invoice": "in_01jd8h2m4s6v8x0z2b4d6f8h0k", "how": "credit"},
 }
 # What takes no Idempotency-Key.
 WITHOUT_KEY = ("/auth/", "/organizations/me/members", "/api-keys")
