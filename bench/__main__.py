@@ -14,12 +14,16 @@ from typing import Any
 
 from ballast.config import Settings
 from ballast.local.binaries import find_postgres
+from bench import renewals
 from bench.stack import ROOT, running_stack
 from bench.statements import capture, write_script
 
 CLIENTS = 16
 SECONDS = 20
 WARM_UP = 5
+RENEWALS = 400
+# What the local stack gives its sandbox (ballast/local/environment.py).
+DEMO_KEY = "sk_test_ballast_demo"
 
 
 def main() -> None:
@@ -31,6 +35,7 @@ def main() -> None:
         load(local, WARM_UP)
         served = load(local, SECONDS)
         transactions = pgbench(local["database_app_url"], script, SECONDS)
+        renewed = renewals.measure(local, _settings(local), DEMO_KEY, RENEWALS)
     rate = (served["requests"] - served["errors"]) / served["seconds"]
     result = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,7 +46,7 @@ def main() -> None:
         "statements": sum(1 for line in spoken if line not in ("begin", "commit", "rollback")),
         "pgbench_per_second": round(transactions, 1),
         "ratio": round(rate / transactions, 3),
-    }
+    } | renewed
     report(result)
 
 
@@ -102,6 +107,10 @@ def report(result: dict[str, Any]) -> None:
     )
     print(f"  pgbench, the same {result['statements']} statements     {result['pgbench_per_second']:>8} /s")
     print(f"  ratio                               {result['ratio']:>8}")
+    print(
+        f"  renewals, the processor 300 ms away {result['renewals_per_second']:>8} /s   ({result['renewals']} of them)"
+    )
+    print(f"  of the pace it allows, 80 /s        {result['renewals_ratio']:>8}")
     folder = ROOT / "bench" / "results"
     folder.mkdir(exist_ok=True)
     (folder / f"{result['measured_at'][:10]}.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -8,13 +8,10 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import requests
 
 from ballast.db import transaction
-from ballast.ids import new_id
-from ballast.models import Customer, PaymentMethod, ProcessorCustomer, Subscription
+from ballast.models import Subscription
+from bench.planting import BATCH, alike, store_cards
 from tests.subscriptions.acts import Desk
 from tests.world import World
 
@@ -40,64 +37,13 @@ def plant(desk: Desk, count: int) -> datetime:
     """`count` subscriptions like the newest one, each with a customer and a card of its own; answers when they are due."""
     model = desk.all(Subscription)[-1]
     card = desk.card()
-    tokens = _cards(desk.world, count, card.customer_external_id or "")
-    for begin in range(0, count, 500):
+    secret_key = f"{desk.world.settings.stripe_secret_key}_{desk.world.acme.slug}"
+    tokens = store_cards(desk.world.sandbox_url, secret_key, card.customer_external_id or "", count)
+    for begin in range(0, count, BATCH):
         with desk.clocked(), transaction() as session:
-            session.add_all(row for token in tokens[begin : begin + 500] for row in _rows(model, card, token))
+            session.add_all(row for token in tokens[begin : begin + BATCH] for row in alike(model, card, token))
     due: datetime = model.current_period_end
     return due
-
-
-def _cards(world: World, count: int, customer: str) -> list[str]:
-    """As many cards, stored at the sandbox."""
-    headers = {"Authorization": f"Bearer {world.settings.stripe_secret_key}_{world.acme.slug}"}
-    found = []
-    with requests.Session() as http:
-        http.headers.update(headers)
-        for _ in range(count):
-            asked = {"type": "card", "card[token]": "tok_visa"}
-            made = http.post(f"{world.sandbox_url}/v1/payment_methods", data=asked, timeout=10).json()["id"]
-            kept = http.post(
-                f"{world.sandbox_url}/v1/payment_methods/{made}/attach", data={"customer": customer}, timeout=10
-            )
-            kept.raise_for_status()
-            found.append(made)
-    return found
-
-
-def _rows(model: Subscription, card: PaymentMethod, token: str) -> list[Any]:
-    owner, customer_id, card_id = model.organization_id, new_id("cus"), new_id("pm")
-    where = {"organization_id": owner, "customer_id": customer_id}
-    return [
-        Customer(organization_id=owner, id=customer_id, email=f"{customer_id}@example.com", name="One of many"),
-        ProcessorCustomer(
-            **where, processor_account_id=card.processor_account_id, external_id=card.customer_external_id
-        ),
-        PaymentMethod(
-            **where,
-            id=card_id,
-            processor_account_id=card.processor_account_id,
-            external_id=token,
-            customer_external_id=card.customer_external_id,
-            brand="visa",
-            last4="4242",
-        ),
-        Subscription(
-            **where,
-            id=new_id("sub"),
-            status="active",
-            payment_method_id=card_id,
-            price_id=model.price_id,
-            currency=model.currency,
-            timezone=model.timezone,
-            anchor_at=model.anchor_at,
-            period=model.period,
-            current_period_start=model.current_period_start,
-            current_period_end=model.current_period_end,
-            next_action_at=model.current_period_end,
-            created_at=model.created_at,
-        ),
-    ]
 
 
 def worker(world: World, at: datetime, shift: int) -> subprocess.Popen[str]:
