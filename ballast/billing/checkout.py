@@ -6,33 +6,26 @@ attempt, and an order that is paid stays paid once: the claim's unique index dec
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select
 
 from ballast import audit, config
 from ballast.billing import (
-    acceptance,
-    accounts,
+    on_session,
     payment_links,
     payments,
-    processing,
-    resolver,
-    routing,
     session_ends,
     velocity,
+    ways,
 )
 from ballast.billing.checkout_form import Details
-from ballast.billing.processing import Account
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id
 from ballast.models import (
-    Attempt,
     CheckoutSession,
     Claim,
     Customer,
@@ -40,27 +33,10 @@ from ballast.models import (
     OrderLine,
     Organization,
     Payment,
-    ProcessorAccount,
     Refund,
 )
 from ballast.models.orders import lines_of_order
-from ballast.models.payments import open_attempt_of, refunds_of
-from ballast.processors.base import ClientConfig, UnavailableError
-from ballast.processors.declines import AUTHENTICATION, CONFIGURATION
-
-log = logging.getLogger(__name__)
-
-# What the page says when the bank could not confirm the shopper before anything was sent.
-NOT_CONFIRMED: Final = AUTHENTICATION
-CHANGED = "The way we take cards has just changed, so the card you typed was not used."
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a new card is paid with: at which account, and what the page needs of its processor."""
-
-    account: Account
-    config: ClientConfig
+from ballast.models.payments import refunds_of
 
 
 @dataclass(frozen=True)
@@ -90,27 +66,12 @@ class Checkout:
 
     @property
     def _state(self) -> str:
-        match self.payment.status if self.payment else None:
-            case "processing":
-                return "processing"
-            case "requires_action":
-                return "action"
-            case "requires_capture" | "succeeded":
-                return "paid"
-            case _:
-                return "form"
+        return on_session.state_of(self.payment)
 
     @property
     def decline(self) -> str | None:
         """Why the last try did not work, in plain words."""
-        if self.state != "form" or self.payment is None:
-            return None
-        error = self.payment.last_error
-        if error:  # A processor's own words about our configuration are for the log and the API, not for shoppers.
-            return CONFIGURATION if error["type"] == "processor_error" else str(error["message"])
-        if self.payment.status == "requires_confirmation":
-            return "We couldn't reach the payment processor. Nothing was charged. Please try again."
-        return None
+        return on_session.decline_of(self.payment) if self.state == "form" else None
 
 
 def find(organization_id: str, token: str) -> Checkout:
@@ -127,7 +88,7 @@ def find(organization_id: str, token: str) -> Checkout:
         list(db.session.scalars(lines_of_order(organization_id, order.id))),
         payment,
         list(db.session.scalars(refunds_of(organization_id, payment.id))) if payment else [],
-        attempt.created_at if (attempt := _open_attempt(payment)) else None,
+        on_session.waiting_since(payment),
         session,
     )
 
@@ -175,65 +136,25 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
 
     Raises Conflict(`processor_changed`).
     """
-    account = accounts.find(organization_id, details.account_id) if details.account_id else None
-    if account is not None and not acceptance.takes(
-        account, order.amount, order.currency, _home_currency(organization_id)
-    ):
-        raise Conflict("processor_changed", CHANGED)
+    account_id = ways.check(organization_id, details.account_id, order.amount, order.currency)
     return payments.Source(
         details.payment_method,
         verification=details.verification,
         device_data=details.device_data,
-        account_id=account.id if account else None,
+        account_id=account_id,
         save_card=details.save_card,
         one_time=True,
     )
 
 
-def _home_currency(organization_id: str) -> str:
-    return db.session.scalars(select(Organization.currency).where(Organization.id == organization_id)).one()
+def way_to_pay(organization: Organization, found: Checkout) -> ways.Way | None:
+    """How a new card pays this order now; None when no account takes one. Holds no transaction while it asks."""
+    return ways.to_pay(organization, found.order.amount, found.order.currency, found.order.token)
 
 
-def way_to_pay(organization: Organization, found: Checkout) -> Way | None:
-    """The account that takes a new card for this order now, with what the page needs of it; None when none does.
-
-    An account that gives no answer to the page is passed over for the next. Holds no transaction while it asks.
-    """
-    candidates = routing.offered(organization, found.order.amount, found.order.currency, found.order.token)
-    opened = [account for row in candidates if (account := _opened(row))]
-    currency = found.order.currency
-    end_reading()
-    for account in opened:
-        try:
-            return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
-        except UnavailableError as error:
-            log.warning("account %s gives the checkout nothing: %s", account.id, error.reason)
-    return None
-
-
-def _opened(row: ProcessorAccount) -> Account | None:
-    """None for an account whose secrets cannot be unsealed: it is passed over, and takes nobody's checkout down."""
-    try:
-        return processing.open_account(row)
-    except ValueError as error:
-        log.error("account %s is offered to nobody: %s", row.id, error)
-        return None
-
-
-def way_of(found: Checkout) -> Way | None:
+def way_of(found: Checkout) -> ways.Way | None:
     """The account of a payment under way, with what the page needs of it. Holds no transaction while it asks."""
-    if found.payment is None:
-        return None
-    account = _opened(accounts.find(found.order.organization_id, found.payment.processor_account_id))
-    currency = found.order.currency
-    end_reading()
-    if account is None:
-        return None
-    try:
-        return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
-    except UnavailableError as error:
-        log.warning("account %s gives the checkout nothing: %s", account.id, error.reason)
-        return None
+    return ways.of_payment(found.payment) if found.payment else None
 
 
 def _locked(organization_id: str, token: str) -> Order:
@@ -305,26 +226,9 @@ def _new_payment(order: Order) -> Payment:
 
 def take_back_challenge(organization_id: str, token: str) -> None:
     """Cancel an open challenge at the processor and record what that revealed. Does nothing without one. Raises NotFound."""
-    found = find(organization_id, token)
-    waiting = _open_attempt(found.payment) if found.state == "action" else None
-    attempt_id = waiting.id if waiting else None
-    end_reading()
-    if attempt_id:
-        resolver.abandon(organization_id, attempt_id)
-
-
-def _open_attempt(payment: Payment | None) -> Attempt | None:
-    if payment is None or payment.status not in ("processing", "requires_action"):
-        return None
-    return db.session.scalars(open_attempt_of(payment.organization_id, payment.id)).first()
+    on_session.take_back(find(organization_id, token).payment)
 
 
 def look_again(organization_id: str, token: str) -> None:
     """The shopper is back from the bank: ask the processor what is true and record it."""
-    found = find(organization_id, token)
-    attempt = _open_attempt(found.payment)
-    attempt_id = attempt.id if attempt else None
-    end_reading()
-    if attempt_id:
-        for open_attempt in resolver.read_open([(organization_id, attempt_id)]):
-            resolver.resolve_hint(open_attempt)
+    on_session.look_again(find(organization_id, token).payment)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
-from typing import Any
 
 from babel import Locale
 from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast.billing import cards, checkout, checkout_form, payment_links, return_urls
+from ballast.billing import cards, checkout, checkout_form, on_session, payment_links, return_urls, ways
 from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
@@ -76,7 +75,7 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
     if error.param == "payment_method":
         return _page(found, typed, {"payment_method": error.message}, status=422)
     if error.code == "resource_missing":  # the account named is none of this shop's
-        return _page(found, typed, status=409, notice=checkout.CHANGED)
+        return _page(found, typed, status=409, notice=ways.CHANGED)
     return _page(found, typed, status=409, notice=error.message)
 
 
@@ -160,10 +159,10 @@ def _page(
             decline=None if problems or notice else found.decline,
             notice=notice,
             countries=countries(),
-            processor=_processor(way),
+            processor=way.for_page if way else None,
             due=f"{to_decimal(found.order.amount, found.order.currency):f}",
-            not_confirmed=checkout.NOT_CONFIRMED,
-            action=_action(found),
+            not_confirmed=ways.NOT_CONFIRMED,
+            action=on_session.challenge_of(found.payment, url_for("checkout.returned", token=found.order.token)),
             email=found.order.email or "",
             delivers=found.session is None,
             fixed_email=_is_email_fixed(found),
@@ -175,7 +174,7 @@ def _page(
     return response
 
 
-def _sources(way: checkout.Way | None, session: CheckoutSession | None) -> dict[str, tuple[str, ...]]:
+def _sources(way: ways.Way | None, session: CheckoutSession | None) -> dict[str, tuple[str, ...]]:
     """What the page's policy adds: the processor's own, and where the form leads in the end (browsers ask of redirects too)."""
     found = dict(way.config.csp) if way else {}
     if session is not None and session.success_url:
@@ -189,7 +188,7 @@ def _is_email_fixed(found: checkout.Checkout) -> bool:
     return session is not None and bool(found.order.email and (session.customer_email or session.customer_id))
 
 
-def _way(found: checkout.Checkout) -> checkout.Way | None:
+def _way(found: checkout.Checkout) -> ways.Way | None:
     """What the page needs of a processor: of the one a new card goes to, or of the one whose bank asks for more."""
     match found.state:
         case "form":
@@ -198,17 +197,6 @@ def _way(found: checkout.Checkout) -> checkout.Way | None:
             return checkout.way_of(found)
         case _:
             return None
-
-
-def _processor(way: checkout.Way | None) -> dict[str, Any] | None:
-    if way is None:
-        return None
-    return {
-        "name": way.config.processor,
-        "account": way.account.id,
-        "scripts": way.config.scripts,
-        "values": dict(way.config.values) | {"locale": "en"},
-    }
 
 
 def _unavailable(found: checkout.Checkout) -> Response:
@@ -253,15 +241,6 @@ def _known(found: checkout.Checkout) -> dict[str, str]:
     if not order.email and current_user.is_authenticated:
         known |= {"email": current_user.email, "name": current_user.full_name}
     return known
-
-
-def _action(found: checkout.Checkout) -> dict[str, str | None]:
-    wanted = (found.payment.next_action if found.payment else None) or {}
-    return {
-        "redirect_url": wanted.get("url"),
-        "client_secret": wanted.get("client_secret"),
-        "return_url": url_for("checkout.returned", token=found.order.token),
-    }
 
 
 @cache

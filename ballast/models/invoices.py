@@ -97,6 +97,9 @@ class Invoice(Scoped, Base):
     amount_paid: Mapped[int] = mapped_column(default=0, server_default="0")
     amount_credited: Mapped[int] = mapped_column(default=0, server_default="0", doc="by credit notes")
     change: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    keeps_card: Mapped[bool] = mapped_column(
+        default=False, server_default="false", doc="whether the card that pays it is the one to charge from then on"
+    )
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
     first_failed_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
