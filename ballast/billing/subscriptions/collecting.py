@@ -172,22 +172,7 @@ def use_card(subscription: Subscription, card_id: str) -> int:
     if subscription.payment_method_id != card.id:
         before, subscription.payment_method_id = subscription.payment_method_id, card.id
         rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
-    return retry_now(subscription)
-
-
-def retry_now(subscription: Subscription) -> int:
-    """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked."""
-    wanted = select(Invoice).where(
-        Invoice.organization_id == subscription.organization_id,
-        Invoice.subscription_id == subscription.id,
-        Invoice.status == "open",
-        Invoice.first_failed_at.is_not(None),
-        Invoice.change.is_(None),
-    )
-    owed = list(db.session.scalars(wanted.with_for_update()))
-    for invoice in owed:
-        invoice.next_attempt_at, invoice.last_failed_at = now(), None
-    return len(owed)
+    return settling.retry_now(subscription)
 
 
 def invoice_by_token(organization_id: str, token: str) -> Invoice | None:
