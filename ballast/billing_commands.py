@@ -129,11 +129,12 @@ def _working_for(slug: str) -> Iterator[Organization]:
 @click.argument("slug")
 def show(slug: str) -> None:
     """Where the clock of the organization SLUG stands, and what comes next."""
-    from ballast.billing.subscriptions import charging
+    from ballast.billing import clocks
+    from ballast.clock import now
 
     with _working_for(slug) as owner:
         stands = f"{owner.clock_at:%Y-%m-%d %H:%M:%S} UTC" if owner.clock_at else "real time"
-        due = charging.next_due(owner.id)
+        due = clocks.next_due(owner.id, owner.clock_at or now())
         click.echo(f"{slug} stands at {stands}; next: {f'{due:%Y-%m-%d %H:%M:%S} UTC' if due else 'nothing'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ballast.models import Event, Organization
     from ballast.notifications.posting import Answer
 
-seed = AppGroup("seed", help="Put demo data in place.")
+CREDENTIALS = Path(os.environ.get("BALLAST_STATE_DIR", ".ballast")) / "demo.json"
 processors = AppGroup("processors", help="Look at an organization's processor accounts. Shows no secret.")
 
 
@@ -35,21 +36,75 @@ def register(app: Flask) -> None:
         app.cli.add_command(command)
 
 
+@click.group("seed", cls=AppGroup, invoke_without_command=True)
+@click.option(
+    "--credentials",
+    type=click.Path(path_type=Path),
+    default=CREDENTIALS,
+    show_default=True,
+    help="JSON file for the key, the secret and the sign-ins (mode 600). What it knows already is kept.",
+)
+@click.pass_context
+@with_appcontext
+def seed(context: click.Context, credentials: Path) -> None:
+    """Put demo data in place. Everything here is safe to repeat: what is there already is left alone.
+
+    Without a command: Acme Corp and its shop with an owner, an admin and a viewer, one test API key, one webhook endpoint, and twenty
+    payments that cover every status, made at the sandbox's Stripe.
+    """
+    if context.invoked_subcommand is None:
+        _plant(credentials)
+        with _working_for("acme") as organization:
+            from ballast.billing.demo_payments import plant_payments
+
+            made = plant_payments(organization.id)
+        click.echo(f"{made} payments made. Sign-ins and the API key: {credentials}")
+
+
 @seed.command("demo")
 @click.option(
     "--credentials", type=click.Path(path_type=Path), required=True, help="JSON file for keys and sign-ins (mode 600)."
 )
 def seed_demo(credentials: Path) -> None:
-    """The demo organization: Acme Corp with its shop. Safe to repeat; what the file already knows is kept."""
+    """The demo organization alone: Acme Corp with its shop, people, key and endpoint, and no payments."""
+    _plant(credentials)
+
+
+def _plant(credentials: Path) -> None:
     from ballast.billing.demo import plant
 
     known = json.loads(credentials.read_text()) if credentials.exists() else {}
     found = plant(known)
+    credentials.parent.mkdir(parents=True, exist_ok=True)
     credentials.touch(mode=0o600)
     credentials.write_text(json.dumps(found, indent=2) + "\n")
     for complaint in found["complaints"]:
         click.echo(complaint, err=True)
     click.echo(f"Acme Corp is in place: {found['store_path']}")
+
+
+@seed.command("catalog")
+@click.option("--organization", "slug", default="acme", show_default=True, help="Whose shop.")
+def seed_catalog(slug: str) -> None:
+    """The shop's products, those that are missing."""
+    from ballast.billing.demo import plant_catalog
+
+    with _working_for(slug) as organization:
+        click.echo(f"{plant_catalog(organization.id)} products added.")
+
+
+@seed.command("events")
+@click.option("--organization", "slug", default="acme", show_default=True, help="Whose history.")
+def seed_events(slug: str) -> None:
+    """A year of history that ends now: customers, payments, declines, refunds, disputes, events, deliveries, ledger.
+
+    Takes up to a minute. The charges are at archived accounts called "Demo history", which no processor knows: not to be refunded.
+    """
+    from ballast.billing.demo_history import plant_history
+
+    with _working_for(slug) as organization:
+        made = plant_history(organization.id)
+    click.echo(f"{made} payments written." if made else "The history is there already.")
 
 
 @processors.command("list")

@@ -6,11 +6,11 @@ This is the only module that knows Flask-SQLAlchemy.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import current_app
@@ -22,6 +22,7 @@ from sqlalchemy.types import TypeDecorator
 from ballast import clock, ids
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 APP_ROLE = "ballast_app"
 WORKER_ROLE = "ballast_worker"
@@ -149,6 +150,7 @@ def transaction() -> Iterator[Session]:
     session.info["in_block"] = True
     callbacks: list[Callable[[], None]] = []
     session.info["after_commit"] = callbacks
+    session.info["once"] = {}
     try:
         yield session
         session.commit()
@@ -160,6 +162,15 @@ def transaction() -> Iterator[Session]:
         session.info["in_block"] = False
     for callback in callbacks:
         callback()
+
+
+def once(key: Hashable, find: Callable[[], Found]) -> Found:
+    """What `find` answers, asked once in the running transaction(); for what many of its steps read and none of them changes."""
+    found: dict[Hashable, Any] = db.session().info.setdefault("once", {}) if db.session().info.get("in_block") else {}
+    if key not in found:
+        found[key] = find()
+    answer: Found = found[key]
+    return answer
 
 
 def after_commit(callback: Callable[[], None]) -> None:

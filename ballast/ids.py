@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils
@@ -12,6 +13,13 @@ from typeid.core.errors import TypeIDException
 def new_id(prefix: str) -> str:
     """A fresh id, time-ordered within its prefix."""
     return str(TypeID(prefix))
+
+
+def id_at(prefix: str, instant: datetime, noise: int) -> str:
+    """The id that would have been made at `instant` (aware); `noise` is its random part, of which 74 bits count (RFC 9562, 5.7)."""
+    milliseconds = int(instant.timestamp() * 1000)
+    high, low = noise >> 62 & 0xFFF, noise & (1 << 62) - 1
+    return from_uuid(UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low), prefix)
 
 
 def to_uuid(public_id: str, prefix: str) -> UUID | None:

@@ -16,10 +16,11 @@ from ballast.models import ApiKey, AuditEntry, PlatformEntry, User
 from ballast.models.audit import ACTORS
 
 Row = AuditEntry | PlatformEntry
-# What was put into changes by `audit.differences`.
-NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
+# What says nothing beside the differences.
+NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 # How much of a key is stored in the open (identity.api_keys).
 PREFIX: Final = 12
+# What was put into changes by `audit.differences`.
 DIFFERENCE: Final = {"before", "after"}
 
 

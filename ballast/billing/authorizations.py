@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, func, select
 
 from ballast.billing import holds
 from ballast.clock import now
-from ballast.db import organization, transaction
+from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
 from ballast.models import HoldAction, Payment
+from ballast.models.identity import lives_by_real_time
 from ballast.notifications.drain import drain, run_all
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,18 @@ AGAIN_AFTER: Final = timedelta(hours=6)
 Key = tuple[str, str]
 
 
-def expire_due(as_of: datetime | None = None, organization_id: str | None = None) -> int:
-    """Let go of what was not captured by `as_of` (now if left out), of one organization or of all. Safe to run twice."""
-    return drain("expire_authorizations", partial(_expire_batch, as_of or now(), organization_id))
+def expire_due(organization_id: str | None = None) -> int:
+    """Let go of what was not captured by now, of one organization or of all that live by real time. Safe to run twice."""
+    return drain("expire_authorizations", partial(_expire_batch, now(), organization_id))
+
+
+def next_expiry(organization_id: str) -> datetime | None:
+    """When the organization's next authorization ends; None when it holds nothing."""
+    return db.session.scalar(
+        select(func.min(Payment.capture_before)).where(
+            Payment.organization_id == organization_id, Payment.status == "requires_capture"
+        )
+    )
 
 
 def _expire_batch(as_of: datetime, organization_id: str | None) -> tuple[int, int]:
@@ -58,8 +68,8 @@ def _due(as_of: datetime, organization_id: str | None) -> Select[str, str]:
     wanted = select(Payment.organization_id, Payment.id).where(
         Payment.status == "requires_capture", Payment.capture_before <= as_of, ~tried
     )
-    if organization_id is not None:
-        wanted = wanted.where(Payment.organization_id == organization_id)
+    whose = lives_by_real_time(Payment.organization_id)
+    wanted = wanted.where(whose if organization_id is None else Payment.organization_id == organization_id)
     return wanted.order_by(Payment.capture_before).with_for_update(of=Payment, skip_locked=True)
 
 

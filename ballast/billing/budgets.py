@@ -73,7 +73,8 @@ def spend(organization_id: str, card_id: str, amount: int) -> None:
 
     Raises Conflict(`payment_method_blocked`, `retry_limit_reached`).
     """
-    held = card_of(organization_id, card_id).with_for_update().execution_options(populate_existing=True)
+    # Payments that were just written refer to the card, which is a lock of its own: one that excludes those would deadlock.
+    held = card_of(organization_id, card_id).with_for_update(key_share=True).execution_options(populate_existing=True)
     card = db.session.scalars(held).one()
     if is_blocked(card):
         raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")

@@ -124,10 +124,13 @@ def _price(organization_id: str, price_id: str) -> Price:
     found = None
     if to_uuid(price_id, "price") is not None:
         found = db.session.scalars(
-            select(Price).where(
+            select(Price)
+            .join(Product, (Product.organization_id == Price.organization_id) & (Product.id == Price.product_id))
+            .where(
                 Price.organization_id == organization_id,
                 Price.id == price_id,
                 Price.archived_at.is_(None),
+                Product.archived_at.is_(None),
                 Price.kind == "one_time",
             )
         ).first()

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import exists, select, update
 
 from ballast import audit, clock, config, queue
-from ballast.billing import processing, resolver
+from ballast.billing import authorizations, processing, resolver
 from ballast.billing.subscriptions import charging, reminding
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
@@ -28,7 +28,11 @@ LEASE: Final = timedelta(minutes=10)
 # How soon an advance that waits looks again.
 LOOK_AGAIN: Final = timedelta(seconds=5)
 # What may fall due at an instant, by the organization's clock.
-SWEEPERS: Final[tuple[Callable[[str], int], ...]] = (charging.charge_due, reminding.remind_due)
+SWEEPERS: Final[tuple[Callable[[str], int], ...]] = (
+    charging.charge_due,
+    reminding.remind_due,
+    authorizations.expire_due,
+)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 MOST_ROUNDS: Final = 50
 WAITS: Final = "waits for a payment whose outcome is not known yet"
@@ -85,10 +89,20 @@ def target_of(owner: Organization, by: str, moment: datetime | None = None) -> d
     days = {"day": 1, "week": 7, "month": 30}.get(by)
     if days is not None:
         return stands + timedelta(days=days)
-    found = charging.next_due(owner.id) if by == "next_event" else moment if by == "date" else None
+    found = next_due(owner.id, stands) if by == "next_event" else moment if by == "date" else None
     if found is None:
         raise InvalidRequest("clock_target_invalid", "Nothing is waiting to happen. Choose a time to come.", param="by")
     return max(found, stands + timedelta(seconds=1))
+
+
+def next_due(organization_id: str, stands: datetime) -> datetime | None:
+    """The next instant at which something happens by the organization's clock, which stands at `stands`; None where nothing waits."""
+    waiting = [
+        charging.next_due(organization_id),
+        reminding.next_expiry_notice(organization_id, stands),
+        authorizations.next_expiry(organization_id),
+    ]
+    return min((moment for moment in waiting if moment), default=None)
 
 
 def _locked(organization_id: str) -> Organization:
@@ -152,10 +166,8 @@ def _where(organization_id: str) -> tuple[datetime | None, datetime]:
 
 
 def _next(organization_id: str, stands: datetime) -> datetime:
-    """The next instant at which something happens; the end of time where nothing waits."""
     with transaction():
-        waiting = [charging.next_due(organization_id), reminding.next_expiry_notice(organization_id, stands)]
-    return max(min((moment for moment in waiting if moment), default=NEVER), stands)
+        return max(next_due(organization_id, stands) or NEVER, stands)
 
 
 def _live_through(organization_id: str, instant: datetime) -> str | None:

@@ -198,14 +198,13 @@ def next_credit_note_number(organization_id: str) -> str:
 
 def settings(organization_id: str) -> BillingSettings:
     """How the organization bills; the defaults are written at its first use. In the caller's transaction."""
-    wanted = select(BillingSettings).where(BillingSettings.organization_id == organization_id)
-    found = db.session.scalars(wanted).first()
+    found = db.session.get(BillingSettings, organization_id)
     if found is None:
         slug = db.session.scalars(select(Organization.slug).where(Organization.id == organization_id)).one()
         prefix = "".join(letter for letter in slug.upper() if letter.isascii() and letter.isalnum())[:12]
         making = insert(BillingSettings).values(organization_id=organization_id, invoice_prefix=prefix or "INV")
         db.session.execute(making.on_conflict_do_nothing())
-        found = db.session.scalars(wanted).one()
+        found = db.session.get_one(BillingSettings, organization_id)
     return found
 
 

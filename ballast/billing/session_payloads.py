@@ -52,7 +52,7 @@ def _payload(
         "amount": order.amount,
         "currency": order.currency,
         "lines": [_line(line) for line in lines],
-        "customer": session.customer_id or order.customer_id,
+        "customer": order.customer_id,
         "customer_email": order.email,
         "payment": payment.id if payment else None,
         "payment_status": "paid" if session.status == "complete" else "unpaid",

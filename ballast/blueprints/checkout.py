@@ -69,14 +69,16 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
     """The form again with the reason; the reason alone is no page to leave a shopper on."""
     found = checkout.find(g.shop.id, token)
     if isinstance(error, TooManyAttempts):
-        response = _page(found, typed, status=error.status, notice=error.message)
+        response = _page(found, typed, status=error.status, refusal=error.message)
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     if error.param == "payment_method":
         return _page(found, typed, {"payment_method": error.message}, status=422)
     if error.code == "resource_missing":  # the account named is none of this shop's
         return _page(found, typed, status=409, notice=ways.CHANGED)
-    return _page(found, typed, status=409, notice=error.message)
+    if error.code == "processor_changed":
+        return _page(found, typed, status=409, notice=error.message)
+    return _page(found, typed, status=409, refusal=error.message)
 
 
 @blueprint.get("/return")
@@ -136,7 +138,9 @@ def _page(
     status: int = 200,
     block: str | None = None,
     notice: str | None = None,
+    refusal: str | None = None,
 ) -> Response:
+    """`notice`: why the card must be typed in again; `refusal`: why it was not tried."""
     if found.state in ("paid", "gone"):
         return _closed(found)
     way = _way(found)
@@ -156,7 +160,7 @@ def _page(
             lines=found.lines,
             values=typed or _known(found),
             errors=problems or {},
-            decline=None if problems or notice else found.decline,
+            decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,

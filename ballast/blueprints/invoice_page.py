@@ -83,7 +83,9 @@ def _refused(token: str, error: BallastError) -> Response:
         return response
     if error.param == "payment_method":
         return _page(found, {"payment_method": error.message}, status=422)
-    return _page(found, status=409, notice=ways.CHANGED if error.code == "resource_missing" else error.message)
+    if error.code in ("resource_missing", "processor_changed"):
+        return _page(found, status=409, notice=ways.CHANGED)
+    return _page(found, status=409, refusal=error.message)
 
 
 @blueprint.get("/<token>/return")
@@ -142,6 +144,7 @@ def _page(
     status: int = 200,
     block: str | None = None,
     notice: str | None = None,
+    refusal: str | None = None,
 ) -> Response:
     invoice, way = found.invoice, _way(found)
     if way is not None:
@@ -160,7 +163,7 @@ def _page(
             state=found.state,
             tz=found.subscription.timezone if found.subscription else g.shop.timezone,
             errors=problems or {},
-            decline=None if problems or notice else found.decline,
+            decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             keep=request.form.get("keep_card", "yes" if request.method == "GET" else "") == "yes",
             processor=way.for_page if way else None,

@@ -30,6 +30,8 @@ SCOPE_WORDS: Final = {
     "customers:write": "Create and change customers",
     "disputes:read": "See disputes",
     "disputes:write": "Answer disputes",
+    "subscriptions:read": "See the catalog, subscriptions, invoices and credit notes",
+    "subscriptions:write": "Change the catalog, start and change subscriptions, bill and credit",
     "webhooks:read": "See webhook endpoints and deliveries",
     "webhooks:write": "Change webhook endpoints",
     "audit:read": "Read the audit log, with names and addresses",

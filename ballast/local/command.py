@@ -1,8 +1,10 @@
-"""`python app.py` and `python app.py stop`."""
+"""`python app.py`, `python app.py stop`, and `python app.py flask …` for a command of the running stack."""
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from ballast.local.errors import LocalError
 from ballast.local.lock import Lock
 from ballast.local.panel import complain, say
 
-USAGE = "usage: python app.py [stop]"
+USAGE = "usage: python app.py [stop | flask COMMAND ...]"
 STOP_PATIENCE_SECONDS = 100.0
 
 
@@ -27,11 +29,22 @@ def main(arguments: Sequence[str]) -> int:
             return stack.run(root, state, os.environ)
         if list(arguments) == ["stop"]:
             return stop(state)
+        if arguments[0] == "flask":
+            return run_flask(root, state, arguments[1:])
     except (LocalError, OSError, subprocess.SubprocessError, psycopg.Error) as error:
         complain(f"ballast: {error}")
         return 1
     complain(USAGE)
     return 2
+
+
+def run_flask(root: Path, state: Path, words: Sequence[str]) -> int:
+    """Run `flask --app app …` with the settings of the stack that runs on this state folder; its exit code."""
+    if not (state / "local.json").exists():
+        raise LocalError("Nothing is running here. `make run` starts it.")
+    environ = json.loads((state / "environment.json").read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", "flask", "--app", "app", *words]
+    return subprocess.run(command, cwd=root, env=os.environ | environ, check=False).returncode
 
 
 def stop(state: Path) -> int:

@@ -192,6 +192,9 @@ def _compose_environment(stack: Stack, user: Mapping[str, str], replaced: enviro
     if stack.valkey:
         env["REDIS_URL"] = stack.valkey.url
     stack.supervisor.env = env
+    # For `app.py flask`: what of it is not the caller's own environment.
+    settings = {name: value for name, value in env.items() if os.environ.get(name) != value}
+    write_private(stack.state / "environment.json", json.dumps(settings, indent=2) + "\n")
     database = env["DATABASE_URL"]
     stack.addresses = {
         "web": web.rstrip("/"),

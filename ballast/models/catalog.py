@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import CheckConstraint, Select, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from ballast.db import Base
 from ballast.models.columns import (
@@ -19,6 +19,7 @@ from ballast.models.columns import (
     reference,
     within,
 )
+from ballast.models.identity import Organization
 
 PRICE_KINDS: Final = ("one_time", "recurring")
 INTERVALS: Final = ("day", "week", "month", "year")
@@ -75,15 +76,24 @@ class Price(Scoped, Base):
 
 
 def on_sale(organization_id: str) -> Select[Product, Price]:
-    """Products with their present one-time price, in shop order."""
+    """Products, each with its present one-time price, in shop order: the one in the organization's currency, else the oldest."""
+    other = aliased(Price)
+    home = select(Organization.currency).where(Organization.id == organization_id).scalar_subquery()
+    shown = (
+        select(other.id)
+        .where(
+            other.organization_id == organization_id,
+            other.product_id == Product.id,
+            other.archived_at.is_(None),
+            other.kind == "one_time",
+        )
+        .order_by((other.currency != home), other.id)
+        .limit(1)
+        .scalar_subquery()
+    )
     return (
         select(Product, Price)
-        .join(Price, (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id))
-        .where(
-            Product.organization_id == organization_id,
-            Product.archived_at.is_(None),
-            Price.archived_at.is_(None),
-            Price.kind == "one_time",
-        )
-        .order_by(Product.position, Product.created_at, Price.created_at)
+        .join(Price, (Price.organization_id == Product.organization_id) & (Price.id == shown))
+        .where(Product.organization_id == organization_id, Product.archived_at.is_(None))
+        .order_by(Product.position, Product.created_at)
     )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Select, String, select
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    exists,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.clock import real_time
@@ -145,3 +156,8 @@ def members_of(organization_id: str) -> Select[Membership, User]:
 def owners_of(organization_id: str) -> Select[Membership, User]:
     """Who is told when something of the organization's needs an owner; nobody who is banned."""
     return members_of(organization_id).where(Membership.role == "owner", User.banned_at.is_(None))
+
+
+def lives_by_real_time(organization_id: Any) -> ColumnElement[bool]:
+    """Whether the organization a column names has no clock of its own: the live sweepers leave the others alone."""
+    return ~exists().where(Organization.id == organization_id, Organization.clock_at.is_not(None))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from ballast import config, queue
 from ballast.audit import actor
 from ballast.clock import now, real_time
-from ballast.db import db, transaction
+from ballast.db import db, once, transaction
 from ballast.ids import new_id
 from ballast.models import Event, WebhookDelivery, WebhookEndpoint
 from ballast.notifications import drain, lanes
@@ -32,9 +32,10 @@ FAILING_SECONDS = 2.0
 def publish(organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]) -> Event:
     """Tell of a fact: one event, and one delivery for each enabled endpoint that asked for its type. In the caller's transaction."""
     event = keep(organization_id, event_type, resource_type, resource_id, data)
-    wanted = [endpoint for endpoint in _endpoints(organization_id) if wants(endpoint.event_types, event_type)]
-    for endpoint in wanted:
-        address(event, endpoint.id)
+    endpoints = once(("endpoints", organization_id), lambda: _endpoints(organization_id))
+    for endpoint_id, patterns in endpoints:
+        if wants(patterns, event_type):
+            address(event, endpoint_id)
     return event
 
 
@@ -81,9 +82,12 @@ def wants(patterns: list[str], event_type: str) -> bool:
     )
 
 
-def _endpoints(organization_id: str) -> list[WebhookEndpoint]:
-    found = select(WebhookEndpoint).where(WebhookEndpoint.organization_id == organization_id, WebhookEndpoint.enabled)
-    return list(db.session.scalars(found))
+def _endpoints(organization_id: str) -> list[tuple[str, list[str]]]:
+    """The enabled endpoints, each with what it asked for."""
+    found = select(WebhookEndpoint.id, WebhookEndpoint.event_types).where(
+        WebhookEndpoint.organization_id == organization_id, WebhookEndpoint.enabled
+    )
+    return [(row[0], row[1]) for row in db.session.execute(found)]
 
 
 def create_endpoint(organization_id: str, url: str, event_types: list[str], secret: str) -> WebhookEndpoint:

@@ -44,6 +44,8 @@ def test_a_customer_is_made_and_found(api: Api, world: World) -> None:
         "object": "customer",
         "email": "ada@example.com",
         "name": "Ada Byron",
+        "country": None,
+        "region": None,
         "metadata": {"account": "17"},
         "created_at": "",
     }

@@ -12,7 +12,7 @@ import pytest
 
 from ballast import clock
 from ballast.billing import idempotency, payments
-from ballast.models import IdempotencyKey, Payment
+from ballast.models import ApiKey, IdempotencyKey, Payment
 from tests.api.conftest import VALID, problem
 from tests.world import Api, World
 
@@ -240,3 +240,41 @@ def test_a_validation_error_leaves_no_key_behind(api: Api, world: World) -> None
 def test_keys_are_kept_in_one_spelling(api: Api, world: World) -> None:
     api.post("/payments", PAY, uuid4().hex.upper())
     assert [row.key for row in _keys(world)] == [str(UUID(row.key)) for row in _keys(world)]
+
+
+@pytest.mark.parametrize("call", ["create", "rotate"])
+def test_an_api_key_is_made_once_for_a_key_and_shown_once(world: World, call: str) -> None:
+    owner, key = world.as_user("owner"), str(uuid4())
+    path, body = "/api-keys", {"name": "Nightly"}
+    if call == "rotate":
+        path, body = f"/api-keys/{owner.post(path, body).get_json()['id']}/rotate", {}
+    before = len(world.all_of(ApiKey))
+    first, again = [owner.post(path, body, key=key) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    shown = first.get_json()
+    secret = shown.pop("key")
+    assert world.api(secret).get("/payments").status_code == 200
+    assert again.get_json() == shown
+    assert len(world.all_of(ApiKey)) == before + 1
+    assert not [one for one in _keys(world) if secret.encode() in (one.response or b"")]
+
+
+def test_an_invitation_is_sent_once_for_a_key(world: World) -> None:
+    owner, key = world.as_user("owner"), str(uuid4())
+    body = {"email": "new@example.com", "role": "viewer"}
+    first, again = [owner.post("/organizations/me/members", body, key=key) for _ in range(2)]
+    assert (first.status_code, again.get_data()) == (201, first.get_data())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    world.drain()
+    assert [one["to"] for one in world.mails()] == [["new@example.com"]]
+
+
+def test_every_post_takes_a_key_but_those_before_anybody_is_known(api: Api) -> None:
+    paths = api.client.get("/api/openapi.json").get_json()["paths"]
+    without = {
+        path
+        for path, item in paths.items()
+        if "post" in item and "Idempotency-Key" not in {one["name"] for one in item["post"]["parameters"]}
+    }
+    assert without == {"/api/v1/auth/register", "/api/v1/auth/login"}

@@ -10,12 +10,22 @@ from uuid import uuid4
 
 import pytest
 
+from ballast.blueprints.api.catalog_schemas import PRICE_ID, PRODUCT_ID
+from ballast.blueprints.api.discount_schemas import (
+    COUPON_ID,
+    EXAMPLE_CODE,
+    EXAMPLE_REGION,
+    PROMOTION_CODE_ID,
+    TAX_RATE_ID,
+)
 from ballast.blueprints.api.fields import PAYMENT_ID
 from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
+from ballast.blueprints.api.invoice_schemas import CREDIT_NOTE_ID, INVOICE_ID, SUBSCRIPTION_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
 from ballast.blueprints.api.session_schemas import SESSION_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
+from tests.api.selling import Seller
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
 from tests.world import PASSWORD, Api, World
@@ -41,6 +51,7 @@ def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
     """The sample, about things that exist."""
+    source = with_what_is_sold(api, name, source)
     if PAYMENT_ID in source:
         source = source.replace(PAYMENT_ID, api.pay(**PAYMENTS.get(name, {})).get_json()["id"])
     if SESSION_ID in source:
@@ -64,6 +75,39 @@ def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
         desk.await_(lambda: len(desk.disputes()) > seen)
         source = source.replace(DISPUTE_ID, desk.disputes()[-1].id)
     return with_real_people(desk.world, name, with_real_endpoints(api, source))
+
+
+def with_what_is_sold(api: Api, name: str, source: str) -> str:
+    """The sample, about a subscription in the state the call is for, and about the catalog."""
+    seller = Seller(api)
+    if CREDIT_NOTE_ID in source:
+        note = {"invoice": seller.start()["latest_invoice"]["id"], "how": "credit"}
+        source = source.replace(CREDIT_NOTE_ID, seller.made("/credit_notes", note)["id"])
+    if INVOICE_ID in source:
+        is_paid = name == "POST /api/v1/credit_notes"
+        source = source.replace(INVOICE_ID, seller.start()["latest_invoice"]["id"] if is_paid else seller.bill()["id"])
+    if SUBSCRIPTION_ID in source:
+        started = seller.start(customer=seller.customer())
+        source = source.replace(SUBSCRIPTION_ID, started["id"]).replace(CARD_ID, started["payment_method"])
+        if name.endswith("/resume"):
+            api.post(f"/subscriptions/{started['id']}/pause")
+    if PRICE_ID in source:
+        source = source.replace(PRICE_ID, seller.price())
+    if PRODUCT_ID in source:
+        source = source.replace(PRODUCT_ID, seller.made("/products", {"name": "Coffee club"})["id"])
+    for example, path, body in (
+        (PROMOTION_CODE_ID, "/promotion_codes", None),
+        (COUPON_ID, "/coupons", {"name": "Spring", "percent_bps": 2500, "duration": "once"}),
+        (TAX_RATE_ID, "/tax_rates", {"name": "Tax", "country": "GB", "region": uuid4().hex, "bps": 2000}),
+    ):
+        if example in source:
+            coupon = {"name": "Spring", "percent_bps": 2500, "duration": "once"}
+            wanted = body or {"coupon": seller.made("/coupons", coupon)["id"]}
+            source = source.replace(example, seller.made(path, wanted)["id"])
+    # A code, and a place's tax, there can be but once.
+    if name == "POST /api/v1/tax_rates":
+        source = source.replace(EXAMPLE_REGION, uuid4().hex)
+    return source.replace(EXAMPLE_CODE, f"S{uuid4().hex[:8]}")
 
 
 def with_real_endpoints(api: Api, source: str) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import requests
 
+from ballast import clock
 from ballast.billing import authorizations, holds, payments
 from ballast.clock import shifted
 from ballast.db import db, organization, set_organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Event, HoldAction, LedgerTransfer
-from tests.billing.acts import Died, as_worker, at_once, balance, die, rows, taken
+from tests.billing.acts import Died, at_once, balance, die, rows, taken
 from tests.world import Api, World
 
 CARDS = {"stripe": "pm_card_visa", "braintree": "fake-valid-visa-nonce", "square": "cnon:card-nonce-ok"}
@@ -200,9 +201,9 @@ def test_a_capture_that_makes_no_sense_changes_nothing(api: Api, world: World, h
 
 
 def expire(world: World, as_of: datetime) -> int:
-    with world.worker_app.app_context():
+    with world.worker_app.app_context(), clock.at(as_of):
         set_organization(None)
-        return authorizations.expire_due(as_of)
+        return authorizations.expire_due()
 
 
 def days_later(world: World, held: str, days: float) -> datetime:
@@ -243,7 +244,7 @@ def test_what_the_processor_let_go_of_by_itself_ends_the_same_way(world: World, 
 
 def test_a_capture_and_the_end_of_the_hold_at_once_do_one_of_both(world: World, held: str) -> None:
     as_of = days_later(world, held, 8)
-    at_once(world.app, lambda: capture(world, held), as_worker(world, lambda: authorizations.expire_due(as_of)))
+    at_once(world.app, lambda: capture(world, held), lambda: expire(world, as_of))
     look(world)
     payment = world.payment(held)
     assert payment.status in ("succeeded", "canceled")

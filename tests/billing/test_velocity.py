@@ -49,6 +49,7 @@ def test_an_address_is_held_back_at_the_checkout_and_others_are_not(
     assert int(answer.headers["Retry-After"]) > 3000
     page = answer.get_data(as_text=True)
     assert "Too many cards were declined just now, so this one was not tried. Nothing was charged." in page
+    assert "Please enter your card again" not in page
     assert 'value="ada@example.com"' in page, "what was typed is kept"
     assert len(wire(world)) == said, "no processor heard of it"
     assert len(rows(world, Attempt)) == 2

@@ -1,13 +1,15 @@
 """The product itself, started as a person would: `python app.py` in this checkout, its state in a test folder."""
 
 import http.client
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.local.checkout import get_status
-from tests.stack import Product
+from tests.local.checkout import clean_environment, get_status
+from tests.stack import ROOT, Product
 
 pytestmark = pytest.mark.stack
 
@@ -39,6 +41,14 @@ def test_the_published_people_are_complete(product: Product) -> None:
     for person in ("owner", "admin", "viewer", "staff", "shopper"):
         assert set(local[person]) == {"email", "password"}
     assert local["webhook_secret"].startswith("whsec_")
+
+
+def test_a_flask_command_works_on_the_running_stack(product: Product) -> None:
+    command = [sys.executable, "app.py", "flask", "processors", "list", "acme"]
+    env = clean_environment() | {"BALLAST_STATE_DIR": str(product.state)}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["stripe", "braintree", "square"], done.stderr
+    assert (product.state / "environment.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_restart_keeps_key_and_addresses_and_is_quick(product: Product) -> None:

@@ -18,7 +18,8 @@ from ballast.billing.subscriptions import collecting, rolling
 from ballast.billing.subscriptions.pace import pace_of
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
-from ballast.models import Customer, Invoice, Organization, PaymentMethod, ProcessorAccount, Subscription
+from ballast.models import Customer, Invoice, PaymentMethod, ProcessorAccount, Subscription
+from ballast.models.identity import lives_by_real_time
 from ballast.notifications.drain import BATCH, drain, run_all
 
 THREADS: Final = 16
@@ -79,15 +80,15 @@ def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElem
     found = [due_at <= now()]
     if organization_id is not None:
         return [*found, model.organization_id == organization_id]
-    clocked = exists().where(Organization.id == model.organization_id, Organization.clock_at.is_not(None))
+    found.append(lives_by_real_time(model.organization_id))
     if model is Subscription:
-        return [*found, ~clocked]
+        return found
     held = exists().where(
         Customer.organization_id == model.organization_id,
         Customer.id == model.customer_id,
         Customer.held_at.is_not(None),
     )
-    return [*found, ~clocked, ~held]
+    return [*found, ~held]
 
 
 def release(model: Any, keys: list[Key]) -> None:

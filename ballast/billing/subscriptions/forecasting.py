@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ballast.billing import coupons, invoices
 from ballast.billing.pricing import Line
-from ballast.billing.subscriptions import changing, starting
+from ballast.billing.subscriptions import changing, rolling, starting
 from ballast.billing.subscriptions import plan as plans
 from ballast.billing.subscriptions.periods import Rhythm
 from ballast.clock import now
@@ -100,15 +100,8 @@ def upcoming(subscription: Subscription, after: plans.Plan | None = None) -> For
     """
     if subscription.status not in RENEWING or subscription.cancel_at_period_end:
         raise NotFound("upcoming invoice: this subscription is not going to be billed")
-    present = plans.of(subscription)
-    terms = after or _pending(subscription)
-    if terms.same_rhythm(present):
-        rhythm = terms.rhythm(subscription.anchor_at, subscription.timezone)
-        number = rhythm.after(subscription.period) if subscription.period >= 0 else 0
-    else:
-        rhythm, number = terms.rhythm(subscription.current_period_end, subscription.timezone), 0
-    draft = starting.new_invoice(subscription, (), "subscription_cycle")
-    return _period(draft, rhythm, number, terms, coupons.coupon_in_force(subscription))
+    coming = rolling.upcoming(subscription, after)
+    return Forecast(coming.start, coming.start, coming.end, rolling.upcoming_figures(subscription, coming))
 
 
 def change(subscription: Subscription, wanted: changing.Change) -> changing.Preview:
@@ -119,13 +112,3 @@ def change(subscription: Subscription, wanted: changing.Change) -> changing.Prev
     coming = upcoming(subscription, after)
     is_new = not before.same_rhythm(after)
     return changing.Preview(coming.at, before, after, coming.figures, is_new, coming.period_end)
-
-
-def _pending(subscription: Subscription) -> plans.Plan:
-    """The plan it will be on at its renewal."""
-    return plans.find(
-        subscription.organization_id,
-        subscription.pending_price_id or subscription.price_id,
-        subscription.pending_quantity or subscription.quantity,
-        archived=True,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, exists, select, tuple_
+from sqlalchemy import ColumnElement, Select, select, tuple_
 
 from ballast import queue
 from ballast.billing.invoice_payloads import subscription_payload
@@ -13,7 +13,8 @@ from ballast.billing.subscriptions import letters, rolling, rows
 from ballast.billing.subscriptions.charging import claim, due, release
 from ballast.clock import now
 from ballast.db import db, organization, transaction
-from ballast.models import Customer, Organization, PaymentMethod, Subscription
+from ballast.models import Customer, PaymentMethod, Subscription
+from ballast.models.identity import lives_by_real_time
 from ballast.models.states import RENEWING
 from ballast.notifications import webhooks
 from ballast.notifications.drain import drain, run_all
@@ -93,9 +94,10 @@ def warn_of_expiry(organization_id: str | None = None) -> int:
 def _expiring(organization_id: str | None) -> Select[str, str, str]:
     today = now().date()
     months = {(day.year, day.month) for day in (today, today + timedelta(days=max(EXPIRY_NOTICES)))}
-    clocked = exists().where(Organization.id == Subscription.organization_id, Organization.clock_at.is_not(None))
     whose: ColumnElement[bool] = (
-        ~clocked if organization_id is None else Subscription.organization_id == organization_id
+        lives_by_real_time(Subscription.organization_id)
+        if organization_id is None
+        else Subscription.organization_id == organization_id
     )
     return (
         select(Subscription.organization_id, Subscription.id, PaymentMethod.id)

@@ -127,21 +127,28 @@ class Upcoming:
     end: datetime
 
 
-def upcoming(subscription: Subscription) -> Upcoming:
-    """What comes after the present period. Changes nothing."""
+def upcoming(subscription: Subscription, plan: plans.Plan | None = None) -> Upcoming:
+    """What comes after the present period; on another plan where one is given. Changes nothing."""
     before = plans.of(subscription)
-    after = plans.find(
-        subscription.organization_id,
-        subscription.pending_price_id or subscription.price_id,
-        subscription.pending_quantity or subscription.quantity,
-        archived=True,
-    )
+    after = plan or _pending_plan(subscription) or before
     anchor, number = subscription.anchor_at, subscription.period
     if not before.same_rhythm(after):
         anchor, number = subscription.current_period_end, -1
     rhythm = after.rhythm(anchor, subscription.timezone)
     following = rhythm.after(number) if number >= 0 else 0
     return Upcoming(after, anchor, following, *rhythm.period(following))
+
+
+def _pending_plan(subscription: Subscription) -> plans.Plan | None:
+    """The plan it will be on at its renewal, where that is another one."""
+    if subscription.pending_price_id is None and subscription.pending_quantity is None:
+        return None
+    return plans.find(
+        subscription.organization_id,
+        subscription.pending_price_id or subscription.price_id,
+        subscription.pending_quantity or subscription.quantity,
+        archived=True,
+    )
 
 
 def upcoming_figures(subscription: Subscription, coming: Upcoming) -> invoices.Figures:

@@ -11,7 +11,6 @@ from ballast.billing.invoice_payloads import subscription_payload
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import Customer, PaymentMethod, Subscription
-from ballast.models.customers import customer_of
 from ballast.models.states import RENEWING, move
 from ballast.models.subscriptions import subscription_of
 from ballast.notifications import webhooks
@@ -45,7 +44,7 @@ def find(organization_id: str, subscription_id: str) -> Subscription:
 
 def customer_of_row(subscription: Subscription) -> Customer:
     """Whose it is."""
-    return db.session.scalars(customer_of(subscription.organization_id, subscription.customer_id)).one()
+    return db.session.get_one(Customer, (subscription.organization_id, subscription.customer_id))
 
 
 def card_of_row(subscription: Subscription, customer: Customer) -> PaymentMethod | None:

@@ -133,6 +133,11 @@ def _again(key: str, met: Stored | Orphan, show: Callable[[str], Response]) -> R
     return response
 
 
+def with_secret(response: Response, name: str, made: list[str]) -> Response:
+    """The first answer, with the secret it made, which is in none that is kept; a repeated one, which made none, as it is."""
+    return json_answer(response.status_code, response.get_json() | {name: made[0]}) if made else response
+
+
 def _keep(key: str | None, response: Response) -> Response:
     if key:
         idempotency.store(g.organization_id, key, response.status_code, response.get_data())

@@ -29,7 +29,7 @@ COUPON_ID = "cpn_01kbe8wv6pe2r9f3x7m5d0t1bc"
 PROMOTION_CODE_ID = "promo_01kbe8wv6pe2r9f3x7m5d0t1bd"
 TAX_RATE_ID = "txr_01kbe8wv6pe2r9f3x7m5d0t1be"
 EXAMPLE_CODE = "SPRING26"
-EXAMPLE_REGION = "NY"
+EXAMPLE_REGION = "New York"
 MOST_REDEMPTIONS = 1_000_000_000
 Code = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,40}$")]
 

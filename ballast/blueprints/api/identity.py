@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +11,7 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from sqlalchemy import select
 
-from ballast.blueprints.api.answers import first_of, list_answer
+from ballast.blueprints.api.answers import Done, first_of, json_answer, key_of_request, list_answer, once, with_secret
 from ballast.blueprints.api.fields import KeyId, ListQuery
 from ballast.blueprints.api.guard import read_body, require_caller
 from ballast.blueprints.api.identity_schemas import (
@@ -29,7 +30,7 @@ from ballast.blueprints.api.identity_schemas import (
     OrganizationOut,
     RoleChange,
 )
-from ballast.blueprints.api.setup import ERRORS, use_versions
+from ballast.blueprints.api.setup import ERRORS, TAKES_KEY, use_versions
 from ballast.db import transaction
 from ballast.identity import api_keys, members, organizations
 from ballast.identity.payloads import key_payload, member_payload, organization_payload
@@ -102,12 +103,20 @@ def list_members() -> Response:
     return jsonify({"object": "list", "data": data, "has_more": False})
 
 
-@blueprint.post("/organizations/me/members", summary="Invite somebody", tags=[ORGANIZATION], responses={201: MemberOut})
-def invite(body: Invite) -> tuple[Response, int]:
+@blueprint.post(
+    "/organizations/me/members",
+    summary="Invite somebody",
+    tags=[ORGANIZATION],
+    responses={201: MemberOut},
+    openapi_extensions=TAKES_KEY,
+)
+def invite(body: Invite) -> Response:
     """Owners only. Sends a link that works for seven days; inviting again sends a new one."""
-    with transaction():
-        made = members.invite(g.organization_id, body.email, body.role, g.caller.id)
-    return jsonify(member_payload(made)), 201
+    return once(
+        key_of_request(),
+        lambda: Done(members.invite(g.organization_id, body.email, body.role, g.caller.id).id),
+        lambda row: json_answer(201, member_payload(members.find(g.organization_id, row))),
+    )
 
 
 @blueprint.patch(
@@ -137,11 +146,13 @@ def list_keys(query: ListQuery[KeyId]) -> Response:
     return list_answer(wanted, ApiKey, "key", query, lambda rows: [key_payload(row) for row in first_of(rows)])
 
 
-@blueprint.post("/api-keys", summary="Create an API key", tags=[KEYS], responses={201: NewKeyOut})
-def create_key(body: KeyCreate) -> tuple[Response, int]:
-    """Owners and admins. `key` is in this answer and in no other."""
-    with transaction():
-        made, token = api_keys.create(
+@blueprint.post(
+    "/api-keys", summary="Create an API key", tags=[KEYS], responses={201: NewKeyOut}, openapi_extensions=TAKES_KEY
+)
+def create_key(body: KeyCreate) -> Response:
+    """Owners and admins. `key` is in this answer and in no other: repeated under the same Idempotency-Key it comes without."""
+    return _make_key(
+        lambda: api_keys.create(
             organizations.find(g.organization_id),
             body.name,
             g.caller.id,
@@ -149,18 +160,34 @@ def create_key(body: KeyCreate) -> tuple[Response, int]:
             body.expires_at,
             body.rate_limit,
         )
-        payload = key_payload(made, token)
-    return jsonify(payload), 201
+    )
 
 
-@blueprint.post("/api-keys/<key_id>/rotate", summary="Rotate an API key", tags=[KEYS], responses={201: NewKeyOut})
-def rotate_key(path: KeyPath, body: KeyRotate) -> tuple[Response, int]:
+@blueprint.post(
+    "/api-keys/<key_id>/rotate",
+    summary="Rotate an API key",
+    tags=[KEYS],
+    responses={201: NewKeyOut},
+    openapi_extensions=TAKES_KEY,
+)
+def rotate_key(path: KeyPath, body: KeyRotate) -> Response:
     """Owners and admins. A new key with the same scopes; the old one works for `overlap_seconds` more."""
     overlap = timedelta(seconds=body.overlap_seconds)
-    with transaction():
-        made, token = api_keys.rotate(organizations.find(g.organization_id), path.key_id, g.caller.id, overlap)
-        payload = key_payload(made, token)
-    return jsonify(payload), 201
+    return _make_key(lambda: api_keys.rotate(organizations.find(g.organization_id), path.key_id, g.caller.id, overlap))
+
+
+def _make_key(make: Callable[[], tuple[ApiKey, str]]) -> Response:
+    tokens: list[str] = []
+
+    def begin() -> Done:
+        made, token = make()
+        tokens.append(token)
+        return Done(made.id)
+
+    def show(key_id: str) -> Response:
+        return json_answer(201, key_payload(api_keys.find(g.organization_id, key_id)))
+
+    return with_secret(once(key_of_request(), begin, show), "key", tokens)
 
 
 @blueprint.delete("/api-keys/<key_id>", summary="Revoke an API key", tags=[KEYS], responses={200: KeyOut})

@@ -294,11 +294,11 @@ class KeyOut(BaseModel):
 
 
 class NewKeyOut(KeyOut):
-    """A new API key. `key` is shown this once."""
+    """A new API key. `key` is shown this once: an answer that is repeated under an Idempotency-Key comes without it."""
 
     model_config = example(KEY | {"key": "bl_test_4f9a…"})
 
-    key: str
+    key: str | None = Field(default=None, description="Shown once.")
 
 
 class KeyList(BaseModel):

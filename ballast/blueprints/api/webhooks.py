@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, g
 
-from ballast.blueprints.api.answers import Done, first_of, json_answer, key_of_request, list_answer, once
+from ballast.blueprints.api.answers import Done, first_of, json_answer, key_of_request, list_answer, once, with_secret
 from ballast.blueprints.api.fields import EndpointId, ListQuery
 from ballast.blueprints.api.setup import TAKES_KEY, make_blueprint
 from ballast.blueprints.api.webhook_schemas import (
@@ -60,12 +60,7 @@ def create(body: EndpointCreate) -> Response:
         made.append(secret)
         return Done(endpoint.id)
 
-    return _with_secret(once(key_of_request(), begin, lambda row: _endpoint(row, 201)), made)
-
-
-def _with_secret(response: Response, made: list[str]) -> Response:
-    """The first answer, with the secret that is in none that is kept."""
-    return json_answer(response.status_code, response.get_json() | {"secret": made[0]}) if made else response
+    return with_secret(once(key_of_request(), begin, lambda row: _endpoint(row, 201)), "secret", made)
 
 
 def _endpoint(endpoint_id: str, status: int = 200) -> Response:
@@ -122,7 +117,7 @@ def rotate(path: EndpointPath, body: EndpointRotate) -> Response:
         made.append(secret)
         return Done(endpoint.id)
 
-    return _with_secret(once(key_of_request(), begin, _endpoint), made)
+    return with_secret(once(key_of_request(), begin, _endpoint), "secret", made)
 
 
 @blueprint.post(
