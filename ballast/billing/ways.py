@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from ballast.billing import acceptance, accounts, processing, routing
+from ballast.billing import acceptance, accounts, cards, processing, routing
 from ballast.billing.processing import Account
 from ballast.db import db, end_reading
 from ballast.errors import Conflict
@@ -62,6 +62,12 @@ def of_account(organization_id: str, account_id: str, currency: str) -> Way | No
     account = _opened(accounts.find(organization_id, account_id))
     end_reading()
     return _ask(account, currency) if account else None
+
+
+def of_card(organization_id: str, card_id: str, currency: str) -> Way | None:
+    """The account of a card, stored or about to be. Raises NotFound."""
+    card, _processor = cards.find(organization_id, card_id)
+    return of_account(organization_id, card.processor_account_id, currency)
 
 
 def _ask(account: Account, currency: str) -> Way | None:

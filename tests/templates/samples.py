@@ -792,6 +792,7 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
+    from tests.templates.customer_samples import invoice_samples, portal_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
@@ -805,6 +806,8 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from webhook_samples()
     yield from selling_samples()
     yield from subscription_samples()
+    yield from invoice_samples()
+    yield from portal_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

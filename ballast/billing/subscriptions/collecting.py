@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from ballast.billing import budgets, cards, invoices, payments
 from ballast.billing.outcomes import UNPAID
@@ -173,6 +173,17 @@ def use_card(subscription: Subscription, card_id: str) -> int:
         before, subscription.payment_method_id = subscription.payment_method_id, card.id
         rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
     return settling.retry_now(subscription)
+
+
+def due_of(organization_id: str, subscription_id: str) -> Select[Invoice]:
+    """Open invoices of a subscription that are to be charged now, oldest first."""
+    wanted = select(Invoice).where(
+        Invoice.organization_id == organization_id,
+        Invoice.subscription_id == subscription_id,
+        Invoice.status == "open",
+        Invoice.next_attempt_at <= now(),
+    )
+    return wanted.order_by(Invoice.id)
 
 
 def invoice_by_token(organization_id: str, token: str) -> Invoice | None:

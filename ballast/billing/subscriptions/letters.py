@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from ballast import config
+from ballast.billing import branding, portal_links
 from ballast.billing.subscriptions import mandates
 from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
@@ -82,7 +83,8 @@ def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> Non
         "subscription": subscription,
         "plan": plans.of(subscription),
         "pay_url": f"{base}/invoices/{invoice.token}" if invoice else None,
-        "manage_url": f"{base}/subscriptions/{subscription.token}",
+        "manage_url": portal_links.url(organization_id, customer.id),
+        "brand": branding.of(organization),
         **detail,
     }
     subject = SUBJECTS[kind].format(shop=organization.shop_name or organization.name, product=context["plan"].product)
