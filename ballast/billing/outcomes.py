@@ -126,7 +126,7 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     order = _settle(payment)
     if invoice is not None:
         settling.paid(invoice, payment)
-    receipts.send_receipt(payment, order)
+    receipts.send_receipt(payment, order, invoice)
     _tell(payment, "payment_intent.succeeded")
 
 

@@ -59,8 +59,8 @@ def add_token(_endpoint: str, values: dict[str, Any]) -> None:
 
 @blueprint.context_processor
 def frame() -> dict[str, Any]:
-    """What the layout needs."""
-    return {"shop": g.shop, "brand": branding.of(g.shop)}
+    """What the layout needs; nothing on the page of an error that came before we knew whose page this is."""
+    return {"shop": g.shop, "brand": branding.of(g.shop)} if "shop" in g else {}
 
 
 def _over(sent: bool = False, problem: str | None = None, status: int = 410) -> Response:
@@ -182,7 +182,7 @@ def ask_plan(subscription_id: str) -> Response:
     try:
         seen = forecasting.change(held.subscription, _change(request.args.to_dict(), None))
     except BallastError as error:
-        return _plan_page(held, problem=error.message, status=error.status)
+        return _plan_page(held, problem=error.message, status=_status(error))
     return _plan_page(held, seen=seen)
 
 
@@ -219,7 +219,7 @@ def change_plan(subscription_id: str) -> Response:
             begun = done.begun
     except BallastError as error:
         held = portal.subscription(g.customer, held.subscription.id)
-        return _plan_page(held, problem=error.message, status=error.status)
+        return _plan_page(held, problem=error.message, status=_status(error))
     if begun:
         payments.run(begun)
     return _changed(subscription_id, invoice_token, wanted)
@@ -248,6 +248,11 @@ def _change(typed: dict[str, str], at: datetime | None) -> Change:
 
 def _when(typed: dict[str, str]) -> str:
     return "renewal" if typed.get("when") == "renewal" else "now"
+
+
+def _status(error: BallastError) -> int:
+    """Of a form that comes again."""
+    return {400: 422, 404: 409}.get(error.status, error.status)
 
 
 def _instant(text: str) -> datetime | None:
@@ -294,7 +299,7 @@ def change_card(subscription_id: str) -> Response:
         card_id, outcome = new_cards.replace(organization_id, subscription_id, token)
     except BallastError as error:
         said = ways.CHANGED if error.code == "resource_missing" else error.message
-        return _card_page(subscription_id, problem=said, status=error.status if error.status != 404 else 409)
+        return _card_page(subscription_id, problem=said, status=_status(error))
     return _card_answer(subscription_id, card_id, outcome)
 
 

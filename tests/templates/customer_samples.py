@@ -217,3 +217,12 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
     for ending in ("html", "txt"):
         told: Context = {"organization": SHOP, "brand": BRAND, "manage_url": "https://pay.acme.test/portal/t0k3n"}
         yield f"emails/portal_link.{ending}", "sent", told
+        billed: Context = {
+            "invoice": invoice(),
+            "lines": [Row(name="Coffee club", quantity=3, amount=5400)],
+            "pay_url": "https://pay.acme.test/invoices/t0k3n",
+            "pdf_url": "https://pay.acme.test/invoices/t0k3n.pdf",
+        }
+        yield f"emails/invoice.{ending}", "manual", told | billed
+        paid: Context = {"payment": PAYMENT, "order": None, "receipt_url": billed["pay_url"]}
+        yield f"emails/receipt.{ending}", "invoice", told | billed | paid

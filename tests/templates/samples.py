@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.billing.branding import Brand
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -675,9 +676,11 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "order": ORDER,
         "lines": ORDER_LINES,
         "receipt_url": "http://127.0.0.1:8000/checkout/t/receipt",
+        "brand": Brand("Acme Coffee", "Acme Corp"),
+        "invoice": None,
+        "pdf_url": None,
     }
-    api: Context = {
-        "organization": SHOP,
+    api: Context = receipt | {
         "payment": _payment(card_brand=None, card_last4=None, description="Invoice 1042"),
         "order": None,
         "lines": [],
