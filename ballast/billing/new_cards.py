@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ballast import queue
-from ballast.billing import card_setup, portal, ways
+from ballast.billing import card_setup, portal, subscription_checkout, ways
 from ballast.billing.card_setup import Outcome, Setup
 from ballast.billing.checkout_form import Token
 from ballast.billing.subscriptions import collecting, rows
 from ballast.db import db, end_reading, transaction
 from ballast.errors import InvalidRequest
-from ballast.models import PaymentMethod, Subscription
+from ballast.models import Order, PaymentMethod, Subscription
 from ballast.models.customers import customer_of
 
 
@@ -45,6 +45,16 @@ def look(organization_id: str, subscription_id: str, card_id: str) -> Outcome:
     return outcome
 
 
+def look_for_order(order: Order) -> Outcome | None:
+    """How the storing of an order's newest card stands; None where none was typed."""
+    card = subscription_checkout.card_of(order, "pending", "active", "failed")
+    if card is None:
+        return None
+    organization_id, card_id, order_id = card.organization_id, card.id, order.id
+    end_reading()
+    return card_setup.look(organization_id, card_id, order_id, use)
+
+
 def charge_owed(organization_id: str, subscription_id: str) -> None:
     """Charge what a subscription owes and is due, now, while its customer looks on."""
     with transaction():
@@ -58,6 +68,8 @@ def use(card: PaymentMethod) -> None:
     purpose = card.purpose or ""
     if purpose.startswith("sub_"):
         _use_for_subscription(card, rows.locked(card.organization_id, purpose))
+    if purpose.startswith("ord_"):
+        subscription_checkout.complete(card, purpose)
 
 
 def _use_for_subscription(card: PaymentMethod, subscription: Subscription) -> None:

@@ -57,6 +57,11 @@ def subscriptions(customer: Customer) -> list[Held]:
     return sorted(held, key=lambda one: one.has_ended)
 
 
+def customer_of(found: Subscription) -> Customer:
+    """Whose it is."""
+    return rows.customer_of_row(found)
+
+
 def subscription(customer: Customer, subscription_id: str) -> Held:
     """One of a customer's subscriptions. Raises NotFound for anybody else's."""
     found = rows.find(customer.organization_id, subscription_id)

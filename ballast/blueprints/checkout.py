@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -10,7 +11,17 @@ from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast.billing import cards, checkout, checkout_form, on_session, payment_links, return_urls, ways
+from ballast.billing import (
+    cards,
+    checkout,
+    checkout_form,
+    on_session,
+    payment_links,
+    portal,
+    return_urls,
+    subscription_checkout,
+    ways,
+)
 from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
@@ -39,7 +50,7 @@ def find_shop() -> None:
 @blueprint.get("")
 def show(token: str) -> Response:
     """The checkout in whatever state it is."""
-    return _page(checkout.find(g.shop.id, token))
+    return _page(checkout.with_setup(checkout.find(g.shop.id, token)))
 
 
 @blueprint.post("")
@@ -50,19 +61,30 @@ def pay(token: str) -> Response:
     before = checkout.find(g.shop.id, token)
     if before.state in ("paid", "gone"):
         return _page(before)
+    if before.is_subscription:
+        checkout.note(g.shop.id, token, typed)
+        before = checkout.find(g.shop.id, token)
+        if typed.get("intent") == "look":
+            return _page(before, checkout_form.shown_again(typed))
     problems = checkout_form.check(typed)
     if typed.get("country", "") not in dict(countries()):
         problems.setdefault("country", checkout_form.REQUIRED["country"])
     if problems:
         return _page(before, checkout_form.shown_again(typed), problems, status=422)
     try:
-        checkout.pay(g.shop.id, token, checkout_form.read_details(typed))
+        checkout.pay(g.shop.id, token, checkout_form.read_details(typed), _shown(typed))
     except BallastError as error:
         return _refused(token, typed, error)
-    after = checkout.find(g.shop.id, token)
+    after = checkout.with_setup(checkout.find(g.shop.id, token))
     if after.state == "paid":
         return see_other(_next(after))
     return _page(after, typed, status=422 if after.state == "form" else 200)
+
+
+def _shown(typed: dict[str, str]) -> int | None:
+    """What the page of a subscription said is due today."""
+    said = typed.get("shown", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
 
 
 def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response:
@@ -76,7 +98,7 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
         return _page(found, typed, {"payment_method": error.message}, status=422)
     if error.code == "resource_missing":  # the account named is none of this shop's
         return _page(found, typed, status=409, notice=ways.CHANGED)
-    if error.code == "processor_changed":
+    if error.code in ("processor_changed", "total_changed"):
         return _page(found, typed, status=409, notice=error.message)
     return _page(found, typed, status=409, refusal=error.message)
 
@@ -85,7 +107,7 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
 def returned(token: str) -> Response:
     """Back from the bank: what it says in the address is a hint, the processor is asked."""
     checkout.look_again(g.shop.id, token)
-    return see_other(_next(checkout.find(g.shop.id, token)))
+    return see_other(_next(checkout.with_setup(checkout.find(g.shop.id, token))))
 
 
 @blueprint.post("/another-card")
@@ -98,7 +120,7 @@ def another_card(token: str) -> Response:
 @blueprint.get("/status")
 def status(token: str) -> Response:
     """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
-    found = checkout.find(g.shop.id, token)
+    found = checkout.with_setup(checkout.find(g.shop.id, token))
     if found.state != "processing":
         return see_other(_next(found))
     return _page(found, block="processing")
@@ -117,6 +139,8 @@ def _next(found: checkout.Checkout) -> str:
 def receipt(token: str) -> Response:
     """The receipt, for whoever holds the token."""
     found = checkout.find(g.shop.id, token)
+    if found.is_subscription and found.state == "paid":
+        return _subscribed(found)
     if found.state != "paid" or found.payment is None:
         return see_other(url_for("checkout.show", token=token))
     return render(
@@ -128,6 +152,18 @@ def receipt(token: str) -> Response:
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
         delivers=found.session is None,
+    )
+
+
+def _subscribed(found: checkout.Checkout) -> Response:
+    """What has begun, and what comes next."""
+    started = subscription_checkout.started_by(found.order)
+    return render(
+        "checkout/subscribed.html",
+        shop=g.shop,
+        order=found.order,
+        payment=found.payment,
+        held=portal.subscription(portal.customer_of(started), started.id),
     )
 
 
@@ -144,7 +180,8 @@ def _page(
     if found.state in ("paid", "gone"):
         return _closed(found)
     way = _way(found)
-    found = checkout.find(g.shop.id, found.order.token)
+    found = replace(checkout.find(g.shop.id, found.order.token), setup=found.setup)
+    offer = subscription_checkout.offer(found.order) if found.is_subscription else None
     if found.state == "form" and way is None:
         return _unavailable(found)
     response = make_response(
@@ -155,7 +192,9 @@ def _page(
             shop=g.shop,
             token=found.order.token,
             state=found.state,
-            amount=found.order.amount,
+            amount=offer.due if offer else found.order.amount,
+            offer=offer,
+            code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
             values=typed or _known(found),
@@ -164,9 +203,9 @@ def _page(
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,
-            due=f"{to_decimal(found.order.amount, found.order.currency):f}",
+            due=f"{to_decimal(_asked_about(found, offer), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
-            action=on_session.challenge_of(found.payment, url_for("checkout.returned", token=found.order.token)),
+            action=_action(found),
             email=found.order.email or "",
             delivers=found.session is None,
             fixed_email=_is_email_fixed(found),
@@ -176,6 +215,18 @@ def _page(
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
+
+
+def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None) -> int:
+    """What the bank is asked about: what is due; where nothing is, what comes then."""
+    return found.order.amount if offer is None else offer.due or subscription_checkout.account_amount(found.order)
+
+
+def _action(found: checkout.Checkout) -> dict[str, str | None]:
+    back = url_for("checkout.returned", token=found.order.token)
+    if found.setup is not None and found.payment is None:
+        return {"redirect_url": None, "client_secret": found.setup.client_secret, "return_url": back}
+    return on_session.challenge_of(found.payment, back)
 
 
 def _sources(way: ways.Way | None, session: CheckoutSession | None) -> dict[str, tuple[str, ...]]:

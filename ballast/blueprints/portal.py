@@ -349,7 +349,7 @@ def _card_page(
             problem=problem,
             errors={},
             processor=way.for_page if way else None,
-            due=f"{to_decimal(0, held.subscription.currency):f}",
+            due=f"{to_decimal(portal.setup_amount(held.subscription), held.subscription.currency):f}",
             currency=held.subscription.currency,
             not_confirmed=ways.NOT_CONFIRMED,
             action={

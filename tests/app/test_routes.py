@@ -48,6 +48,7 @@ GUARDS = {
     "POST /shop/<slug>/cart/lines": PUBLIC,
     "POST /shop/<slug>/cart/lines/<line_id>": PUBLIC,
     "POST /shop/<slug>/checkout": PUBLIC,
+    "POST /shop/<slug>/subscribe": PUBLIC,
     "GET /checkout/<token>": TOKEN,
     "POST /checkout/<token>": TOKEN,
     "POST /checkout/<token>/another-card": TOKEN,

@@ -156,6 +156,52 @@ def held(status: str = "active", **changes: Any) -> Row:
     return Row(**(fields | changes))
 
 
+def _offer(**changes: Any) -> Row:
+    plan = Row(**vars(PLAN) | {"setup_fee": 500, "trial_days": 0})
+    first = Row(plan=plan, trial_end_at=None, now=Row(figures=FIGURES), then=Row(at=LATER, figures=FIGURES))
+    terms = "Acme Coffee charges $54.00 per month to this card again on Dec 21, 2026, and so on, until you cancel."
+    return Row(**{"first": first, "today": FIGURES, "due": 3500, "terms": terms, "problem": None} | changes)
+
+
+def subscribing_samples() -> Iterator[tuple[str, str, Context]]:
+    show = "checkout/show.html"
+    base = CHECKOUT | {"delivers": False, "offer": _offer(), "amount": 3500}
+    yield show, "subscription", base
+    yield show, "subscription-code", base | {"code": "NOPE", "offer": _offer(problem="This code is not one we know.")}
+    nothing = Row(**vars(FIGURES) | {"amount_due": 0, "sums": Row(lines=[], discount=100, tax=0, total=0, subtotal=0)})
+    trial = _offer(due=0, today=nothing)
+    trial.first.trial_end_at = LATER
+    for state in ("form", "action", "processing"):
+        yield show, f"trial-{state}", base | {"state": state, "offer": trial, "amount": 0}
+    sub = subscription(trial_end_at=None)
+    done: Context = {
+        "shop": SHOP,
+        "order": Row(number="1", email="ada@example.com", consent=trial.terms),
+        "payment": PAYMENT,
+    }
+    yield "checkout/subscribed.html", "paid", done | {"held": held(subscription=sub)}
+    on_trial = held("trialing", subscription=subscription(status="trialing", trial_end_at=LATER))
+    yield "checkout/subscribed.html", "trial", done | {"payment": None, "held": on_trial}
+    plan = Row(**vars(PRICES[0]) | {"trial_days": 14, "setup_fee": 0})
+    club: Context = {"name": "Club", "slug": "club", "image": None, "tagline": "", "description": "", "price": None}
+    shop: Context = {"shop": SHOP, "cart": Row(count=0)}
+    yield "storefront/product.html", "plans", shop | {"product": Row(**club, plans=[plan, PRICES_WITH_TRIALS])}
+    yield "storefront/index.html", "plans", shop | {"products": [Row(**club, plans=[plan])] * 2}
+    for ending in ("html", "txt"):
+        told: Context = {
+            "organization": SHOP,
+            "brand": BRAND,
+            "manage_url": "https://pay.acme.test/portal/t0k3n",
+            "plan": PLAN,
+        }
+        for status in ("active", "trialing"):
+            begun: Context = {"subscription": subscription(status=status), "consent": trial.terms}
+            yield f"emails/subscription_started.{ending}", status, told | begun
+
+
+PRICES_WITH_TRIALS = Row(**vars(PRICES[1]) | {"trial_days": 0, "setup_fee": 0})
+
+
 def portal_samples() -> Iterator[tuple[str, str, Context]]:
     base: Context = {
         "shop": SHOP,

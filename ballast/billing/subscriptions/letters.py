@@ -38,6 +38,11 @@ def plan_changed(subscription: Subscription, invoice: Invoice | None) -> None:
     _send(subscription, "plan_changed", key, invoice=invoice)
 
 
+def started(subscription: Subscription, consent: str) -> None:
+    """It has begun at a checkout: what was agreed to, and the way to manage it."""
+    _send(subscription, "subscription_started", f"started/{subscription.id}", consent=consent, invoice=None)
+
+
 def ended(subscription: Subscription, invoice: Invoice | None = None) -> None:
     """It is canceled, or it has defaulted."""
     _send(
@@ -92,6 +97,7 @@ def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> Non
 
 
 SUBJECTS = {
+    "subscription_started": "Your {product} subscription",
     "trial_ending": "Your {product} trial ends soon",
     "card_expiring": "Your card for {product} expires soon",
     "upcoming_charge": "Your next payment for {product}",

@@ -43,6 +43,7 @@ function mountForm(form) {
     field.focus(outcome.at);
   };
   form.addEventListener("submit", async (event) => {
+    if (event.submitter?.matches("[data-look]")) return;
     event.preventDefault();
     if (paying) return;
     setPaying(true);
