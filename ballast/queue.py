@@ -29,6 +29,7 @@ RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
 HOLDS = "ballast.billing.holds.act_due"
 REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
+SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
@@ -47,6 +48,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     REFUND: ("payments", 10),
     HOLDS: ("payments", 10),
     STORE_CARDS: ("payments", 10),
+    SET_UP_CARDS: ("payments", 10),
     REMOVE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     SEAL_AUDIT: ("default", 300),

@@ -44,6 +44,8 @@ def prepare(made: Environment) -> None:
         date=show_date,
         relative=show_relative,
         json=show_json,
+        percent=show_percent,
+        every=show_every,
     )
     made.globals["static_url"] = static_url
     made.globals["ui"] = made.get_template("ui.html", globals=made.globals).module
@@ -76,6 +78,17 @@ def show_date(value: datetime | date, tz: str | None = None) -> str:
 def show_relative(value: datetime) -> str:
     """3 minutes ago."""
     return format_timedelta(value - now(), add_direction=True, locale="en_US")
+
+
+def show_percent(bps: int) -> str:
+    """19%, 8.88%: a share in basis points."""
+    whole, rest = divmod(bps, 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + "%"
+
+
+def show_every(interval: str, count: int = 1) -> str:
+    """per month, every 3 months."""
+    return f"per {interval}" if count == 1 else f"every {count} {interval}s"
 
 
 def show_json(value: Any) -> str:

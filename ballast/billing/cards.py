@@ -99,14 +99,20 @@ def is_stored(organization_id: str, token: str) -> bool:
 
 def holder_of(payment: Payment) -> Holder:
     """Whose card a payment charges, as its processor account knows them."""
+    assert payment.customer_id is not None, "a stored card is somebody's"
+    return holder(payment.organization_id, payment.customer_id, payment.processor_account_id)
+
+
+def holder(organization_id: str, customer_id: str, account_id: str) -> Holder:
+    """A customer as a processor account knows them."""
     known = (ProcessorCustomer.organization_id == Customer.organization_id) & (
         ProcessorCustomer.customer_id == Customer.id
     )
-    known &= ProcessorCustomer.processor_account_id == payment.processor_account_id
+    known &= ProcessorCustomer.processor_account_id == account_id
     wanted = (
         select(Customer, ProcessorCustomer.external_id)
         .outerjoin(ProcessorCustomer, known)
-        .where(Customer.organization_id == payment.organization_id, Customer.id == payment.customer_id)
+        .where(Customer.organization_id == organization_id, Customer.id == customer_id)
     )
     customer, external_id = db.session.execute(wanted).one()
     return Holder(customer.id, customer.email, customer.name or None, external_id)
@@ -261,7 +267,7 @@ def _record(storing: Storing, answer: Any) -> None:
                 move(card, "failed")
                 card.message, card.next_attempt_at = "stored_already", None
             case SavedCard():
-                _activate(card, answer)
+                activate(card, answer)
             case Unknown(reason=reason) if card.probes < len(PROBES):
                 card.message, card.next_attempt_at = reason, real_time() + PROBES[card.probes - 1]
             case Unknown(reason=said) | Declined(code=said):
@@ -281,7 +287,8 @@ def _is_stored_already(card: PaymentMethod, saved: SavedCard) -> bool:
     return db.session.scalars(wanted).first() is not None
 
 
-def _activate(card: PaymentMethod, saved: SavedCard) -> None:
+def activate(card: PaymentMethod, saved: SavedCard) -> None:
+    """A pending card is stored now. In the caller's transaction, with the card locked."""
     move(card, "active")
     for name, value in _stored(saved).items():
         setattr(card, name, value)

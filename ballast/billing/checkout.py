@@ -6,7 +6,6 @@ attempt, and an order that is paid stays paid once: the claim's unique index dec
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -15,24 +14,22 @@ from sqlalchemy import select
 
 from ballast import audit, config
 from ballast.billing import (
-    acceptance,
-    accounts,
+    card_setup,
+    new_cards,
+    on_session,
     payment_links,
     payments,
-    processing,
-    resolver,
-    routing,
     session_ends,
+    subscription_checkout,
     velocity,
+    ways,
 )
 from ballast.billing.checkout_form import Details
-from ballast.billing.processing import Account
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id
 from ballast.models import (
-    Attempt,
     CheckoutSession,
     Claim,
     Customer,
@@ -40,33 +37,18 @@ from ballast.models import (
     OrderLine,
     Organization,
     Payment,
-    ProcessorAccount,
     Refund,
 )
 from ballast.models.orders import lines_of_order
-from ballast.models.payments import open_attempt_of, refunds_of
-from ballast.processors.base import ClientConfig, UnavailableError
-from ballast.processors.declines import AUTHENTICATION, CONFIGURATION
+from ballast.models.payments import refunds_of
 
-log = logging.getLogger(__name__)
-
-# What the page says when the bank could not confirm the shopper before anything was sent.
-NOT_CONFIRMED: Final = AUTHENTICATION
-CHANGED = "The way we take cards has just changed, so the card you typed was not used."
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a new card is paid with: at which account, and what the page needs of its processor."""
-
-    account: Account
-    config: ClientConfig
+UNDER_WAY: Final = ("processing", "requires_action", "requires_capture", "succeeded")
 
 
 @dataclass(frozen=True)
 class Checkout:
     """An order on its way to being paid. `state`: form, action, processing, paid or gone. `session`: what led here, unless the shop
-    did."""
+    did. `setup`: how a card stands that is stored for a subscription of which nothing is due today."""
 
     order: Order
     lines: list[OrderLine]
@@ -74,6 +56,7 @@ class Checkout:
     refunds: list[Refund] = field(default_factory=list)
     waiting_since: datetime | None = None
     session: CheckoutSession | None = None
+    setup: card_setup.Outcome | None = None
 
     @property
     def state(self) -> str:
@@ -90,27 +73,20 @@ class Checkout:
 
     @property
     def _state(self) -> str:
-        match self.payment.status if self.payment else None:
-            case "processing":
-                return "processing"
-            case "requires_action":
-                return "action"
-            case "requires_capture" | "succeeded":
-                return "paid"
-            case _:
-                return "form"
+        if self.setup is not None and self.payment is None:
+            return {"action": "action", "processing": "processing", "stored": "paid"}.get(self.setup.state, "form")
+        return on_session.state_of(self.payment)
+
+    @property
+    def is_subscription(self) -> bool:
+        return self.session is not None and self.session.mode == "subscription"
 
     @property
     def decline(self) -> str | None:
         """Why the last try did not work, in plain words."""
-        if self.state != "form" or self.payment is None:
-            return None
-        error = self.payment.last_error
-        if error:  # A processor's own words about our configuration are for the log and the API, not for shoppers.
-            return CONFIGURATION if error["type"] == "processor_error" else str(error["message"])
-        if self.payment.status == "requires_confirmation":
-            return "We couldn't reach the payment processor. Nothing was charged. Please try again."
-        return None
+        if self.setup is not None and self.payment is None:
+            return self.setup.sentence or None
+        return on_session.decline_of(self.payment) if self.state == "form" else None
 
 
 def find(organization_id: str, token: str) -> Checkout:
@@ -127,7 +103,7 @@ def find(organization_id: str, token: str) -> Checkout:
         list(db.session.scalars(lines_of_order(organization_id, order.id))),
         payment,
         list(db.session.scalars(refunds_of(organization_id, payment.id))) if payment else [],
-        attempt.created_at if (attempt := _open_attempt(payment)) else None,
+        on_session.waiting_since(payment),
         session,
     )
 
@@ -137,8 +113,9 @@ def _payment_of(order: Order) -> Payment | None:
     return db.session.scalars(wanted.order_by(Payment.id.desc()).limit(1)).first()
 
 
-def pay(organization_id: str, token: str, details: Details) -> None:
-    """Try to collect the order with the card given. What came of it is read with `find`.
+def pay(organization_id: str, token: str, details: Details, shown: int | None = None) -> None:
+    """Try to collect the order with the card given. What came of it is read with `find`. `shown`: minor units due, as the page of a
+    subscription said.
 
     An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
     new is tried. Raises TooManyAttempts, and then nothing was sent to a processor.
@@ -152,17 +129,54 @@ def pay(organization_id: str, token: str, details: Details) -> None:
         if order.status != "pending" or (session and session.is_over):
             return
         payment_links.take_place(session)
-        _keep_details(order, _as_asked(details, session), session.customer_id if session else None)
-        payment = _payment_of(order)
-        payment = payments.locked(organization_id, payment.id) if payment else _new_payment(order)
-        if payment.status in ("processing", "requires_action", "requires_capture", "succeeded"):
+        details = _as_asked(details, session)
+        return_url = f"{config.current().public_url}/checkout/{token}/return"
+        if session is not None and session.mode == "subscription":
+            begun = _subscribe(order, details, shown, return_url)
+        else:
+            begun = _begin(order, details, session, return_url)
+    match begun:
+        case payments.Begun():
+            payments.run(begun)
+        case card_setup.Setup():
+            card_setup.run(begun, new_cards.use)
+
+
+def _begin(order: Order, details: Details, session: CheckoutSession | None, return_url: str) -> payments.Begun | None:
+    """Begin to pay it once; None where it is paid, or being paid."""
+    _keep_details(order, details, session.customer_id if session else None)
+    payment = _payment_of(order)
+    payment = payments.locked(order.organization_id, payment.id) if payment else _new_payment(order)
+    if payment.status in UNDER_WAY:
+        return None
+    # An address that was corrected is somebody else's: so are card and receipt.
+    payment.customer_id = order.customer_id
+    return payments.begin(payment, _source(order.organization_id, order, details), return_url=return_url)
+
+
+def _subscribe(
+    order: Order, details: Details, shown: int | None, return_url: str
+) -> payments.Begun | card_setup.Setup | None:
+    """Begin to start its subscription; None where it has started, or is being paid."""
+    payment = _payment_of(order)
+    if payment is not None and payments.locked(order.organization_id, payment.id).status in UNDER_WAY:
+        return None
+    customer = subscription_checkout.customer_for(order, details)
+    _take_details(order, details, customer)
+    return subscription_checkout.begin(order, details, shown, return_url)
+
+
+def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
+    """Keep what a subscription's tax and discount depend on, as it was typed (country, region, promotion_code), before anything is
+    paid. Raises NotFound."""
+    end_reading()
+    with transaction():
+        order = _locked(organization_id, token)
+        if order.status != "pending":
             return
-        payment.customer_id = (
-            order.customer_id
-        )  # an address that was corrected is somebody else's: so are card and receipt
-        source = _source(organization_id, order, details)
-        begun = payments.begin(payment, source, return_url=f"{config.current().public_url}/checkout/{token}/return")
-    payments.run(begun)
+        known = {name: typed.get(name, "").strip()[:100] for name in ("country", "region")}
+        order.address = {**(order.address or {}), **known}
+        order.promotion_code = typed.get("promotion_code", "").strip()[:64]
 
 
 def _as_asked(details: Details, session: CheckoutSession | None) -> Details:
@@ -175,65 +189,39 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
 
     Raises Conflict(`processor_changed`).
     """
-    account = accounts.find(organization_id, details.account_id) if details.account_id else None
-    if account is not None and not acceptance.takes(
-        account, order.amount, order.currency, _home_currency(organization_id)
-    ):
-        raise Conflict("processor_changed", CHANGED)
+    account_id = ways.check(organization_id, details.account_id, order.amount, order.currency)
     return payments.Source(
         details.payment_method,
         verification=details.verification,
         device_data=details.device_data,
-        account_id=account.id if account else None,
+        account_id=account_id,
         save_card=details.save_card,
         one_time=True,
     )
 
 
-def _home_currency(organization_id: str) -> str:
-    return db.session.scalars(select(Organization.currency).where(Organization.id == organization_id)).one()
+def way_to_pay(organization: Organization, found: Checkout) -> ways.Way | None:
+    """How a new card pays this order now; None when no account takes one. Holds no transaction while it asks."""
+    amount = found.order.amount
+    if found.is_subscription:
+        amount = subscription_checkout.account_amount(found.order)
+    return ways.to_pay(organization, amount, found.order.currency, found.order.token)
 
 
-def way_to_pay(organization: Organization, found: Checkout) -> Way | None:
-    """The account that takes a new card for this order now, with what the page needs of it; None when none does.
-
-    An account that gives no answer to the page is passed over for the next. Holds no transaction while it asks.
-    """
-    candidates = routing.offered(organization, found.order.amount, found.order.currency, found.order.token)
-    opened = [account for row in candidates if (account := _opened(row))]
-    currency = found.order.currency
-    end_reading()
-    for account in opened:
-        try:
-            return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
-        except UnavailableError as error:
-            log.warning("account %s gives the checkout nothing: %s", account.id, error.reason)
-    return None
+def with_setup(found: Checkout) -> Checkout:
+    """As `find`, the processor asked about a card whose storing is not decided. Holds no transaction while it asks."""
+    if not found.is_subscription or found.order.status != "pending" or found.payment is not None:
+        return found
+    outcome = new_cards.look_for_order(found.order)
+    return found if outcome is None else replace(find(found.order.organization_id, found.order.token), setup=outcome)
 
 
-def _opened(row: ProcessorAccount) -> Account | None:
-    """None for an account whose secrets cannot be unsealed: it is passed over, and takes nobody's checkout down."""
-    try:
-        return processing.open_account(row)
-    except ValueError as error:
-        log.error("account %s is offered to nobody: %s", row.id, error)
-        return None
-
-
-def way_of(found: Checkout) -> Way | None:
-    """The account of a payment under way, with what the page needs of it. Holds no transaction while it asks."""
-    if found.payment is None:
-        return None
-    account = _opened(accounts.find(found.order.organization_id, found.payment.processor_account_id))
-    currency = found.order.currency
-    end_reading()
-    if account is None:
-        return None
-    try:
-        return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
-    except UnavailableError as error:
-        log.warning("account %s gives the checkout nothing: %s", account.id, error.reason)
-        return None
+def way_of(found: Checkout) -> ways.Way | None:
+    """The account of a payment, or of a card, under way, with what the page needs of it. Holds no transaction while it asks."""
+    if found.payment is not None:
+        return ways.of_payment(found.payment)
+    card = subscription_checkout.card_of(found.order, "pending")
+    return ways.of_card(card.organization_id, card.id, found.order.currency) if card else None
 
 
 def _locked(organization_id: str, token: str) -> Order:
@@ -247,12 +235,6 @@ def _locked(organization_id: str, token: str) -> Order:
 def _keep_details(order: Order, details: Details, customer_id: str | None) -> None:
     """`customer_id`: who the shopper is, where the merchant says so; else whoever has the address that was typed."""
     customer = _customer(order.organization_id, details.email, customer_id)
-    email = customer.email or details.email if customer and customer_id else details.email
-    order.email, order.name, order.address = email, details.name, details.address
-    if customer is not None and customer.held_at is not None:
-        raise Conflict(
-            "customer_held", "We can't take payments from this address at the moment. Please contact the shop."
-        )
     if customer is None:
         customer = Customer(
             id=new_id("cus"),
@@ -264,6 +246,17 @@ def _keep_details(order: Order, details: Details, customer_id: str | None) -> No
         db.session.add(customer)
         db.session.flush()
         audit.record(order.organization_id, "customer.created", "customer", customer.id)
+    email = customer.email or details.email if customer_id else details.email
+    _take_details(order, replace(details, email=email), customer)
+
+
+def _take_details(order: Order, details: Details, customer: Customer) -> None:
+    """Raises Conflict(`customer_held`)."""
+    order.email, order.name, order.address = details.email, details.name, details.address
+    if customer.held_at is not None:
+        raise Conflict(
+            "customer_held", "We can't take payments from this address at the moment. Please contact the shop."
+        )
     order.customer_id = customer.id
 
 
@@ -305,26 +298,9 @@ def _new_payment(order: Order) -> Payment:
 
 def take_back_challenge(organization_id: str, token: str) -> None:
     """Cancel an open challenge at the processor and record what that revealed. Does nothing without one. Raises NotFound."""
-    found = find(organization_id, token)
-    waiting = _open_attempt(found.payment) if found.state == "action" else None
-    attempt_id = waiting.id if waiting else None
-    end_reading()
-    if attempt_id:
-        resolver.abandon(organization_id, attempt_id)
-
-
-def _open_attempt(payment: Payment | None) -> Attempt | None:
-    if payment is None or payment.status not in ("processing", "requires_action"):
-        return None
-    return db.session.scalars(open_attempt_of(payment.organization_id, payment.id)).first()
+    on_session.take_back(find(organization_id, token).payment)
 
 
 def look_again(organization_id: str, token: str) -> None:
     """The shopper is back from the bank: ask the processor what is true and record it."""
-    found = find(organization_id, token)
-    attempt = _open_attempt(found.payment)
-    attempt_id = attempt.id if attempt else None
-    end_reading()
-    if attempt_id:
-        for open_attempt in resolver.read_open([(organization_id, attempt_id)]):
-            resolver.resolve_hint(open_attempt)
+    on_session.look_again(find(organization_id, token).payment)

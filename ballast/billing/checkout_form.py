@@ -33,22 +33,28 @@ MOST_DEVICE_DATA: Final = 4000
 TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
 
-@dataclass(frozen=True)
-class Details:
-    """What the shopper typed, and the processor's one-time token for the card.
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """The processor's one-time token for a card that was typed into its field.
 
     `account_id`: the processor account whose card field made the token. `verification`: what 3-D Secure came to, where it is before
-    the charge. `save_card`: keep the card for the next time. `device_data`: what the processor's library says of the device.
+    the charge. `device_data`: what the processor's library says of the device.
     """
+
+    payment_method: str
+    account_id: str | None = None
+    verification: str | None = None
+    device_data: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details(Token):
+    """What the shopper typed. `save_card`: keep the card for the next time."""
 
     email: str
     name: str
     address: dict[str, str]
-    payment_method: str
-    account_id: str | None = None
-    verification: str | None = None
     save_card: bool = False
-    device_data: str | None = None
 
 
 def check(typed: dict[str, str]) -> dict[str, str]:
@@ -64,11 +70,16 @@ def check(typed: dict[str, str]) -> dict[str, str]:
         validate_email(typed.get("email", "").strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         problems["email"] = "Enter an email address such as ada@example.com."
+    return problems | check_token(typed)
+
+
+def check_token(typed: dict[str, str]) -> dict[str, str]:
+    """As `check`, for the card alone."""
     token = typed.get("payment_method", "").strip()
     verification = typed.get("verification", "").strip()
     if any(looks_like_card_number(text) or not TOKEN_SHAPE.fullmatch(text) for text in (token, verification or token)):
-        problems["payment_method"] = "Enter your card details."
-    return problems
+        return {"payment_method": "Enter your card details."}
+    return {}
 
 
 def shown_again(typed: dict[str, str]) -> dict[str, str]:
@@ -82,11 +93,18 @@ def read_details(typed: dict[str, str]) -> Details:
         email=typed["email"].strip().lower(),
         name=typed["name"].strip(),
         address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
+        save_card=typed.get("save_card") == "yes",
+        **vars(read_token(typed)),
+    )
+
+
+def read_token(typed: dict[str, str]) -> Token:
+    """What the card field came to; call `check_token` first."""
+    return Token(
         payment_method=typed["payment_method"].strip(),
         account_id=typed.get("account", "").strip() or None,
         verification=typed.get("verification", "").strip() or None,
         device_data=_read_device_data(typed.get("device_data", "").strip()),
-        save_card=typed.get("save_card") == "yes",
     )
 
 

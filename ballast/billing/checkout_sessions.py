@@ -14,7 +14,16 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit, money
-from ballast.billing import acceptance, lookup, orders, outcomes, payments, return_urls, session_ends
+from ballast.billing import (
+    acceptance,
+    lookup,
+    orders,
+    outcomes,
+    payments,
+    return_urls,
+    session_ends,
+    subscription_checkout,
+)
 from ballast.billing.orders import NewLine
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
@@ -127,7 +136,7 @@ def _contact(organization_id: str, asked: NewSession) -> tuple[str | None, str |
 def _opener(mode: str) -> Callable[[Organization, NewSession], Order]:
     """Raises InvalidRequest(`mode_not_available`)."""
     if mode not in OPENERS:
-        said = f"Checkout sessions in mode {mode} are not available yet. Use payment."
+        said = f"Checkout sessions in mode {mode} are not available yet. Use payment or subscription."
         raise InvalidRequest("mode_not_available", said, param="mode", status=422)
     return OPENERS[mode]
 
@@ -148,8 +157,27 @@ def _open_payment(shop: Organization, asked: NewSession) -> Order:
     return orders.make(shop.id, currency, lines)
 
 
+def _open_subscription(shop: Organization, asked: NewSession) -> Order:
+    """One recurring price: what of it is due today is paid now, or its card is stored."""
+    if len(asked.lines) != 1 or asked.lines[0].price is None:
+        raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
+    (line,) = asked.lines
+    _check_alone(line)
+    made = subscription_checkout.open_order(shop, line.price, line.quantity)
+    _currency(shop, asked.currency or made.currency, [made.currency])
+    return made
+
+
+def _check_alone(line: Line) -> None:
+    if any(one is not None for one in (line.product, line.name, line.amount)):
+        raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
+
+
 # One for each mode there is an engine for; each answers the order that the shopper pays now.
-OPENERS: Final[dict[str, Callable[[Organization, NewSession], Order]]] = {"payment": _open_payment}
+OPENERS: Final[dict[str, Callable[[Organization, NewSession], Order]]] = {
+    "payment": _open_payment,
+    "subscription": _open_subscription,
+}
 
 
 def _find(shop: Organization, line: Line) -> tuple[Price, Product] | None:

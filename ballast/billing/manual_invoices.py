@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ballast import money
-from ballast.billing import catalog, customers, invoices
+from ballast.billing import catalog, customers, invoices, receipts
 from ballast.billing.pricing import Line
 from ballast.errors import InvalidRequest, NotFound
 from ballast.models import Invoice
@@ -32,7 +32,7 @@ class NewInvoice:
 
 
 def create(organization_id: str, asked: NewInvoice) -> Invoice:
-    """Write it, numbered and open. In the caller's transaction.
+    """Write it, numbered and open, and mail it to its customer. In the caller's transaction.
 
     Raises InvalidRequest(`customer_unknown`, `currency_unknown`, `currency_mismatch`, `price_unknown`, `price_recurring`,
     `parameter_conflict`, `amount_invalid`).
@@ -51,7 +51,9 @@ def create(organization_id: str, asked: NewInvoice) -> Invoice:
     )
     if invoices.figure(organization_id, draft).sums.total > money.MAX_AMOUNT:
         raise InvalidRequest("amount_invalid", "This comes to more than can be charged.", param="lines")
-    return invoices.issue(organization_id, draft)
+    invoice = invoices.issue(organization_id, draft)
+    receipts.send_invoice(invoice)
+    return invoice
 
 
 def _line(organization_id: str, asked: NewLine, currency: str) -> Line:

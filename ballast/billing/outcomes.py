@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 from ballast import audit
 from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
 from ballast.billing.payloads import payment_payload
-from ballast.billing.subscriptions import settling
+from ballast.billing.subscriptions import letters, settling
 from ballast.clock import now, real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict
@@ -127,7 +127,10 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     order = _settle(payment)
     if invoice is not None:
         settling.paid(invoice, payment)
-    receipts.send_receipt(payment, order)
+    if order is not None and order.subscription_id is not None:
+        subscription = db.session.get_one(Subscription, (order.organization_id, order.subscription_id))
+        letters.started(subscription, order.consent)
+    receipts.send_receipt(payment, order, invoice)
     _tell(payment, "payment_intent.succeeded")
 
 

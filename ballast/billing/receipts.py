@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select
 
 from ballast import config
+from ballast.billing import branding
 from ballast.db import db
-from ballast.models import Customer, Order, OrderLine, Organization, Payment, Refund
+from ballast.models import Customer, Invoice, Order, OrderLine, Organization, Payment, Refund
+from ballast.models.invoices import lines_of_invoice
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 from ballast.notifications import emails
 
 
-def send_receipt(payment: Payment, order: Order | None) -> None:
+@dataclass(frozen=True)
+class Line:
+    """A line as mails list it; `amount` is minor units."""
+
+    name: str
+    quantity: int
+    amount: int
+
+
+def send_receipt(payment: Payment, order: Order | None, invoice: Invoice | None = None) -> None:
     """The receipt of a payment that succeeded, to the order's or the customer's address. In the caller's transaction."""
     recipient = _recipient(payment, order)
     if recipient is None:
@@ -29,10 +42,46 @@ def send_receipt(payment: Payment, order: Order | None) -> None:
             "organization": organization,
             "payment": payment,
             "order": order,
-            "lines": _lines(order),
-            "receipt_url": receipt_url(order),
+            "invoice": invoice,
+            "brand": branding.of(organization),
+            "lines": _lines(order) or _billed(invoice),
+            "receipt_url": receipt_url(order) or invoice_url(invoice),
+            "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
         },
     )
+
+
+def send_invoice(invoice: Invoice) -> None:
+    """An invoice that nobody is charged for by itself, with the way to pay it. In the caller's transaction."""
+    if invoice.status != "open" or not invoice.customer_email:
+        return
+    organization = _organization(invoice.organization_id)
+    brand = branding.of(organization)
+    context = {
+        "organization": organization,
+        "brand": brand,
+        "invoice": invoice,
+        "lines": _billed(invoice),
+        "pay_url": invoice_url(invoice),
+        "pdf_url": f"{invoice_url(invoice)}.pdf",
+    }
+    subject = f"Invoice {invoice.number} from {brand.name}: {format_money(invoice.amount_due, invoice.currency)}"
+    key = f"invoice/{invoice.id}"
+    emails.compose(
+        invoice.organization_id, "invoice", invoice.customer_email, subject, key, invoice.customer_id, context
+    )
+
+
+def _billed(invoice: Invoice | None) -> list[Line]:
+    if invoice is None:
+        return []
+    found = db.session.scalars(lines_of_invoice(invoice.organization_id, invoice.id))
+    return [Line(line.description, line.quantity, line.amount) for line in found]
+
+
+def invoice_url(invoice: Invoice | None) -> str | None:
+    """The page of an invoice, for whoever holds its token."""
+    return f"{config.current().public_url}/invoices/{invoice.token}" if invoice else None
 
 
 def send_refund_notice(payment: Payment, refund: Refund) -> None:
@@ -53,6 +102,7 @@ def send_refund_notice(payment: Payment, refund: Refund) -> None:
             "organization": organization,
             "payment": payment,
             "refund": refund,
+            "brand": branding.of(organization),
             "order": order,
             "receipt_url": receipt_url(order),
         },
@@ -86,5 +136,5 @@ def _order(payment: Payment) -> Order | None:
     return db.session.scalars(wanted).first()
 
 
-def _lines(order: Order | None) -> list[OrderLine]:
+def _lines(order: Order | None) -> list[OrderLine] | list[Line]:
     return list(db.session.scalars(lines_of_order(order.organization_id, order.id))) if order else []

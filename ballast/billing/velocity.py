@@ -162,9 +162,14 @@ def count_decline(payment: Payment, attempt: Attempt, card: Card | None) -> None
     """A try was declined: count it once that is committed. In the transaction that records it. `card`: as its processor shows it."""
     if attempt.off_session or payment.payment_method_id is not None or attempt.decline_class == "configuration":
         return
-    organization = db.session.scalars(select(Organization).where(Organization.id == payment.organization_id)).one()
-    counted = _counted(payment.organization_id, payment.payment_method_token, _address())
-    if (who := _of_card(payment.organization_id, card)) is not None:
+    count_refusal(payment.organization_id, payment.payment_method_token, card)
+
+
+def count_refusal(organization_id: str, token: str | None, card: Card | None = None) -> None:
+    """A new card was refused: count it once that is committed. In the transaction that records it."""
+    organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+    counted = _counted(organization_id, token, _address())
+    if (who := _of_card(organization_id, card)) is not None:
         counted.append(("card", who))
     after_commit(partial(_count, limits_of(organization), tuple(counted)))
 

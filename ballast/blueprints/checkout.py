@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
-from typing import Any
 
 from babel import Locale
 from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 
-from ballast.billing import cards, checkout, checkout_form, payment_links, return_urls
+from ballast.billing import (
+    cards,
+    checkout,
+    checkout_form,
+    on_session,
+    payment_links,
+    portal,
+    return_urls,
+    subscription_checkout,
+    ways,
+)
 from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
@@ -40,7 +50,7 @@ def find_shop() -> None:
 @blueprint.get("")
 def show(token: str) -> Response:
     """The checkout in whatever state it is."""
-    return _page(checkout.find(g.shop.id, token))
+    return _page(checkout.with_setup(checkout.find(g.shop.id, token)))
 
 
 @blueprint.post("")
@@ -51,19 +61,30 @@ def pay(token: str) -> Response:
     before = checkout.find(g.shop.id, token)
     if before.state in ("paid", "gone"):
         return _page(before)
+    if before.is_subscription:
+        checkout.note(g.shop.id, token, typed)
+        before = checkout.find(g.shop.id, token)
+        if typed.get("intent") == "look":
+            return _page(before, checkout_form.shown_again(typed))
     problems = checkout_form.check(typed)
     if typed.get("country", "") not in dict(countries()):
         problems.setdefault("country", checkout_form.REQUIRED["country"])
     if problems:
         return _page(before, checkout_form.shown_again(typed), problems, status=422)
     try:
-        checkout.pay(g.shop.id, token, checkout_form.read_details(typed))
+        checkout.pay(g.shop.id, token, checkout_form.read_details(typed), _shown(typed))
     except BallastError as error:
         return _refused(token, typed, error)
-    after = checkout.find(g.shop.id, token)
+    after = checkout.with_setup(checkout.find(g.shop.id, token))
     if after.state == "paid":
         return see_other(_next(after))
     return _page(after, typed, status=422 if after.state == "form" else 200)
+
+
+def _shown(typed: dict[str, str]) -> int | None:
+    """What the page of a subscription said is due today."""
+    said = typed.get("shown", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
 
 
 def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response:
@@ -76,8 +97,8 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
     if error.param == "payment_method":
         return _page(found, typed, {"payment_method": error.message}, status=422)
     if error.code == "resource_missing":  # the account named is none of this shop's
-        return _page(found, typed, status=409, notice=checkout.CHANGED)
-    if error.code == "processor_changed":
+        return _page(found, typed, status=409, notice=ways.CHANGED)
+    if error.code in ("processor_changed", "total_changed"):
         return _page(found, typed, status=409, notice=error.message)
     return _page(found, typed, status=409, refusal=error.message)
 
@@ -86,7 +107,7 @@ def _refused(token: str, typed: dict[str, str], error: BallastError) -> Response
 def returned(token: str) -> Response:
     """Back from the bank: what it says in the address is a hint, the processor is asked."""
     checkout.look_again(g.shop.id, token)
-    return see_other(_next(checkout.find(g.shop.id, token)))
+    return see_other(_next(checkout.with_setup(checkout.find(g.shop.id, token))))
 
 
 @blueprint.post("/another-card")
@@ -99,7 +120,7 @@ def another_card(token: str) -> Response:
 @blueprint.get("/status")
 def status(token: str) -> Response:
     """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
-    found = checkout.find(g.shop.id, token)
+    found = checkout.with_setup(checkout.find(g.shop.id, token))
     if found.state != "processing":
         return see_other(_next(found))
     return _page(found, block="processing")
@@ -118,6 +139,8 @@ def _next(found: checkout.Checkout) -> str:
 def receipt(token: str) -> Response:
     """The receipt, for whoever holds the token."""
     found = checkout.find(g.shop.id, token)
+    if found.is_subscription and found.state == "paid":
+        return _subscribed(found)
     if found.state != "paid" or found.payment is None:
         return see_other(url_for("checkout.show", token=token))
     return render(
@@ -129,6 +152,18 @@ def receipt(token: str) -> Response:
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
         delivers=found.session is None,
+    )
+
+
+def _subscribed(found: checkout.Checkout) -> Response:
+    """What has begun, and what comes next."""
+    started = subscription_checkout.started_by(found.order)
+    return render(
+        "checkout/subscribed.html",
+        shop=g.shop,
+        order=found.order,
+        payment=found.payment,
+        held=portal.subscription(portal.customer_of(started), started.id),
     )
 
 
@@ -145,7 +180,8 @@ def _page(
     if found.state in ("paid", "gone"):
         return _closed(found)
     way = _way(found)
-    found = checkout.find(g.shop.id, found.order.token)
+    found = replace(checkout.find(g.shop.id, found.order.token), setup=found.setup)
+    offer = subscription_checkout.offer(found.order) if found.is_subscription else None
     if found.state == "form" and way is None:
         return _unavailable(found)
     response = make_response(
@@ -156,7 +192,9 @@ def _page(
             shop=g.shop,
             token=found.order.token,
             state=found.state,
-            amount=found.order.amount,
+            amount=offer.due if offer else found.order.amount,
+            offer=offer,
+            code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
             values=typed or _known(found),
@@ -164,9 +202,9 @@ def _page(
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             countries=countries(),
-            processor=_processor(way),
-            due=f"{to_decimal(found.order.amount, found.order.currency):f}",
-            not_confirmed=checkout.NOT_CONFIRMED,
+            processor=way.for_page if way else None,
+            due=f"{to_decimal(_asked_about(found, offer), found.order.currency):f}",
+            not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
             delivers=found.session is None,
@@ -179,7 +217,19 @@ def _page(
     return response
 
 
-def _sources(way: checkout.Way | None, session: CheckoutSession | None) -> dict[str, tuple[str, ...]]:
+def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None) -> int:
+    """What the bank is asked about: what is due; where nothing is, what comes then."""
+    return found.order.amount if offer is None else offer.due or subscription_checkout.account_amount(found.order)
+
+
+def _action(found: checkout.Checkout) -> dict[str, str | None]:
+    back = url_for("checkout.returned", token=found.order.token)
+    if found.setup is not None and found.payment is None:
+        return {"redirect_url": None, "client_secret": found.setup.client_secret, "return_url": back}
+    return on_session.challenge_of(found.payment, back)
+
+
+def _sources(way: ways.Way | None, session: CheckoutSession | None) -> dict[str, tuple[str, ...]]:
     """What the page's policy adds: the processor's own, and where the form leads in the end (browsers ask of redirects too)."""
     found = dict(way.config.csp) if way else {}
     if session is not None and session.success_url:
@@ -193,7 +243,7 @@ def _is_email_fixed(found: checkout.Checkout) -> bool:
     return session is not None and bool(found.order.email and (session.customer_email or session.customer_id))
 
 
-def _way(found: checkout.Checkout) -> checkout.Way | None:
+def _way(found: checkout.Checkout) -> ways.Way | None:
     """What the page needs of a processor: of the one a new card goes to, or of the one whose bank asks for more."""
     match found.state:
         case "form":
@@ -202,17 +252,6 @@ def _way(found: checkout.Checkout) -> checkout.Way | None:
             return checkout.way_of(found)
         case _:
             return None
-
-
-def _processor(way: checkout.Way | None) -> dict[str, Any] | None:
-    if way is None:
-        return None
-    return {
-        "name": way.config.processor,
-        "account": way.account.id,
-        "scripts": way.config.scripts,
-        "values": dict(way.config.values) | {"locale": "en"},
-    }
 
 
 def _unavailable(found: checkout.Checkout) -> Response:
@@ -257,15 +296,6 @@ def _known(found: checkout.Checkout) -> dict[str, str]:
     if not order.email and current_user.is_authenticated:
         known |= {"email": current_user.email, "name": current_user.full_name}
     return known
-
-
-def _action(found: checkout.Checkout) -> dict[str, str | None]:
-    wanted = (found.payment.next_action if found.payment else None) or {}
-    return {
-        "redirect_url": wanted.get("url"),
-        "client_secret": wanted.get("client_secret"),
-        "return_url": url_for("checkout.returned", token=found.order.token),
-    }
 
 
 @cache

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, request, url_for
-from flask import session as browser
+from collections.abc import Sequence
+from typing import Any
 
-from ballast.billing import carts
-from ballast.db import db, set_organization
+from flask import Blueprint, Response, flash, g, request, url_for
+from flask import session as browser
+from sqlalchemy import select
+
+from ballast.billing import carts, checkout_sessions
+from ballast.db import db, end_reading, set_organization, transaction
 from ballast.errors import BallastError, NotFound
 from ballast.identity import users
-from ballast.models import Price, Product
-from ballast.models.catalog import on_sale
+from ballast.models import Order, Price, Product
+from ballast.models.catalog import on_sale, subscribable
 from ballast.web import act, render, see_other
 
 blueprint = Blueprint("storefront", __name__, url_prefix="/shop/<slug>")
@@ -31,6 +35,11 @@ def find_shop() -> None:
 def index() -> Response:
     """All products, the first one as the hero."""
     shown = [_shown(product, price) for product, price in db.session.execute(on_sale(g.shop.id))]
+    known = {one["slug"] for one in shown}
+    for product, price in db.session.execute(subscribable(g.shop.id)):
+        if product.slug not in known:
+            known.add(product.slug)
+            shown.append(_shown(product, None, [price]))
     return render("storefront/index.html", shop=g.shop, products=shown, cart=_cart())
 
 
@@ -38,13 +47,33 @@ def index() -> Response:
 def product(product: str) -> Response:
     """One product."""
     row = db.session.execute(on_sale(g.shop.id).where(Product.slug == product).limit(1)).first()
-    if row is None:
+    found = db.session.execute(subscribable(g.shop.id).where(Product.slug == product)).all()
+    if row is None and not found:
         raise NotFound("product")
-    return render("storefront/product.html", shop=g.shop, product=_shown(*row), cart=_cart(), added=False)
+    plans = [price for _product, price in found]
+    shown = _shown(*row, plans) if row else _shown(found[0][0], None, plans)
+    return render("storefront/product.html", shop=g.shop, product=shown, cart=_cart(), added=False)
 
 
-def _shown(product: Product, price: Price) -> dict[str, object]:
+@blueprint.post("/subscribe")
+def subscribe() -> Response:
+    """On to a checkout of the shopper's own that starts a subscription."""
+    line = checkout_sessions.Line(1, price=request.form.get("price_id", ""))
+    end_reading()
+    try:
+        with transaction():
+            made = checkout_sessions.create(g.shop, checkout_sessions.NewSession([line], mode="subscription"))
+            wanted = select(Order.token).where(Order.organization_id == g.shop.id, Order.id == made.order_id)
+            token = db.session.scalars(wanted).one()
+    except BallastError as error:
+        flash(error.message, "danger")
+        return see_other(url_for("storefront.index", slug=g.shop.slug))
+    return see_other(url_for("checkout.show", token=token))
+
+
+def _shown(product: Product, price: Price | None, plans: Sequence[Price] = ()) -> dict[str, Any]:
     return {
+        "plans": plans,
         "name": product.name,
         "slug": product.slug,
         "tagline": product.tagline,

@@ -75,6 +75,21 @@ class Price(Scoped, Base):
     archived_at: Mapped[datetime | None]
 
 
+def subscribable(organization_id: str) -> Select[Product, Price]:
+    """Products with their recurring prices, in shop order, the cheapest first."""
+    return (
+        select(Product, Price)
+        .join(Price, (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id))
+        .where(
+            Product.organization_id == organization_id,
+            Product.archived_at.is_(None),
+            Price.archived_at.is_(None),
+            Price.kind == "recurring",
+        )
+        .order_by(Product.position, Product.created_at, Price.amount, Price.id)
+    )
+
+
 def on_sale(organization_id: str) -> Select[Product, Price]:
     """Products, each with its present one-time price, in shop order: the one in the organization's currency, else the oldest."""
     other = aliased(Price)

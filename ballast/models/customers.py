@@ -117,7 +117,8 @@ class ProcessorCustomer(Scoped, Base):
 class PaymentMethod(Scoped, Base):
     """A stored card at one processor account. Never a number: the processor's token and what may be shown.
 
-    `pending`: the charge of `payment_id` was approved and the card is still to be stored from it, at `next_attempt_at` (real time).
+    `pending`: the charge of `payment_id` was approved and the card is still to be stored from it, at `next_attempt_at` (real time);
+    or, without a payment, its holder has typed it to be stored for `purpose` (see `billing.card_setup`).
     `removal`: how far a detached card's processor has come with forgetting it; asked again at `next_attempt_at` while `pending`.
     """
 
@@ -144,7 +145,12 @@ class PaymentMethod(Scoped, Base):
     payment_id: Mapped[str | None] = reference("pay")
     external_id: Mapped[str | None]
     customer_external_id: Mapped[str | None]
-    source: Mapped[str | None] = mapped_column(doc="the processor's id of the charge it is stored from")
+    source: Mapped[str | None] = mapped_column(
+        doc="what it is stored from: the processor's id of a charge, or the browser's one-time token"
+    )
+    purpose: Mapped[str | None] = mapped_column(
+        doc="what a card is stored for without a charge: the id of a subscription or an order, put to use once it is stored"
+    )
     message: Mapped[str | None]
     probes: Mapped[int] = mapped_column(default=0, server_default="0")
     next_attempt_at: Mapped[datetime | None]

@@ -97,6 +97,9 @@ class Invoice(Scoped, Base):
     amount_paid: Mapped[int] = mapped_column(default=0, server_default="0")
     amount_credited: Mapped[int] = mapped_column(default=0, server_default="0", doc="by credit notes")
     change: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    keeps_card: Mapped[bool] = mapped_column(
+        default=False, server_default="false", doc="whether the card that pays it is the one to charge from then on"
+    )
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
     first_failed_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
@@ -222,3 +225,9 @@ def invoices_of_subscription(organization_id: str, subscription_id: str) -> Sele
 def credit_note_of(organization_id: str, note_id: str) -> Select[CreditNote]:
     """One credit note of the organization."""
     return select(CreditNote).where(CreditNote.organization_id == organization_id, CreditNote.id == note_id)
+
+
+def credit_notes_of(organization_id: str, invoice_id: str) -> Select[CreditNote]:
+    """An invoice's credit notes, newest first."""
+    found = select(CreditNote).where(CreditNote.organization_id == organization_id, CreditNote.invoice_id == invoice_id)
+    return found.order_by(CreditNote.id.desc())

@@ -15,7 +15,6 @@ from ballast.models.columns import (
     created_column,
     id_column,
     json_column,
-    money_checks,
     one_of,
     reference,
     within,
@@ -64,9 +63,11 @@ class Order(Scoped, Base):
     __tablename__ = "orders"
     __table_args__ = (
         one_of("status", ORDER),
-        *money_checks(),
+        CheckConstraint("amount >= 0", name="amount_not_negative"),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code"),
         within("cart_id", "carts"),
         within("customer_id", "customers"),
+        within("subscription_id", "subscriptions", closes_circle=True),
         Index(
             "uq_orders_cart",
             "organization_id",
@@ -81,6 +82,9 @@ class Order(Scoped, Base):
     token: Mapped[str] = mapped_column(unique=True, default=lambda: new_token(24))
     cart_id: Mapped[str | None] = reference("cart")
     customer_id: Mapped[str | None] = reference("cus")
+    subscription_id: Mapped[str | None] = reference("sub", doc="what it started, where it is for a subscription")
+    promotion_code: Mapped[str] = mapped_column(default="", server_default="", doc="as it was typed")
+    consent: Mapped[str] = mapped_column(default="", server_default="", doc="the terms the shopper agreed to, as shown")
     status: Mapped[str] = mapped_column(default="pending", server_default="pending")
     amount: Mapped[int]
     currency: Mapped[str]

@@ -32,7 +32,7 @@ DELAYS = (30, 120, 600, 3600, 21_600)
 # (A wrong key, 401 or 403, is ours to mend, and the mail goes out once it is.)
 PERMANENT = {400, 404, 422}
 # Whoever holds their link may act as somebody: once they are on their way nothing of them is kept.
-SECRET = ("verify_email", "claim_organization", "invitation", "reset_password", "change_email")
+SECRET = ("verify_email", "claim_organization", "invitation", "reset_password", "change_email", "portal_link")
 
 
 def compose(

@@ -37,6 +37,10 @@ def upgrade() -> None:
     for table in TABLES:
         wall.protect(table)
     wall.make_append_only("credit_entries")
+    link_orders()
+    wall.create_lookup(
+        "organization_of_invoice", "wanted text", "select organization_id from invoices where token = wanted"
+    )
 
 
 def widen_what_was_there() -> None:
@@ -92,6 +96,23 @@ def widen_what_was_there() -> None:
     op.add_column("payment_methods", sa.Column("blocked_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("payment_methods", sa.Column("blocked_because", sa.String(), nullable=True))
     op.add_column("payment_methods", sa.Column("mandate_ceiling", sa.BigInteger(), nullable=True))
+    op.add_column("payment_methods", sa.Column("purpose", sa.String(), nullable=True))
+
+
+def link_orders() -> None:
+    """A checkout may start a subscription; one that begins with a trial comes to nothing today."""
+    op.add_column("orders", sa.Column("subscription_id", sa.Uuid(), nullable=True))
+    op.add_column("orders", sa.Column("promotion_code", sa.String(), server_default="", nullable=False))
+    op.add_column("orders", sa.Column("consent", sa.String(), server_default="", nullable=False))
+    op.create_foreign_key(
+        op.f("fk_orders_organization_id_subscription_id"),
+        "orders",
+        "subscriptions",
+        ["organization_id", "subscription_id"],
+        ["organization_id", "id"],
+    )
+    op.drop_constraint(op.f("ck_orders_amount_positive"), "orders", type_="check")
+    op.create_check_constraint(op.f("ck_orders_amount_not_negative"), "orders", "amount >= 0")
 
 
 def add_discounts() -> None:
@@ -336,6 +357,7 @@ def add_invoices() -> None:
         sa.Column("amount_paid", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("amount_credited", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("change", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("keeps_card", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("first_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_failed_at", sa.DateTime(timezone=True), nullable=True),
@@ -534,6 +556,12 @@ def add_credit() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function organization_of_invoice(text)")
+    op.drop_constraint(op.f("ck_orders_amount_not_negative"), "orders", type_="check")
+    op.create_check_constraint(op.f("ck_orders_amount_positive"), "orders", "amount > 0")
+    op.drop_constraint(op.f("fk_orders_organization_id_subscription_id"), "orders", type_="foreignkey")
+    for column in ("consent", "promotion_code", "subscription_id"):
+        op.drop_column("orders", column)
     for table in reversed(TABLES):
         op.drop_table(table)
     with op.batch_alter_table("prices") as table:
@@ -543,6 +571,7 @@ def downgrade() -> None:
         table.drop_column("nickname")
         table.drop_column("trial_days")
         table.drop_column("setup_fee")
+    op.drop_column("payment_methods", "purpose")
     op.drop_column("payment_methods", "mandate_ceiling")
     op.drop_column("payment_methods", "blocked_because")
     op.drop_column("payment_methods", "blocked_until")

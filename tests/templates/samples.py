@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.billing.branding import Brand
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -28,7 +29,8 @@ CARD_TOKEN = "tok_5sX2m"
 
 def _product(name: str, slug: str, image: str, amount: int, tagline: str, description: str = "") -> Row:
     price = Row(id=f"price_{slug}", amount=amount, currency="USD")
-    return Row(name=name, slug=slug, image=f"shop/{image}.svg", tagline=tagline, description=description, price=price)
+    shown = {"name": name, "slug": slug, "image": f"shop/{image}.svg", "tagline": tagline, "description": description}
+    return Row(**shown, price=price, plans=[])
 
 
 PRODUCTS = [
@@ -160,6 +162,8 @@ CHECKOUT: Context = {
     "delivers": True,
     "fixed_email": False,
     "cancel_url": None,
+    "offer": None,
+    "code": "",
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
@@ -675,9 +679,11 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "order": ORDER,
         "lines": ORDER_LINES,
         "receipt_url": "http://127.0.0.1:8000/checkout/t/receipt",
+        "brand": Brand("Acme Coffee", "Acme Corp"),
+        "invoice": None,
+        "pdf_url": None,
     }
-    api: Context = {
-        "organization": SHOP,
+    api: Context = receipt | {
         "payment": _payment(card_brand=None, card_last4=None, description="Invoice 1042"),
         "order": None,
         "lines": [],
@@ -792,6 +798,7 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
+    from tests.templates.customer_samples import invoice_samples, portal_samples, subscribing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
@@ -805,6 +812,9 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from webhook_samples()
     yield from selling_samples()
     yield from subscription_samples()
+    yield from invoice_samples()
+    yield from portal_samples()
+    yield from subscribing_samples()
     yield from storefront_samples()
     yield from checkout_samples()
     yield from admin_samples()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from ballast.billing import budgets, cards, invoices, payments
 from ballast.billing.outcomes import UNPAID
@@ -172,22 +172,18 @@ def use_card(subscription: Subscription, card_id: str) -> int:
     if subscription.payment_method_id != card.id:
         before, subscription.payment_method_id = subscription.payment_method_id, card.id
         rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
-    return retry_now(subscription)
+    return settling.retry_now(subscription)
 
 
-def retry_now(subscription: Subscription) -> int:
-    """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked."""
+def due_of(organization_id: str, subscription_id: str) -> Select[Invoice]:
+    """Open invoices of a subscription that are to be charged now, oldest first."""
     wanted = select(Invoice).where(
-        Invoice.organization_id == subscription.organization_id,
-        Invoice.subscription_id == subscription.id,
+        Invoice.organization_id == organization_id,
+        Invoice.subscription_id == subscription_id,
         Invoice.status == "open",
-        Invoice.first_failed_at.is_not(None),
-        Invoice.change.is_(None),
+        Invoice.next_attempt_at <= now(),
     )
-    owed = list(db.session.scalars(wanted.with_for_update()))
-    for invoice in owed:
-        invoice.next_attempt_at, invoice.last_failed_at = now(), None
-    return len(owed)
+    return wanted.order_by(Invoice.id)
 
 
 def invoice_by_token(organization_id: str, token: str) -> Invoice | None:

@@ -49,7 +49,8 @@ class First:
 
 
 def first(organization_id: str, wanted: starting.Wanted, place: Place) -> First:
-    """What `starting.start` would bill. `wanted.customer_id` may be empty: `place` says the tax then. Changes nothing.
+    """What `starting.start` would bill. `wanted.customer_id` may be empty: `place` says the tax then, and for a customer who is about
+    to be there. Changes nothing.
 
     Raises what `starting.start` raises for a price, quantity, customer or coupon we cannot take.
     """
@@ -71,10 +72,12 @@ def first(organization_id: str, wanted: starting.Wanted, place: Place) -> First:
 
 
 def _customer(organization_id: str, wanted: starting.Wanted, place: Place) -> Customer:
-    """The customer, or somebody in that place whom nobody has written down yet."""
-    if wanted.customer_id:
-        return starting.customer_named(organization_id, wanted.customer_id)
-    return Customer(organization_id=organization_id, country=place.country, region=place.region)
+    """The customer, in that place if one is named; or somebody there whom nobody has written down yet."""
+    customer = starting.customer_named(organization_id, wanted.customer_id) if wanted.customer_id else None
+    if customer is not None and not place.country:
+        return customer
+    customer_id = customer.id if customer else None
+    return Customer(organization_id=organization_id, id=customer_id, country=place.country, region=place.region)
 
 
 def _period(

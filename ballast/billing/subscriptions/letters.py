@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from ballast import config
+from ballast.billing import branding, portal_links
 from ballast.billing.subscriptions import mandates
 from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
@@ -35,6 +36,11 @@ def plan_changed(subscription: Subscription, invoice: Invoice | None) -> None:
     """Another price or quantity is in force."""
     key = f"plan_changed/{invoice.id if invoice else subscription.id}/{subscription.price_id}/{subscription.quantity}"
     _send(subscription, "plan_changed", key, invoice=invoice)
+
+
+def started(subscription: Subscription, consent: str) -> None:
+    """It has begun at a checkout: what was agreed to, and the way to manage it."""
+    _send(subscription, "subscription_started", f"started/{subscription.id}", consent=consent, invoice=None)
 
 
 def ended(subscription: Subscription, invoice: Invoice | None = None) -> None:
@@ -82,7 +88,8 @@ def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> Non
         "subscription": subscription,
         "plan": plans.of(subscription),
         "pay_url": f"{base}/invoices/{invoice.token}" if invoice else None,
-        "manage_url": f"{base}/subscriptions/{subscription.token}",
+        "manage_url": portal_links.url(organization_id, customer.id),
+        "brand": branding.of(organization),
         **detail,
     }
     subject = SUBJECTS[kind].format(shop=organization.shop_name or organization.name, product=context["plan"].product)
@@ -90,6 +97,7 @@ def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> Non
 
 
 SUBJECTS = {
+    "subscription_started": "Your {product} subscription",
     "trial_ending": "Your {product} trial ends soon",
     "card_expiring": "Your card for {product} expires soon",
     "upcoming_charge": "Your next payment for {product}",

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ballast.billing import cards, payments
+from ballast.billing import payments
 from ballast.billing.subscriptions import collecting, rows
 from ballast.db import db
 from ballast.errors import InvalidRequest
-from ballast.models import Customer, Invoice, Subscription
+from ballast.models import Customer, Invoice, PaymentMethod, Subscription
 from ballast.models.customers import default_account
 
 
 @dataclass(frozen=True)
 class Means:
     """What is charged: a stored card (`pm_…`) or a processor's own token; None for the card that is stored. `processor`: where the
-    token is from, if not from the default account. `save_card`: store it for this customer once it has paid."""
+    token is from, if not from the default account; a page knows the account itself (`account_id`), and what else its processor's
+    library said. `save_card`: store it for this customer once it has paid. `keep`: charge it from then on."""
 
     payment_method: str | None = None
     processor: str | None = None
     save_card: bool = False
+    keep: bool = False
+    account_id: str | None = None
+    verification: str | None = None
+    device_data: str | None = None
+    one_time: bool = False
 
 
 def begin(
@@ -32,23 +38,32 @@ def begin(
     """
     subscription, invoice = collecting.lock(organization_id, invoice_id)
     is_first = subscription is not None and subscription.payment_method_id is None
+    invoice.keeps_card = means.keep
     source = payments.Source(
-        means.payment_method or _stored(organization_id, invoice, subscription),
-        account_id=account_at(organization_id, means.processor),
-        save_card=means.save_card or is_first,
+        means.payment_method or _stored(invoice, subscription),
+        account_id=means.account_id or account_at(organization_id, means.processor),
+        save_card=means.save_card or means.keep or is_first,
+        verification=means.verification,
+        device_data=means.device_data,
+        one_time=means.one_time,
         series="recurring" if subscription is not None else None,
         first_of_series=is_first,
     )
     return invoice, collecting.begin_with(invoice, source, return_url)
 
 
-def _stored(organization_id: str, invoice: Invoice, subscription: Subscription | None) -> str:
-    """The subscription's card, else the customer's default."""
-    customer = db.session.get_one(Customer, (organization_id, invoice.customer_id))
+def stored_card(invoice: Invoice, subscription: Subscription | None) -> PaymentMethod | None:
+    """The card an invoice is charged to: the subscription's, else the customer's default; None where neither is stored."""
+    customer = db.session.get_one(Customer, (invoice.organization_id, invoice.customer_id))
     if subscription is not None:
-        card = rows.card_of_row(subscription, customer)
-    else:
-        card = cards.find_named(organization_id, customer.default_payment_method_id)
+        return rows.card_of_row(subscription, customer)
+    card_id = customer.default_payment_method_id
+    card = db.session.get(PaymentMethod, (invoice.organization_id, card_id)) if card_id else None
+    return card if card is not None and card.status == "active" else None
+
+
+def _stored(invoice: Invoice, subscription: Subscription | None) -> str:
+    card = stored_card(invoice, subscription)
     if card is None:
         raise InvalidRequest(
             "payment_method_required", "No card is stored: say which to charge.", param="payment_method"

@@ -35,19 +35,42 @@ def paid(invoice: Invoice, payment: Payment | None) -> None:
         return
     subscription = rows.locked(invoice.organization_id, invoice.subscription_id)
     if payment is not None:
-        _take_card(subscription, payment)
+        _take_card(subscription, invoice, payment)
     if invoice.change:
         _apply_change(subscription, invoice)
     _lift(subscription)
 
 
-def _take_card(subscription: Subscription, payment: Payment) -> None:
-    """A first payment brings the card along; a later one with another card is for that payment only."""
-    if subscription.payment_method_id is not None:
+def _take_card(subscription: Subscription, invoice: Invoice, payment: Payment) -> None:
+    """A first payment brings the card along; a later one with another card is for that payment only, unless its holder said that it
+    is to be kept: then it is their default too, and what else is owed is charged to it."""
+    if subscription.payment_method_id is not None and not invoice.keeps_card:
         return
     card = cards.of_payment(payment)
-    if card is not None and card.status in ("active", "pending"):
-        subscription.payment_method_id = card.id
+    if card is None or card.status not in ("active", "pending") or card.id == subscription.payment_method_id:
+        return
+    before, subscription.payment_method_id = subscription.payment_method_id, card.id
+    if before is not None:
+        rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
+    if invoice.keeps_card and card.status == "active":
+        rows.customer_of_row(subscription).default_payment_method_id = card.id
+        retry_now(subscription)
+
+
+def retry_now(subscription: Subscription) -> int:
+    """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked; answers how
+    many invoices that is."""
+    wanted = select(Invoice).where(
+        Invoice.organization_id == subscription.organization_id,
+        Invoice.subscription_id == subscription.id,
+        Invoice.status == "open",
+        Invoice.first_failed_at.is_not(None),
+        Invoice.change.is_(None),
+    )
+    owed = list(db.session.scalars(wanted.with_for_update()))
+    for invoice in owed:
+        invoice.next_attempt_at, invoice.last_failed_at = now(), None
+    return len(owed)
 
 
 def _apply_change(subscription: Subscription, invoice: Invoice) -> None:

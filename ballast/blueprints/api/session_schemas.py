@@ -46,7 +46,9 @@ class LineIn(Strict):
 
     model_config = example({"name": "Consultation, one hour", "amount": 12000, "quantity": 1}, "forbid")
 
-    price: Token | None = Field(default=None, description="A one-time price of your catalog (`price_…`).")
+    price: Token | None = Field(
+        default=None, description="A price of your catalog (`price_…`), a recurring one for a `subscription`."
+    )
     product: Token | None = Field(default=None, description="A product of your catalog (`prod_…`).")
     name: Name | None = Field(default=None, description="What the shopper reads.")
     amount: StrictInt | None = Field(default=None, ge=1, le=MAX_AMOUNT, description="Of one; minor units.")
@@ -70,7 +72,8 @@ class SessionCreate(Strict):
 
     lines: list[LineIn] = Field(min_length=1, max_length=MOST_LINES)
     mode: Literal[SESSION_MODES] = Field(  # type: ignore[valid-type]
-        default="payment", description="`payment` for now; the others answer `mode_not_available`."
+        default="payment",
+        description="`payment`, or `subscription` of one recurring price; `financing` is not available yet.",
     )
     currency: Currency | None = Field(
         default=None, description="ISO 4217. Your prices have theirs; other lines are in your own currency if left out."

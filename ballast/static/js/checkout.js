@@ -6,7 +6,8 @@
  *   isLoaded()              whether the processor's own library is there
  *   mount(place, page)      puts its field into the boxes (data-part) of `place` and answers, once it can be typed into,
  *     tokenize(order)       → {paymentMethod, verification?, deviceData?}, or {problem?, at?}: what to say, which part takes the focus.
- *                           order: {contact, amount (decimal text), currency, save, notConfirmed (what to say when the bank says no)}
+ *                           order: {contact, amount (decimal text), currency, save, storeOnly, notConfirmed (what to say when the bank says no)};
+ *                           save: the card is stored too; storeOnly: it is stored and nothing is charged
  *     focus(part?), restyle()
  *   answerChallenge(values) shows the bank's question, where it comes after the charge was begun
  * and tells the page by: changed(box, sentence or null), focused(box, whether), branded(name), submit(); look(scheme?) and isDark()
@@ -42,6 +43,7 @@ function mountForm(form) {
     field.focus(outcome.at);
   };
   form.addEventListener("submit", async (event) => {
+    if (event.submitter?.matches("[data-look]")) return;
     event.preventDefault();
     if (paying) return;
     setPaying(true);
@@ -99,13 +101,19 @@ function pageFor(form, place) {
   };
 }
 
-async function tokenize(field, form, { dataset: { amount, currency, notConfirmed } }) {
-  const save = form.elements.save_card?.checked ?? false;
+async function tokenize(field, form, { dataset: { amount, currency, notConfirmed, storeOnly } }) {
+  const order = { contact: contactOf(form), amount, currency, save: wantsSaved(form), storeOnly: Boolean(storeOnly), notConfirmed };
   try {
-    return await field.tokenize({ contact: contactOf(form), amount, currency, save, notConfirmed });
+    return await field.tokenize(order);
   } catch {
     return { problem: BROKEN };
   }
+}
+
+/* Whether the card is stored too: as the shopper wishes, or because the payments to come need it (a hidden field). */
+function wantsSaved({ elements }) {
+  const wish = elements.save_card ?? elements.keep_card;
+  return wish?.type === "hidden" ? wish.value === "yes" : (wish?.checked ?? false);
 }
 
 function contactOf(form) {

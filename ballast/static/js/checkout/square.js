@@ -19,11 +19,10 @@ export async function mount(place, page) {
   };
 }
 
-async function tokenize(card, { contact, amount, currency, save, notConfirmed }) {
+async function tokenize(card, { contact, amount, currency, save, storeOnly, notConfirmed }) {
+  const purpose = storeOnly ? { intent: "STORE" } : { amount, currencyCode: currency, intent: save ? "CHARGE_AND_STORE" : "CHARGE" };
   const { status, token, errors = [] } = await card.tokenize({
-    amount,
-    currencyCode: currency,
-    intent: save ? "CHARGE_AND_STORE" : "CHARGE",
+    ...purpose,
     billingContact: billingContact(contact),
     customerInitiated: true,
     sellerKeyedIn: false,

@@ -1,0 +1,88 @@
+"""What a card is put to use for once it is stored without a charge: see `card_setup`."""
+
+from __future__ import annotations
+
+from ballast import queue
+from ballast.billing import card_setup, portal, subscription_checkout, ways
+from ballast.billing.card_setup import Outcome, Setup
+from ballast.billing.checkout_form import Token
+from ballast.billing.subscriptions import collecting, rows
+from ballast.db import db, end_reading, transaction
+from ballast.errors import InvalidRequest
+from ballast.models import Order, PaymentMethod, Subscription
+from ballast.models.customers import customer_of
+
+
+def replace(organization_id: str, subscription_id: str, typed: Token) -> tuple[str, Outcome]:
+    """Store a new card for a subscription, charge it from then on, and what is owed at once; answers the card's id and how it stands.
+
+    Raises NotFound, Conflict(`processor_changed`), InvalidRequest(`payment_method_required`) and what `card_setup.begin` raises.
+    """
+    end_reading()
+    with transaction():
+        setup = _begin(organization_id, subscription_id, typed)
+    outcome = card_setup.run(setup, use)
+    if outcome.state == "stored":
+        charge_owed(organization_id, subscription_id)
+    return setup.card_id, outcome
+
+
+def _begin(organization_id: str, subscription_id: str, typed: Token) -> Setup:
+    subscription = rows.find(organization_id, subscription_id)
+    amount = portal.setup_amount(subscription)
+    account_id = ways.check(organization_id, typed.account_id, amount, subscription.currency)
+    if account_id is None:
+        raise InvalidRequest("payment_method_required", "Enter your card details.", param="payment_method")
+    return card_setup.begin(organization_id, subscription.customer_id, typed, account_id, subscription.id)
+
+
+def look(organization_id: str, subscription_id: str, card_id: str) -> Outcome:
+    """How the storing of a card stands; see `card_setup.look`."""
+    end_reading()
+    outcome = card_setup.look(organization_id, card_id, subscription_id, use)
+    if outcome.state == "stored":
+        charge_owed(organization_id, subscription_id)
+    return outcome
+
+
+def look_for_order(order: Order) -> Outcome | None:
+    """How the storing of an order's newest card stands; None where none was typed."""
+    card = subscription_checkout.card_of(order, "pending", "active", "failed")
+    if card is None:
+        return None
+    organization_id, card_id, order_id = card.organization_id, card.id, order.id
+    end_reading()
+    return card_setup.look(organization_id, card_id, order_id, use)
+
+
+def charge_owed(organization_id: str, subscription_id: str) -> None:
+    """Charge what a subscription owes and is due, now, while its customer looks on."""
+    with transaction():
+        owed = [invoice.id for invoice in db.session.scalars(collecting.due_of(organization_id, subscription_id))]
+    for invoice_id in owed:
+        collecting.collect(organization_id, invoice_id)
+
+
+def use(card: PaymentMethod) -> None:
+    """A card is stored: put it to the use it is for. In the transaction that records it."""
+    purpose = card.purpose or ""
+    if purpose.startswith("sub_"):
+        _use_for_subscription(card, rows.locked(card.organization_id, purpose))
+    if purpose.startswith("ord_"):
+        subscription_checkout.complete(card, purpose)
+
+
+def _use_for_subscription(card: PaymentMethod, subscription: Subscription) -> None:
+    """Charged from now on, the customer's default too; what is owed is due at once."""
+    customer = db.session.scalars(customer_of(card.organization_id, subscription.customer_id)).first()
+    if customer is not None:
+        customer.default_payment_method_id = card.id
+    if subscription.status not in rows.ENDED:
+        collecting.use_card(subscription, card.id)
+        queue.wake(queue.CHARGE_SUBSCRIPTIONS)
+
+
+def finish_due() -> int:
+    """Find out about cards whose storing is not decided. The job behind `queue.SET_UP_CARDS`."""
+    queue.forget_mark(queue.SET_UP_CARDS)
+    return card_setup.finish_due(use)

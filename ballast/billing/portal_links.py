@@ -1,0 +1,89 @@
+"""The signed address of a customer's portal: whoever holds it may act as them, for thirty days of real time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from sqlalchemy import select
+
+from ballast import config
+from ballast.billing import branding
+from ballast.clock import real_time
+from ballast.db import db
+from ballast.errors import NotFound
+from ballast.identity import throttle
+from ballast.ids import to_uuid
+from ballast.models import Organization
+from ballast.models.customers import customer_of
+from ballast.notifications import emails
+
+LASTS: Final = timedelta(days=30)
+SALT: Final = "ballast: a customer's portal"
+
+
+class _Signer(TimestampSigner):
+    """Signs with our own clock, so that a test can let thirty days pass."""
+
+    def get_timestamp(self) -> int:
+        return int(real_time().timestamp())
+
+
+@dataclass(frozen=True)
+class Link:
+    """Whose portal an address is, and whether its time is over: then it opens nothing, and a new one can be sent to its owner."""
+
+    organization_id: str
+    customer_id: str
+    is_over: bool = False
+
+
+def url(organization_id: str, customer_id: str) -> str:
+    """A new address of a customer's portal."""
+    return f"{config.current().public_url}/portal/{token(organization_id, customer_id)}"
+
+
+def token(organization_id: str, customer_id: str) -> str:
+    """What the address ends with."""
+    return str(_serializer().dumps([organization_id, customer_id]))
+
+
+def read(given: str) -> Link:
+    """Whose it is. Raises NotFound for what we did not sign."""
+    try:
+        return _link(_serializer().loads(given, max_age=int(LASTS.total_seconds())))
+    except SignatureExpired as error:
+        return _link(_serializer().load_payload(error.payload or b""), is_over=True)
+    except BadData as error:
+        raise NotFound("page") from error
+
+
+def _link(payload: Any, *, is_over: bool = False) -> Link:
+    match payload:
+        case [str(organization_id), str(customer_id)] if to_uuid(organization_id, "org") and to_uuid(
+            customer_id, "cus"
+        ):
+            return Link(organization_id, customer_id, is_over)
+    raise NotFound("page")
+
+
+def _serializer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(config.current().secret_key, salt=SALT, signer=_Signer)
+
+
+def send(organization_id: str, customer_id: str) -> None:
+    """Mail a new address to the customer, and to nobody else. In the caller's transaction. Raises RateLimited.
+
+    Says nothing of whether there is such a customer, or an address of theirs.
+    """
+    throttle.check("mail", f"portal:{customer_id}")
+    customer = db.session.scalars(customer_of(organization_id, customer_id)).first()
+    if customer is None or not customer.email:
+        return
+    shop = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
+    brand = branding.of(shop)
+    context = {"organization": shop, "brand": brand, "manage_url": url(organization_id, customer_id)}
+    key = f"portal_link/{customer_id}/{int(real_time().timestamp())}"
+    emails.compose(organization_id, "portal_link", customer.email, f"Your page at {brand.name}", key, None, context)

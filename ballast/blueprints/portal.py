@@ -1,0 +1,372 @@
+"""The customer's own page, for whoever holds its signed address: subscriptions, cards, plans, invoices. Works without scripts but
+for the card field, which is the processor's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dateutil.relativedelta import relativedelta
+from flask import Blueprint, Response, flash, g, make_response, request, url_for
+from sqlalchemy import select
+
+from ballast import config
+from ballast.billing import branding, checkout_form, new_cards, payments, portal, portal_links, velocity, ways
+from ballast.billing.card_setup import Outcome
+from ballast.billing.portal import Held
+from ballast.billing.subscriptions import changing, ending, forecasting, rows
+from ballast.billing.subscriptions.changing import Change
+from ballast.clock import now
+from ballast.db import db, end_reading, set_organization, transaction
+from ballast.errors import BallastError, NotFound, RateLimited
+from ballast.models import Organization, Subscription
+from ballast.models.customers import customer_of
+from ballast.models.invoices import invoices_of_subscription
+from ballast.money import to_decimal
+from ballast.templating import show_date
+from ballast.web import act, is_htmx, policy, render, see_other
+
+blueprint = Blueprint("portal", __name__, url_prefix="/portal/<token>")
+# How many months a pause may be asked for; 0 is until it is resumed.
+PAUSES: Final = (1, 2, 3, 0)
+Act = Callable[[Subscription], Any]
+
+
+@blueprint.before_request
+def find_customer() -> Response | None:
+    """Whose page this is; from here on the request works for that organization. An address whose time is over opens nothing."""
+    g.token = (request.view_args or {}).pop("token", "")
+    link = portal_links.read(g.token)
+    set_organization(link.organization_id)
+    act("customer", link.customer_id)
+    g.link = link
+    g.shop = db.session.scalars(select(Organization).where(Organization.id == link.organization_id)).one()
+    if link.is_over:
+        return None if request.endpoint == "portal.send_link" else _over()
+    customer = db.session.scalars(customer_of(link.organization_id, link.customer_id)).first()
+    if customer is None:
+        raise NotFound("page")
+    g.customer = customer
+    return None
+
+
+@blueprint.url_defaults
+def add_token(_endpoint: str, values: dict[str, Any]) -> None:
+    """Every address in here is of the same customer."""
+    values.setdefault("token", g.get("token", ""))
+
+
+@blueprint.context_processor
+def frame() -> dict[str, Any]:
+    """What the layout needs; nothing on the page of an error that came before we knew whose page this is."""
+    return {"shop": g.shop, "brand": branding.of(g.shop)} if "shop" in g else {}
+
+
+def _over(sent: bool = False, problem: str | None = None, status: int = 410) -> Response:
+    return render("portal/expired.html", status=status, sent=sent, problem=problem)
+
+
+@blueprint.post("/link")
+def send_link() -> Response:
+    """Mail a new address to whose this one was."""
+    link = g.link
+    end_reading()
+    try:
+        with transaction():
+            portal_links.send(link.organization_id, link.customer_id)
+    except RateLimited as error:
+        response = _over(problem=error.message, status=error.status)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    return _over(sent=True, status=200)
+
+
+@blueprint.get("")
+def show() -> Response:
+    """Everything at a glance."""
+    return render(
+        "portal/index.html",
+        customer=g.customer,
+        held=portal.subscriptions(g.customer),
+        invoices=portal.invoices(g.customer),
+        notes=portal.credit_notes(g.customer),
+        credit=portal.credit(g.customer),
+    )
+
+
+# --- One act each ------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/subscriptions/<subscription_id>/cancel")
+def ask_cancel(subscription_id: str) -> Response:
+    """What canceling means, and the button."""
+    return render("portal/cancel.html", held=portal.subscription(g.customer, subscription_id))
+
+
+@blueprint.post("/subscriptions/<subscription_id>/cancel")
+def cancel(subscription_id: str) -> Response:
+    """At the end of the paid period; at once where there is none."""
+    held = portal.subscription(g.customer, subscription_id)
+    is_renewing, ends = held.may_cancel, held.subscription.current_period_end
+    tz = held.subscription.timezone
+    if is_renewing:
+        said = f"Canceled. It stays yours until {show_date(ends, tz)}, and nothing more is charged."
+        return _do(subscription_id, lambda found: ending.cancel_at_period_end(found, "customer"), said)
+    return _do(
+        subscription_id, lambda found: ending.cancel_now(found, "customer"), "Canceled. Nothing more is charged."
+    )
+
+
+@blueprint.post("/subscriptions/<subscription_id>/keep")
+def keep(subscription_id: str) -> Response:
+    """Undo the cancellation."""
+    return _do(subscription_id, ending.keep, "Good to have you back: your subscription goes on.")
+
+
+@blueprint.get("/subscriptions/<subscription_id>/pause")
+def ask_pause(subscription_id: str) -> Response:
+    """For how long."""
+    held = portal.subscription(g.customer, subscription_id)
+    days = {months: now() + relativedelta(months=months) for months in PAUSES if months}
+    return render("portal/pause.html", held=held, days=days)
+
+
+@blueprint.post("/subscriptions/<subscription_id>/pause")
+def pause(subscription_id: str) -> Response:
+    """Bill nothing until then."""
+    typed = request.form.get("months", "0")
+    months = int(typed) if typed in {str(one) for one in PAUSES} else 0
+    until = now() + relativedelta(months=months) if months else None
+    return _do(subscription_id, lambda found: ending.pause(found, until), "Paused. Nothing is charged meanwhile.")
+
+
+@blueprint.post("/subscriptions/<subscription_id>/resume")
+def resume(subscription_id: str) -> Response:
+    """Go on: in the paid period if it lasts, else with a new one from now."""
+    return _do(subscription_id, ending.resume, "Your subscription goes on.")
+
+
+@blueprint.post("/subscriptions/<subscription_id>/keep-plan")
+def keep_plan(subscription_id: str) -> Response:
+    """Undo a change that was put off to the renewal."""
+    return _do(subscription_id, changing.forget_pending, "Your plan stays as it is.")
+
+
+def _do(subscription_id: str, what: Act, said: str) -> Response:
+    """Do it to the locked subscription and go home; what stands in the way is said there."""
+    portal.subscription(g.customer, subscription_id)
+    organization_id = g.shop.id
+    end_reading()
+    try:
+        with transaction():
+            what(rows.locked(organization_id, subscription_id))
+    except NotFound:
+        raise
+    except BallastError as error:
+        flash(error.message, "danger")
+    else:
+        flash(said, "success")
+    return see_other(url_for("portal.show"))
+
+
+# --- Plan --------------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/subscriptions/<subscription_id>/plan")
+def ask_plan(subscription_id: str) -> Response:
+    """The plans to choose from; once one is chosen, what the change comes to."""
+    held = portal.subscription(g.customer, subscription_id)
+    if "price" not in request.args:
+        return _plan_page(held)
+    try:
+        seen = forecasting.change(held.subscription, _change(request.args.to_dict(), None))
+    except BallastError as error:
+        return _plan_page(held, problem=error.message, status=_status(error))
+    return _plan_page(held, seen=seen)
+
+
+def _plan_page(
+    held: Held, seen: changing.Preview | None = None, problem: str | None = None, status: int = 200
+) -> Response:
+    chosen = request.values.to_dict()
+    return render(
+        "portal/plan.html",
+        status=status,
+        held=held,
+        prices=portal.prices(held.subscription),
+        chosen=chosen.get("price", held.subscription.price_id),
+        quantity=chosen.get("quantity", str(held.subscription.quantity))[:6],
+        when=_when(chosen),
+        seen=seen,
+        problem=problem,
+    )
+
+
+@blueprint.post("/subscriptions/<subscription_id>/plan")
+def change_plan(subscription_id: str) -> Response:
+    """What was shown, exactly; what must be paid takes effect once it is, and its invoice's page says how that stands."""
+    held = portal.subscription(g.customer, subscription_id)
+    form = request.form.to_dict()
+    organization_id = g.shop.id
+    back = f"{config.current().public_url}{url_for('portal.returned', subscription_id=subscription_id)}"
+    end_reading()
+    try:
+        with transaction():
+            wanted = _change(form, _instant(form.get("at", "")))
+            done = changing.change(rows.locked(organization_id, subscription_id), wanted, return_url=back)
+            invoice_token = done.invoice.token if done.invoice else None
+            begun = done.begun
+    except BallastError as error:
+        held = portal.subscription(g.customer, held.subscription.id)
+        return _plan_page(held, problem=error.message, status=_status(error))
+    if begun:
+        payments.run(begun)
+    return _changed(subscription_id, invoice_token, wanted)
+
+
+def _changed(subscription_id: str, invoice_token: str | None, wanted: Change) -> Response:
+    found = portal.subscription(g.customer, subscription_id).subscription
+    if wanted.when == "renewal":
+        flash(f"From {show_date(found.current_period_end, found.timezone)} on you are on the new plan.", "success")
+        return see_other(url_for("portal.show"))
+    if invoice_token and (found.price_id, found.quantity) != (wanted.price_id, wanted.quantity):
+        return see_other(url_for("invoice_page.show", token=invoice_token))
+    flash("Your plan has changed.", "success")
+    return see_other(url_for("portal.show"))
+
+
+def _change(typed: dict[str, str], at: datetime | None) -> Change:
+    quantity = typed.get("quantity", "1").strip()
+    return Change(
+        price_id=typed.get("price", ""),
+        quantity=int(quantity) if quantity.isascii() and quantity.isdigit() and len(quantity) < 7 else 0,
+        when="renewal" if _when(typed) == "renewal" else "now",
+        at=at,
+    )
+
+
+def _when(typed: dict[str, str]) -> str:
+    return "renewal" if typed.get("when") == "renewal" else "now"
+
+
+def _status(error: BallastError) -> int:
+    """Of a form that comes again."""
+    return {400: 422, 404: 409}.get(error.status, error.status)
+
+
+def _instant(text: str) -> datetime | None:
+    """The instant a preview was drawn for; None, which is now, for what is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@blueprint.get("/subscriptions/<subscription_id>/return")
+def returned(subscription_id: str) -> Response:
+    """Back from the bank that was asked about a change: on to its invoice's page, which asks the processor."""
+    held = portal.subscription(g.customer, subscription_id)
+    newest = db.session.scalars(invoices_of_subscription(g.shop.id, held.subscription.id).limit(1)).first()
+    if newest is None:
+        return see_other(url_for("portal.show"))
+    return see_other(url_for("invoice_page.returned", token=newest.token))
+
+
+# --- Card --------------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/subscriptions/<subscription_id>/card")
+def ask_card(subscription_id: str) -> Response:
+    """The processor's own field, for a new card."""
+    return _card_page(subscription_id)
+
+
+@blueprint.post("/subscriptions/<subscription_id>/card")
+def change_card(subscription_id: str) -> Response:
+    """Store it, charge it from now on, and what is owed at once."""
+    portal.subscription(g.customer, subscription_id)
+    organization_id = g.shop.id
+    typed = {name: value for name, value in request.form.items() if isinstance(value, str)}
+    problems = checkout_form.check_token(typed)
+    if problems:
+        return _card_page(subscription_id, problem=problems["payment_method"], status=422)
+    token = checkout_form.read_token(typed)
+    end_reading()
+    try:
+        velocity.check(organization_id, token.payment_method, token.account_id)
+        card_id, outcome = new_cards.replace(organization_id, subscription_id, token)
+    except BallastError as error:
+        said = ways.CHANGED if error.code == "resource_missing" else error.message
+        return _card_page(subscription_id, problem=said, status=_status(error))
+    return _card_answer(subscription_id, card_id, outcome)
+
+
+@blueprint.get("/subscriptions/<subscription_id>/card/<card_id>")
+def card_status(subscription_id: str, card_id: str) -> Response:
+    """How the storing of a card stands: polled, and where the bank sends its customer back to."""
+    portal.subscription(g.customer, subscription_id)
+    return _card_answer(subscription_id, card_id, new_cards.look(g.shop.id, subscription_id, card_id))
+
+
+def _card_answer(subscription_id: str, card_id: str, outcome: Outcome) -> Response:
+    if outcome.state == "declined":
+        return _card_page(subscription_id, problem=outcome.sentence, status=422)
+    if outcome.state == "stored":
+        found = portal.subscription(g.customer, subscription_id)
+        is_paid = not any(invoice.failures for invoice in found.owed)
+        said = (
+            "Your new card is in use." if is_paid else "Your new card is stored, but what is open could not be charged."
+        )
+        flash(said, "success" if is_paid else "warning")
+        return see_other(url_for("portal.show"))
+    if outcome.state == "action" and is_htmx():
+        return see_other(url_for("portal.card_status", subscription_id=subscription_id, card_id=card_id))
+    return _card_page(subscription_id, card_id=card_id, outcome=outcome, block="processing")
+
+
+def _card_page(
+    subscription_id: str,
+    problem: str | None = None,
+    status: int = 200,
+    card_id: str = "",
+    outcome: Outcome | None = None,
+    block: str | None = None,
+) -> Response:
+    held = portal.subscription(g.customer, subscription_id)
+    way = _way(held.subscription, card_id)
+    held = portal.subscription(g.customer, subscription_id)
+    home = url_for("portal.card_status", subscription_id=subscription_id, card_id=card_id or "-")
+    response = make_response(
+        render(
+            "portal/card.html",
+            block,
+            status,
+            held=held,
+            customer=g.customer,
+            state=outcome.state if outcome else "form",
+            problem=problem,
+            errors={},
+            processor=way.for_page if way else None,
+            due=f"{to_decimal(portal.setup_amount(held.subscription), held.subscription.currency):f}",
+            currency=held.subscription.currency,
+            not_confirmed=ways.NOT_CONFIRMED,
+            action={
+                "redirect_url": None,
+                "client_secret": outcome.client_secret if outcome else None,
+                "return_url": home,
+            },
+            status_url=home,
+            polling=True,
+        )
+    )
+    response.headers["Content-Security-Policy"] = policy(dict(way.config.csp) if way else {})
+    return response
+
+
+def _way(found: Subscription, card_id: str) -> ways.Way | None:
+    """What takes a new card; or the account of the card whose bank asks."""
+    if card_id:
+        return ways.of_card(found.organization_id, card_id, found.currency)
+    return ways.to_pay(g.shop, portal.setup_amount(found), found.currency, found.token)
