@@ -22,7 +22,7 @@ from ballast.billing import (
     payments,
     return_urls,
     session_ends,
-    subscription_checkout,
+    subscription_orders,
 )
 from ballast.billing.orders import NewLine
 from ballast.clock import now, real_time
@@ -163,7 +163,7 @@ def _open_subscription(shop: Organization, asked: NewSession) -> Order:
         raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
     (line,) = asked.lines
     _check_alone(line)
-    made = subscription_checkout.open_order(shop, line.price, line.quantity)
+    made = subscription_orders.make(shop, line.price, line.quantity)
     _currency(shop, asked.currency or made.currency, [made.currency])
     return made
 

@@ -14,22 +14,19 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import acceptance, card_setup, minimums, orders, payments, session_ends, ways
+from ballast.billing import card_setup, minimums, payments, session_ends, ways
 from ballast.billing.card_setup import Setup
 from ballast.billing.checkout_form import Details
 from ballast.billing.invoices import Figures
-from ballast.billing.orders import NewLine
 from ballast.billing.payments import Begun
 from ballast.billing.subscriptions import collecting, ending, forecasting, letters, rows, starting
-from ballast.billing.subscriptions import plan as plans
 from ballast.billing.subscriptions.forecasting import First, Place
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest, NotFound
 from ballast.ids import new_id
 from ballast.models import Customer, Order, OrderLine, Organization, PaymentMethod, Subscription
-from ballast.models.customers import accounts_of
-from ballast.models.orders import MAX_QUANTITY, lines_of_order
+from ballast.models.orders import lines_of_order
 from ballast.models.states import move
 from ballast.money import format_money
 from ballast.templating import show_date, show_every
@@ -52,26 +49,6 @@ class Offer:
     @property
     def due(self) -> int:
         return self.today.amount_due
-
-
-def open_order(shop: Organization, price_id: str | None, quantity: int) -> Order:
-    """The order of a session in mode `subscription`. In the caller's transaction.
-
-    Raises InvalidRequest(`lines_invalid`, `price_unknown`, `price_not_recurring`, `quantity_invalid`, `processor_unavailable`).
-    """
-    if price_id is None:
-        raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
-    orders.check_quantity(min(quantity, MAX_QUANTITY + 1))
-    terms = plans.find(shop.id, price_id, quantity)
-    accounts = db.session.scalars(accounts_of(shop.id))
-    asked = max(terms.total, minimums.least(terms.currency))
-    if not any(acceptance.takes(account, asked, terms.currency, shop.currency) for account in accounts):
-        said = f"No processor account takes new cards for {format_money(asked, terms.currency)}."
-        raise InvalidRequest("processor_unavailable", said, param="currency")
-    line = NewLine(terms.product, quantity, terms.amount, terms.price_id)
-    made = orders.make(shop.id, terms.currency, [line])
-    made.amount = (0 if terms.trial_days else terms.total) + terms.setup_fee
-    return made
 
 
 def offer(order: Order, code: str | None = None) -> Offer:

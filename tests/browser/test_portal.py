@@ -94,9 +94,30 @@ def test_a_bank_that_asks_before_a_card_is_stored_is_answered(ada: Subscriber, s
     ada.press("Save card")
     expect(ada.page.get_by_role("heading", name="Confirm with your bank.")).to_be_visible()
     check(ada.page)
-    ada.answer_bank("Approve")
+    ada.page.get_by_role("button", name="Continue to bank").click()
+    ada.bank.get_by_role("button", name=re.compile("^Approve")).click()
     ada.see("Your new card is in use.")
     expect(ada.page.get_by_role("main")).to_contain_text("Visa 3155")
+
+
+def test_a_trial_is_begun_from_the_shop_with_a_code(buyer: Buyer, stack: Stack) -> None:
+    product = made(stack, "/products", name="Tea club")
+    made(stack, "/prices", product=product["id"], amount=2000, currency="USD", interval="month", trial_days=14)
+    coupon = made(stack, "/coupons", name="Autumn", percent_bps=2500, duration="once")["id"]
+    code = made(stack, "/promotion_codes", coupon=coupon, code=f"TEA{uuid4().hex[:6].upper()}")["code"]
+    buyer.page.goto(f"/shop/acme/products/{product['slug']}")
+    check(buyer.page)
+    buyer.page.get_by_role("button", name="Subscribe").click()
+    buyer.fill_details()
+    buyer.page.get_by_label("Code (optional)").fill(code)
+    buyer.page.get_by_role("button", name="Apply").click()
+    expect(buyer.page.get_by_label("Your order").locator(".co-aside")).to_contain_text("$15.00")
+    expect(buyer.page.get_by_label("Full name")).to_have_value("Ada Okafor")
+    check(buyer.page)
+    buyer.fill_card("4242424242424242")
+    buyer.card.get_by_label("Security code").press("Enter")
+    expect(buyer.page.get_by_role("heading", name="Your trial has begun.")).to_be_visible()
+    check(buyer.page)
 
 
 def test_an_invoice_is_paid_with_the_keyboard_alone_and_confirmed_at_the_bank(ada: Subscriber, stack: Stack) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 
 from tests.templates.samples import NOW, SHOP, Context
 
-PLAN = Row(product="Coffee club", name="Coffee club × 3", amount=1800, total=5400, currency="USD", quantity=3)
+PLAN = Row(
+    product="Coffee club",
+    name="Coffee club × 3",
+    amount=1800,
+    total=5400,
+    currency="USD",
+    quantity=3,
+    interval="month",
+    count=1,
+)
 BASE: Context = {
     "organization": SHOP,
     "customer": Row(name="Ada Okafor", email="ada@example.com"),
