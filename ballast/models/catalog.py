@@ -21,6 +21,8 @@ from ballast.models.columns import (
 )
 
 PRICE_KINDS: Final = ("one_time", "recurring")
+# How many a form offers to choose from.
+MOST_OFFERED: Final = 200
 INTERVALS: Final = ("day", "week", "month", "year")
 
 
@@ -87,3 +89,12 @@ def on_sale(organization_id: str) -> Select[Product, Price]:
         )
         .order_by(Product.position, Product.created_at, Price.created_at)
     )
+
+
+def recurring_prices(organization_id: str) -> Select[Price, Product]:
+    """What can be subscribed to now, by the product's name."""
+    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
+    found = select(Price, Product).join(Product, joined)
+    found = found.where(Price.organization_id == organization_id, Price.kind == "recurring")
+    found = found.where(Price.archived_at.is_(None), Product.archived_at.is_(None))
+    return found.order_by(Product.name, Price.id).limit(MOST_OFFERED)

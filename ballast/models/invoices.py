@@ -222,3 +222,9 @@ def invoices_of_subscription(organization_id: str, subscription_id: str) -> Sele
 def credit_note_of(organization_id: str, note_id: str) -> Select[CreditNote]:
     """One credit note of the organization."""
     return select(CreditNote).where(CreditNote.organization_id == organization_id, CreditNote.id == note_id)
+
+
+def credit_notes_of(organization_id: str, invoice_id: str) -> Select[CreditNote]:
+    """An invoice's credit notes, newest first."""
+    found = select(CreditNote).where(CreditNote.organization_id == organization_id, CreditNote.invoice_id == invoice_id)
+    return found.order_by(CreditNote.id.desc())

@@ -81,6 +81,37 @@ GUARDS = {
     "POST /admin/customers/<customer_id>/charge": RIGHT,
     "GET /admin/customers/<customer_id>/cards/<card_id>/remove": RIGHT,
     "POST /admin/customers/<customer_id>/cards/<card_id>/remove": RIGHT,
+    "GET /admin/subscriptions": MEMBER,
+    "GET /admin/subscriptions/<subscription_id>": MEMBER,
+    "GET /admin/subscriptions/<subscription_id>/cancel": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/cancel": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/keep": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/keep": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/drop": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/drop": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/pause": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/pause": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/resume": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/resume": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/retry": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/retry": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/card": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/card": RIGHT,
+    "GET /admin/subscriptions/<subscription_id>/change": RIGHT,
+    "POST /admin/subscriptions/<subscription_id>/change": RIGHT,
+    "GET /admin/customers/choose": RIGHT,
+    "GET /admin/customers/<customer_id>/subscribe": RIGHT,
+    "POST /admin/customers/<customer_id>/subscribe": RIGHT,
+    "GET /admin/customers/<customer_id>/invoice": RIGHT,
+    "POST /admin/customers/<customer_id>/invoice": RIGHT,
+    "GET /admin/invoices": MEMBER,
+    "GET /admin/invoices/<invoice_id>": MEMBER,
+    "GET /admin/invoices/<invoice_id>/void": RIGHT,
+    "POST /admin/invoices/<invoice_id>/void": RIGHT,
+    "GET /admin/invoices/<invoice_id>/uncollectible": RIGHT,
+    "POST /admin/invoices/<invoice_id>/uncollectible": RIGHT,
+    "GET /admin/invoices/<invoice_id>/credit": RIGHT,
+    "POST /admin/invoices/<invoice_id>/credit": RIGHT,
     "GET /admin/processor-events": MEMBER,
     "GET /admin/processor-events/<event_id>": MEMBER,
     "POST /admin/processor-events/<event_id>/replay": RIGHT,
@@ -405,7 +436,7 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     ids = {"payment_id": payment_id, "customer_id": known.customer_id, "dispute_id": known.dispute_id}
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
     ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
-    ids |= {"key_id": known.key_id, "member_id": known.member_id, "link_id": known.link_id}
+    ids |= {"key_id": known.key_id, "member_id": known.member_id, "link_id": known.link_id} | known.sold
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT, AUDIT):

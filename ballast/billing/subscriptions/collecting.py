@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from ballast.billing import budgets, cards, invoices, payments
 from ballast.billing.outcomes import UNPAID
@@ -177,6 +177,14 @@ def use_card(subscription: Subscription, card_id: str) -> int:
 
 def retry_now(subscription: Subscription) -> int:
     """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked."""
+    owed = list(db.session.scalars(owed_of(subscription).with_for_update()))
+    for invoice in owed:
+        invoice.next_attempt_at, invoice.last_failed_at = now(), None
+    return len(owed)
+
+
+def owed_of(subscription: Subscription) -> Select[Invoice]:
+    """Its invoices that were declined and are still open, oldest first."""
     wanted = select(Invoice).where(
         Invoice.organization_id == subscription.organization_id,
         Invoice.subscription_id == subscription.id,
@@ -184,10 +192,7 @@ def retry_now(subscription: Subscription) -> int:
         Invoice.first_failed_at.is_not(None),
         Invoice.change.is_(None),
     )
-    owed = list(db.session.scalars(wanted.with_for_update()))
-    for invoice in owed:
-        invoice.next_attempt_at, invoice.last_failed_at = now(), None
-    return len(owed)
+    return wanted.order_by(Invoice.id)
 
 
 def invoice_by_token(organization_id: str, token: str) -> Invoice | None:

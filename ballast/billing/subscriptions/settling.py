@@ -15,6 +15,7 @@ from sqlalchemy import select
 from ballast import audit
 from ballast.billing import cards, invoices
 from ballast.billing.subscriptions import letters, plan, rows
+from ballast.billing.subscriptions.dunning import schedule
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import Attempt, Invoice, Payment, Subscription
@@ -146,7 +147,7 @@ def next_date(invoice: Invoice, decline_class: str) -> datetime:
     The last day is when the schedule is over: what then happens to an invoice that may not be tried is `collecting`'s to say.
     """
     assert invoice.first_failed_at is not None, "a failing invoice has failed"
-    dates = [invoice.first_failed_at + timedelta(days=days) for days in retry_days(invoice)]
+    dates = schedule(invoice.first_failed_at, retry_days(invoice))
     coming = [date for date in dates if date > now()]
     if not coming:
         return now()
