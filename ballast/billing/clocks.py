@@ -88,7 +88,7 @@ def target_of(owner: Organization, by: str, moment: datetime | None = None) -> d
     found = charging.next_due(owner.id) if by == "next_event" else moment if by == "date" else None
     if found is None:
         raise InvalidRequest("clock_target_invalid", "Nothing is waiting to happen. Choose a time to come.", param="by")
-    return max(found, stands + timedelta(seconds=1))
+    return max(found, stands + timedelta(seconds=1)) if by == "next_event" else found
 
 
 def _locked(organization_id: str) -> Organization:

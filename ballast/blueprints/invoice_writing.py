@@ -23,7 +23,7 @@ blueprint = Blueprint("invoice_writing", __name__, url_prefix="/admin/customers/
 dashboard(blueprint)
 
 RIGHT: Final = "charge"
-LINES: Final = 5
+LINES: Final = 4
 MOST_QUANTITY: Final = 1_000_000
 LONGEST: Final = 200
 COLUMNS: Final = ("price", "description", "quantity", "amount")

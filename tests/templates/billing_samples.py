@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
-from tests.templates.samples import ADMIN, NOW, Context
+from tests.templates.samples import ADMIN, NOW, SHOP, Context
 
 CUSTOMER = Row(
     id="cus_01kbe8wv6pe2r9f3x7m5d0t1ae", email="ada@example.com", name="Ada Okafor", held_at=None, created_at=NOW
@@ -157,6 +157,7 @@ def billing_samples() -> Iterator[tuple[str, str, Context]]:
     yield from act_samples()
     yield from start_samples()
     yield from invoice_samples()
+    yield from clock_samples()
 
 
 def list_samples() -> Iterator[tuple[str, str, Context]]:
@@ -341,3 +342,34 @@ def writing_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/invoices/review.html", "due", done | {"form_key": "0190"}
     free = Row(**(vars(FIGURES) | {"amount_due": 0, "tax": None}))
     yield "admin/invoices/review.html", "free", done | {"form_key": "0190", "figures": free}
+
+
+def clock_samples() -> Iterator[tuple[str, str, Context]]:
+    def thing(kind: str, title: str, tone: str, amount: int | None = None, url: str | None = "/admin/x") -> Context:
+        fields = {"at": NOW, "kind": kind, "title": title, "who": "ada@example.com", "about": None, "currency": "USD"}
+        return {"item": Row(**fields, amount=amount, tone=tone, is_coming=kind == "renewal"), "url": url}
+
+    things = [
+        thing("invoice", "Invoice ACME-000042", "success", 5292),
+        thing("mail", "Your next payment for Coffee club", "neutral", url=None),
+        thing("event", "Past due", "warning"),
+        thing("event", "Invoice ACME-000043 declined", "danger", 5292),
+        thing("renewal", "Renew: Coffee club", "accent", 5400),
+    ]
+    day = date(2026, 11, 21)
+    empty: list[Context | None] = [{"day": day + timedelta(days=place), "things": []} for place in range(1, 6)]
+    page, owner = "admin/clock/show.html", Row(mode="sandbox", clock_at=None, clock_target_at=None, clock_problem=None)
+    show: Context = ADMIN | {"owner": owner, "may_move": True, "stands": NOW, "coming": NOW, "moving": False}
+    show |= {"percent": 100, "again_url": "/admin/clock?month=2026-11", "problem": None, "typed": "", "shown": 4}
+    show |= {"month": date(2026, 11, 1), "today": day, "weeks": [[None, {"day": day, "things": things}, *empty]]}
+    show |= {"urls": {"before": "/admin/clock?month=2026-10", "after": "/admin/clock", "today": "/admin/clock"}}
+    yield page, "real", show
+    moved = Row(mode="sandbox", clock_at=NOW, clock_target_at=NOW, clock_problem="waits for a payment")
+    framed = {"organization": Row(**(vars(SHOP) | {"clock_at": NOW, "clock_target_at": NOW}))}
+    yield page, "moving", show | framed | {"owner": moved, "moving": True, "percent": 40, "coming": None}
+    stands = Row(**(vars(moved) | {"clock_target_at": None, "clock_problem": None}))
+    yield page, "stands", show | {"owner": stands, "coming": None, "problem": "Choose a time to come."}
+    yield page, "viewer", show | {"may_move": False}
+    yield page, "live", show | {"may_move": False, "owner": Row(**(vars(owner) | {"mode": "live"}))}
+    lists = ADMIN | framed | {"to": "bill", "asked": "", "rows": []}
+    yield "admin/customers/whom.html", "framed", lists
