@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from ballast.blueprints.api.fields import PAYMENT_ID
 from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
@@ -16,6 +17,8 @@ from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
 from ballast.blueprints.api.session_schemas import SESSION_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
+from ballast.db import organization, transaction
+from ballast.models import Organization
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
 from tests.world import PASSWORD, Api, World
@@ -58,12 +61,20 @@ def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
     if EVENT_ID in source:
         api.post("/customers")
         source = source.replace(EVENT_ID, ids(api.get("/events"))[0])
+    if name == "POST /api/v1/clock/advance":
+        stand_still(desk.world)
     if DISPUTE_ID in source:
         seen = len(desk.disputes())
         desk.contest(desk.pay())
         desk.await_(lambda: len(desk.disputes()) > seen)
         source = source.replace(DISPUTE_ID, desk.disputes()[-1].id)
     return with_real_people(desk.world, name, with_real_endpoints(api, source))
+
+
+def stand_still(world: World) -> None:
+    """Acme's clock is on its way to nowhere."""
+    with organization(world.acme.id), transaction() as session:
+        session.execute(update(Organization).values(clock_target_at=None))
 
 
 def with_real_endpoints(api: Api, source: str) -> str:

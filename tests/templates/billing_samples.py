@@ -158,6 +158,7 @@ def billing_samples() -> Iterator[tuple[str, str, Context]]:
     yield from start_samples()
     yield from invoice_samples()
     yield from clock_samples()
+    yield from settings_samples()
 
 
 def list_samples() -> Iterator[tuple[str, str, Context]]:
@@ -373,3 +374,20 @@ def clock_samples() -> Iterator[tuple[str, str, Context]]:
     yield page, "live", show | {"may_move": False, "owner": Row(**(vars(owner) | {"mode": "live"}))}
     lists = ADMIN | framed | {"to": "bill", "asked": "", "rows": []}
     yield "admin/customers/whom.html", "framed", lists
+
+
+def settings_samples() -> Iterator[tuple[str, str, Context]]:
+    fields = ("invoice_footer", "address", "tax_number", "support_email", "color", "reminder_days")
+    values = dict.fromkeys(fields, "") | {"retry_days": "1, 3, 7, 14", "end_status": "unpaid", "invoice_prefix": "ACME"}
+    page, ends = "admin/billing/settings.html", [("unpaid", "Unpaid: it rests"), ("canceled", "Canceled: it ends")]
+    show: Context = ADMIN | {"values": values, "days": [1, 3, 7, 14], "end_status": "unpaid", "ends": ends}
+    show |= {"usual_reminder": 3, "numbered": False, "errors": {}, "may_change": True}
+    yield page, "fresh", show
+    wrong = {"errors": {"retry_days": "Name 1 to 8 different days."}, "numbered": True}
+    yield page, "wrong", show | wrong
+    for status in ("canceled", "defaulted"):
+        yield page, status, show | {"end_status": status, "may_change": False, "days": [3]}
+    mail = Row(subject="Your next payment for Coffee club", html="<p>Hello</p>", text="Hello")
+    kinds = {"upcoming_charge": mail.subject, "subscription_canceled": "It is canceled"}
+    mails: Context = ADMIN | {"kinds": kinds, "chosen": "upcoming_charge", "preview": mail}
+    yield "admin/billing/mails.html", "page", mails | {"frame_url": "/admin/settings/mails/preview?kind=x"}

@@ -68,9 +68,9 @@ def get() -> Response:
     return _answer(200)
 
 
-@blueprint.post("/clock/advance", summary="Advance the clock", responses={202: ClockOut}, openapi_extensions=TAKES_KEY)
+@blueprint.post("/clock/advance", summary="Advance the clock", responses={200: ClockOut}, openapi_extensions=TAKES_KEY)
 def advance(body: ClockAdvance) -> Response:
-    """In a sandbox alone. 202: it is on its way; ask for it until `target` is null. It never goes back."""
+    """In a sandbox alone. It is on its way; ask for it until `target` is null. It never goes back."""
     if (body.by == "date") != (body.date is not None):
         raise InvalidRequest("parameter_conflict", "`by` date, and no other, has a date.", param="date")
 
@@ -78,7 +78,7 @@ def advance(body: ClockAdvance) -> Response:
         clocks.ask(g.organization_id, clocks.target_of(_owner(), body.by, body.date))
         return Done(g.organization_id)
 
-    return once(key_of_request(), begin, lambda _row: _answer(202))
+    return once(key_of_request(), begin, lambda _row: _answer(200))
 
 
 def _owner() -> Organization:
