@@ -18,7 +18,7 @@ from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
 from ballast.models import Organization
 from ballast.security import without_card_number
-from ballast.templating import show_datetime, zone
+from ballast.templating import read_day, show_datetime, zone
 from ballast.web import dashboard, render, requires, see_other
 
 blueprint = Blueprint("clocks", __name__, url_prefix="/admin/clock")
@@ -61,9 +61,8 @@ def advance() -> Response:
 def _read_day(typed: str) -> datetime:
     """The begin of that day where the organization is."""
     try:
-        day = datetime.strptime(typed, "%Y-%m-%d").date()  # noqa: DTZ007  a day, which gets its zone below
-        return datetime.combine(day, time(), zone(g.organization.timezone))
-    except (ValueError, OverflowError) as error:
+        return read_day(typed, g.organization.timezone)
+    except ValueError as error:
         raise InvalidRequest("clock_target_invalid", "Write a day such as 2026-12-24.", param="date") from error
 
 

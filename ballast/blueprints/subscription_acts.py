@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, Response, flash, g, request, url_for
@@ -28,7 +28,7 @@ from ballast.models import Invoice, Payment, PaymentMethod, Subscription
 from ballast.models.customers import cards_with_processors
 from ballast.money import format_money
 from ballast.security import looks_like_card_number, without_card_number
-from ballast.templating import show_date, zone
+from ballast.templating import read_day, show_date
 from ballast.web import dashboard, render, requires, see_other
 
 blueprint = Blueprint("subscription_acts", __name__, url_prefix="/admin/subscriptions/<subscription_id>")
@@ -179,9 +179,8 @@ def _read_day(typed: str) -> datetime | None:
     if not typed:
         return None
     try:
-        day = datetime.strptime(typed, "%Y-%m-%d").date()  # noqa: DTZ007  a day, which gets its zone below
-        return datetime.combine(day, time(), zone(g.organization.timezone))
-    except (ValueError, OverflowError) as error:
+        return read_day(typed, g.organization.timezone)
+    except ValueError as error:
         raise InvalidRequest("resumes_at_invalid", "Write a day such as 2026-12-24.", param="resumes_on") from error
 
 

@@ -159,6 +159,7 @@ def billing_samples() -> Iterator[tuple[str, str, Context]]:
     yield from invoice_samples()
     yield from clock_samples()
     yield from settings_samples()
+    yield from catalog_samples()
 
 
 def list_samples() -> Iterator[tuple[str, str, Context]]:
@@ -391,3 +392,57 @@ def settings_samples() -> Iterator[tuple[str, str, Context]]:
     kinds = {"upcoming_charge": mail.subject, "subscription_canceled": "It is canceled"}
     mails: Context = ADMIN | {"kinds": kinds, "chosen": "upcoming_charge", "preview": mail}
     yield "admin/billing/mails.html", "page", mails | {"frame_url": "/admin/settings/mails/preview?kind=x"}
+
+
+def catalog_samples() -> Iterator[tuple[str, str, Context]]:
+    pages: Context = {"may_change": True, "previous_url": None, "next_url": None}
+    product = Row(**vars(PRODUCT), tagline="A new farm each month.", slug="club", description="", created_at=NOW)
+    terms = {"trial_days": 14, "setup_fee": 500, "archived_at": None}
+    prices = [Row(**(vars(PRICE) | terms)), Row(**(vars(QUARTERLY) | terms | {"archived_at": NOW, "trial_days": 0}))]
+    once = Row(**(vars(PRICE) | terms | {"interval": None, "setup_fee": 0}))
+    index: Context = ADMIN | pages | {"rows": [], "archived": False}
+    rows = [{"product": product, "prices": [*prices, once, once]}, {"product": product, "prices": []}]
+    yield "admin/catalog/products.html", "empty", index
+    yield "admin/catalog/products.html", "full", index | {"rows": rows}
+    yield "admin/catalog/products.html", "archived", index | {"archived": True, "may_change": False}
+    typed: Context = {"name": "", "tagline": "", "description": ""}
+    yield "admin/catalog/product_new.html", "fresh", ADMIN | {"typed": typed, "errors": {}}
+    yield "admin/catalog/product_new.html", "wrong", ADMIN | {"typed": typed, "errors": {"name": "Say what."}}
+    names = ("amount", "currency", "interval", "interval_count", "trial_days", "setup_fee", "nickname")
+    show: Context = ADMIN | {"product": Row(**vars(product), archived_at=None), "prices": [*prices, once], "errors": {}}
+    show |= {"may_change": True, "every": [("", "Once"), ("month", "Month")], "typed": dict.fromkeys(names, "")}
+    yield "admin/catalog/product.html", "sold", show
+    gone = Row(**(vars(product) | {"description": "Long.", "tagline": ""}), archived_at=NOW)
+    yield "admin/catalog/product.html", "archived", show | {"product": gone, "prices": [], "may_change": False}
+    yield "admin/catalog/product.html", "wrong", show | {"errors": {"amount": "Enter an amount above zero."}}
+    yield from discount_samples(pages)
+
+
+def discount_samples(pages: Context) -> Iterator[tuple[str, str, Context]]:
+    fields: Context = {"id": "cpn_1", "name": "Spring", "percent_bps": 1250, "amount_off": None, "currency": None}
+    fields |= {"duration": "repeating", "periods": 3, "max_redemptions": 5, "redeemed": 5, "redeem_by": NOW}
+    fields |= {"archived_at": None, "created_at": NOW}
+    free: Context = {"percent_bps": None, "amount_off": 500, "currency": "USD", "duration": "once", "redeem_by": None}
+    coupons = [Row(**fields), Row(**(fields | free | {"max_redemptions": None, "archived_at": NOW}))]
+    index: Context = ADMIN | pages | {"rows": []}
+    yield "admin/catalog/coupons.html", "empty", index
+    yield "admin/catalog/coupons.html", "full", index | {"rows": coupons, "may_change": False}
+    names = ("name", "percent", "amount", "currency", "duration", "periods", "max_redemptions", "redeem_by")
+    new: Context = ADMIN | {"typed": dict.fromkeys(names, ""), "lasts": [("once", "The first period")], "errors": {}}
+    yield "admin/catalog/coupon_new.html", "fresh", new
+    yield "admin/catalog/coupon_new.html", "wrong", new | {"errors": {"percent": "One of them."}}
+    code: Context = {"id": "promo_1", "code": "SPRING26", "first_purchase_only": True, "max_redemptions": 5}
+    code |= {"redeemed": 5, "expires_at": NOW, "archived_at": None}
+    other = Row(**(code | {"archived_at": NOW, "max_redemptions": None, "expires_at": None}))
+    show: Context = ADMIN | {"coupon": coupons[0], "codes": [Row(**code), other], "may_change": True, "errors": {}}
+    show |= {"typed": {"code": "", "max_redemptions": "", "expires_at": ""}}
+    yield "admin/catalog/coupon.html", "codes", show
+    yield "admin/catalog/coupon.html", "none", show | {"codes": [], "coupon": coupons[1], "may_change": False}
+    yield "admin/catalog/coupon.html", "wrong", show | {"errors": {"code": "There is such a code already."}}
+    rate: Context = {"id": "txr_1", "name": "VAT", "country": "DE", "region": "", "bps": 1900, "inclusive": True}
+    rates = [Row(**rate, archived_at=None), Row(**(rate | {"region": "NY", "inclusive": False}), archived_at=NOW)]
+    typed = dict.fromkeys(("name", "country", "region", "percent", "inclusive"), "")
+    tax: Context = ADMIN | {"rows": rates, "may_change": True, "typed": typed, "errors": {}}
+    yield "admin/catalog/tax_rates.html", "full", tax
+    yield "admin/catalog/tax_rates.html", "empty", tax | {"rows": [], "may_change": False}
+    yield "admin/catalog/tax_rates.html", "wrong", tax | {"errors": {"percent": "Enter a percentage."}}
