@@ -130,6 +130,20 @@ def from_decimal(text: str, currency: str) -> int:
     return -amount if found["sign"] else amount
 
 
+_PERCENT = re.compile(r"(?P<whole>\d{1,3})(\.(?P<part>\d{1,2}))?", re.ASCII)
+
+
+def bps_from_percent(text: str) -> int:
+    """Basis points from what a person typed ("25", "12.5"), 0 to 10,000. Raises InvalidRequest(`parameter_invalid`)."""
+    found = _PERCENT.fullmatch(text.strip())
+    bps = int(found["whole"]) * 100 + int((found["part"] or "").ljust(2, "0")) if found else -1
+    if not 0 <= bps <= BPS:
+        raise InvalidRequest(
+            "parameter_invalid", "Enter a percentage such as 25 or 12.5, at most 100.", param="percent"
+        )
+    return bps
+
+
 def format_money(amount: int, currency: str, locale: str = "en_US") -> str:
     """The amount as people of `locale` write it: $10.50, ¥1,050, KWD 1.050."""
     digits = exponent(currency)

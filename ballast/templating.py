@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,15 @@ def show_date(value: datetime | date, tz: str | None = None) -> str:
     """Nov 21, 2026."""
     local = value.astimezone(zone(tz)) if isinstance(value, datetime) else value
     return format_date(local, "MMM d, y", locale="en_US")
+
+
+def read_day(typed: str, tz: str | None = None, later: int = 0) -> datetime:
+    """The begin of a day that a date field carries (2026-12-24), or of one so many days later, in the time zone. Raises ValueError."""
+    try:
+        day = datetime.strptime(typed, "%Y-%m-%d").date()  # noqa: DTZ007  a day, which gets its zone below
+        return datetime.combine(day + timedelta(days=later), time(), zone(tz))
+    except OverflowError as error:
+        raise ValueError(f"no such day: {typed[:40]}") from error
 
 
 def show_relative(value: datetime) -> str:

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -21,6 +23,52 @@ from ballast.errors import BallastError
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 WEEK = 7 * 24 * 3600
+# The blueprints beside the API's, in ballast.blueprints.
+PAGES: Final = (
+    "start",
+    "storefront",
+    "checkout",
+    "buy",
+    "invoice_page",
+    "portal",
+    "brand",
+    "auth",
+    "account",
+    "admin",
+    "settings",
+    "billing_settings",
+    "card_testing",
+    "keys",
+    "payment_links",
+    "customers",
+    "choosing",
+    "subscriptions",
+    "subscription_start",
+    "subscription_changes",
+    "subscription_acts",
+    "invoices",
+    "invoice_writing",
+    "credit_notes",
+    "products",
+    "coupons",
+    "tax_rates",
+    "clocks",
+    "disputes",
+    "held",
+    "processors",
+    "processor_events",
+    "webhooks",
+    "webhook_deliveries",
+    "audit",
+    "platform",
+    "platform_users",
+    "hooks",
+    "internal",
+    "health",
+    "api.docs",
+)
+# Called by programs, which send no token of a form.
+BY_PROGRAMS: Final = ("hooks", "internal")
 
 
 @dataclass(frozen=True)
@@ -132,36 +180,7 @@ def _extend(app: Flask, settings: Settings) -> None:
 
 def _mount(app: Flask) -> None:
     from ballast import web
-    from ballast.blueprints import (
-        account,
-        admin,
-        audit,
-        auth,
-        brand,
-        buy,
-        card_testing,
-        checkout,
-        customers,
-        disputes,
-        health,
-        held,
-        hooks,
-        internal,
-        invoice_page,
-        keys,
-        payment_links,
-        platform,
-        platform_users,
-        portal,
-        processor_events,
-        processors,
-        settings,
-        start,
-        storefront,
-        webhook_deliveries,
-        webhooks,
-    )
-    from ballast.blueprints.api import PARTS, cors, docs
+    from ballast.blueprints.api import PARTS, cors
 
     app.before_request(cors.answer_preflight)
     app.after_request(web.finish_response)
@@ -170,42 +189,14 @@ def _mount(app: Flask) -> None:
     app.register_error_handler(HTTPException, web.on_http_error)
     app.register_error_handler(Exception, web.on_crash)
     csrf = app.extensions["csrf"]
-    csrf.exempt(hooks.blueprint)
-    csrf.exempt(internal.blueprint)
     for part in PARTS:
         csrf.exempt(part)
         app.register_api(part)  # type: ignore[attr-defined]
-    pages = (
-        start,
-        storefront,
-        checkout,
-        buy,
-        invoice_page,
-        portal,
-        brand,
-        auth,
-        account,
-        admin,
-        settings,
-        card_testing,
-        keys,
-        payment_links,
-        customers,
-        disputes,
-        held,
-        processors,
-        processor_events,
-        webhooks,
-        webhook_deliveries,
-        audit,
-        platform,
-        platform_users,
-        hooks,
-        internal,
-        health,
-    )
-    for module in (*pages, docs):
-        app.register_blueprint(module.blueprint)
+    for name in PAGES:
+        blueprint = import_module(f"ballast.blueprints.{name}").blueprint
+        if name in BY_PROGRAMS:
+            csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)
 
 
 def _serve_static(app: Flask, settings: Settings) -> None:

@@ -92,7 +92,7 @@ def target_of(owner: Organization, by: str, moment: datetime | None = None) -> d
     found = next_due(owner.id, stands) if by == "next_event" else moment if by == "date" else None
     if found is None:
         raise InvalidRequest("clock_target_invalid", "Nothing is waiting to happen. Choose a time to come.", param="by")
-    return max(found, stands + timedelta(seconds=1))
+    return max(found, stands + timedelta(seconds=1)) if by == "next_event" else found
 
 
 def next_due(organization_id: str, stands: datetime) -> datetime | None:

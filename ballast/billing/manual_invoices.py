@@ -32,7 +32,14 @@ class NewInvoice:
 
 
 def create(organization_id: str, asked: NewInvoice) -> Invoice:
-    """Write it, numbered and open, and mail it to its customer. In the caller's transaction.
+    """Write it, numbered and open, and mail it to its customer. In the caller's transaction. Raises what `draw_up` raises."""
+    invoice = invoices.issue(organization_id, draw_up(organization_id, asked))
+    receipts.send_invoice(invoice)
+    return invoice
+
+
+def draw_up(organization_id: str, asked: NewInvoice) -> invoices.NewInvoice:
+    """What is written then, for `invoices.figure` to say what it comes to. Changes nothing.
 
     Raises InvalidRequest(`customer_unknown`, `currency_unknown`, `currency_mismatch`, `price_unknown`, `price_recurring`,
     `parameter_conflict`, `amount_invalid`).
@@ -51,9 +58,7 @@ def create(organization_id: str, asked: NewInvoice) -> Invoice:
     )
     if invoices.figure(organization_id, draft).sums.total > money.MAX_AMOUNT:
         raise InvalidRequest("amount_invalid", "This comes to more than can be charged.", param="lines")
-    invoice = invoices.issue(organization_id, draft)
-    receipts.send_invoice(invoice)
-    return invoice
+    return draft
 
 
 def _line(organization_id: str, asked: NewLine, currency: str) -> Line:

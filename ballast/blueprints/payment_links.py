@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from html import escape
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from ballast.models.catalog import on_sale
 from ballast.models.checkout_sessions import links_of, sessions_of_link
 from ballast.money import format_money, from_decimal
 from ballast.security import looks_like_card_number, without_card_number
-from ballast.templating import zone
+from ballast.templating import read_day
 from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("payment_links", __name__, url_prefix="/admin/payment-links")
@@ -103,9 +103,8 @@ def _read_day(typed: str) -> datetime | None:
     if not typed:
         return None
     try:
-        day = datetime.strptime(typed, "%Y-%m-%d").date()  # noqa: DTZ007  a day, which gets its zone below
-        return datetime.combine(day + timedelta(days=1), time(), zone(g.organization.timezone))
-    except (ValueError, OverflowError) as error:
+        return read_day(typed, g.organization.timezone, later=1)
+    except ValueError as error:
         raise InvalidRequest("active_until_invalid", "Write a day such as 2026-12-24.", param="active_until") from error
 
 

@@ -25,6 +25,7 @@ _ADMIN: Final = frozenset(
         "webhooks",
         "catalog",
         "replay",
+        "clock",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.

@@ -22,6 +22,8 @@ from ballast.models.columns import (
 from ballast.models.identity import Organization
 
 PRICE_KINDS: Final = ("one_time", "recurring")
+# How many a form offers to choose from.
+MOST_OFFERED: Final = 200
 INTERVALS: Final = ("day", "week", "month", "year")
 
 
@@ -112,3 +114,12 @@ def on_sale(organization_id: str) -> Select[Product, Price]:
         .where(Product.organization_id == organization_id, Product.archived_at.is_(None))
         .order_by(Product.position, Product.created_at)
     )
+
+
+def recurring_prices(organization_id: str) -> Select[Price, Product]:
+    """What can be subscribed to now, by the product's name."""
+    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
+    found = select(Price, Product).join(Product, joined)
+    found = found.where(Price.organization_id == organization_id, Price.kind == "recurring")
+    found = found.where(Price.archived_at.is_(None), Product.archived_at.is_(None))
+    return found.order_by(Product.name, Price.id).limit(MOST_OFFERED)

@@ -109,3 +109,9 @@ def rate_for(organization_id: str, country: str, region: str) -> Select[TaxRate]
         TaxRate.archived_at.is_(None),
     )
     return found.order_by(TaxRate.region.desc()).limit(1)
+
+
+def coupons_on_offer(organization_id: str) -> Select[Coupon]:
+    """Coupons that are not archived, newest first; whether one can still be redeemed is asked when it is."""
+    found = select(Coupon).where(Coupon.organization_id == organization_id, Coupon.archived_at.is_(None))
+    return found.order_by(Coupon.id.desc()).limit(100)

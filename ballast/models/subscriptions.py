@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, select
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, and_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
+from ballast.models.catalog import Price, Product
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
+from ballast.models.customers import Customer
 from ballast.models.states import RENEWING, SUBSCRIPTION
 from ballast.security import new_token
 
@@ -127,3 +129,15 @@ def subscriptions_of(organization_id: str, customer_id: str) -> Select[Subscript
         Subscription.organization_id == organization_id, Subscription.customer_id == customer_id
     )
     return found.order_by(Subscription.id.desc())
+
+
+def subscriptions_with_plans(organization_id: str) -> Select[Subscription, Customer, Price, Product]:
+    """The organization's subscriptions, each with whose it is and what it is on, in one statement."""
+    of_customer = and_(
+        Customer.organization_id == Subscription.organization_id, Customer.id == Subscription.customer_id
+    )
+    of_price = and_(Price.organization_id == Subscription.organization_id, Price.id == Subscription.price_id)
+    of_product = and_(Product.organization_id == Price.organization_id, Product.id == Price.product_id)
+    found = select(Subscription, Customer, Price, Product)
+    found = found.join(Customer, of_customer).join(Price, of_price).join(Product, of_product)
+    return found.where(Subscription.organization_id == organization_id)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from ballast.blueprints.api.catalog_schemas import PRICE_ID, PRODUCT_ID
 from ballast.blueprints.api.discount_schemas import (
@@ -25,6 +26,8 @@ from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
 from ballast.blueprints.api.session_schemas import SESSION_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
+from ballast.db import organization, transaction
+from ballast.models import Organization
 from tests.api.selling import Seller
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
@@ -69,6 +72,8 @@ def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
     if EVENT_ID in source:
         api.post("/customers")
         source = source.replace(EVENT_ID, ids(api.get("/events"))[0])
+    if name == "POST /api/v1/clock/advance":
+        stand_still(desk.world)
     if DISPUTE_ID in source:
         seen = len(desk.disputes())
         desk.contest(desk.pay())
@@ -108,6 +113,12 @@ def with_what_is_sold(api: Api, name: str, source: str) -> str:
     if name == "POST /api/v1/tax_rates":
         source = source.replace(EXAMPLE_REGION, uuid4().hex)
     return source.replace(EXAMPLE_CODE, f"S{uuid4().hex[:8]}")
+
+
+def stand_still(world: World) -> None:
+    """Acme's clock is on its way to nowhere."""
+    with organization(world.acme.id), transaction() as session:
+        session.execute(update(Organization).values(clock_target_at=None))
 
 
 def with_real_endpoints(api: Api, source: str) -> str:

@@ -22,6 +22,9 @@ SHOP = Row(
     currency="USD",
     timezone="America/New_York",
     created_at=NOW,
+    clock_at=None,
+    clock_target_at=None,
+    clock_problem=None,
 )
 USER = Row(email="owner@acme.test", full_name="Ada Okafor", is_admin=False)
 CARD_TOKEN = "tok_5sX2m"
@@ -798,6 +801,7 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
+    from tests.templates.billing_samples import billing_samples
     from tests.templates.customer_samples import invoice_samples, portal_samples, subscribing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.platform_samples import platform_samples
@@ -811,6 +815,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from processor_samples()
     yield from webhook_samples()
     yield from selling_samples()
+    yield from billing_samples()
     yield from subscription_samples()
     yield from invoice_samples()
     yield from portal_samples()

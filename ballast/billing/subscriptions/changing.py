@@ -8,17 +8,14 @@ not come by the end of the period, the change is off and its invoice void (docs/
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
 from ballast.billing import coupons, invoices, payments
-from ballast.billing.subscriptions import collecting, ending, letters, plan, rows, settling, starting
-from ballast.clock import now
+from ballast.billing.subscriptions import collecting, ending, letters, plan, previews, rows, settling, starting
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Invoice, Subscription
 
-# How long what a preview shows may be taken up.
-PREVIEW_LASTS: Final = timedelta(hours=1)
 CHANGEABLE: Final = ("trialing", "active")
 When = Literal["now", "renewal"]
 
@@ -71,7 +68,7 @@ def preview(subscription: Subscription, wanted: Change) -> Preview:
     `preview_expired`).
     """
     before, after = plans_of(subscription, wanted)
-    at = _instant(subscription, wanted.at)
+    at = previews.instant(subscription, wanted.at)
     draft = _draft(subscription, before, after, at)
     in_trial = subscription.status == "trialing"
     new_anchor = not before.same_rhythm(after) and not in_trial
@@ -101,14 +98,6 @@ def plans_of(subscription: Subscription, wanted: Change) -> tuple[plan.Plan, pla
     if (after.price_id, after.quantity) == (before.price_id, before.quantity):
         raise InvalidRequest("nothing_to_change", "This is the plan it is on.", param="price")
     return before, after
-
-
-def _instant(subscription: Subscription, at: datetime | None) -> datetime:
-    moment = (at or now()).replace(microsecond=0)
-    is_stale = moment < now() - PREVIEW_LASTS or moment > now()
-    if at is not None and (is_stale or moment < subscription.current_period_start.replace(microsecond=0)):
-        raise InvalidRequest("preview_expired", "This preview is out of date. Look at it again.", param="at")
-    return max(moment, subscription.current_period_start)
 
 
 def _draft(subscription: Subscription, before: plan.Plan, after: plan.Plan, at: datetime) -> invoices.NewInvoice:

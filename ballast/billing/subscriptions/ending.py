@@ -8,8 +8,9 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast.billing import invoices, outcomes, payments
+from ballast.billing.invoices import Figures
 from ballast.billing.outcomes import UNPAID
-from ballast.billing.subscriptions import letters, plan, rows, settling
+from ballast.billing.subscriptions import letters, plan, previews, rows, settling
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
@@ -46,16 +47,17 @@ def keep(subscription: Subscription) -> None:
     rows.note(subscription, "subscription.cancel_undone")
 
 
-def cancel_now(subscription: Subscription, reason: str | None = None, *, give_back: bool = False) -> None:
-    """End it at once. `give_back`: what is left of the paid period becomes the customer's credit.
+def cancel_now(
+    subscription: Subscription, reason: str | None = None, *, give_back: bool = False, at: datetime | None = None
+) -> None:
+    """End it at once. `give_back`: what is left of the paid period becomes the customer's credit; `at`: as `left_over` showed it.
 
     Invoices that are open are voided, unless a charge for them is under way. Raises Conflict(`state_conflict`,
-    `payment_in_progress`).
+    `payment_in_progress`), InvalidRequest(`preview_expired`).
     """
-    if subscription.status not in CANCELABLE:
-        raise Conflict("state_conflict", f"A subscription that is {subscription.status} cannot be canceled.")
+    _check_cancelable(subscription)
     if give_back:
-        _give_back(subscription)
+        _give_back(subscription, previews.instant(subscription, at))
     for invoice in open_invoices(subscription):
         withdraw(invoice)
     subscription.cancellation_reason = reason
@@ -64,19 +66,32 @@ def cancel_now(subscription: Subscription, reason: str | None = None, *, give_ba
     letters.ended(subscription)
 
 
-def _give_back(subscription: Subscription) -> None:
-    lines = plan.unused_lines(subscription, plan.of(subscription), now())
-    if lines:
-        invoices.issue(
-            subscription.organization_id,
-            invoices.NewInvoice(
-                customer=rows.customer_of_row(subscription),
-                currency=subscription.currency,
-                reason="subscription_update",
-                lines=tuple(lines),
-                subscription_id=subscription.id,
-            ),
-        )
+def left_over(subscription: Subscription, at: datetime | None = None) -> Figures | None:
+    """What `cancel_now` would give back at an instant; None for nothing. Changes nothing. Raises what `cancel_now` raises."""
+    _check_cancelable(subscription)
+    asked = _unused(subscription, previews.instant(subscription, at))
+    return invoices.figure(subscription.organization_id, asked) if asked.lines else None
+
+
+def _check_cancelable(subscription: Subscription) -> None:
+    if subscription.status not in CANCELABLE:
+        raise Conflict("state_conflict", f"A subscription that is {subscription.status} cannot be canceled.")
+
+
+def _give_back(subscription: Subscription, at: datetime) -> None:
+    asked = _unused(subscription, at)
+    if asked.lines:
+        invoices.issue(subscription.organization_id, asked)
+
+
+def _unused(subscription: Subscription, at: datetime) -> invoices.NewInvoice:
+    return invoices.NewInvoice(
+        customer=rows.customer_of_row(subscription),
+        currency=subscription.currency,
+        reason="subscription_update",
+        lines=tuple(plan.unused_lines(subscription, plan.of(subscription), at)),
+        subscription_id=subscription.id,
+    )
 
 
 def open_invoices(subscription: Subscription) -> list[Invoice]:

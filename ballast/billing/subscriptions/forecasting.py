@@ -103,8 +103,21 @@ def upcoming(subscription: Subscription, after: plans.Plan | None = None) -> For
     """
     if subscription.status not in RENEWING or subscription.cancel_at_period_end:
         raise NotFound("upcoming invoice: this subscription is not going to be billed")
+    return renewed(subscription, after)
+
+
+def renewed(subscription: Subscription, after: plans.Plan | None = None) -> Forecast:
+    """As `upcoming`, if it went on after its period. Changes nothing."""
     coming = rolling.upcoming(subscription, after)
     return Forecast(coming.start, coming.start, coming.end, rolling.upcoming_figures(subscription, coming))
+
+
+def restarted(subscription: Subscription) -> Forecast:
+    """The invoice of a period that begins now: what resuming bills once the paid period is over. Changes nothing."""
+    terms = rolling.plan_after(subscription)
+    rhythm = terms.rhythm(now().replace(microsecond=0), subscription.timezone)
+    draft = starting.new_invoice(subscription, (), "subscription_cycle")
+    return _period(draft, rhythm, 0, terms, coupons.coupon_in_force(subscription))
 
 
 def change(subscription: Subscription, wanted: changing.Change) -> changing.Preview:

@@ -130,7 +130,7 @@ class Upcoming:
 def upcoming(subscription: Subscription, plan: plans.Plan | None = None) -> Upcoming:
     """What comes after the present period; on another plan where one is given. Changes nothing."""
     before = plans.of(subscription)
-    after = plan or _pending_plan(subscription) or before
+    after = plan or plan_after(subscription)
     anchor, number = subscription.anchor_at, subscription.period
     if not before.same_rhythm(after):
         anchor, number = subscription.current_period_end, -1
@@ -139,10 +139,8 @@ def upcoming(subscription: Subscription, plan: plans.Plan | None = None) -> Upco
     return Upcoming(after, anchor, following, *rhythm.period(following))
 
 
-def _pending_plan(subscription: Subscription) -> plans.Plan | None:
-    """The plan it will be on at its renewal, where that is another one."""
-    if subscription.pending_price_id is None and subscription.pending_quantity is None:
-        return None
+def plan_after(subscription: Subscription) -> plans.Plan:
+    """The plan it will be on after this period: another one where a change was put off to the renewal."""
     return plans.find(
         subscription.organization_id,
         subscription.pending_price_id or subscription.price_id,

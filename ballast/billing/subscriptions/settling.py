@@ -10,11 +10,12 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from ballast import audit
 from ballast.billing import cards, credit, invoice_postings, invoices
 from ballast.billing.subscriptions import letters, plan, rows
+from ballast.billing.subscriptions.dunning import schedule
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import Attempt, Invoice, Payment, Subscription
@@ -60,6 +61,14 @@ def _take_card(subscription: Subscription, invoice: Invoice, payment: Payment) -
 def retry_now(subscription: Subscription) -> int:
     """Have what is owed charged at once: a new card is there. In the caller's transaction, with the subscription locked; answers how
     many invoices that is."""
+    owed = list(db.session.scalars(owed_of(subscription).with_for_update()))
+    for invoice in owed:
+        invoice.next_attempt_at, invoice.last_failed_at = now(), None
+    return len(owed)
+
+
+def owed_of(subscription: Subscription) -> Select[Invoice]:
+    """Its invoices that were declined and are still open, oldest first."""
     wanted = select(Invoice).where(
         Invoice.organization_id == subscription.organization_id,
         Invoice.subscription_id == subscription.id,
@@ -67,10 +76,7 @@ def retry_now(subscription: Subscription) -> int:
         Invoice.first_failed_at.is_not(None),
         Invoice.change.is_(None),
     )
-    owed = list(db.session.scalars(wanted.with_for_update()))
-    for invoice in owed:
-        invoice.next_attempt_at, invoice.last_failed_at = now(), None
-    return len(owed)
+    return wanted.order_by(Invoice.id)
 
 
 def _apply_change(subscription: Subscription, invoice: Invoice) -> None:
@@ -190,7 +196,7 @@ def next_date(invoice: Invoice, decline_class: str) -> datetime:
     The last day is when the schedule is over: what then happens to an invoice that may not be tried is `collecting`'s to say.
     """
     assert invoice.first_failed_at is not None, "a failing invoice has failed"
-    dates = [invoice.first_failed_at + timedelta(days=days) for days in retry_days(invoice)]
+    dates = schedule(invoice.first_failed_at, retry_days(invoice))
     coming = [date for date in dates if date > now()]
     if not coming:
         return now()

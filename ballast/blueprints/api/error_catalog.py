@@ -139,6 +139,11 @@ CATALOG: Final[dict[str, Entry]] = {
     "currency_mismatch": Entry(400, "Everything that is billed together is in one currency; a subscription keeps its."),
     "nothing_to_change": Entry(400, "The subscription has this price and quantity already."),
     "preview_expired": Entry(400, "A preview is good for an hour, within its period. Make another."),
+    "clock_target_invalid": Entry(
+        400, "The clock moves forward only, at most five years at once; or nothing is waiting to happen."
+    ),
+    "clock_is_moving": Entry(409, "The clock is on its way. Ask for it until its `target` is null."),
+    "clock_not_allowed": Entry(409, "Only a sandbox all of whose processors are the local sandbox has its own clock."),
     "change_in_progress": Entry(409, "An earlier change is being paid for. Wait for its outcome."),
     "resumes_at_invalid": Entry(400, "A pause ends at a time to come."),
     "invoice_not_payable": Entry(409, "Only an invoice that is `open` or `uncollectible` can be paid."),

@@ -1,0 +1,93 @@
+"""The mails about subscriptions as a customer would get them, with an example's data and the organization's own name and looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from ballast import config
+from ballast.billing.subscriptions.letters import SUBJECTS
+from ballast.billing.subscriptions.plan import Plan
+from ballast.clock import now
+from ballast.models import Customer, Invoice, Organization, PaymentMethod, Subscription
+from ballast.templating import environment
+
+# What a subscription is when it is written of so; active otherwise.
+STATUSES = {
+    "trial_ending": "trialing",
+    "charge_failed": "past_due",
+    "action_needed": "past_due",
+    "subscription_unpaid": "unpaid",
+    "subscription_canceled": "canceled",
+    "subscription_defaulted": "defaulted",
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A mail of a kind."""
+
+    subject: str
+    html: str
+    text: str
+
+
+def kinds() -> dict[str, str]:
+    """Every kind of mail, with its subject for an example."""
+    return {kind: subject.format(product="Coffee club", shop="Your shop") for kind, subject in SUBJECTS.items()}
+
+
+def render(organization: Organization, kind: str) -> Preview:
+    """The mail, about somebody who does not exist. Nothing is written. Raises KeyError for a kind there is not."""
+    shop = organization.shop_name or organization.name
+    subject = SUBJECTS[kind].format(product="Coffee club", shop=shop)
+    context = _example(organization, kind)
+    html = environment().get_template(f"emails/{kind}.html").render(**context)
+    return Preview(subject, html, environment().get_template(f"emails/{kind}.txt").render(**context))
+
+
+def _example(organization: Organization, kind: str) -> dict[str, Any]:
+    """What a letter of this kind is given. The rows are of no session: nothing of them is ever stored."""
+    currency, tz = organization.currency, organization.timezone
+    base, ends = config.current().public_url, now() + timedelta(days=3)
+    subscription = Subscription(
+        organization_id=organization.id,
+        status=STATUSES.get(kind, "active"),
+        currency=currency,
+        timezone=tz,
+        quantity=3,
+        current_period_start=now() - timedelta(days=27),
+        current_period_end=ends,
+        trial_end_at=ends,
+        ended_at=now(),
+        canceled_at=now(),
+        cancel_at_period_end=False,
+    )
+    invoice = Invoice(
+        organization_id=organization.id,
+        number="EXAMPLE-000042",
+        currency=currency,
+        status="open",
+        billing_reason="subscription_cycle",
+        total=5400,
+        amount_due=5400,
+        amount_paid=0,
+        failures=1,
+        next_attempt_at=ends,
+        created_at=now(),
+        finalized_at=now(),
+    )
+    return {
+        "organization": organization,
+        "customer": Customer(organization_id=organization.id, name="Ada Okafor", email="ada@example.com"),
+        "subscription": subscription,
+        "plan": Plan("", "Coffee club", 1800, currency, "month", 1, 0, 0, 3),
+        "invoice": invoice,
+        "card": PaymentMethod(brand="visa", last4="4242", exp_month=ends.month, exp_year=ends.year),
+        "amount": 5400,
+        "charge_at": ends,
+        "decline_class": "authentication" if kind == "action_needed" else "soft",
+        "pay_url": f"{base}/invoices/example",
+        "manage_url": f"{base}/subscriptions/example",
+    }

@@ -1,0 +1,224 @@
+"""Products and prices in the dashboard: made, looked at, archived. A price never changes; another amount is another price."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, flash, g, request, url_for
+from sqlalchemy import select
+
+from ballast.billing import catalog, kept
+from ballast.billing.catalog import NewPrice, NewProduct
+from ballast.db import db, end_reading, transaction
+from ballast.errors import BallastError, InvalidRequest
+from ballast.identity import users
+from ballast.models import Price, Product
+from ballast.models.catalog import INTERVALS
+from ballast.money import from_decimal
+from ballast.security import looks_like_card_number, without_card_number
+from ballast.web import dashboard, keyset, render, requires, see_other
+
+blueprint = Blueprint("products", __name__, url_prefix="/admin/products")
+dashboard(blueprint)
+
+RIGHT: Final = "catalog"
+PRODUCT_FIELDS: Final = ("name", "tagline", "description")
+PRICE_FIELDS: Final = (
+    "amount",
+    "currency",
+    "interval",
+    "interval_count",
+    "trial_days",
+    "setup_fee",
+    "nickname",
+)
+LONGEST: Final = {"name": 200, "tagline": 200, "description": 5000, "nickname": 200}
+EVERY: Final = [("", "Once"), *((name, name.capitalize()) for name in INTERVALS)]
+
+
+@blueprint.get("")
+def index() -> Response:
+    """Newest first, each with its prices."""
+    is_archived = request.args.get("status") == "archived"
+    wanted = select(Product).where(
+        Product.organization_id == g.organization.id,
+        Product.archived_at.is_not(None) if is_archived else Product.archived_at.is_(None),
+    )
+    page = keyset(wanted, Product.id, "prod", request.args.get("before"), request.args.get("after"))
+    found = [row[0] for row in page.rows]
+    prices = _prices_of([product.id for product in found])
+    chosen = "archived" if is_archived else None
+    return render(
+        "admin/catalog/products.html",
+        "list",
+        rows=[{"product": product, "prices": prices.get(product.id, [])} for product in found],
+        archived=is_archived,
+        may_change=users.may(g.role, RIGHT),
+        previous_url=url_for(".index", status=chosen, before=page.before) if page.before else None,
+        next_url=url_for(".index", status=chosen, after=page.after) if page.after else None,
+    )
+
+
+def _prices_of(product_ids: list[str]) -> dict[str, list[Price]]:
+    """Prices that are sold, by product, in one statement."""
+    wanted = select(Price).where(
+        Price.organization_id == g.organization.id, Price.product_id.in_(product_ids), Price.archived_at.is_(None)
+    )
+    found: dict[str, list[Price]] = {}
+    for price in db.session.scalars(wanted.order_by(Price.id)):
+        found.setdefault(price.product_id, []).append(price)
+    return found
+
+
+@blueprint.get("/new")
+@requires(RIGHT)
+def new() -> Response:
+    """What it is called."""
+    return _form({})
+
+
+@blueprint.post("/new")
+@requires(RIGHT)
+def create() -> Response:
+    """Make it; its prices come on its page."""
+    typed = _typed(PRODUCT_FIELDS)
+    end_reading()
+    try:
+        _check_words(typed)
+        if not typed["name"]:
+            raise InvalidRequest("parameter_missing", "Say what it is called.", param="name")
+        with transaction():
+            product_id = catalog.create_product(
+                g.organization.id, NewProduct(typed["name"], tagline=typed["tagline"], description=typed["description"])
+            ).id
+    except BallastError as error:
+        return _form(typed, error)
+    flash("Made. It is sold once it has a price.", "success")
+    return see_other(url_for(".show", product_id=product_id))
+
+
+def _typed(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: without_card_number(request.form.get(name, "").strip())[:6000] for name in names}
+
+
+def _check_words(typed: dict[str, str]) -> None:
+    for name, most in LONGEST.items():
+        text = typed.get(name, "")
+        if len(text) > most or looks_like_card_number(text):
+            raise InvalidRequest("parameter_invalid", f"Use at most {most} characters, and no card number.", param=name)
+
+
+def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
+    return render(
+        "admin/catalog/product_new.html",
+        status=422 if error else 200,
+        typed=dict.fromkeys(PRODUCT_FIELDS, "") | typed,
+        errors={error.param or "name": error.message} if error else {},
+    )
+
+
+@blueprint.get("/<product_id>")
+def show(product_id: str) -> Response:
+    """One product, its prices, and a form for another."""
+    return _page(product_id)
+
+
+def _page(product_id: str, typed: dict[str, str] | None = None, error: BallastError | None = None) -> Response:
+    product = kept.find(Product, g.organization.id, product_id)
+    prices = select(Price).where(Price.organization_id == g.organization.id, Price.product_id == product.id)
+    blank = dict.fromkeys(PRICE_FIELDS, "") | {"currency": g.organization.currency, "interval": "month"}
+    return render(
+        "admin/catalog/product.html",
+        status=422 if error else 200,
+        product=product,
+        prices=list(db.session.scalars(prices.order_by(Price.archived_at.is_not(None), Price.id))),
+        may_change=users.may(g.role, RIGHT),
+        every=EVERY,
+        typed=blank | (typed or {}),
+        errors={error.param or "amount": error.message} if error else {},
+    )
+
+
+@blueprint.post("/<product_id>/prices")
+@requires(RIGHT)
+def add_price(product_id: str) -> Response:
+    """Another price."""
+    typed = _typed(PRICE_FIELDS)
+    end_reading()
+    try:
+        with transaction():
+            product = kept.find(Product, g.organization.id, product_id)
+            catalog.create_price(g.organization.id, _read_price(product.id, typed))
+    except BallastError as error:
+        if error.status == 404:
+            raise
+        return _page(product_id, typed, error)
+    flash("The price is on sale.", "success")
+    return see_other(url_for(".show", product_id=product_id))
+
+
+def _read_price(product_id: str, typed: dict[str, str]) -> NewPrice:
+    """What was typed. Raises InvalidRequest with the field as `param`."""
+    _check_words(typed)
+    currency = typed["currency"].upper()
+    amount = from_decimal(typed["amount"], currency)
+    if amount <= 0:
+        raise InvalidRequest("amount_invalid", "Enter an amount above zero.", param="amount")
+    if typed["interval"] and typed["interval"] not in INTERVALS:
+        raise InvalidRequest("interval_invalid", "Choose how often.", param="interval")
+    return NewPrice(
+        product_id=product_id,
+        amount=amount,
+        currency=currency,
+        interval=typed["interval"] or None,
+        interval_count=_number(typed, "interval_count", 1, 1),
+        trial_days=_number(typed, "trial_days", 0, 0),
+        setup_fee=_fee(typed["setup_fee"], currency),
+        nickname=typed["nickname"],
+    )
+
+
+def _fee(typed: str, currency: str) -> int:
+    try:
+        found = from_decimal(typed, currency) if typed else 0
+    except BallastError as error:
+        raise InvalidRequest("amount_invalid", error.message, param="setup_fee") from error
+    if found < 0:
+        raise InvalidRequest("amount_invalid", "Enter an amount above zero.", param="setup_fee")
+    return found
+
+
+def _number(typed: dict[str, str], field: str, least: int, otherwise: int) -> int:
+    given = typed[field]
+    if not given:
+        return otherwise
+    if (
+        not (given.isascii() and given.isdigit())
+        or not least <= int(given) <= 1096
+        or (field == "trial_days" and int(given) > 730)
+    ):
+        raise InvalidRequest("parameter_invalid", "Enter a whole number that is not too large.", param=field)
+    return int(given)
+
+
+@blueprint.post("/<product_id>/archived")
+@requires(RIGHT)
+def archive(product_id: str) -> Response:
+    """Off sale with its prices, or back on; who has it keeps it."""
+    return _archived(Product, product_id, product_id)
+
+
+@blueprint.post("/prices/<price_id>/archived")
+@requires(RIGHT)
+def archive_price(price_id: str) -> Response:
+    """Sold no more, or again; who has it is billed as before."""
+    return _archived(Price, price_id, kept.find(Price, g.organization.id, price_id).product_id)
+
+
+def _archived(model: Any, row_id: str, product_id: str) -> Response:
+    archived = request.form.get("archived") == "yes"
+    end_reading()
+    with transaction():
+        kept.change(model, g.organization.id, row_id, {"archived": archived})
+    flash("Archived: sold no more. Who has it keeps it." if archived else "On sale again.", "success")
+    return see_other(url_for("products.show", product_id=product_id))
