@@ -8,7 +8,7 @@ records it as stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import select
@@ -57,16 +57,17 @@ def offer(order: Order, code: str | None = None) -> Offer:
     typed = order.promotion_code if code is None else code.strip()
     wanted = starting.Wanted(order.customer_id or "", line.price_id or "", line.quantity, promotion_code=typed or None)
     place = _place_of(order)
-    problem = None
+    usual = forecasting.first(order.organization_id, replace(wanted, promotion_code=None), place)
+    problem, first, lasts = None, usual, False
     try:
         first = forecasting.first(order.organization_id, wanted, place)
+        _code, coupon = starting.find_discount(order.organization_id, wanted, order.currency)
+        lasts = coupon is not None and coupon.duration == "forever"
     except InvalidRequest as error:
         if error.param not in ("promotion_code", "coupon"):
             raise
         problem = error.message
-        plain = starting.Wanted(wanted.customer_id, wanted.price_id, wanted.quantity)
-        first = forecasting.first(order.organization_id, plain, place)
-    return Offer(first, terms_of(order.organization_id, first), problem)
+    return Offer(first, terms_of(order.organization_id, first, first if lasts else usual), problem)
 
 
 def _place_of(order: Order) -> Place:
@@ -94,16 +95,21 @@ def _line(order: Order) -> OrderLine:
     return db.session.scalars(lines_of_order(order.organization_id, order.id)).one()
 
 
-def terms_of(organization_id: str, first: First) -> str:
-    """What the shopper agrees to, in one sentence; kept with the order as it was shown."""
+def terms_of(organization_id: str, first: First, usual: First) -> str:
+    """What the shopper agrees to, in one sentence; kept with the order as it was shown. `usual`: once a discount is over."""
     shop = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
-    plan, later = first.plan, first.then
-    amount = format_money(later.figures.amount_due, plan.currency)
-    day = show_date(later.at, starting.timezone_of(organization_id))
-    begins = f"from {day} on" if first.trial_end_at else f"again on {day}, and so on"
+    plan = first.plan
+    day = show_date(first.then.at, starting.timezone_of(organization_id))
+    amount, later = (format_money(one.then.figures.amount_due, plan.currency) for one in (first, usual))
+    every = show_every(plan.interval, plan.count)
+    course = (
+        f"{amount} {every}, from {day} on"
+        if amount == later
+        else f"{amount} on {day}, and {later} {every} once your discount has ended"
+    )
     return (
-        f"{shop.shop_name or shop.name} charges {amount} {show_every(plan.interval, plan.count)} to this card {begins}, until you "
-        "cancel. You can cancel at any time, with the link in our mails."
+        f"{shop.shop_name or shop.name} charges {course}, to this card, until you cancel. "
+        "You can cancel at any time, with the link in our mails."
     )
 
 

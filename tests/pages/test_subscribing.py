@@ -117,6 +117,7 @@ def test_a_code_and_the_country_change_what_is_due_and_nothing_else_is_charged(w
     assert "This code is not one we know" in look
     look = noor.post(noor.checkout, {**TYPED, "intent": "look", "promotion_code": "autumn"}).get_data(as_text=True)
     assert "Pay $18.00 and subscribe" in look, "20.00 less a quarter, and a fifth of VAT"
+    assert "charges $24.00 per month, from" in look, "the code is for the first period"
     moved = noor.subscribe(country="NO", promotion_code="autumn")
     assert moved.status_code == 409
     assert "$15.00 is due today" in moved.get_data(as_text=True)

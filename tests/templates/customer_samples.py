@@ -159,7 +159,7 @@ def held(status: str = "active", **changes: Any) -> Row:
 def _offer(**changes: Any) -> Row:
     plan = Row(**vars(PLAN) | {"setup_fee": 500, "trial_days": 0})
     first = Row(plan=plan, trial_end_at=None, now=Row(figures=FIGURES), then=Row(at=LATER, figures=FIGURES))
-    terms = "Acme Coffee charges $54.00 per month to this card again on Dec 21, 2026, and so on, until you cancel."
+    terms = "Acme Coffee charges $54.00 per month, from Dec 21, 2026 on, to this card, until you cancel."
     return Row(**{"first": first, "today": FIGURES, "due": 3500, "terms": terms, "problem": None} | changes)
 
 
