@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
+from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.ids import new_id
 from ballast.models import CartLine, Order, Price, Product
@@ -90,19 +92,28 @@ def test_another_merchants_price_is_not_for_sale_here(shopper: Shopper, world: W
     assert lines(world) == []
 
 
-@pytest.mark.parametrize("change", [{"archived_at": "now"}, {"kind": "recurring", "interval": "month"}])
-def test_a_price_that_is_archived_or_recurring_is_not_for_sale(
-    shopper: Shopper, world: World, change: dict[str, str]
-) -> None:
-    from ballast.clock import real_time
-
-    with organization(world.acme.id), transaction() as session:
-        found = session.query(Price).filter_by(id=world.acme.price_id).one()
-        for name, value in change.items():
-            setattr(found, name, real_time() if value == "now" else value)
+def test_a_price_that_is_archived_is_not_for_sale(shopper: Shopper, world: World) -> None:
+    _change_price(world, archived_at=real_time())
     assert shopper.add().status_code == 400
     assert shopper.client.get("/shop/acme/products/kettle").status_code == 404
     assert "Nothing for sale yet" in shopper.client.get("/shop/acme/").get_data(as_text=True)
+
+
+def test_a_recurring_price_is_subscribed_to_and_goes_into_no_cart(shopper: Shopper, world: World) -> None:
+    _change_price(world, kind="recurring", interval="month")
+    assert shopper.add().status_code == 400
+    for path in ("/shop/acme/", "/shop/acme/products/kettle"):
+        assert "per month" in shopper.client.get(path).get_data(as_text=True)
+    answer = shopper.post("/shop/acme/subscribe", {"price_id": world.acme.price_id})
+    assert "/checkout/" in answer.headers["Location"]
+    assert shopper.post("/shop/acme/subscribe", {"price_id": "none"}).headers["Location"] == "/shop/acme/"
+
+
+def _change_price(world: World, **change: Any) -> None:
+    with organization(world.acme.id), transaction() as session:
+        found = session.query(Price).filter_by(id=world.acme.price_id).one()
+        for name, value in change.items():
+            setattr(found, name, value)
 
 
 def test_a_cart_is_its_own_browsers(shopper: Shopper, world: World) -> None:
