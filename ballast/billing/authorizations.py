@@ -37,12 +37,21 @@ def expire_due(organization_id: str | None = None) -> int:
 
 
 def next_expiry(organization_id: str) -> datetime | None:
-    """When the organization's next authorization ends; None when it holds nothing."""
-    return db.session.scalar(
-        select(func.min(Payment.capture_before)).where(
-            Payment.organization_id == organization_id, Payment.status == "requires_capture"
+    """When the organization's next authorization ends, or one that could not be let go of is tried again; None for neither."""
+    tried = (
+        select(func.max(HoldAction.finished_at) + AGAIN_AFTER)
+        .where(
+            HoldAction.organization_id == Payment.organization_id,
+            HoldAction.payment_id == Payment.id,
+            HoldAction.reason == REASON,
         )
+        .scalar_subquery()
     )
+    wanted = select(func.min(func.greatest(Payment.capture_before, tried))).where(
+        Payment.organization_id == organization_id, Payment.status == "requires_capture"
+    )
+    found: datetime | None = db.session.scalar(wanted)
+    return found
 
 
 def _expire_batch(as_of: datetime, organization_id: str | None) -> tuple[int, int]:

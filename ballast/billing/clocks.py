@@ -44,12 +44,12 @@ def give_clock(owner: Organization) -> None:
 
     Raises Conflict(`clock_not_allowed`) for a live organization, and for one with an account that is not at the local sandbox.
     """
-    if owner.clock_at is not None:
-        return
     if owner.mode != "sandbox" or not _is_all_sandbox(owner.id):
         raise Conflict(
             "clock_not_allowed", "Only an organization all of whose processors are the local sandbox has a clock."
         )
+    if owner.clock_at is not None:
+        return
     owner.clock_at = real_time().replace(microsecond=0)
     audit.record(owner.id, "clock.started", "organization", owner.id)
 
@@ -153,7 +153,9 @@ def advance(organization_id: str) -> None:
         if target is None:
             return
         instant = min(_next(organization_id, stands), target)
-        problem = _live_through(organization_id, instant)
+        done, problem = _live_through(organization_id, instant)
+        if not done and instant == stands != target:
+            problem = problem or STUCK
         if not _note(organization_id, problem, arrived=instant == target and problem is None):
             return
 
@@ -170,18 +172,20 @@ def _next(organization_id: str, stands: datetime) -> datetime:
         return max(next_due(organization_id, stands) or NEVER, stands)
 
 
-def _live_through(organization_id: str, instant: datetime) -> str | None:
-    """Do everything that is due at an instant; answers what stands in the way of going on."""
+def _live_through(organization_id: str, instant: datetime) -> tuple[int, str | None]:
+    """Do everything that is due at an instant; answers how much that was, and what stands in the way of going on."""
+    done = 0
     with clock.at(instant):
         _move(organization_id, instant)
         reminding.warn_of_expiry(organization_id)
         for _round in range(MOST_ROUNDS):
-            done = sum(sweep(organization_id) for sweep in SWEEPERS)
+            now_done = sum(sweep(organization_id) for sweep in SWEEPERS)
+            done += now_done
             if _is_waiting(organization_id):
-                resolver.resolve_due()
-            if not done:
-                return WAITS if _is_waiting(organization_id) else None
-    return STUCK
+                resolver.resolve_due(organization_id)
+            if not now_done:
+                return done, WAITS if _is_waiting(organization_id) else None
+    return done, STUCK
 
 
 def _move(organization_id: str, instant: datetime) -> None:

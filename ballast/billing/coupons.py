@@ -55,6 +55,19 @@ def redeem(organization_id: str, coupon: Coupon, code: PromotionCode | None) -> 
     _count(db.session.scalars(held_coupon.execution_options(populate_existing=True)).one())
 
 
+def give_back(subscription: Subscription) -> None:
+    """Somebody else may redeem it: nothing was ever paid with it. In the caller's transaction."""
+    organization_id = subscription.organization_id
+    if subscription.promotion_code_id is not None:
+        held = select(PromotionCode).where(
+            PromotionCode.organization_id == organization_id, PromotionCode.id == subscription.promotion_code_id
+        )
+        db.session.scalars(held.with_for_update().execution_options(populate_existing=True)).one().redeemed -= 1
+    if subscription.coupon_id is not None:
+        coupon = coupon_of(organization_id, subscription.coupon_id).with_for_update()
+        db.session.scalars(coupon.execution_options(populate_existing=True)).one().redeemed -= 1
+
+
 def _count(locked: Coupon | PromotionCode) -> None:
     if _is_spent(locked):
         raise InvalidRequest("coupon_invalid", "This coupon has been used up.", param="coupon")

@@ -13,7 +13,10 @@ from ballast.models import CreditBalance, CreditEntry
 
 
 def available(organization_id: str, customer_id: str, currency: str, lock: bool = False) -> int:
-    """The customer's credit, minor units. `lock`: hold it until the transaction ends."""
+    """The customer's credit, minor units. `lock`: hold it until the transaction ends; everybody does that before taking a number."""
+    if lock:
+        key = {"organization_id": organization_id, "customer_id": customer_id, "currency": currency}
+        db.session.execute(insert(CreditBalance).values(**key, amount=0).on_conflict_do_nothing())
     wanted = select(CreditBalance.amount).where(
         CreditBalance.organization_id == organization_id,
         CreditBalance.customer_id == customer_id,

@@ -110,11 +110,13 @@ def creditable(invoice: Invoice, payment: Payment | None) -> int:
         CreditNote.refund_id.is_(None),
     )
     money = refunds.refundable(payment) if payment else 0
-    return max(money + invoice.credit_applied - int(db.session.scalar(given) or 0), 0)
+    own = invoice.credit_applied - invoice.waived
+    return money + max(own - int(db.session.scalar(given) or 0), 0)
 
 
 def _write(invoice: Invoice, asked: NewNote, amount: int, refund: Refund | None) -> CreditNote:
     organization_id = invoice.organization_id
+    credit.available(organization_id, invoice.customer_id, invoice.currency, lock=True)
     note = CreditNote(
         id=new_id("cn"),
         organization_id=organization_id,

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from ballast import audit, clock
 from ballast.billing import accounts, ledger
+from ballast.billing.demo_names import ACCOUNTS, CARDS, DECLINES, FIRST, GOODS, LAST
 from ballast.billing.payloads import customer_payload, dispute_payload, payment_payload, refund_payload
 from ballast.clock import now
 from ballast.db import db, transaction
@@ -44,72 +45,6 @@ SEASON: Final = {11: 1.35, 12: 1.5, 1: 0.8, 7: 0.85}
 TOKEN: Final = "demo"  # noqa: S105
 TOLD_DAYS: Final = 30
 MARK: Final = {"seed": "history"}
-GOODS: Final = (
-    ("Espresso machine", 64_000, 3),
-    ("Grinder", 24_000, 5),
-    ("Kettle", 9_000, 8),
-    ("Beans, 500 g", 1_800, 20),
-    ("Beans, 1 kg", 3_600, 12),
-    ("Kettle and beans", 10_800, 5),
-)
-FIRST: Final = (
-    "Ada",
-    "Ben",
-    "Chloe",
-    "Dev",
-    "Elif",
-    "Femi",
-    "Greta",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kira",
-    "Luca",
-    "Mei",
-    "Noah",
-)
-LAST: Final = (
-    "Adler",
-    "Bauer",
-    "Costa",
-    "Diaz",
-    "Eriksen",
-    "Fischer",
-    "Garcia",
-    "Haddad",
-    "Ito",
-    "Jensen",
-    "Khan",
-    "Novak",
-)
-CARDS: Final = (("visa", "4242", 12), ("mastercard", "4444", 8), ("amex", "0005", 3), ("discover", "1117", 1))
-DECLINES: Final = (
-    (
-        "insufficient_funds",
-        "soft",
-        "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later.",
-    ),
-    ("expired_card", "hard", "This card has expired. Nothing was charged. Try another card."),
-    (
-        "generic_decline",
-        "soft",
-        "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later.",
-    ),
-)
-ACCOUNTS: Final = {
-    "stripe": {
-        "publishable_key": "pk_test_history_{slug}",
-        "secret_key": "sk_test_history",
-        "webhook_secret": "whsec_history",
-    },
-    "braintree": {"merchant_id": "history_{slug}", "public_key": "history", "secret_key": "history"},
-    "square": {
-        "publishable_key": "sandbox-sq0idb-history",
-        "secret_key": "EAAAhistory",
-        "location_id": "Lhistory{slug}",
-        "webhook_secret": "history",
-    },
-}
 SHARES: Final = (6, 3, 2)
 
 

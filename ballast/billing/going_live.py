@@ -75,6 +75,7 @@ def go_live(organization_id: str, reason: str) -> Effect:
         found = organizations.locked(organization_id, against_payments=True)
         _refuse_unless_fresh(found)
         found.mode = "live"
+        found.clock_at = found.clock_target_at = found.clock_lease_until = found.clock_problem = None
         effect = Effect(_revoke_keys(organization_id), _archive_accounts(organization_id))
         changes = {"reason": reason} | audit.differences({"mode": "sandbox"}, {"mode": "live"})
         audit.record(organization_id, "organization.went_live", "organization", organization_id, changes)

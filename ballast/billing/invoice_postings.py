@@ -19,6 +19,12 @@ def finalized(invoice: Invoice) -> None:
     _post(invoice, "invoice_credit", "customer_credit", "receivables", invoice.credit_applied)
 
 
+def paid_for_nothing(invoice: Invoice) -> None:
+    """What it was for can no longer be had: the customer is owed what they paid."""
+    _post(invoice, "change_of_ended", "subscription_revenue", "customer_credit", invoice.amount_paid - invoice.tax)
+    _post(invoice, "change_of_ended_tax", "tax_payable", "customer_credit", invoice.tax)
+
+
 def waived(invoice: Invoice, amount: int) -> None:
     """Too small to be charged: the customer is given it."""
     _post(invoice, "small_amount", "bad_debt", "customer_credit", amount)
@@ -38,7 +44,8 @@ def voided(invoice: Invoice) -> None:
     """Nobody owes it any more."""
     _post(invoice, "void_revenue", "subscription_revenue", "receivables", invoice.total - invoice.tax)
     _post(invoice, "void_tax", "tax_payable", "receivables", invoice.tax)
-    _post(invoice, "void_credit", "receivables", "customer_credit", invoice.credit_applied)
+    _post(invoice, "void_credit", "receivables", "customer_credit", invoice.credit_applied - invoice.waived)
+    _post(invoice, "void_small_amount", "receivables", "bad_debt", invoice.waived)
 
 
 def given_up(invoice: Invoice) -> None:

@@ -66,15 +66,15 @@ def figure(organization_id: str, asked: NewInvoice, lock: bool = False) -> Figur
     """What the invoice would come to now. `lock`: hold the customer's credit for it."""
     tax = tax_of(organization_id, asked.customer)
     sums = add_up(asked.lines, asked.discount, tax)
-    has = credit.available(organization_id, asked.customer.id, asked.currency, lock) if sums.total > 0 else 0
+    has = credit.available(organization_id, asked.customer.id, asked.currency, lock)
     applied = min(has, max(sums.total, 0))
-    waived = _waived(asked, max(sums.total, 0) - applied)
+    waived = _waived(asked, max(sums.total, 0) - applied, is_rest=applied > 0)
     return Figures(sums, tax, applied + waived, waived)
 
 
-def _waived(asked: NewInvoice, due: int) -> int:
-    """The rest of a period may come to a few cents, which no processor takes: they are the customer's."""
-    if asked.reason == "subscription_update" and due < minimums.least(asked.currency):
+def _waived(asked: NewInvoice, due: int, *, is_rest: bool) -> int:
+    """The rest of a period, or what credit leaves, may come to a few cents, which no processor takes: they are the customer's."""
+    if (asked.reason == "subscription_update" or is_rest) and due < minimums.least(asked.currency):
         return due
     return minimums.remainder(due, asked.currency)
 
@@ -145,6 +145,7 @@ def _row(organization_id: str, asked: NewInvoice, figures: Figures) -> Invoice:
         coupon_name=asked.discount.name if asked.discount and sums.discount else None,
         total=sums.total,
         credit_applied=figures.credit_applied,
+        waived=figures.waived,
         amount_due=figures.amount_due,
         amount_paid=0,
         amount_credited=0,
@@ -227,7 +228,7 @@ def void(invoice: Invoice) -> None:
         invoice.organization_id,
         invoice.customer_id,
         invoice.currency,
-        invoice.credit_applied,
+        invoice.credit_applied - invoice.waived,
         "invoice_voided",
         invoice.id,
     )

@@ -17,6 +17,7 @@ from ballast.db import db, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
+from ballast.models.invoices import invoice_of
 from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -59,9 +60,9 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
     """Cart, order, subscription, invoice, payment, attempt: everybody locks in this order, so no two deadlock."""
-    payment_id, order_id, cart_id, invoice_id, subscription_id = db.session.execute(
-        _belongings(organization_id, attempt_id)
-    ).one()
+    payment_id, order_id, cart_id, invoice_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
+    billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
+    subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
     for model, row_id in (*orders, (Subscription, subscription_id), (Invoice, invoice_id)):
         if row_id is not None:
@@ -72,13 +73,14 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
     return db.session.scalars(found.with_for_update()).one(), payment
 
 
-def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None, str | None, str | None]:
-    """An attempt's payment, order, cart, invoice and subscription: ids that never change."""
+def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None, str | None]:
+    """An attempt's payment, order, cart and invoice: ids that never change."""
+    claimed = (Claim.organization_id == Payment.organization_id) & (Claim.payment_id == Payment.id)
     return (
-        select(Payment.id, Payment.order_id, Order.cart_id, Invoice.id, Invoice.subscription_id)
+        select(Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id)
         .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
         .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
-        .outerjoin(Invoice, (Invoice.organization_id == Payment.organization_id) & (Invoice.payment_id == Payment.id))
+        .outerjoin(Claim, claimed & (Claim.obligation == "period"))
         .where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     )
 
@@ -135,9 +137,15 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
 
 
 def _invoice_of(payment: Payment) -> Invoice | None:
-    """The invoice a payment is for; it is locked already (see `lock`)."""
-    wanted = select(Invoice).where(Invoice.organization_id == payment.organization_id, Invoice.payment_id == payment.id)
-    return db.session.scalars(wanted.execution_options(populate_existing=True)).first()
+    """The invoice a payment is, or was, for; it is locked already (see `lock`)."""
+    claimed = select(Claim.obligation_id).where(
+        Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.obligation == "period"
+    )
+    invoice_id = db.session.scalars(claimed).first()
+    if invoice_id is None:
+        return None
+    wanted = invoice_of(payment.organization_id, invoice_id)
+    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
 def _settle(payment: Payment) -> Order | None:
@@ -296,7 +304,9 @@ def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -
         return
     if payment.status in UNPAID:
         close(payment)
-    settling.paid_late(invoice, attempt, outcome.captured, is_free=payment.status == "canceled")
+    settling.paid_late(
+        invoice, attempt, outcome.captured, is_free=payment.status == "canceled" and invoice.payment_id == payment.id
+    )
 
 
 def _alarmed(attempt: Attempt) -> bool:

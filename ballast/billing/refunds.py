@@ -22,7 +22,7 @@ from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
-from ballast.models import Attempt, Dispute, Order, Payment, ProcessorAccount, Refund
+from ballast.models import Attempt, CreditNote, Dispute, Invoice, Order, Payment, ProcessorAccount, Refund
 from ballast.models.customers import account_behind
 from ballast.models.disputes import LOST, disputes_of
 from ballast.models.payments import approved_attempt_of, payment_of, refund_of
@@ -155,7 +155,24 @@ def refundable(payment: Payment) -> int:
         Dispute.status.in_(LOST),
     )
     gone = db.session.scalar(select(held.scalar_subquery() + lost.scalar_subquery()))
-    return max(payment.amount_captured - int(gone or 0), 0)
+    return max(payment.amount_captured - int(gone or 0) - _credited(payment), 0)
+
+
+def _credited(payment: Payment) -> int:
+    """What of an invoice's payment has gone back as credit by now: notes without a refund, beyond the credit the invoice took."""
+    joined = (CreditNote.organization_id == Invoice.organization_id) & (CreditNote.invoice_id == Invoice.id)
+    wanted = (
+        select(func.sum(CreditNote.amount), func.max(Invoice.credit_applied - Invoice.waived))
+        .join(Invoice, joined)
+        .where(
+            Invoice.organization_id == payment.organization_id,
+            Invoice.payment_id == payment.id,
+            CreditNote.status == "issued",
+            CreditNote.refund_id.is_(None),
+        )
+    )
+    given, taken = db.session.execute(wanted).one()
+    return max(int(given or 0) - int(taken or 0), 0)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, true, tuple_, update
 
 from ballast import config, queue
 from ballast.billing import processing
@@ -42,23 +43,24 @@ class Open:
     account: Account
 
 
-def resolve_due() -> int:
-    """Probe every open attempt whose time has come. The job behind `queue.RESOLVE`."""
+def resolve_due(organization_id: str | None = None) -> int:
+    """Probe every open attempt whose time has come, of one organization or of all. The job behind `queue.RESOLVE`."""
     queue.forget_mark(queue.RESOLVE)
-    return drain("resolve_attempts", _resolve_batch)
+    return drain("resolve_attempts", partial(_resolve_batch, organization_id))
 
 
-def _resolve_batch() -> tuple[int, int]:
-    due = _claim()
+def _resolve_batch(organization_id: str | None) -> tuple[int, int]:
+    due = _claim(organization_id)
     results = run_all(resolve, due, THREADS)
     return len(due), sum(1 for result in results if isinstance(result, Exception))
 
 
-def _claim(limit: int = THREADS) -> list[Open]:
+def _claim(organization_id: str | None, limit: int = THREADS) -> list[Open]:
     now = real_time()
+    whose = true() if organization_id is None else Attempt.organization_id == organization_id
     chosen = (
         select(Attempt.organization_id, Attempt.id)
-        .where(Attempt.status.in_(OPEN_ATTEMPT), Attempt.next_probe_at <= now)
+        .where(Attempt.status.in_(OPEN_ATTEMPT), Attempt.next_probe_at <= now, whose)
         .order_by(Attempt.next_probe_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

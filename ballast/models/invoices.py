@@ -93,6 +93,9 @@ class Invoice(Scoped, Base):
     coupon_name: Mapped[str | None]
     total: Mapped[int]
     credit_applied: Mapped[int] = mapped_column(default=0, server_default="0")
+    waived: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="the part of that credit that was given, too small to charge"
+    )
     amount_due: Mapped[int]
     amount_paid: Mapped[int] = mapped_column(default=0, server_default="0")
     amount_credited: Mapped[int] = mapped_column(default=0, server_default="0", doc="by credit notes")

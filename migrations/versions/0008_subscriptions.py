@@ -353,6 +353,7 @@ def add_invoices() -> None:
         sa.Column("coupon_name", sa.String(), nullable=True),
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("credit_applied", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("waived", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("amount_due", sa.BigInteger(), nullable=False),
         sa.Column("amount_paid", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("amount_credited", sa.BigInteger(), server_default="0", nullable=False),

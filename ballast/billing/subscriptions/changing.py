@@ -83,6 +83,8 @@ def plans_of(subscription: Subscription, wanted: Change) -> tuple[plan.Plan, pla
         raise Conflict(
             "state_conflict", f"A subscription that is {subscription.status} cannot be changed. {said}".strip()
         )
+    if wanted.when == "now" and ending.owes_a_period(subscription):
+        raise Conflict("state_conflict", "This period is still being charged. Change the plan once it is paid.")
     if wanted.when == "renewal" and subscription.cancel_at_period_end:
         raise Conflict("state_conflict", "This subscription ends with its period. Keep it first.")
     before = plan.of(subscription)
@@ -95,7 +97,8 @@ def plans_of(subscription: Subscription, wanted: Change) -> tuple[plan.Plan, pla
     )
     if after.currency != before.currency:
         raise InvalidRequest("currency_mismatch", "A subscription keeps its currency.", param="price")
-    if (after.price_id, after.quantity) == (before.price_id, before.quantity):
+    is_same = (after.price_id, after.quantity) == (before.price_id, before.quantity)
+    if is_same and not (wanted.when == "renewal" and _has_pending(subscription)):
         raise InvalidRequest("nothing_to_change", "This is the plan it is on.", param="price")
     return before, after
 
@@ -136,7 +139,6 @@ def change(
     what = {"price": seen.after.price_id, "quantity": seen.after.quantity}
     what |= {"at": seen.at.isoformat(), "new_anchor": seen.new_anchor}
     invoice = invoices.issue(subscription.organization_id, replace(draft, change=what))
-    subscription.pending_price_id = subscription.pending_quantity = None
     if invoice.status == "paid":
         settling.paid(invoice, None)
         return Changed(subscription, invoice, None)
@@ -166,15 +168,22 @@ def _at_once(subscription: Subscription, seen: Preview, invoice: Invoice | None)
 
 def _put_off(subscription: Subscription, wanted: Change) -> Changed:
     """In force from the next renewal on; it costs nothing until then."""
-    _before, after = plans_of(subscription, wanted)
+    before, after = plans_of(subscription, wanted)
+    if (after.price_id, after.quantity) == (before.price_id, before.quantity):
+        forget_pending(subscription)
+        return Changed(subscription, None, None)
     subscription.pending_price_id, subscription.pending_quantity = after.price_id, after.quantity
     rows.note(subscription, "subscription.change_scheduled", {"price": after.price_id, "quantity": after.quantity})
     return Changed(subscription, None, None)
 
 
+def _has_pending(subscription: Subscription) -> bool:
+    return subscription.pending_price_id is not None or subscription.pending_quantity is not None
+
+
 def forget_pending(subscription: Subscription) -> None:
-    """Undo a change that was put off to the renewal."""
-    if subscription.pending_price_id or subscription.pending_quantity:
+    """Undo a change that was put off to the renewal: asking for the present plan at the renewal does that."""
+    if _has_pending(subscription):
         subscription.pending_price_id = subscription.pending_quantity = None
         rows.note(subscription, "subscription.change_undone")
 

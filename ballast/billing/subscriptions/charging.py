@@ -77,18 +77,21 @@ def claim(model: Any, due_at: Any, organization_id: str | None) -> list[Key]:
 
 def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElement[bool]]:
     """What is due now: of one organization, or of all that live by real time and whose customers' charges are not on hold."""
-    found = [due_at <= now()]
-    if organization_id is not None:
-        return [*found, model.organization_id == organization_id]
-    found.append(lives_by_real_time(model.organization_id))
+    whose = lives_by_real_time(model.organization_id)
+    found = [due_at <= now(), whose if organization_id is None else model.organization_id == organization_id]
+    return [*found, *_chargeable(model)]
+
+
+def _chargeable(model: Any) -> list[ColumnElement[bool]]:
+    """Invoices of customers whose charges are on hold wait; subscriptions are looked at all the same."""
     if model is Subscription:
-        return found
+        return []
     held = exists().where(
         Customer.organization_id == model.organization_id,
         Customer.id == model.customer_id,
         Customer.held_at.is_not(None),
     )
-    return [*found, ~held]
+    return [~held]
 
 
 def release(model: Any, keys: list[Key]) -> None:
@@ -140,7 +143,10 @@ def _account_of(organization_id: str, invoice_id: str) -> tuple[str, str] | None
 def next_due(organization_id: str) -> datetime | None:
     """When the next thing falls due for an organization, by its own clock; None when nothing is waiting."""
     asked = [
-        select(column).where(model.organization_id == organization_id, column.is_not(None)).order_by(column).limit(1)
+        select(column)
+        .where(model.organization_id == organization_id, column.is_not(None), *_chargeable(model))
+        .order_by(column)
+        .limit(1)
         for model, column in (
             (Subscription, Subscription.next_action_at),
             (Subscription, Subscription.next_reminder_at),

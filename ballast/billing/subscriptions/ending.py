@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from ballast.billing import invoices, outcomes, payments
+from ballast.billing import coupons, invoices, outcomes, payments
 from ballast.billing.invoices import Figures
 from ballast.billing.outcomes import UNPAID
 from ballast.billing.subscriptions import letters, plan, previews, rows, settling
@@ -15,7 +15,7 @@ from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Invoice, Subscription
-from ballast.models.states import RENEWING
+from ballast.models.states import RENEWING, may_move
 
 CANCELABLE: Final = ("incomplete", "trialing", "active", "past_due", "paused", "unpaid")
 
@@ -62,6 +62,8 @@ def cancel_now(
         withdraw(invoice)
     subscription.cancellation_reason = reason
     subscription.cancel_at_period_end = False
+    if subscription.status == "incomplete":
+        coupons.give_back(subscription)
     rows.set_status(subscription, "canceled", reason=reason)
     letters.ended(subscription)
 
@@ -92,6 +94,11 @@ def _unused(subscription: Subscription, at: datetime) -> invoices.NewInvoice:
         lines=tuple(plan.unused_lines(subscription, plan.of(subscription), at)),
         subscription_id=subscription.id,
     )
+
+
+def owes_a_period(subscription: Subscription) -> bool:
+    """Whether a period's invoice is open: being charged, or waiting to be."""
+    return any(not invoice.change and invoice.period is not None for invoice in open_invoices(subscription))
 
 
 def open_invoices(subscription: Subscription) -> list[Invoice]:
@@ -132,6 +139,8 @@ def pause(subscription: Subscription, resumes_at: datetime | None = None) -> Non
         raise InvalidRequest("resumes_at_invalid", "Choose a time to come.", param="resumes_at")
     if subscription.status not in ("active", "trialing") or subscription.cancel_at_period_end:
         raise Conflict("state_conflict", "Only a subscription that is active and not about to end can be paused.")
+    if open_invoices(subscription):
+        raise Conflict("state_conflict", "Something is still being charged. Pause it once that is paid or void.")
     subscription.paused_at, subscription.resumes_at = now(), resumes_at
     subscription.next_action_at, subscription.next_reminder_at = resumes_at, None
     rows.set_status(subscription, "paused")
@@ -159,7 +168,7 @@ def give_up(subscription: Subscription, invoice: Invoice) -> None:
         owed.next_attempt_at = None
         if status != "unpaid" and not has_charge_under_way(owed):
             invoices.give_up(owed)
-    if subscription.status != status and subscription.status not in rows.ENDED:
+    if subscription.status != status and may_move("subscription", subscription.status, status):
         subscription.next_action_at = subscription.next_reminder_at = None
         rows.set_status(subscription, status)
         letters.ended(subscription, invoice)

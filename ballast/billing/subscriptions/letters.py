@@ -52,7 +52,7 @@ def ended(subscription: Subscription, invoice: Invoice | None = None) -> None:
 
 def coming(subscription: Subscription, kind: str, amount: int, at: datetime) -> None:
     """A charge is coming, or a trial is ending: how much (minor units) and when. Once for each period."""
-    key = mandates.notice_key(subscription.id, at)
+    key = mandates.notice_key(kind, subscription.id, at)
     _send(subscription, kind, key, amount=amount, charge_at=at)
 
 
@@ -63,7 +63,7 @@ def card_expiring(subscription: Subscription, card: PaymentMethod, days: int) ->
 
 def upcoming_charge(subscription: Subscription, invoice: Invoice) -> None:
     """A card in INR is about to be debited: its holder is told a day ahead."""
-    key = mandates.notice_key(subscription.id, invoice.period_start)
+    key = mandates.notice_key("upcoming_charge", subscription.id, invoice.period_start)
     _send(
         subscription,
         "upcoming_charge",

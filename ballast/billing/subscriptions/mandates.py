@@ -21,10 +21,12 @@ NOTICE: Final = timedelta(hours=24)
 
 
 def needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
-    """Whether the amount is above what may be debited without the card's holder."""
+    """Whether the amount is above what may be debited without the card's holder, or nobody can be told of it ahead."""
     if invoice.currency != CURRENCY:
         return False
-    return invoice.amount_due > (CEILING if card.mandate_ceiling is None else card.mandate_ceiling)
+    return not invoice.customer_email or invoice.amount_due > (
+        CEILING if card.mandate_ceiling is None else card.mandate_ceiling
+    )
 
 
 def may_debit_at(invoice: Invoice) -> datetime:
@@ -35,12 +37,12 @@ def may_debit_at(invoice: Invoice) -> datetime:
         Email.organization_id == invoice.organization_id,
         Email.kind == "upcoming_charge",
         Email.resource_id == invoice.subscription_id,
-        Email.dedupe_key == notice_key(invoice.subscription_id, invoice.period_start),
+        Email.dedupe_key == notice_key("upcoming_charge", invoice.subscription_id, invoice.period_start),
     )
     announced = db.session.scalars(told).first()
     return (announced or now()) + NOTICE
 
 
-def notice_key(subscription_id: str | None, period_start: datetime | None) -> str:
+def notice_key(kind: str, subscription_id: str | None, period_start: datetime | None) -> str:
     """Under which key the announcement of a period's charge is written."""
-    return f"upcoming_charge/{subscription_id}/{period_start.isoformat() if period_start else ''}"
+    return f"{kind}/{subscription_id}/{period_start.isoformat() if period_start else ''}"

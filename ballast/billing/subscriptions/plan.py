@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from ballast.billing import catalog
 from ballast.billing.pricing import Line
@@ -13,9 +14,10 @@ from ballast.billing.proration import remaining
 from ballast.billing.subscriptions.periods import Rhythm
 from ballast.db import db
 from ballast.errors import InvalidRequest
-from ballast.models import Invoice, InvoiceLine, Subscription
+from ballast.models import CreditNote, Invoice, InvoiceLine, Refund, Subscription
+from ballast.models.states import HELD_REFUND
 from ballast.models.subscriptions import MAX_SEATS
-from ballast.money import MAX_AMOUNT
+from ballast.money import MAX_AMOUNT, round_half_up
 
 
 @dataclass(frozen=True)
@@ -113,49 +115,83 @@ def rest_line(plan: Plan, start: datetime, end: datetime, at: datetime) -> Line:
 
 
 def unused_lines(subscription: Subscription, plan: Plan, at: datetime) -> list[Line]:
-    """Credit for what of the present period was billed and is not used at `at`: of what was billed, after its discount."""
-    lines = _billed(subscription, at)
-    found = []
-    for line in lines:
-        assert line.period_start, "only lines with a period are asked for"
-        assert line.period_end, "only lines with a period are asked for"
-        back = remaining(line.amount - line.discount, line.period_start, line.period_end, at)
-        if back:
-            found.append(
-                Line(
-                    description=f"Unused time on {plan.name}",
-                    quantity=1,
-                    unit_amount=-back,
-                    amount=-back,
-                    price_id=line.price_id,
-                    period_start=at,
-                    period_end=line.period_end,
-                    is_proration=True,
-                    discountable=False,
-                )
-            )
-    return found
+    """Credit for what of the present period was billed and is not used at `at`: of what was billed, after its discount, and has not
+    gone back already."""
+    billed = _billed(subscription, at)
+    if billed is None:
+        return []
+    line, invoice = billed
+    assert line.period_start, "only lines with a period are asked for"
+    assert line.period_end, "only lines with a period are asked for"
+    net = line.amount - line.discount
+    kept = invoice.total - invoice.amount_credited - _refunded(invoice)
+    if invoice.total > 0:
+        net = min(net, round_half_up(Fraction(net * max(kept, 0), invoice.total)))
+    back = remaining(net, line.period_start, line.period_end, at)
+    if not back:
+        return []
+    return [
+        Line(
+            description=f"Unused time on {plan.name}",
+            quantity=1,
+            unit_amount=-back,
+            amount=-back,
+            price_id=line.price_id,
+            period_start=at,
+            period_end=line.period_end,
+            is_proration=True,
+            discountable=False,
+        )
+    ]
 
 
-def _billed(subscription: Subscription, at: datetime) -> list[InvoiceLine]:
-    """The newest charge for the time around `at`: the period's own line, or the rest of it since the last change.
+def _refunded(invoice: Invoice) -> int:
+    """What of the invoice's payment has gone back by a refund that no credit note stands for, or is on its way."""
+    noted = select(CreditNote.refund_id).where(
+        CreditNote.organization_id == invoice.organization_id,
+        CreditNote.invoice_id == invoice.id,
+        CreditNote.refund_id.is_not(None),
+    )
+    wanted = select(func.coalesce(func.sum(Refund.amount), 0)).where(
+        Refund.organization_id == invoice.organization_id,
+        Refund.payment_id == invoice.payment_id,
+        Refund.status.in_(HELD_REFUND),
+        Refund.id.not_in(noted),
+    )
+    return int(db.session.scalar(wanted) or 0) if invoice.payment_id else 0
 
-    Only what was paid, or is still owed: a voided or given up invoice gives nothing back.
+
+def changed_at(subscription: Subscription) -> datetime:
+    """Since when the present period is billed as it is: its beginning, or the newest change within it."""
+    lines = _charges(subscription).order_by(InvoiceLine.period_start.desc()).limit(1)
+    newest = db.session.execute(lines).first()
+    start: datetime | None = newest[0].period_start if newest else None
+    return start or subscription.current_period_start.replace(microsecond=0)
+
+
+def _billed(subscription: Subscription, at: datetime) -> tuple[InvoiceLine, Invoice] | None:
+    """The newest charge for the time around `at`, and its invoice: the period's own line, or the rest of it since the last change.
+
+    Only what was paid: a voided or given up invoice gives nothing back.
     """
+    around = _charges(subscription).where(InvoiceLine.period_start <= at, InvoiceLine.period_end > at)
+    newest = around.order_by(InvoiceLine.period_start.desc(), InvoiceLine.id.desc()).limit(1)
+    found = db.session.execute(newest).first()
+    return (found[0], found[1]) if found else None
+
+
+def _charges(subscription: Subscription) -> Select[InvoiceLine, Invoice]:
+    """What was paid for times up to the end of the present period."""
     joined = (Invoice.organization_id == InvoiceLine.organization_id) & (Invoice.id == InvoiceLine.invoice_id)
-    wanted = (
-        select(InvoiceLine)
+    return (
+        select(InvoiceLine, Invoice)
         .join(Invoice, joined)
         .where(
             Invoice.organization_id == subscription.organization_id,
             Invoice.subscription_id == subscription.id,
             Invoice.status == "paid",
-            InvoiceLine.amount > 0,
-            InvoiceLine.period_start <= at,
-            InvoiceLine.period_end > at,
+            InvoiceLine.amount >= 0,
+            InvoiceLine.period_start.is_not(None),
             InvoiceLine.period_end == subscription.current_period_end,
         )
-        .order_by(InvoiceLine.period_start.desc(), InvoiceLine.id.desc())
-        .limit(1)
     )
-    return list(db.session.scalars(wanted))

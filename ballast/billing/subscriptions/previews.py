@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from ballast.billing.subscriptions import plan
 from ballast.clock import now
 from ballast.errors import InvalidRequest
 from ballast.models import Subscription
@@ -15,7 +16,9 @@ PREVIEW_LASTS: Final = timedelta(hours=1)
 def instant(subscription: Subscription, at: datetime | None) -> datetime:
     """The instant a preview was drawn for, or the present, to the second. Raises InvalidRequest(`preview_expired`)."""
     moment = (at or now()).replace(microsecond=0)
-    is_stale = moment < now() - PREVIEW_LASTS or moment > now()
+    is_stale = (
+        moment < now() - PREVIEW_LASTS or moment > now() or (at is not None and moment < plan.changed_at(subscription))
+    )
     if at is not None and (is_stale or moment < subscription.current_period_start.replace(microsecond=0)):
         raise expired()
     return max(moment, subscription.current_period_start)

@@ -54,6 +54,7 @@ def _expire(subscription: Subscription) -> None:
             subscription.next_action_at = now() + WAIT
             return
         ending.withdraw(invoice)
+    coupons.give_back(subscription)
     rows.set_status(subscription, "incomplete_expired")
 
 
@@ -74,9 +75,8 @@ def _end_period(subscription: Subscription) -> None:
 
 
 def _end(subscription: Subscription) -> None:
-    for invoice in ending.open_invoices(subscription):
-        if invoice.change and not ending.has_charge_under_way(invoice):
-            ending.withdraw(invoice)
+    if not _withdraw_change(subscription):
+        return
     rows.set_status(subscription, "canceled", reason=subscription.cancellation_reason)
     letters.ended(subscription)
 

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, credit, invoice_postings, invoices
+from ballast.billing import cards, coupons, credit, invoice_postings, invoices
 from ballast.billing.subscriptions import letters, plan, rows
 from ballast.billing.subscriptions.dunning import schedule
 from ballast.clock import now
@@ -39,7 +39,8 @@ def paid(invoice: Invoice, payment: Payment | None) -> None:
         _take_card(subscription, invoice, payment)
     if invoice.change:
         _apply_change(subscription, invoice)
-    _lift(subscription)
+    if invoice.billing_reason != "manual" or subscription.status == "incomplete":
+        _lift(subscription)
 
 
 def _take_card(subscription: Subscription, invoice: Invoice, payment: Payment) -> None:
@@ -84,10 +85,15 @@ def _apply_change(subscription: Subscription, invoice: Invoice) -> None:
     change = invoice.change or {}
     if subscription.status in rows.ENDED:
         log.error("a change was paid after its subscription had ended: %s", invoice.id)
+        whose = (invoice.organization_id, invoice.customer_id, invoice.currency)
+        credit.move(*whose, invoice.amount_paid, "change_of_ended", invoice.id)
+        invoice_postings.paid_for_nothing(invoice)
         return
     before = {"price": subscription.price_id, "quantity": subscription.quantity}
     subscription.price_id, subscription.quantity = change["price"], change["quantity"]
+    subscription.pending_price_id = subscription.pending_quantity = None
     if change.get("new_anchor"):
+        coupons.use_period(subscription)
         at = datetime.fromisoformat(change["at"])
         subscription.anchor_at = at
         start, end = plan.of(subscription).rhythm(at, subscription.timezone).period(0)
@@ -176,7 +182,12 @@ def failing(invoice: Invoice, decline_class: str, attempt: Attempt | None, *, by
     invoice.failures += 1
     invoices.tell(invoice, "invoice.payment_failed")
     subscription = _subscription_of(invoice)
-    if subscription is None or subscription.status == "incomplete" or invoice.change:
+    if (
+        subscription is None
+        or subscription.status == "incomplete"
+        or invoice.change
+        or invoice.billing_reason == "manual"
+    ):
         return  # Its holder sees it on the page they are on; nothing is tried again without them.
     if invoice.first_failed_at is None:
         invoice.first_failed_at = now()

@@ -9,7 +9,7 @@ from operator import eq
 from flask import Response, g
 from sqlalchemy import select
 
-from ballast.billing import manual_invoices, payments
+from ballast.billing import manual_invoices, payments, velocity
 from ballast.billing.invoice_payloads import invoice_payload
 from ballast.billing.preview_payloads import forecast_payload
 from ballast.billing.subscriptions import forecasting, forgiving, paying, rows
@@ -92,6 +92,7 @@ def get(path: InvoicePath, query: InvoiceExpand) -> Response:
 )
 def pay(path: InvoicePath, body: InvoicePay) -> Response:
     """Your customer is there: 200 with the invoice and its payment, which may ask for a confirmation, or 402 when the bank says no."""
+    velocity.check(g.organization_id, body.payment_method)
     means = paying.Means(body.payment_method, body.processor, body.save_payment_method)
     return_url = str(body.return_url) if body.return_url else None
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, g
 from sqlalchemy import select
 
-from ballast.billing import payments
+from ballast.billing import payments, velocity
 from ballast.billing.preview_payloads import change_payload, first_payload
 from ballast.billing.subscriptions import changing, details, ending, forecasting, paying, rows, starting
 from ballast.blueprints.api.answers import (
@@ -69,6 +69,7 @@ def create(body: SubscriptionCreate) -> Response:
     """201 when it is `active` or `trialing`, or `incomplete` while your customer confirms or no card was named; 402 when the bank
     says no: it is there, `incomplete`, and its invoice can be paid for 23 hours."""
     key = key_of_request(required=True)
+    velocity.check(g.organization_id, body.payment_method)
 
     def begin() -> Done:
         source = payments.Source(account_id=paying.account_at(g.organization_id, body.processor))
@@ -197,6 +198,7 @@ def _change_of(body: SubscriptionChangePreview) -> changing.Change:
 def change(path: SubscriptionPath, body: SubscriptionChange) -> Response:
     """Now, prorated to the second, or at the renewal. What must be paid takes effect when it is: until then, and after a 402, the
     subscription is what it was."""
+    velocity.check(g.organization_id, body.payment_method)
 
     def begin() -> Done:
         found = rows.locked(g.organization_id, path.subscription_id)
