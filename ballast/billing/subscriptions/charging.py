@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, exists, func, select, tuple_, update
 
 from ballast import queue
 from ballast.billing.subscriptions import collecting, rolling
@@ -126,9 +126,14 @@ def _account_of(organization_id: str, invoice_id: str) -> tuple[str, str] | None
             & (PaymentMethod.processor_account_id == ProcessorAccount.id),
         )
         .join(
+            Customer,
+            (Customer.organization_id == PaymentMethod.organization_id) & (Customer.id == PaymentMethod.customer_id),
+        )
+        .join(
             Subscription,
-            (Subscription.organization_id == PaymentMethod.organization_id)
-            & (Subscription.payment_method_id == PaymentMethod.id),
+            (Subscription.organization_id == Customer.organization_id)
+            & (Subscription.customer_id == Customer.id)
+            & (func.coalesce(Subscription.payment_method_id, Customer.default_payment_method_id) == PaymentMethod.id),
         )
         .join(
             Invoice,

@@ -34,7 +34,7 @@ def action_needed(subscription: Subscription, invoice: Invoice) -> None:
 
 def plan_changed(subscription: Subscription, invoice: Invoice | None) -> None:
     """Another price or quantity is in force."""
-    key = f"plan_changed/{invoice.id if invoice else subscription.id}/{subscription.price_id}/{subscription.quantity}"
+    key = f"plan_changed/{invoice.id}" if invoice else f"plan_changed/{subscription.id}/{now().isoformat()}"
     _send(subscription, "plan_changed", key, invoice=invoice)
 
 
