@@ -24,7 +24,7 @@ def test_a_key_is_made_shown_once_and_revoked(merchant: Callable[..., Merchant],
     name = f"Export {uuid4().hex[:6]}"
     page.goto("/admin/settings/api-keys")
     page.get_by_role("link", name="Create key").click()
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("checkbox", name="Refund payments").uncheck()
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_role("heading", name=f"{name} is ready")).to_be_visible()
