@@ -50,6 +50,7 @@ def render(organization: Organization, kind: str) -> Preview:
 def _example(organization: Organization, kind: str) -> dict[str, Any]:
     """What a letter of this kind is given. The rows are of no session: nothing of them is ever stored."""
     currency, tz = organization.currency, organization.timezone
+    shop = organization.shop_name or organization.name
     base, ends = config.current().public_url, now() + timedelta(days=3)
     subscription = Subscription(
         organization_id=organization.id,
@@ -87,6 +88,7 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
         "card": PaymentMethod(brand="visa", last4="4242", exp_month=ends.month, exp_year=ends.year),
         "amount": 5400,
         "charge_at": ends,
+        "consent": f"You agree to pay for Coffee club each month until you cancel. {shop} charges the card you gave.",
         "decline_class": "authentication" if kind == "action_needed" else "soft",
         "pay_url": f"{base}/invoices/example",
         "manage_url": f"{base}/subscriptions/example",

@@ -83,12 +83,10 @@ def test_an_answer_that_is_lost_is_waited_for_and_nothing_more_is_charged(at_str
     invoice = at_stripe.fall_behind()
     address = f"/invoices/{invoice.token}"
     at_stripe.world.fault(kind="reset_after", operation="payment_intents.confirm")
-    assert "We're checking with your bank" in at_stripe.post(address, payment_method="pm_card_visa").get_data(
-        as_text=True
-    )
+    assert "re checking with your bank" in at_stripe.post(address, payment_method="pm_card_visa").get_data(as_text=True)
     assert "please don&#39;t pay again" in at_stripe.page(address)
     assert at_stripe.get(f"{address}/status").status_code == 200
-    assert "We're checking" in at_stripe.post(f"{address}/stored-card").get_data(as_text=True)
+    assert "re checking with your bank" in at_stripe.post(f"{address}/stored-card").get_data(as_text=True)
     at_stripe.world.forget_faults()
     at_stripe.desk.settle()
     assert at_stripe.get(f"{address}/status").status_code == 303
