@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,14 @@ from sqlalchemy import select, update
 from ballast import clock
 from ballast.billing import clocks, credit_notes, going_live, invoices, outcomes, payments, refunds
 from ballast.billing.credit_notes import NewNote
-from ballast.billing.subscriptions import changing, collecting, ending
+from ballast.billing.subscriptions import changing, collecting, ending, rolling
 from ballast.billing.subscriptions.changing import Change
 from ballast.db import db, organization, set_organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
 from ballast.models import Attempt, Coupon, Customer, Organization, Payment, PromotionCode
 from ballast.processors.base import Approved, Card
-from tests.billing.acts import balance
+from tests.billing.acts import at_once, balance
 from tests.subscriptions.acts import Desk
 from tests.subscriptions.test_changing import credit_of
 from tests.world import Api, World
@@ -228,3 +229,41 @@ def test_who_goes_live_lives_by_real_time(world: World) -> None:
     db.session.rollback()
     with organization(world.acme.id), transaction(), pytest.raises(Conflict, match="sandbox"):
         clocks.ask(world.acme.id, clock.real_time() + timedelta(days=1))
+
+
+def test_nothing_is_paused_while_a_change_of_it_is_being_charged(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    desk.act(sub, changing.change, Change(quantity=2))
+    with pytest.raises(Conflict, match="still being charged"):
+        desk.act(sub, ending.pause)
+    desk.settle()
+    desk.act(sub, ending.pause)
+    assert desk.subscription(sub).status == "paused"
+
+
+def test_an_invoice_and_a_credit_note_of_one_customer_at_once_do_not_deadlock(
+    desk: Desk, sub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = desk.start(desk.price(3000), desk.subscription(sub).customer_id, card=desk.card().id)
+    first, numbered = desk.invoices()[0].id, invoices._next_number
+
+    def slowly(organization_id: str, counter: str, mark: str) -> str:
+        if counter == "next_invoice":
+            time.sleep(0.4)
+        given = numbered(organization_id, counter, mark)
+        time.sleep(0.2)
+        return given
+
+    monkeypatch.setattr(invoices, "_next_number", slowly)
+    desk.at = RENEWAL
+
+    def credit_it() -> None:
+        with desk.clocked(), transaction():
+            credit_notes.create(desk.world.acme.id, NewNote(first, "credit", 500))
+
+    def renew_the_other() -> None:
+        with desk.clocked():
+            rolling.roll(desk.world.acme.id, other)
+
+    assert at_once(desk.world.app, renew_the_other, credit_it) == [None, None]
+    assert len(desk.invoices()) == 3
