@@ -7,6 +7,15 @@ from ballast.models.checkout_sessions import CheckoutSession, PaymentLink
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.discounts import Coupon, PromotionCode, TaxRate
 from ballast.models.disputes import Dispute
+from ballast.models.financing import (
+    AgreementAmendment,
+    AgreementDocument,
+    AgreementEntry,
+    FinancingAgreement,
+    FinancingOffer,
+    FinancingSettings,
+    Installment,
+)
 from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
@@ -19,6 +28,9 @@ from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
 from ballast.models.subscriptions import BillingSettings, Subscription
 
 __all__ = [
+    "AgreementAmendment",
+    "AgreementDocument",
+    "AgreementEntry",
     "ApiKey",
     "Attempt",
     "AuditEntry",
@@ -36,10 +48,14 @@ __all__ = [
     "Dispute",
     "Email",
     "Event",
+    "FinancingAgreement",
+    "FinancingOffer",
+    "FinancingSettings",
     "HeldBack",
     "HoldAction",
     "IdempotencyKey",
     "InboxEvent",
+    "Installment",
     "Invitation",
     "Invoice",
     "InvoiceLine",

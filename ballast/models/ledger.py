@@ -16,9 +16,16 @@ CHART: Final = {
     "processor_receivable": "asset",
     "customer_credit": "liability",
     "receivables": "asset",
+    "financing_receivable": "asset",  # installments: principal, all interest of the schedule, late fees
+    "other_receipts": "asset",  # money that came by another road than a processor
+    "unearned_interest": "liability",
     "tax_payable": "liability",
     "sales": "income",
     "subscription_revenue": "income",
+    "interest_income": "income",
+    "financing_fees": "income",  # origination
+    "late_fees": "income",
+    "recoveries": "income",  # of what had been charged off
     "bad_debt": "expense",
     "refunds": "expense",
     "processor_fees": "expense",

@@ -68,6 +68,7 @@ class Order(Scoped, Base):
         within("cart_id", "carts"),
         within("customer_id", "customers"),
         within("subscription_id", "subscriptions", closes_circle=True),
+        within("financing_offer_id", "financing_offers"),
         Index(
             "uq_orders_cart",
             "organization_id",
@@ -83,6 +84,7 @@ class Order(Scoped, Base):
     cart_id: Mapped[str | None] = reference("cart")
     customer_id: Mapped[str | None] = reference("cus")
     subscription_id: Mapped[str | None] = reference("sub", doc="what it started, where it is for a subscription")
+    financing_offer_id: Mapped[str | None] = reference("offer", doc="the plan it is to be paid with; none: in full")
     promotion_code: Mapped[str] = mapped_column(default="", server_default="", doc="as it was typed")
     consent: Mapped[str] = mapped_column(default="", server_default="", doc="the terms the shopper agreed to, as shown")
     status: Mapped[str] = mapped_column(default="pending", server_default="pending")

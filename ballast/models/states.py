@@ -109,6 +109,33 @@ INVOICE: Final = _table(
     void="",
 )
 CREDIT_NOTE: Final = _table(issued="void", void="")
+# A plan on offer. Unpublished again it is a draft, which is edited like any other.
+OFFER: Final = _table(draft="published archived", published="draft archived", archived="draft")
+# `late`: 1 to 29 days past due; `delinquent`: 30 and more. A lost dispute brings back a debt that was paid off or refunded.
+AGREEMENT: Final = _table(
+    draft="active canceled",
+    active="late delinquent defaulted paid_off canceled refunded",
+    late="active delinquent defaulted paid_off canceled refunded",
+    delinquent="active late defaulted charged_off paid_off canceled refunded",
+    defaulted="active late delinquent charged_off paid_off refunded",
+    charged_off="paid_off refunded",
+    paid_off="active late refunded",
+    refunded="active late",
+    canceled="",
+)
+# Charged by schedule in these.
+COLLECTED: Final = ("active", "late", "delinquent")
+# `processing`: a payment that claims it is under way.
+INSTALLMENT: Final = _table(
+    scheduled="due processing paid partially_paid late waived refunded",
+    due="scheduled processing paid partially_paid late waived refunded",
+    processing="scheduled due paid partially_paid late waived refunded",
+    partially_paid="scheduled due processing paid late waived refunded",
+    late="scheduled due processing paid partially_paid waived refunded",
+    paid="scheduled due partially_paid late refunded",
+    waived="scheduled due late partially_paid",
+    refunded="scheduled due late paid partially_paid",
+)
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",
@@ -134,6 +161,9 @@ MACHINES: Final[dict[str, Transitions]] = {
     "cart": CART,
     "subscription": SUBSCRIPTION,
     "invoice": INVOICE,
+    "financing_offer": OFFER,
+    "financing_agreement": AGREEMENT,
+    "installment": INSTALLMENT,
     "credit_note": CREDIT_NOTE,
     "delivery": DELIVERY,
     "email": EMAIL,
