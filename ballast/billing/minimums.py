@@ -19,6 +19,11 @@ def least(currency: str) -> int:
     return LEAST.get(currency, 1)
 
 
+def grain(currency: str) -> int:
+    """The step in which amounts can be charged, minor units: 10 with three decimals, else 1."""
+    return 10 if money.exponent(currency) == 3 else 1
+
+
 def remainder(amount: int, currency: str) -> int:
     """What of an amount is finer than a charge can be: the last of three decimals."""
-    return amount % 10 if money.exponent(currency) == 3 else 0
+    return amount % grain(currency)

@@ -1,0 +1,1 @@
+"""Financing: a price paid in installments; what an offer says, what it costs, and the paper that says so. Rules: docs/financing.md."""
