@@ -19,6 +19,7 @@ CHART: Final = {
     "financing_receivable": "asset",  # installments: principal, all interest of the schedule, late fees
     "other_receipts": "asset",  # money that came by another road than a processor
     "unearned_interest": "liability",
+    "charge_off_allowance": "liability",  # stands against what was charged off
     "tax_payable": "liability",
     "sales": "income",
     "subscription_revenue": "income",

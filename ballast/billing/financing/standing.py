@@ -1,0 +1,115 @@
+"""How an agreement stands: the status of each installment and its own, from what is left of them and what day it is.
+
+`refresh` is called at the end of every act that changed something, in its transaction. It charges nothing and decides no fee, no
+default and no charge-off: that is `lateness`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from ballast.billing.financing import balances, rows
+from ballast.billing.financing.terms import OfferTerms
+from ballast.clock import now
+from ballast.db import db
+from ballast.models import Claim, FinancingAgreement, FinancingSettings, Installment
+from ballast.models.states import move
+
+DELINQUENT_AFTER: Final = 30
+DONE: Final = ("paid", "waived", "refunded")
+
+
+def refresh(agreement: FinancingAgreement, installments: Sequence[Installment]) -> None:
+    """Bring every status up to date, the date of the next look too. With agreement and installments locked."""
+    db.session.flush()
+    today = rows.today(agreement)
+    under_way = claimed(agreement.organization_id, [one.id for one in installments])
+    for one in installments:
+        _set(one, status_of(one, today, one.id in under_way))
+    agreement.past_due_since = balances.past_due_since(installments, today)
+    wanted = _status(agreement, installments, today)
+    if wanted != agreement.status:
+        rows.set_status(agreement, wanted)
+    agreement.next_action_at = None if wanted in rows.CLOSED else next_look(agreement, installments, today)
+
+
+def claimed(organization_id: str, installment_ids: Sequence[str]) -> set[str]:
+    """Those that a payment under way claims."""
+    wanted = select(Claim.obligation_id).where(
+        Claim.organization_id == organization_id,
+        Claim.obligation == "installment",
+        Claim.obligation_id.in_(installment_ids),
+        Claim.status == "open",
+    )
+    return set(db.session.scalars(wanted))
+
+
+def status_of(one: Installment, today: date, is_under_way: bool) -> str:
+    """What an installment is, on that day."""
+    if not one.left:
+        return _done_as(one)
+    if is_under_way:
+        return "processing"
+    if one.due_on < today:
+        return "late"
+    if one.principal_paid or one.interest_paid or one.late_fee_paid:
+        return "partially_paid"
+    return "due" if one.due_on == today else "scheduled"
+
+
+def _done_as(one: Installment) -> str:
+    if one.principal_paid or one.interest_paid:
+        return "paid"
+    return "refunded" if one.principal_credited else "waived"
+
+
+def _set(one: Installment, status: str) -> None:
+    if one.status != status:
+        move(one, status)
+    if status in DONE:
+        one.paid_at = one.paid_at or now()
+        one.next_attempt_at = None
+    else:
+        one.paid_at = None
+
+
+def _status(agreement: FinancingAgreement, installments: Sequence[Installment], today: date) -> str:
+    """Closed once nothing is left; a default is cured by paying what is behind, a charge-off only by paying all."""
+    if agreement.status in ("draft", "canceled"):
+        return agreement.status
+    if not balances.of(installments).total:
+        paid = sum(one.principal_paid + one.interest_paid for one in installments)
+        return "paid_off" if paid else "refunded"
+    if agreement.status == "charged_off":
+        return "charged_off"
+    days = balances.days_past_due(agreement.past_due_since, today)
+    if agreement.status == "defaulted" and days:
+        return "defaulted"
+    if not days:
+        return "active"
+    return "late" if days < DELINQUENT_AFTER else "delinquent"
+
+
+def next_look(agreement: FinancingAgreement, installments: Sequence[Installment], today: date) -> datetime | None:
+    """When something may change by itself: an installment falls due, is late, costs a late fee; 30 days late, default, charge-off."""
+    terms = OfferTerms.from_dict(agreement.terms["offer"])
+    after = (0, 1, terms.grace_days + 1, DELINQUENT_AFTER, terms.default_after_days, charge_off_days(agreement))
+    days = {one.due_on + timedelta(days=wait) for one in balances.unpaid(installments) for wait in after}
+    coming = min((day for day in days if day > today), default=None)
+    return begins(agreement, coming) if coming else None
+
+
+def begins(agreement: FinancingAgreement, day: date) -> datetime:
+    """The first moment of a day where the agreement is kept."""
+    return datetime.combine(day, time(), ZoneInfo(agreement.timezone))
+
+
+def charge_off_days(agreement: FinancingAgreement) -> int:
+    """Days past due after which nothing is expected any more."""
+    found = db.session.get(FinancingSettings, agreement.organization_id)
+    return found.charge_off_days if found else 180

@@ -1,0 +1,121 @@
+"""What the financing tests do again and again: offers, agreements that run, a clock that moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from ballast.billing import payments
+from ballast.billing.financing import balances, opening, quotes, rows
+from ballast.billing.financing.terms import OfferTerms
+from ballast.clock import now
+from ballast.db import db, transaction
+from ballast.ids import new_id
+from ballast.models import (
+    FinancingAgreement,
+    FinancingOffer,
+    Installment,
+    LedgerAccount,
+    LedgerTransfer,
+    Order,
+)
+from ballast.models.financing import installments_of
+from tests.subscriptions.acts import Desk
+
+IN_FOUR = OfferTerms(installments=3, down_payment_bps=2500, grace_days=10, late_fee_amount=500)
+WITH_INTEREST = OfferTerms(installments=6, rate_bps=1200, grace_days=10, late_fee_amount=500)
+
+
+class Lender(Desk):
+    """Somebody at Acme who sells on plans, in a time of their own."""
+
+    def offer(self, terms: OfferTerms = IN_FOUR, **fields: Any) -> str:
+        """A published offer in dollars."""
+        given = {"name": "Pay in 4", "currency": "USD", "minimum_amount": 1, "maximum_amount": 1_000_000, **fields}
+        with self.clocked(), transaction() as session:
+            made = FinancingOffer(
+                id=new_id("offer"),
+                organization_id=self.world.acme.id,
+                status="published",
+                published_at=now(),
+                **terms.to_dict(),
+                **given,
+            )
+            session.add(made)
+            return made.id
+
+    def agree(
+        self, price: int = 64000, terms: OfferTerms = IN_FOUR, currency: str = "USD", card: str = "pm_card_visa"
+    ) -> str:
+        """An agreement that runs, with a card that its down payment stored (or a payment of a dollar, where there is none); its id."""
+        offer_id, customer_id = self.offer(terms, currency=currency), self.customer()
+        with self.clocked(), transaction():
+            order = self._order(customer_id, price, currency)
+            quote = quotes.quote(price, currency, terms, now().date())
+            consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", "127.0.0.1", "tests", "America/New_York")
+            agreement_id, order_id = opening.draft(order, offer_id, quote, consent).id, order.id
+        payment_id = self.pay_with(customer_id, card, quote.due_today or 100, currency, order_id)
+        with self.clocked(), transaction():
+            order = db.session.get_one(Order, (self.world.acme.id, order_id), with_for_update=True)
+            agreement = rows.locked(self.world.acme.id, agreement_id)
+            opening.activate(agreement, payments.locked(self.world.acme.id, payment_id))
+        return agreement_id
+
+    def pay_with(self, customer_id: str, card: str, amount: int, currency: str, order_id: str | None = None) -> str:
+        """A payment that stores its card; answers its id."""
+        with self.clocked():
+            with transaction() as session:
+                wanted = payments.NewPayment(
+                    amount=amount,
+                    currency=currency,
+                    customer_id=customer_id,
+                    payment_method=card,
+                    order_id=order_id,
+                    save_card=True,
+                )
+                payment = payments.create(self.world.acme.id, wanted)
+                session.flush()
+                payment_id, begun = payment.id, payments.begin(payment)
+            payments.run(begun)
+        self.world.drain()
+        return payment_id
+
+    def _order(self, customer_id: str, price: int, currency: str) -> Order:
+        order = Order(
+            id=new_id("ord"),
+            organization_id=self.world.acme.id,
+            customer_id=customer_id,
+            amount=price,
+            currency=currency,
+            email="ada@example.com",
+            name="Ada Lovelace",
+        )
+        db.session.add(order)
+        db.session.flush()
+        return order
+
+    def agreement(self, agreement_id: str) -> FinancingAgreement:
+        with self.clocked():
+            found = rows.find(self.world.acme.id, agreement_id)
+            db.session.expunge(found)
+            return found
+
+    def installments(self, agreement_id: str) -> list[Installment]:
+        with self.clocked():
+            found = list(db.session.scalars(installments_of(self.world.acme.id, agreement_id)))
+            db.session.expunge_all()
+            return found
+
+    def balance(self, agreement_id: str) -> int:
+        """What its installments still come to."""
+        return balances.of(self.installments(agreement_id)).total
+
+    def account(self, code: str, currency: str = "USD") -> int:
+        """What an account of the ledger holds: debits less credits, minor units."""
+        with self.clocked():
+            wanted = select(LedgerAccount.id).where(LedgerAccount.code == code, LedgerAccount.currency == currency)
+            account = db.session.scalars(wanted).first()
+            transfers = list(db.session.scalars(select(LedgerTransfer)))
+            debits = sum(one.amount for one in transfers if one.debit_account_id == account)
+            return debits - sum(one.amount for one in transfers if one.credit_account_id == account)

@@ -1,0 +1,13 @@
+"""Fixtures of the financing tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.financing.acts import Lender
+from tests.world import World
+
+
+@pytest.fixture
+def lender(world: World) -> Lender:
+    return Lender(world)
