@@ -80,10 +80,27 @@ class Disclosure:
         return tuple(part for part in parts if part.amount or part.key == "interest")
 
     @property
-    def total_sale_price(self) -> str:
-        """The sentence that goes with the total sale price (1026.18(j))."""
-        paid = f"a down payment of {self._money(self.quote.down_payment)}"
-        return f"The total cost of your purchase on credit, including {paid if self.quote.down_payment else 'no down payment'}."
+    def sums(self) -> tuple[tuple[str, int, str], ...]:
+        """Name, minor units and explanation of 1026.18(b), (h) and (j)."""
+        down = self.quote.down_payment
+        paid = f"a down payment of {self._money(down)}" if down else "no down payment"
+        return (
+            (
+                "Amount financed",
+                self.quote.amount_financed,
+                "The amount of credit provided to you or on your behalf.",
+            ),
+            (
+                "Total of payments",
+                self.quote.total_of_payments,
+                "The amount you will have paid after you have made all payments as scheduled.",
+            ),
+            (
+                "Total sale price",
+                self.quote.total_sale_price,
+                f"The total cost of your purchase on credit, including {paid}.",
+            ),
+        )
 
     @property
     def prepayment(self) -> str:
@@ -125,6 +142,16 @@ class Disclosure:
         return (
             "See your agreement for what it says about nonpayment, default, any right to ask for the whole balance before the "
             "scheduled date, and prepayment rebates and penalties."
+        )
+
+    @property
+    def sentences(self) -> tuple[tuple[str, str], ...]:
+        """The rest of 1026.18, by its heading."""
+        return (
+            ("Prepayment", self.prepayment),
+            ("Late payment", self.late_payment),
+            ("Security interest", self.security_interest),
+            ("Contract", self.contract),
         )
 
     def to_dict(self) -> dict[str, Any]:

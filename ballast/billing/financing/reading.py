@@ -189,7 +189,7 @@ def _disagrees(why: str) -> Conflict:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where payments stand: in which slot (counted from the start), after which odd fraction of one. `units`: unit-periods in a slot."""
+    """The slot of each payment, counted from the start; the odd fraction of one before them. `units`: unit-periods in a slot."""
 
     slots: Sequence[int]
     odd: float
