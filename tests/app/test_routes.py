@@ -160,6 +160,8 @@ GUARDS = {
     "POST /admin/tax-rates/<tax_rate_id>/archived": RIGHT,
     "GET /admin/clock": MEMBER,
     "POST /admin/clock": RIGHT,
+    "GET /admin/clock/reset": RIGHT,
+    "POST /admin/clock/reset": RIGHT,
     "GET /api/v1/clock": KEY,
     "POST /api/v1/clock/advance": KEY,
     "GET /admin/processor-events": MEMBER,

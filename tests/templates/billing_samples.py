@@ -372,6 +372,12 @@ def clock_samples() -> Iterator[tuple[str, str, Context]]:
     stands = Row(**(vars(moved) | {"clock_target_at": None, "clock_problem": None}))
     yield page, "stands", show | {"owner": stands, "coming": None, "problem": "Choose a time to come."}
     yield page, "viewer", show | {"may_move": False}
+    yield "admin/clock/reset.html", "ask", ADMIN | {"problem": None}
+    yield (
+        "admin/clock/reset.html",
+        "refused",
+        ADMIN | {"problem": "The clock is being moved. Wait until it has arrived."},
+    )
     yield page, "live", show | {"may_move": False, "owner": Row(**(vars(owner) | {"mode": "live"}))}
     lists = ADMIN | framed | {"to": "bill", "asked": "", "rows": []}
     yield "admin/customers/whom.html", "framed", lists
