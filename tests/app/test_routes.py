@@ -49,6 +49,8 @@ GUARDS = {
     "POST /shop/<slug>/cart/lines/<line_id>": PUBLIC,
     "POST /shop/<slug>/checkout": PUBLIC,
     "POST /shop/<slug>/subscribe": PUBLIC,
+    "GET /shop/<slug>/account": PUBLIC,
+    "POST /shop/<slug>/account": PUBLIC,
     "GET /checkout/<token>": TOKEN,
     "POST /checkout/<token>": TOKEN,
     "POST /checkout/<token>/another-card": TOKEN,

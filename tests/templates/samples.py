@@ -242,6 +242,10 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
     yield "storefront/cart.html", "empty", shop
+    asked = shop | {"email": "", "error": None, "sent": False}
+    yield "storefront/account.html", "ask", asked
+    yield "storefront/account.html", "wrong", asked | {"email": "ada", "error": "This does not look like an address."}
+    yield "storefront/account.html", "sent", asked | {"email": "ada@example.com", "sent": True}
     yield "storefront/cart.html", "notice", shop | {"cart": CART, "notice": "The price of beans has changed to $18.00."}
 
 
