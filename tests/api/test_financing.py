@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 
 from ballast.billing.financing import lending_settings, reading
-from ballast.db import db, organization, transaction
+from ballast.db import organization, transaction
 from ballast.models import AuditEntry, FinancingOffer, User
 from tests.api.conftest import problem
 from tests.api.selling import PAY_IN_FOUR, Seller
 from tests.api.test_lists import ids
+from tests.statements import counted
 from tests.world import Api, World
 
 
@@ -22,7 +23,9 @@ def seller(api: Api) -> Seller:
 
 def allow_interest(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
-        lending_settings.allow_interest(world.acme.id, session.query(User).filter_by(email="owner@example.com").one().id)
+        lending_settings.allow_interest(
+            world.acme.id, session.query(User).filter_by(email="owner@example.com").one().id
+        )
 
 
 def test_an_offer_goes_from_draft_to_published_to_archived_and_every_step_is_audited_and_told(
@@ -57,7 +60,7 @@ def test_an_offer_goes_from_draft_to_published_to_archived_and_every_step_is_aud
         ({"down_payment_amount": 5000, "down_payment_bps": 0}, "parameter_invalid", "down_payment_amount"),
         ({"down_payment_amount": 1000}, "financing_terms_invalid", "down_payment_amount"),
         ({"interval": "week", "first_due_day": 5}, "financing_terms_invalid", "first_due_day"),
-        ({"products": ["prod_01jd8h2m4s6v8x0z2b4d6f8h0k"]}, "product_unknown", "product_ids"),
+        ({"products": ["prod_01jd8h2m4s6v8x0z2b4d6f8h0k"]}, "product_unknown", "products"),
         ({"countries": ["US", "US"]}, "parameter_invalid", "countries"),
         ({"name": "4242 4242 4242 4242"}, "card_number_refused", "name"),
         ({"installments": 121}, "parameter_invalid", "installments"),
@@ -74,7 +77,7 @@ def test_an_offer_that_cannot_be_is_refused_with_its_field(
 def test_a_quote_is_the_schedule_with_its_figures_and_a_disclosure_that_says_the_same(
     api: Api, world: World, seller: Seller
 ) -> None:
-    """5,000 in 24 monthly payments of 230.00 is 9.69 %, one of the regulation's examples: here 9.69 % a year, so 229.97 or so."""
+    """The regulation's example is 5,000 in 24 monthly payments of 230.00, 9.69 %: so 9.69 % must come to about that."""
     allow_interest(world)
     credit = {"name": "Two years", "currency": "USD", "installments": 24, "rate_bps": 969}
     offer = seller.made("/financing/offers", {**credit, "minimum_amount": 100000, "maximum_amount": 1000000})
@@ -100,18 +103,16 @@ def test_a_quote_is_the_schedule_with_its_figures_and_a_disclosure_that_says_the
 
 
 def test_choices_take_no_more_statements_however_many_offers_there_are(api: Api, world: World, seller: Seller) -> None:
-    from tests.statements import counted
-
     def published(position: int) -> None:
         made = seller.made("/financing/offers", {**PAY_IN_FOUR, "position": position, "exposure_cap": 1000000})
         api.post(f"/financing/offers/{made['id']}/publish")
 
     wanted = {"amount": 64000, "currency": "USD"}
     published(1)
-    with counted(db.engine) as one:
+    with counted(world.app) as one:
         assert len(api.post("/financing/quotes", wanted).get_json()["data"]) == 1
     for position in range(2, 6):
         published(position)
-    with counted(db.engine) as five:
+    with counted(world.app) as five:
         assert len(api.post("/financing/quotes", wanted).get_json()["data"]) == 5
     assert len(five) == len(one)

@@ -219,8 +219,7 @@ def _check_numbers(offer: FinancingOffer) -> None:
 
 
 def _check_lists(offer: FinancingOffer) -> None:
-    for name in ("countries", "product_ids"):
-        listed = getattr(offer, name)
+    for name, listed in (("countries", offer.countries), ("products", offer.product_ids)):
         if len(listed) > MOST_LISTED or len(set(listed)) != len(listed):
             raise _invalid(name, f"Name each once, at most {MOST_LISTED}.")
     for country in offer.countries:
@@ -229,7 +228,7 @@ def _check_lists(offer: FinancingOffer) -> None:
     known = [one for one in offer.product_ids if to_uuid(one, "prod")]
     wanted = select(func.count()).where(Product.organization_id == offer.organization_id, Product.id.in_(known))
     if len(known) < len(offer.product_ids) or (known and db.session.scalar(wanted) != len(known)):
-        raise InvalidRequest("product_unknown", "One of these products is not yours.", param="product_ids")
+        raise InvalidRequest("product_unknown", "One of these products is not yours.", param="products")
 
 
 def _invalid(param: str, message: str) -> InvalidRequest:
