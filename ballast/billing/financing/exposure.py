@@ -13,6 +13,7 @@ from ballast.db import db
 from ballast.errors import Conflict
 from ballast.models import Customer, FinancingAgreement, FinancingOffer, Installment
 from ballast.models.financing import offer_of
+from ballast.money import share
 
 REACHED: Final = "This plan has no room for this amount. Pay in full, or with another plan."
 
@@ -54,6 +55,20 @@ def _left() -> ColumnElement[int]:
     principal = one.principal - one.principal_paid - one.principal_credited
     interest = one.interest - one.interest_paid - one.interest_waived
     return principal + interest + one.late_fee - one.late_fee_paid - one.late_fee_waived
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a lender may expect of what is owed, minor units: what comes in, and what is lost."""
+
+    cash: int
+    loss: int
+
+
+def expected(offer: FinancingOffer, owed: int) -> Expected:
+    """What is to be expected of `owed` minor units under the offer, by the loss its merchant reckons with."""
+    loss = share(owed, offer.expected_loss_bps)
+    return Expected(owed - loss, loss)
 
 
 def has_room(offer: FinancingOffer, owed: Owed, amount: int) -> bool:

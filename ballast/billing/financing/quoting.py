@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ballast.billing import invoices, lookup, minimums
+from ballast.billing import lookup, minimums
 from ballast.billing.financing import disclosure, eligibility, exposure, quotes, reading
 from ballast.billing.financing.disclosure import Disclosure
 from ballast.billing.financing.eligibility import Sale
@@ -18,7 +18,7 @@ from ballast.billing.financing.terms import OfferTerms
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import BallastError
-from ballast.models import Customer, FinancingOffer, Organization
+from ballast.models import BillingSettings, Customer, FinancingOffer, Organization
 from ballast.models.financing import offer_of, published_offers
 
 # A shop shows the same few figures all day; a quote with its check costs a few milliseconds.
@@ -96,7 +96,8 @@ def checked(amount: int, currency: str, terms: OfferTerms, start: date) -> Quote
 
 def box(organization: Organization, quote: Quote, reference: str = "Quote") -> Disclosure:
     """The disclosure of a quote in the organization's name, with its address where there is one."""
-    address = " ".join(invoices.settings(organization.id).address.split())
+    found = db.session.get(BillingSettings, organization.id)
+    address = " ".join(found.address.split()) if found else ""
     return Disclosure(quote, ", ".join(part for part in (organization.name, address) if part), reference)
 
 
