@@ -30,6 +30,7 @@ PAGES: Final = (
     "checkout",
     "buy",
     "invoice_page",
+    "plan_page",
     "portal",
     "brand",
     "auth",

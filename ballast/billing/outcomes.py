@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
+from ballast.billing import cards, ledger, orders, processing, receipts, velocity
+from ballast.billing.financing import opening
 from ballast.billing.payloads import payment_payload
 from ballast.billing.subscriptions import letters, settling
 from ballast.clock import now, real_time
@@ -17,6 +18,7 @@ from ballast.db import db, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
+from ballast.models.financing import agreements_of_order
 from ballast.models.invoices import invoice_of
 from ballast.models.payments import payment_of
 from ballast.models.states import move
@@ -59,7 +61,7 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
-    """Cart, order, subscription, invoice, payment, attempt: everybody locks in this order, so no two deadlock."""
+    """Cart, order, agreement, subscription, invoice, payment, attempt: everybody locks in this order, so no two deadlock."""
     payment_id, order_id, cart_id, invoice_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
     billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
@@ -68,6 +70,8 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
         if row_id is not None:
             held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
             db.session.execute(held.with_for_update())
+            if model is Order:
+                db.session.execute(agreements_of_order(organization_id, row_id).with_for_update())
     payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     return db.session.scalars(found.with_for_update()).one(), payment
@@ -160,10 +164,9 @@ def _settle(payment: Payment) -> Order | None:
         .with_for_update()
     ).one()
     if order.status == "pending":
-        move(order, "paid")
-        order.paid_at = now()
-        session_ends.complete(order)
-    _end_cart(order)
+        orders.mark_paid(order)
+        opening.settle(order, payment)
+    orders.end_cart(order)
     return order
 
 
@@ -172,13 +175,6 @@ def _open_claims(payment: Payment) -> list[Claim]:
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
     )
     return list(db.session.scalars(wanted))
-
-
-def _end_cart(order: Order) -> None:
-    wanted = select(Cart).where(Cart.organization_id == order.organization_id, Cart.id == order.cart_id)
-    cart = db.session.scalars(wanted).first()
-    if cart is not None and cart.status == "open":
-        move(cart, "ordered")
 
 
 def cancel(payment: Payment) -> None:

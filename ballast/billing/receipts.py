@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from ballast import config
 from ballast.billing import branding
+from ballast.billing.financing import rows
 from ballast.db import db
 from ballast.models import Customer, Invoice, Order, OrderLine, Organization, Payment, Refund
 from ballast.models.invoices import lines_of_invoice
@@ -45,6 +46,7 @@ def send_receipt(payment: Payment, order: Order | None, invoice: Invoice | None 
             "invoice": invoice,
             "brand": branding.of(organization),
             "lines": _lines(order) or _billed(invoice),
+            "agreement": rows.of_order(order.organization_id, order.id) if order else None,
             "receipt_url": receipt_url(order) or invoice_url(invoice),
             "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
         },

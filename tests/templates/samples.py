@@ -167,6 +167,10 @@ CHECKOUT: Context = {
     "cancel_url": None,
     "offer": None,
     "code": "",
+    "plans": [],
+    "plan": None,
+    "price": 67600,
+    "in_full": 67600,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
