@@ -31,6 +31,7 @@ PAGES: Final = (
     "buy",
     "invoice_page",
     "portal",
+    "plan_quotes",
     "brand",
     "auth",
     "account",
@@ -52,6 +53,8 @@ PAGES: Final = (
     "products",
     "coupons",
     "tax_rates",
+    "financing_offers",
+    "lending_settings",
     "clocks",
     "disputes",
     "held",
@@ -112,6 +115,7 @@ def _web(settings: Settings) -> Flask:
 
     app = make_openapi("ballast", static_folder=None)
     app.secret_key = settings.secret_key
+    app.session_interface = web.Sessions()
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
