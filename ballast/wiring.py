@@ -32,6 +32,7 @@ PAGES: Final = (
     "invoice_page",
     "plan_page",
     "portal",
+    "plan_quotes",
     "brand",
     "auth",
     "account",
@@ -53,6 +54,8 @@ PAGES: Final = (
     "products",
     "coupons",
     "tax_rates",
+    "financing_offers",
+    "lending_settings",
     "clocks",
     "disputes",
     "held",
@@ -113,6 +116,7 @@ def _web(settings: Settings) -> Flask:
 
     app = make_openapi("ballast", static_folder=None)
     app.secret_key = settings.secret_key
+    app.session_interface = web.Sessions()
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

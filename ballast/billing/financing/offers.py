@@ -53,6 +53,15 @@ def create(organization_id: str, given: Mapping[str, Any], idempotency_key: str 
     `financing_terms_invalid`), Conflict(`idempotency_key_expired`) where the key has made one before.
     """
     _refuse_used_key(organization_id, idempotency_key)
+    offer = built(organization_id, given)
+    offer.idempotency_key = idempotency_key
+    db.session.add(offer)
+    _tell(offer, "created")
+    return offer
+
+
+def built(organization_id: str, given: Mapping[str, Any]) -> FinancingOffer:
+    """The offer that `create` would make, checked and written nowhere: to try out what was typed. Raises what `create` raises."""
     for name in NEEDED:
         if given.get(name) in (None, ""):
             raise InvalidRequest("parameter_missing", f"Say {name.replace('_', ' ')}.", param=name)
@@ -62,13 +71,10 @@ def create(organization_id: str, given: Mapping[str, Any], idempotency_key: str 
         id=new_id("offer"),
         organization_id=organization_id,
         status="draft",
-        idempotency_key=idempotency_key,
         created_at=now(),
         **_defaults() | values,
     )
     _check(offer)
-    db.session.add(offer)
-    _tell(offer, "created")
     return offer
 
 

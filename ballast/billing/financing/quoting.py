@@ -68,6 +68,12 @@ def choices(
     return [(offer, quote) for offer, quote in found if quote is not None]
 
 
+def countries(organization_id: str) -> list[str]:
+    """Every country that some published offer is for alone; empty where all are for everywhere."""
+    named = {country for offer in db.session.scalars(published_offers(organization_id)) for country in offer.countries}
+    return sorted(named)
+
+
 def find(organization_id: str, offer_id: str) -> FinancingOffer:
     """One offer, whatever its status. Raises NotFound."""
     return lookup.find(offer_of(organization_id, offer_id), offer_id, "offer", "financing offer")
@@ -95,10 +101,15 @@ def checked(amount: int, currency: str, terms: OfferTerms, start: date) -> Quote
 
 
 def box(organization: Organization, quote: Quote, reference: str = "Quote") -> Disclosure:
-    """The disclosure of a quote in the organization's name, with its address where there is one."""
+    """The disclosure of a quote in the organization's name."""
+    return Disclosure(quote, creditor(organization), reference)
+
+
+def creditor(organization: Organization) -> str:
+    """Who lends: the organization's name, and its address where there is one."""
     found = db.session.get(BillingSettings, organization.id)
     address = " ".join(found.address.split()) if found else ""
-    return Disclosure(quote, ", ".join(part for part in (organization.name, address) if part), reference)
+    return ", ".join(part for part in (organization.name, address) if part)
 
 
 def _is_for(offer: FinancingOffer, sale: Sale) -> bool:
