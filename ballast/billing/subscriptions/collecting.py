@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, select
 
-from ballast.billing import budgets, cards, invoices, payments, retries
+from ballast.billing import budgets, invoices, payments, retries
 from ballast.billing.outcomes import UNPAID
 from ballast.billing.subscriptions import ending, letters, mandates, rows, settling
 from ballast.clock import now
 from ballast.db import db, transaction
-from ballast.errors import Conflict, InvalidRequest
+from ballast.errors import Conflict
 from ballast.models import Claim, Invoice, Payment, PaymentMethod, Subscription
 
 PAYABLE = ("open", "uncollectible")
@@ -168,13 +168,7 @@ def use_card(subscription: Subscription, card_id: str) -> int:
 
     Raises InvalidRequest(`payment_method_unknown`), Conflict(`payment_method_blocked`).
     """
-    card = cards.find_named(subscription.organization_id, card_id)
-    if card is None or card.customer_id != subscription.customer_id:
-        raise InvalidRequest(
-            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
-        )
-    if budgets.is_blocked(card):
-        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    card = budgets.usable_card(subscription.organization_id, subscription.customer_id, card_id)
     if subscription.payment_method_id != card.id:
         before, subscription.payment_method_id = subscription.payment_method_id, card.id
         rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})
