@@ -37,6 +37,7 @@ SEAL_AUDIT = "ballast.audit.seals.seal_due"
 REMIND = "ballast.billing.subscriptions.reminding.remind_due"
 CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
 ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
+ADD_FIGURES = "ballast.billing.rollups.add_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
@@ -56,6 +57,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
     ADVANCE_CLOCKS: ("charges", 5),
+    ADD_FIGURES: ("default", 30),
     REMIND: ("default", 60),
     CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from flask import Blueprint, Response, flash, g, request, url_for
@@ -16,7 +16,7 @@ from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import dashboard, keyset, render, requires, see_other
+from ballast.web import dashboard, filter_url, keyset, render, requires, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 dashboard(blueprint)
@@ -43,14 +43,21 @@ def overview() -> Response:
     )
 
 
+# What a matter is about → the list that shows it, and what narrows that down.
+ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "disputes": ("disputes.index", {}),
+    "held_back": ("card_testing.index", {}),
+    "deliveries": ("webhook_deliveries.index", {"status": "dead_letter"}),
+    "payments": ("admin.payments", {"status": "processing"}),
+    "inbox": ("processor_events.index", {"status": "failed"}),
+    "emails": ("admin.payments", {}),
+    "cards": ("subscriptions.index", {"card": "expiring"}),
+}
+
+
 def _attention_url(item: dict[str, Any]) -> str:
-    if item["about"] == "disputes":
-        return url_for("disputes.index")
-    if item["about"] == "held_back":
-        return url_for("card_testing.index")
-    if item["about"] == "deliveries":
-        return url_for("webhook_deliveries.index", status=item["status"])
-    return url_for("admin.payments", status=item["status"])
+    route, narrowed = ABOUT[item["about"]]
+    return filter_url(route, narrowed) or ""
 
 
 @blueprint.get("/payments", endpoint="payments")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flask import Blueprint, Response, g, request, url_for
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
+from ballast.billing.attention import expiring
 from ballast.billing.subscriptions import ending, history, rows
 from ballast.billing.subscriptions.changing import CHANGEABLE
 from ballast.clock import now
 from ballast.db import db
 from ballast.identity import users
 from ballast.ids import to_uuid
-from ballast.models import Customer, Price, Product, Subscription
+from ballast.models import Customer, PaymentMethod, Price, Product, Subscription
 from ballast.models.catalog import recurring_prices
 from ballast.models.customers import customer_of
 from ballast.models.states import RENEWING
@@ -25,7 +26,7 @@ blueprint = Blueprint("subscriptions", __name__, url_prefix="/admin/subscription
 dashboard(blueprint)
 
 ROUTE: Final = "subscriptions.index"
-FILTERS: Final = ("status", "customer", "price", "q")
+FILTERS: Final = ("status", "customer", "price", "card", "q")
 LABELS: Final = {
     "": "All",
     "active": "Active",
@@ -71,6 +72,10 @@ def _wanted(chosen: dict[str, str]) -> Select[Subscription, Customer, Price, Pro
         wanted = wanted.where(Subscription.customer_id == chosen["customer"])
     if to_uuid(chosen["price"], "price"):
         wanted = wanted.where(Subscription.price_id == chosen["price"])
+    if chosen["card"] == "expiring":
+        wanted = wanted.where(
+            Subscription.payment_method_id.in_(select(PaymentMethod.id).where(*expiring(g.organization)))
+        )
     if chosen["q"]:
         wanted = wanted.where(Customer.email.startswith(chosen["q"].lower(), autoescape=True))
     return wanted

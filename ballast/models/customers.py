@@ -17,6 +17,8 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    func,
+    literal_column,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -36,6 +38,7 @@ class Customer(Scoped, Base):
     __table_args__ = (
         within("default_payment_method_id", "payment_methods", closes_circle=True),
         Index("ix_customers_email", "organization_id", "email"),
+        Index("ix_customers_email_start", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
         Index("ix_customers_user", "user_id"),
     )
 
@@ -50,6 +53,23 @@ class Customer(Scoped, Base):
     held_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = created_column()
     erased_at: Mapped[datetime | None]
+
+
+# What a search compares with: the whole name, and its last word. As they stand in the indexes, literals and all.
+WHOLE_NAME: Final = func.lower(Customer.name)
+LAST_NAME: Final = func.lower(func.split_part(Customer.name, literal_column("' '"), literal_column("-1")))
+Index(
+    "ix_customers_name",
+    Customer.organization_id,
+    WHOLE_NAME.label("whole"),
+    postgresql_ops={"whole": "text_pattern_ops"},
+)
+Index(
+    "ix_customers_last_name",
+    Customer.organization_id,
+    LAST_NAME.label("last"),
+    postgresql_ops={"last": "text_pattern_ops"},
+)
 
 
 class ProcessorAccount(Scoped, Base):
@@ -133,6 +153,14 @@ class PaymentMethod(Scoped, Base):
         UniqueConstraint("organization_id", "payment_id"),
         CheckConstraint("status <> 'active' or external_id is not null", name="active_is_stored"),
         Index("ix_payment_methods_customer", "organization_id", "customer_id", "id"),
+        Index("ix_payment_methods_last4", "organization_id", "last4", "id"),
+        Index(
+            "ix_payment_methods_expiry",
+            "organization_id",
+            "exp_year",
+            "exp_month",
+            postgresql_where="status = 'active'",
+        ),
         Index("ix_payment_methods_due", "next_attempt_at", postgresql_where="status = 'pending'"),
         Index("ix_payment_methods_removal", "next_attempt_at", postgresql_where="removal = 'pending'"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
@@ -29,7 +29,7 @@ class Cart(Scoped, Base):
     """What a shopper has gathered. Known to the browser by its token."""
 
     __tablename__ = "carts"
-    __table_args__ = (one_of("status", CART),)
+    __table_args__ = (one_of("status", CART), Index("ix_carts_status", "organization_id", "status", "id"))
     machine = "cart"
 
     id: Mapped[str] = id_column("cart")
@@ -68,6 +68,10 @@ class Order(Scoped, Base):
         within("cart_id", "carts"),
         within("customer_id", "customers"),
         within("subscription_id", "subscriptions", closes_circle=True),
+        Index("ix_orders_status", "organization_id", "status", "id"),
+        Index("ix_orders_customer", "organization_id", "customer_id", "id"),
+        Index("ix_orders_email", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
+        Index("ix_orders_number", "organization_id", text('"right"(id::text, 10)')),
         Index(
             "uq_orders_cart",
             "organization_id",

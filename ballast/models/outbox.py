@@ -136,6 +136,8 @@ class Email(Scoped, Base):
             "next_attempt_at",
             postgresql_where="status in ('pending', 'failed') and next_attempt_at is not null",
         ),
+        Index("ix_emails_status", "organization_id", "status", "id"),
+        Index("ix_emails_recipient", "organization_id", "recipient", "id"),
         Index("ix_emails_resource", "organization_id", "resource_id"),
     )
     machine = "email"

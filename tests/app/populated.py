@@ -85,6 +85,10 @@ def populate(world: World, owner_url: str) -> Known:
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
             [to_uuid(world.acme.id, "org")],
         )
+        connection.execute(
+            "insert into daily_figures (organization_id, figure, currency, day) values (%s, 'declined', 'USD', '2026-11-01')",
+            [to_uuid(world.acme.id, "org")],
+        )
     with organization(world.acme.id):
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()

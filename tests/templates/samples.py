@@ -459,6 +459,8 @@ BARS = [
         label=f"{(datetime(2026, 10, 23, tzinfo=UTC) + timedelta(days=day)):%b %-d}",
         value=value * 100,
         text=f"${value:,}.00",
+        before=90000,
+        before_text="$900.00",
     )
     for day, value in enumerate(
         (
