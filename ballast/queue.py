@@ -77,6 +77,11 @@ def _waker(url: str) -> Redis:
     return Redis.from_url(url, socket_timeout=0.25, socket_connect_timeout=0.25, retry=Retry(NoBackoff(), 0))
 
 
+def client() -> Redis:
+    """A client for pages, which would rather not know than wait."""
+    return _waker(config.current().redis_url)
+
+
 def connect(url: str) -> Redis:
     """A client for workers, with redis-py's own retries."""
     return Redis.from_url(url, health_check_interval=30)

@@ -16,6 +16,7 @@ from ballast.billing import attention
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import DailyFigure, FigureChange, Organization
+from ballast.models.figures import FIGURES
 from ballast.money import format_money, to_decimal
 from ballast.templating import zone
 
@@ -90,6 +91,7 @@ def _wanted(organization: Organization, since: date) -> Any:
         DailyFigure.figure, DailyFigure.currency, DailyFigure.day, DailyFigure.count, DailyFigure.amount
     ).where(
         DailyFigure.organization_id == organization.id,
+        DailyFigure.figure.in_(FIGURES),
         or_(DailyFigure.day >= since, DailyFigure.figure == "recurring"),
     )
     day = cast(func.timezone(organization.timezone, FigureChange.at), Date)
@@ -97,7 +99,7 @@ def _wanted(organization: Organization, since: date) -> Any:
         select(
             FigureChange.figure, FigureChange.currency, day, func.sum(FigureChange.count), func.sum(FigureChange.amount)
         )
-        .where(FigureChange.organization_id == organization.id)
+        .where(FigureChange.organization_id == organization.id, FigureChange.figure.in_(FIGURES))
         .group_by(FigureChange.figure, FigureChange.currency, day)
     )
     return union_all(kept, waiting)

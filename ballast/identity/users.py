@@ -26,6 +26,7 @@ _ADMIN: Final = frozenset(
         "catalog",
         "replay",
         "clock",
+        "mails",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.

@@ -9,22 +9,27 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Identity
+from sqlalchemy import BigInteger, CheckConstraint, Identity
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
-from ballast.models.columns import Scoped, one_of
+from ballast.models.columns import Scoped
 
 # captured, refunded: payments and their minor units. approved, declined: attempts. delivered, dead: webhook deliveries, of no currency
 # (""). recurring: subscriptions that pay, and what their prices come to a month, as steps up and down. churned: those that ended.
 FIGURES: Final = ("captured", "refunded", "approved", "declined", "delivered", "dead", "recurring", "churned")
+
+# Beside them `debit/<code>` and `credit/<code>`: what was posted to an account of the ledger.
+KNOWN: Final = ", ".join(f"'{figure}'" for figure in FIGURES)
 
 
 class DailyFigure(Scoped, Base):
     """What one day came to, in the time zone the organization had when it was added up."""
 
     __tablename__ = "daily_figures"
-    __table_args__ = (one_of("figure", FIGURES),)
+    __table_args__ = (
+        CheckConstraint(f"figure in ({KNOWN}) or figure like 'debit/%' or figure like 'credit/%'", name="figure_known"),
+    )
 
     figure: Mapped[str] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, Computed, Index, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
@@ -71,7 +71,7 @@ class Order(Scoped, Base):
         Index("ix_orders_status", "organization_id", "status", "id"),
         Index("ix_orders_customer", "organization_id", "customer_id", "id"),
         Index("ix_orders_email", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
-        Index("ix_orders_number", "organization_id", text('"right"(id::text, 10)')),
+        Index("ix_orders_tail", "organization_id", "id_tail"),
         Index(
             "uq_orders_cart",
             "organization_id",
@@ -97,6 +97,9 @@ class Order(Scoped, Base):
     address: Mapped[dict[str, Any]] = json_column()
     created_at: Mapped[datetime] = created_column()
     paid_at: Mapped[datetime | None]
+    id_tail: Mapped[str] = mapped_column(
+        Computed('"right"(id::text, 10)', persisted=True), doc="the number, as the database has it"
+    )
 
     @property
     def number(self) -> str:

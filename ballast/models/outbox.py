@@ -152,6 +152,7 @@ class Email(Scoped, Base):
     text: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    resent: Mapped[int] = mapped_column(default=0, server_default="0", doc="how often somebody had it sent again")
     reason: Mapped[str | None]
     external_id: Mapped[str | None]
     created_at: Mapped[datetime] = created_column()

@@ -21,6 +21,7 @@ def upgrade() -> None:
     add_triggers()
     count_what_was()
     add_indexes()
+    op.add_column("emails", sa.Column("resent", sa.BigInteger(), server_default="0", nullable=False))
     for table in ("daily_figures", "figure_changes"):
         wall.protect(table)
     show_runs_to_staff()
@@ -36,7 +37,8 @@ def add_figures() -> None:
         sa.Column("count", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("amount", sa.BigInteger(), server_default="0", nullable=False),
         sa.CheckConstraint(
-            "figure in ('captured', 'refunded', 'approved', 'declined', 'delivered', 'dead', 'recurring', 'churned')",
+            "figure in ('captured', 'refunded', 'approved', 'declined', 'delivered', 'dead', 'recurring', 'churned') "
+            "or figure like 'debit/%' or figure like 'credit/%'",
             name=op.f("ck_daily_figures_figure_known"),
         ),
         sa.ForeignKeyConstraint(
@@ -87,6 +89,15 @@ def add_triggers() -> None:
           if new.status = 'delivered' or (new.status = 'dead_letter' and new.reason is distinct from 'endpoint_deleted') then
             {INTO} values (new.organization_id, case new.status when 'delivered' then 'delivered' else 'dead' end, '', new.created_at, 1, 0);
           end if;""",
+    )
+    create_function(
+        "note_transfer",
+        f"""{INTO} select new.organization_id, case a.id when new.debit_account_id then 'debit/' else 'credit/' end || a.code,
+          new.currency, new.posted_at, 1, new.amount from ledger_accounts a
+          where a.organization_id = new.organization_id and a.id in (new.debit_account_id, new.credit_account_id);""",
+    )
+    op.execute(
+        "create trigger ledger_transfers_counted after insert on ledger_transfers for each row execute function note_transfer()"
     )
     op.execute(MONTHLY)
     create_function("note_recurring", RECURRING, "declare was bigint; present bigint; moment timestamptz;")
@@ -153,6 +164,11 @@ def count_what_was() -> None:
         "select organization_id, status, currency, created_at, 1, 0 from attempts where status in ('approved', 'declined')",
         "select organization_id, case status when 'delivered' then 'delivered' else 'dead' end, '', created_at, 1, 0 "
         "from webhook_deliveries where status = 'delivered' or (status = 'dead_letter' and reason is distinct from 'endpoint_deleted')",
+        *(
+            f"select t.organization_id, '{side}/' || a.code, t.currency, t.posted_at, 1, t.amount from ledger_transfers t "
+            f"join ledger_accounts a on a.organization_id = t.organization_id and a.id = t.{side}_account_id"
+            for side in ("debit", "credit")
+        ),
         "select organization_id, 'recurring', currency, created_at, 1, monthly_amount(organization_id, price_id, quantity) "
         "from subscriptions where status in ('active', 'past_due')",
     ):
@@ -176,10 +192,14 @@ def add_indexes() -> None:
         postgresql_where="status = 'active'",
     )
     op.create_index("ix_customers_email_start", "customers", ["organization_id", "email"], **start)
-    for name, words in (("ix_customers_name", "lower(name)"), ("ix_customers_last_name", LAST_NAME)):
-        op.create_index(name, "customers", ["organization_id", sa.text(f"{words} text_pattern_ops")])
+    for column, made in (("whole_name", "lower(name)"), ("last_name", "lower(split_part(name, ' ', -1))")):
+        op.add_column("customers", sa.Column(column, sa.String(), sa.Computed(made, persisted=True), nullable=False))
+        index = f"ix_customers_{column.partition('_')[0]}"
+        op.create_index(index, "customers", ["organization_id", column], postgresql_ops={column: "text_pattern_ops"})
     op.create_index("ix_orders_email", "orders", ["organization_id", "email"], **start)
-    op.create_index("ix_orders_number", "orders", ["organization_id", sa.text('"right"(id::text, 10)')])
+    tail = sa.Computed('"right"(id::text, 10)', persisted=True)
+    op.add_column("orders", sa.Column("id_tail", sa.String(), tail, nullable=False))
+    op.create_index("ix_orders_tail", "orders", ["organization_id", "id_tail"])
     op.create_index("ix_orders_status", "orders", ["organization_id", "status", "id"])
     op.create_index("ix_orders_customer", "orders", ["organization_id", "customer_id", "id"])
     op.create_index("ix_carts_status", "carts", ["organization_id", "status", "id"])
@@ -197,9 +217,6 @@ def add_indexes() -> None:
         "ix_inbox_events_failed", "inbox_events", ["organization_id", "id"], postgresql_where="status = 'failed'"
     )
     op.create_index("ix_job_runs_failed", "job_runs", ["id"], postgresql_where="failed > 0")
-
-
-LAST_NAME = "lower(split_part(name, ' ', -1))"
 
 
 def show_runs_to_staff() -> None:

@@ -15,6 +15,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import (
     ApiKey,
     Attempt,
+    Cart,
     CartLine,
     CheckoutSession,
     Dispute,
@@ -62,6 +63,9 @@ class Known:
     member_id: str
     session_id: str
     link_id: str
+    order_id: str
+    cart_id: str
+    email_id: str
     sold: dict[str, str]
 
 
@@ -102,6 +106,8 @@ def populate(world: World, owner_url: str) -> Known:
         member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
         session_id = db.session.scalars(select(CheckoutSession.id)).one()
         link_id = db.session.scalars(select(PaymentLink.id)).one()
+        order_id = db.session.scalars(select(Order.id).where(Order.cart_id.is_not(None)).limit(1)).one()
+        cart_id, email_id = (db.session.scalars(select(model.id).limit(1)).one() for model in (Cart, Email))
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
@@ -126,6 +132,9 @@ def populate(world: World, owner_url: str) -> Known:
         member_id=member_id,
         session_id=session_id,
         link_id=link_id,
+        order_id=order_id,
+        cart_id=cart_id,
+        email_id=email_id,
         sold=sold,
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from ballast.billing import figures, rollups
 from ballast.db import db, organization, set_organization
 from ballast.local.postgres import Postgres
-from ballast.models import DailyFigure, FigureChange, Organization
+from ballast.models import FigureChange, Organization
 from tests.api.selling import Seller
 from tests.statements import counted
 from tests.world import Api, World
