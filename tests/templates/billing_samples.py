@@ -177,7 +177,7 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
         {"subscription": subscription(**one), "customer": CUSTOMER, "price": QUARTERLY, "product": PRODUCT}
         for one in states
     ]
-    page, chosen = "admin/subscriptions/index.html", dict.fromkeys(("status", "customer", "price", "q"), "")
+    page, chosen = "admin/subscriptions/index.html", dict.fromkeys(("status", "customer", "price", "card", "q"), "")
     index: Context = ADMIN | {"rows": [], "chosen": chosen, "customer": None, "prices": PRICES, "filters": CHIPS}
     index |= {"filtered": False, "renewing": ("trialing", "active", "past_due"), "may_start": True}
     index |= {"previous_url": None, "next_url": None}
