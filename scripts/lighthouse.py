@@ -33,7 +33,7 @@ def main() -> int:
     if shutil.which("npx") is None:
         print("Node is missing: install nodejs and npm first.", file=sys.stderr)
         return 2
-    place = require_chromium()
+    place = str(require_chromium())
     with tempfile.TemporaryDirectory(prefix="ballast-lighthouse-") as folder:
         stack = Stack(Path(folder))
         try:
