@@ -38,6 +38,11 @@ REMIND = "ballast.billing.subscriptions.reminding.remind_due"
 CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
 ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
+CHARGE_FINANCING = "ballast.billing.financing.charging.charge_due"
+FINANCING_LATENESS = "ballast.billing.financing.lateness.look_due"
+FINANCING_ACCRUAL = "ballast.billing.financing.accrual.accrue_due"
+FINANCING_REMIND = "ballast.billing.financing.reminding.remind_due"
+FINANCING_CARD_EXPIRY = "ballast.billing.financing.reminding.warn_of_expiry"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
 SCHEDULE: dict[str, tuple[str, int]] = {
@@ -55,6 +60,11 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     EXPIRE_SESSIONS: ("payments", 30),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
+    CHARGE_FINANCING: ("charges", 10),
+    FINANCING_LATENESS: ("charges", 30),
+    FINANCING_ACCRUAL: ("default", 600),
+    FINANCING_REMIND: ("default", 60),
+    FINANCING_CARD_EXPIRY: ("default", 3600),
     ADVANCE_CLOCKS: ("charges", 5),
     REMIND: ("default", 60),
     CARD_EXPIRY: ("default", 3600),

@@ -13,9 +13,10 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from ballast.billing import cards
 from ballast.clock import now
 from ballast.db import db
-from ballast.errors import Conflict
+from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Attempt, PaymentMethod
 from ballast.models.customers import card_of
 
@@ -66,6 +67,21 @@ def free_at(card: PaymentMethod, amount: int) -> datetime | None:
 def is_blocked(card: PaymentMethod) -> bool:
     """Whether a decline has ended its use, for good or until a day that has not come."""
     return card.blocked_because is not None and (card.blocked_until is None or card.blocked_until > now())
+
+
+def usable_card(organization_id: str, customer_id: str, card_id: str) -> PaymentMethod:
+    """A stored card of this customer that no decline has ended the use of.
+
+    Raises InvalidRequest(`payment_method_unknown`), Conflict(`payment_method_blocked`).
+    """
+    card = cards.find_named(organization_id, card_id)
+    if card is None or card.customer_id != customer_id:
+        raise InvalidRequest(
+            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
+        )
+    if is_blocked(card):
+        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    return card
 
 
 def spend(organization_id: str, card_id: str, amount: int) -> None:

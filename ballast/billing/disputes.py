@@ -26,7 +26,7 @@ from sqlalchemy import func, select
 
 from ballast import audit
 from ballast.billing import credit_note_voids, dispute_notices, ledger, lookup, processing, refunds
-from ballast.billing.financing import holding
+from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import reopening
 from ballast.billing.payloads import dispute_payload
 from ballast.billing.processing import Account
@@ -86,7 +86,7 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
         attempt = _charge(organization_id, account_id, told.charge_external_id)
         if attempt is None or attempt.status in OPEN_ATTEMPT:
             return "later" if attempt or _expects_a_charge(organization_id, account_id) else "ignored"
-        plan = holding.lock(organization_id, attempt.payment_id)
+        plan = locks.lock(organization_id, attempt.payment_id)
         credit_note_voids.lock_invoice(organization_id, attempt.payment_id)
         payment = session.scalars(payment_of(organization_id, attempt.payment_id).with_for_update()).one()
         row = session.scalars(dispute_at(organization_id, account_id, told.external_id).with_for_update()).first()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
 
 from ballast import audit
 from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
-from ballast.billing.financing import holding
+from ballast.billing.financing import settling as plans
+from ballast.billing.financing import standing
 from ballast.billing.financing.servicing import arriving
+from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
 from ballast.billing.subscriptions import letters, settling
 from ballast.clock import now, real_time
@@ -61,45 +65,47 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
-    """Cart, order, subscription, invoice, payment, attempt: everybody locks in this order, so no two deadlock."""
-    payment_id, order_id, cart_id, invoice_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
+    """Cart, order, agreement, installments, subscription, invoice, payment, attempt: the order in which everybody locks."""
+    found_ids = db.session.execute(_belongings(organization_id, attempt_id)).one()
+    payment_id, order_id, cart_id, invoice_id, installment_ids = found_ids
     billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
-    _lock_plan(organization_id, payment_id)
-    for model, row_id in (*orders, (Subscription, subscription_id), (Invoice, invoice_id)):
-        if row_id is not None:
-            held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
-            db.session.execute(held.with_for_update())
+    _hold(organization_id, orders)
+    plans.know(payment_id, installment_ids or [])
+    if installment_ids:
+        plans.lock(organization_id, installment_ids)
+    _hold(organization_id, ((Subscription, subscription_id), (Invoice, invoice_id)))
     payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     return db.session.scalars(found.with_for_update()).one(), payment
 
 
-def _lock_plan(organization_id: str, payment_id: str) -> None:
-    """Agreement and installments that it claims, before the payment."""
-    if db.session.scalars(_installments_claimed(organization_id, payment_id)).first() is not None:
-        holding.lock(organization_id, payment_id)
+def _hold(organization_id: str, named: Iterable[tuple[Any, str | None]]) -> None:
+    """Lock these rows, a model and an id each, in this order."""
+    for model, row_id in named:
+        if row_id is not None:
+            held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
+            db.session.execute(held.with_for_update())
 
 
-def _installments_claimed(organization_id: str, payment_id: str) -> Select[str]:
-    wanted = select(Claim.id).where(
-        Claim.organization_id == organization_id, Claim.payment_id == payment_id, Claim.obligation == "installment"
-    )
-    return wanted.limit(1)
-
-
-def _plan_of(payment: Payment) -> holding.Held | None:
-    """The plan whose installments a payment claims, or claimed; it is locked already."""
-    claimed = db.session.scalars(_installments_claimed(payment.organization_id, payment.id)).first()
-    return holding.read(payment.organization_id, payment.id) if claimed is not None else None
-
-
-def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None, str | None]:
-    """An attempt's payment, order, cart and invoice: ids that never change."""
+def _belongings(
+    organization_id: str, attempt_id: str
+) -> Select[str, str | None, str | None, str | None, list[str] | None]:
+    """An attempt's payment, order, cart, invoice and installments: ids that never change."""
     claimed = (Claim.organization_id == Payment.organization_id) & (Claim.payment_id == Payment.id)
+    of_plan = aliased(Claim)
+    installments = (
+        select(func.array_agg(of_plan.obligation_id))
+        .where(
+            of_plan.organization_id == Payment.organization_id,
+            of_plan.payment_id == Payment.id,
+            of_plan.obligation == "installment",
+        )
+        .scalar_subquery()
+    )
     return (
-        select(Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id)
+        select(Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id, installments)
         .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
         .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
         .outerjoin(Claim, claimed & (Claim.obligation == "period"))
@@ -137,13 +143,13 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     move(payment, "succeeded")
     payment.amount_captured = captured
     payment.succeeded_at = now()
-    invoice, plan = _invoice_of(payment), _plan_of(payment)
+    invoice, plan = _invoice_of(payment), plans.of_payment(payment)
     ledger.post(
         payment.organization_id,
         "capture",
         attempt.id,
         "processor_receivable",
-        "financing_receivable" if plan else "receivables" if invoice else "sales",
+        "receivables" if invoice else "financing_receivable" if plan else "sales",
         captured,
         payment.currency,
         payment.id,
@@ -152,11 +158,11 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     if invoice is not None:
         settling.paid(invoice, payment)
     if plan is not None:
-        arriving.arrived(*plan, payment)
+        plans.paid(plan, payment, attempt, captured)
     if order is not None and order.subscription_id is not None:
         subscription = db.session.get_one(Subscription, (order.organization_id, order.subscription_id))
         letters.started(subscription, order.consent)
-    receipts.send_receipt(payment, order, invoice)
+    receipts.send_receipt(payment, order, invoice, plan.agreement if plan else None)
     _tell(payment, "payment_intent.succeeded")
 
 
@@ -230,15 +236,6 @@ def close(payment: Payment, reason: str | None = None) -> None:
     changes |= {"reason": reason} if reason else {}
     audit.record(payment.organization_id, "payment.canceled", "payment", payment.id, changes)
     _tell(payment, "payment_intent.canceled")
-    if plan := _plan_of(payment):
-        arriving.gone(*plan, payment)
-
-
-def _end_act(payment: Payment) -> None:
-    """What a customer or staff asked for did not come about: the payment is closed, and everything is as it was."""
-    plan = _plan_of(payment)
-    if plan is not None and arriving.is_of_an_act(plan[0], payment):
-        close(payment)
 
 
 def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
@@ -264,7 +261,17 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.declined(invoice, attempt)
-    _end_act(payment)
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
+        plans.declined(plan, attempt)
+
+
+def _end_act(plan: Claimed, payment: Payment) -> bool:
+    """What was asked for on a plan did not come about: its payment is closed, and the plan is as it was. False where it was no act."""
+    if not arriving.called_off(plan.agreement, payment):
+        return False
+    close(payment)
+    standing.refresh(plan.agreement, plan.installments)
+    return True
 
 
 def _block(payment: Payment, decline_class: str) -> None:
@@ -288,6 +295,8 @@ def _require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired)
         invoice = _invoice_of(payment)
         if invoice is not None:
             settling.needs_action(invoice, attempt)
+        if plan := plans.of_payment(payment):
+            plans.needs_action(plan, attempt)
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
 
 
@@ -316,11 +325,13 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.not_tried(invoice, attempt)
-    _end_act(payment)
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
+        plans.not_tried(plan, attempt)
 
 
 def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
-    """A success for an attempt we had closed: never silent. What was taken for an invoice pays it, or is the customer's credit.
+    """A success for an attempt we had closed: never silent. What was taken for an invoice or installments pays them, or is the
+    customer's credit.
 
     (The refund of the others by policy comes with the money-safety rooms.)
     """
@@ -334,14 +345,16 @@ def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -
         attempt.payment_id,
         {"attempt": attempt.id, "was": attempt.status},
     )
-    invoice = _invoice_of(payment)
-    if invoice is None or not outcome.captured:
+    invoice, plan = _invoice_of(payment), plans.of_payment(payment)
+    if not (invoice or plan) or not outcome.captured:
         return
     if payment.status in UNPAID:
         close(payment)
-    settling.paid_late(
-        invoice, attempt, outcome.captured, is_free=payment.status == "canceled" and invoice.payment_id == payment.id
-    )
+    if plan is not None:
+        plans.paid_late(plan, payment, attempt, outcome.captured)
+    if invoice is not None:
+        is_free = payment.status == "canceled" and invoice.payment_id == payment.id
+        settling.paid_late(invoice, attempt, outcome.captured, is_free=is_free)
 
 
 def _alarmed(attempt: Attempt) -> bool:

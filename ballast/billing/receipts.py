@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ballast import config
 from ballast.billing import branding
 from ballast.db import db
-from ballast.models import Customer, Invoice, Order, OrderLine, Organization, Payment, Refund
+from ballast.models import Customer, FinancingAgreement, Invoice, Order, OrderLine, Organization, Payment, Refund
 from ballast.models.invoices import lines_of_invoice
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
@@ -25,7 +25,9 @@ class Line:
     amount: int
 
 
-def send_receipt(payment: Payment, order: Order | None, invoice: Invoice | None = None) -> None:
+def send_receipt(
+    payment: Payment, order: Order | None, invoice: Invoice | None = None, agreement: FinancingAgreement | None = None
+) -> None:
     """The receipt of a payment that succeeded, to the order's or the customer's address. In the caller's transaction."""
     recipient = _recipient(payment, order)
     if recipient is None:
@@ -45,7 +47,7 @@ def send_receipt(payment: Payment, order: Order | None, invoice: Invoice | None 
             "invoice": invoice,
             "brand": branding.of(organization),
             "lines": _lines(order) or _billed(invoice),
-            "receipt_url": receipt_url(order) or invoice_url(invoice),
+            "receipt_url": receipt_url(order) or invoice_url(invoice) or plan_url(agreement),
             "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
         },
     )
@@ -112,6 +114,11 @@ def send_refund_notice(payment: Payment, refund: Refund) -> None:
 def receipt_url(order: Order | None) -> str | None:
     """Where the receipt stands, for whoever holds the order's token."""
     return f"{config.current().public_url}/checkout/{order.token}/receipt" if order else None
+
+
+def plan_url(agreement: FinancingAgreement | None) -> str | None:
+    """Where the plan stands, for whoever holds its token."""
+    return f"{config.current().public_url}/plans/{agreement.token}" if agreement else None
 
 
 def _recipient(payment: Payment, order: Order | None) -> str | None:

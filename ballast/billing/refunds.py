@@ -14,7 +14,7 @@ from sqlalchemy import Select, func, select, tuple_, update
 
 from ballast import audit, queue
 from ballast.billing import credit_note_voids, ledger, lookup, processing, receipts
-from ballast.billing.financing import holding
+from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import refund_ends
 from ballast.billing.outcomes import PROBES
 from ballast.billing.payloads import refund_payload
@@ -108,7 +108,7 @@ def request(
 
 def _lock_owners(organization_id: str, payment_id: str, on_plan: bool) -> None:
     """What the payment is for, locked before it. What was paid on a plan goes back with a look at the plan, never past it."""
-    if not on_plan and holding.agreement_id_of(organization_id, payment_id):
+    if not on_plan and locks.agreement_id_of(organization_id, payment_id):
         raise Conflict("payment_on_plan", ON_PLAN, param="payment")
     credit_note_voids.lock_invoice(organization_id, payment_id)
 
@@ -335,7 +335,7 @@ def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None
     with transaction() as session:
         wanted = select(Refund.payment_id).where(Refund.organization_id == organization_id, Refund.id == refund_id)
         payment_id = session.scalars(wanted).one()
-        holding.lock(organization_id, payment_id)
+        locks.lock(organization_id, payment_id)
         credit_note_voids.lock_invoice(organization_id, payment_id)
         payment = session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
         refund = session.scalars(

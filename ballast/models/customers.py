@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    exists,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -50,6 +51,13 @@ class Customer(Scoped, Base):
     held_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = created_column()
     erased_at: Mapped[datetime | None]
+
+
+def is_held(organization_id: Any, customer_id: Any) -> ColumnElement[bool]:
+    """Whether the charges of the customer that two columns name are on hold."""
+    return exists().where(
+        Customer.organization_id == organization_id, Customer.id == customer_id, Customer.held_at.is_not(None)
+    )
 
 
 class ProcessorAccount(Scoped, Base):

@@ -13,12 +13,14 @@ from typing import Any, Final
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
     Select,
     String,
     UniqueConstraint,
+    exists,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -26,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
+from ballast.models.customers import is_held
 from ballast.models.states import AGREEMENT, INSTALLMENT, OFFER
 from ballast.security import new_token
 
@@ -294,6 +297,9 @@ class Installment(Scoped, Base):
     late_fee_waived: Mapped[int] = mapped_column(default=0, server_default="0")
     payment_id: Mapped[str | None] = reference("pay", doc="the payment under way for it, or the last one")
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    keeps_card: Mapped[bool] = mapped_column(
+        default=False, server_default="false", doc="the card of the payment under way for it is charged from then on"
+    )
     first_failed_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
     late_fee_at: Mapped[datetime | None] = mapped_column(doc="when its late fee was decided; it is decided once")
@@ -392,6 +398,15 @@ def offer_of(organization_id: str, offer_id: str) -> Select[FinancingOffer]:
     """One offer of the organization."""
     return select(FinancingOffer).where(
         FinancingOffer.organization_id == organization_id, FinancingOffer.id == offer_id
+    )
+
+
+def is_chargeable() -> ColumnElement[bool]:
+    """Whether an installment's card may be charged now: its customer's charges are not on hold."""
+    return exists().where(
+        FinancingAgreement.organization_id == Installment.organization_id,
+        FinancingAgreement.id == Installment.agreement_id,
+        ~is_held(FinancingAgreement.organization_id, FinancingAgreement.customer_id),
     )
 
 

@@ -132,9 +132,9 @@ INSTALLMENT: Final = _table(
     processing="scheduled due paid partially_paid late waived refunded",
     partially_paid="scheduled due processing paid late waived refunded",
     late="scheduled due processing paid partially_paid waived refunded",
-    paid="scheduled due partially_paid late refunded",
+    paid="scheduled due partially_paid late refunded waived",
     waived="scheduled due late partially_paid",
-    refunded="scheduled due late paid partially_paid",
+    refunded="scheduled due late paid partially_paid waived",
 )
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(

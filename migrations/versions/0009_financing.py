@@ -349,6 +349,7 @@ def add_installments() -> None:
         sa.Column("late_fee_waived", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("payment_id", sa.Uuid(), nullable=True),
         sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("keeps_card", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("first_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("late_fee_at", sa.DateTime(timezone=True), nullable=True),

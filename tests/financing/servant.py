@@ -8,21 +8,32 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
+
 from ballast import audit
 from ballast.billing import disputes, refunds
-from ballast.billing.financing import entries, opening, postings, quotes, rows, standing
+from ballast.billing.financing import balances, earning, entries, opening, postings, quotes, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.servicing import acting, amendments
 from ballast.billing.financing.servicing.acting import Done
 from ballast.billing.financing.servicing.charging import Means
 from ballast.billing.financing.servicing.previews import Preview
-from ballast.billing.financing.terms import hash_of
+from ballast.billing.financing.terms import OfferTerms, hash_of
 from ballast.clock import now
 from ballast.db import db, transaction
-from ballast.models import AgreementAmendment, AgreementEntry, FinancingAgreement, Installment, Payment, Refund
+from ballast.models import (
+    AgreementAmendment,
+    AgreementEntry,
+    FinancingAgreement,
+    Installment,
+    Payment,
+    PaymentMethod,
+    Refund,
+)
+from ballast.models.financing import installments_of
 from ballast.models.payments import approved_attempt_of
 from ballast.processors import base
-from tests.financing.acts import WITH_INTEREST, Lender
+from tests.financing.acts import IN_FOUR, WITH_INTEREST, Lender
 
 STAFF = audit.Actor("user", "usr_01kbe8wv6pe2r9f3x7m5d0t1ac")
 CUSTOMER = audit.Actor("customer", "cus_01kbe8wv6pe2r9f3x7m5d0t1ac")
@@ -32,6 +43,8 @@ class Servant(Lender):
     """Staff, unless `customer()` is around it."""
 
     who = STAFF
+    _offer: str | None = None
+    _card: PaymentMethod
 
     @contextmanager
     def as_customer(self) -> Iterator[None]:
@@ -109,6 +122,19 @@ class Servant(Lender):
         with self.clocked(), audit.acting(self.who):
             acting.finish(done)
 
+    def run_plan(self, terms: OfferTerms, price: int = 60000) -> str:
+        """An agreement that runs with the newest stored card, which a first one stored; its id."""
+        if self._offer is None:
+            self.agree(100, IN_FOUR)
+            self._offer, self._card = self.offer(terms), self.card()
+        with self.clocked(), transaction():
+            order = self._order(self._card.customer_id, price, "USD")
+            made = quotes.quote(price, "USD", terms, now().date())
+            consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", None, "tests", "America/New_York")
+            agreement = opening.draft(order, self._offer, made, consent)
+            opening.activate(agreement, None, self._card.id)
+            return agreement.id
+
     def agree_many(self, count: int, offer_id: str, customer_id: str) -> list[tuple[str, ...]]:
         """So many agreements over $600 that run; answers what `agree_state` does."""
         with self.clocked(), transaction():
@@ -142,7 +168,7 @@ class Servant(Lender):
 
     def charges_of(self, agreement_id: str) -> list[int]:
         """What cards were charged for the plan after it had begun, minor units."""
-        paid = [one for one in self.all(Payment) if one.metadata_.get("financing_agreement") == agreement_id]
+        paid = [one for one in self.all(Payment) if one.metadata_.get("agreement") == agreement_id]
         return [one.amount_captured for one in sorted(paid, key=lambda one: one.id) if one.amount_captured]
 
     def figures(self, agreement_id: str) -> list[tuple[Any, ...]]:
@@ -150,17 +176,20 @@ class Servant(Lender):
         return [(one.due_on, one.left, one.status, one.next_attempt_at) for one in self.installments(agreement_id)]
 
     def check(self, agreement_id: str) -> None:
-        """Balance = entries = ledger; unearned interest is what is neither earned nor let off; no part beyond what it comes to."""
-        written = [one for one in self.all(AgreementEntry) if one.agreement_id == agreement_id]
-        total = sum(one.principal + one.interest + one.late_fee for one in written)
-        assert total == self.balance(agreement_id)
-        agreement = self.agreement(agreement_id)
-        assert self.account("financing_receivable", agreement.currency) == total
-        if agreement.charged_off_at:
-            return
-        lines = [one for one in self.installments(agreement_id) if one.kind == "scheduled"]
-        net = sum(one.interest - one.interest_waived for one in lines)
-        assert self.account("unearned_interest", agreement.currency) == agreement.interest_earned - net
+        """Balance = entries = ledger; unearned interest is what is neither earned nor let off. The ledger is all plans' together."""
+        with self.clocked():
+            wanted = select(AgreementEntry).where(AgreementEntry.agreement_id == agreement_id)
+            total = sum(one.principal + one.interest + one.late_fee for one in db.session.scalars(wanted))
+            assert (
+                total == balances.of(list(db.session.scalars(installments_of(self.world.acme.id, agreement_id)))).total
+            )
+            agreements = list(db.session.scalars(select(FinancingAgreement)))
+            lines = list(db.session.scalars(select(Installment)))
+            owed, earned = balances.of(lines).total, sum(one.interest_earned for one in agreements)
+            net, charged_off = earning.net_interest(lines), any(one.charged_off_at for one in agreements)
+        assert self.account("financing_receivable") == owed
+        if not charged_off:
+            assert self.account("unearned_interest") == earned - net
 
 
 def _decide(decide: Any, args: tuple[Any, ...], plan: Any) -> Any:

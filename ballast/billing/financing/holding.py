@@ -1,59 +1,82 @@
-"""Which plan a payment is on, and the locks that come before the payment's: order, agreement, installments."""
+"""A hold on a customer's charges, as a plan feels it: nothing is charged, nothing grows late, nothing comes all at once afterwards.
+
+The first look that finds the customer held notes since when; the first one that finds them free moves the dates. Each is one
+transaction: before its commit nothing of it happened, and the next look does it.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Select, or_, select
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
 
-from ballast.billing.financing import rows
+from ballast.billing.financing import amendments, letters, rows, standing
+from ballast.billing.financing.balances import unpaid
+from ballast.clock import now
 from ballast.db import db
-from ballast.models import Claim, FinancingAgreement, Installment, Order, Payment
+from ballast.models import FinancingAgreement, Installment, Organization
 
-Held = tuple[FinancingAgreement, list[Installment]]
-
-
-def agreement_id_of(organization_id: str, payment_id: str) -> str | None:
-    """The running (or closed) agreement that a payment is on: as its down payment, or because it claimed installments of it."""
-    claimed = list(db.session.scalars(_claimed(organization_id, payment_id)))
-    bought = select(Payment.order_id).where(Payment.organization_id == organization_id, Payment.id == payment_id)
-    on_it = [FinancingAgreement.order_id == bought.scalar_subquery()]
-    if claimed:
-        behind = select(Installment.agreement_id).where(
-            Installment.organization_id == organization_id, Installment.id.in_(claimed)
-        )
-        on_it.append(FinancingAgreement.id.in_(behind))
-    wanted = select(FinancingAgreement.id).where(
-        FinancingAgreement.organization_id == organization_id,
-        FinancingAgreement.status.not_in(("draft", "canceled")),
-        or_(*on_it),
-    )
-    return db.session.scalars(wanted).first()
+# How soon an agreement is looked at again whose customer's charges are on hold, or that waits for a payment under way.
+HELD_WAIT: Final = timedelta(hours=6)
+WAIT: Final = timedelta(minutes=10)
 
 
-def _claimed(organization_id: str, payment_id: str) -> Select[str]:
-    return select(Claim.obligation_id).where(
-        Claim.organization_id == organization_id, Claim.payment_id == payment_id, Claim.obligation == "installment"
-    )
+def stops(agreement: FinancingAgreement, installments: Sequence[Installment]) -> bool:
+    """Whether a hold keeps the plan from going on now: its customer is held, or has just been released and the dates are moved.
+
+    With the rows locked; notes what it finds. A payment that is under way is waited for.
+    """
+    customer = rows.customer_of(agreement)
+    if customer.held_at is not None:
+        agreement.held_at = agreement.held_at or _since(agreement, customer.held_at)
+        agreement.next_action_at = now() + HELD_WAIT
+        return True
+    if agreement.held_at is None:
+        return False
+    if standing.claimed(agreement.organization_id, [one.id for one in installments]):
+        agreement.next_action_at = now() + WAIT
+        return True
+    _release(agreement, installments, agreement.held_at)
+    return True
 
 
-def lock(organization_id: str, payment_id: str) -> Held | None:
-    """The plan of a payment, locked in the order everybody locks in; None for a payment on none. Before the payment is locked."""
-    agreement_id = agreement_id_of(organization_id, payment_id)
-    return lock_plan(organization_id, agreement_id) if agreement_id else None
+def _since(agreement: FinancingAgreement, held_at: datetime) -> datetime:
+    """The hold's beginning. It is in real time: an organization with a clock of its own counts from when it was noticed."""
+    owner = db.session.get_one(Organization, agreement.organization_id)
+    return now() if owner.clock_at is not None else min(held_at, now())
 
 
-def lock_plan(organization_id: str, agreement_id: str) -> Held:
-    """Order, agreement, installments, locked until the transaction ends. Raises NotFound."""
-    found = rows.find(organization_id, agreement_id)
-    held = select(Order.id).where(Order.organization_id == organization_id, Order.id == found.order_id)
-    db.session.execute(held.with_for_update())
-    agreement = rows.locked(organization_id, agreement_id)
-    return agreement, rows.locked_installments(agreement)
+def _release(agreement: FinancingAgreement, installments: Sequence[Installment], held_at: datetime) -> None:
+    """What fell due meanwhile is due after the usual notice, what follows keeps its distance; what was behind is as far behind."""
+    today, began = rows.today(agreement), rows.day_of(agreement, held_at)
+    agreement.held_at = None
+    owed = [one for one in unpaid(installments) if one.kind == "scheduled"]
+    later = _days_later(owed, began, today + standing.notice_of(agreement), today)
+    before = amendments.dates(owed)
+    for one in owed:
+        days = (today - began).days if one.due_on < began else later
+        _move(agreement, one, days, now() - held_at)
+    agreement.next_action_at = None
+    standing.refresh(agreement, installments)
+    if amendments.dates(owed) == before:
+        return
+    amendments.add(agreement, "date_moved", before, amendments.dates(owed), "hold")
+    rows.note(agreement, "financing_agreement.hold_released", {"held_since": held_at.isoformat()})
+    letters.dates_moved(agreement, installments)
 
 
-def read(organization_id: str, payment_id: str) -> Held | None:
-    """The plan of a payment, in a transaction that has it locked already."""
-    agreement_id = agreement_id_of(organization_id, payment_id)
-    if agreement_id is None:
-        return None
-    agreement = rows.locked(organization_id, agreement_id)
-    return agreement, rows.locked_installments(agreement)
+def _days_later(owed: Sequence[Installment], began: date, earliest: date, today: date) -> int:
+    """By how many days everything moves that had not been due when the hold began: none where nothing fell due in it."""
+    first = next((one.due_on for one in owed if one.due_on >= began), None)
+    return (earliest - first).days if first is not None and first <= today else 0
+
+
+def _move(agreement: FinancingAgreement, one: Installment, days: int, held_for: timedelta) -> None:
+    one.due_on += timedelta(days=days)
+    one.due_at = rows.begins(agreement, one.due_on)
+    if one.first_failed_at is None:
+        one.next_attempt_at = one.due_at if one.next_attempt_at is not None else None
+        return
+    one.first_failed_at += held_for
+    if one.next_attempt_at is not None:
+        one.next_attempt_at = max(one.next_attempt_at + held_for, now() + standing.notice_of(agreement))

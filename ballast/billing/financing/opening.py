@@ -138,7 +138,7 @@ def _schedule(agreement: FinancingAgreement, quote: Quote) -> None:
             agreement_id=agreement.id,
             number=line.number,
             due_on=line.due_on,
-            due_at=standing.begins(agreement, line.due_on),
+            due_at=rows.begins(agreement, line.due_on),
             principal=0,
             interest=0,
         )

@@ -46,11 +46,6 @@ def received_elsewhere(agreement: FinancingAgreement, source: str, amount: int) 
     _move(agreement, "financing_receipt", source, "other_receipts", RECEIVABLE, amount)
 
 
-def credited(agreement: FinancingAgreement, source: str, amount: int) -> None:
-    """Minor units that were paid and are owed no more became credit of the customer's."""
-    _move(agreement, "financing_credit", source, RECEIVABLE, "customer_credit", amount)
-
-
 def earned(agreement: FinancingAgreement, source: str, amount: int) -> None:
     """Interest earned since the last time, minor units; negative where less is earned than was thought."""
     _move(agreement, "financing_accrual", source, UNEARNED, "interest_income", amount)
@@ -65,6 +60,16 @@ def charged_off(agreement: FinancingAgreement, balance: int, unearned: int) -> N
 def recovered(agreement: FinancingAgreement, source: str, amount: int, payment_id: str | None = None) -> None:
     """Of what had been charged off, minor units came in after all."""
     _move(agreement, "financing_recovery", source, "charge_off_allowance", "recoveries", amount, payment_id)
+
+
+def overpaid(agreement: FinancingAgreement, source: str, amount: int) -> None:
+    """Of what was posted against the receivable, minor units nobody owed: they are the customer's credit."""
+    _move(agreement, "financing_overpaid", source, RECEIVABLE, "customer_credit", amount)
+
+
+def received_late(agreement: FinancingAgreement, attempt_id: str, amount: int, payment_id: str) -> None:
+    """A processor took it, minor units, for an attempt we had been told was over."""
+    _move(agreement, "late_success", attempt_id, "processor_receivable", RECEIVABLE, amount, payment_id)
 
 
 def _move(

@@ -7,18 +7,20 @@ pace needs, and no faster than its pace.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 
 from ballast import queue
 from ballast.billing.subscriptions import collecting, rolling
 from ballast.billing.subscriptions.pace import pace_of
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
-from ballast.models import Customer, Invoice, PaymentMethod, ProcessorAccount, Subscription
+from ballast.models import Customer, Installment, Invoice, PaymentMethod, ProcessorAccount, Subscription
+from ballast.models.customers import is_held
+from ballast.models.financing import is_chargeable
 from ballast.models.identity import lives_by_real_time
 from ballast.notifications.drain import BATCH, drain, run_all
 
@@ -37,19 +39,22 @@ def charge_due(organization_id: str | None = None) -> int:
 
 
 def _batch(organization_id: str | None) -> tuple[int, int]:
-    rolled = _work(Subscription, Subscription.next_action_at, organization_id, rolling.roll)
-    charged = _work(Invoice, Invoice.next_attempt_at, organization_id, _collect)
+    rolled = work(Subscription, Subscription.next_action_at, organization_id, rolling.roll)
+    charged = work(Invoice, Invoice.next_attempt_at, organization_id, _collect)
     return rolled[0] + charged[0], rolled[1] + charged[1]
 
 
-def _work(model: Any, due_at: Any, organization_id: str | None, act: Callable[[str, str], Any]) -> tuple[int, int]:
+def work(
+    model: Any, due_at: Any, organization_id: str | None, act: Callable[[str, str], Any], threads: int = THREADS
+) -> tuple[int, int]:
+    """Do `act` (organization, id) to a batch of what is due, each row alone; answers how many were taken, and how many failed."""
     keys = claim(model, due_at, organization_id)
 
     def one(key: Key) -> None:
         with organization(key[0]):
             act(*key)
 
-    results = run_all(one, keys, THREADS)
+    results = run_all(one, keys, threads)
     release(model, [key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception)])
     return len(keys), sum(1 for result in results if isinstance(result, Exception))
 
@@ -83,15 +88,10 @@ def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElem
 
 
 def _chargeable(model: Any) -> list[ColumnElement[bool]]:
-    """Invoices of customers whose charges are on hold wait; subscriptions are looked at all the same."""
-    if model is Subscription:
-        return []
-    held = exists().where(
-        Customer.organization_id == model.organization_id,
-        Customer.id == model.customer_id,
-        Customer.held_at.is_not(None),
-    )
-    return [~held]
+    """What customers whose charges are on hold owe waits; subscriptions and agreements are looked at all the same."""
+    if model is Invoice:
+        return [~is_held(Invoice.organization_id, Invoice.customer_id)]
+    return [is_chargeable()] if model is Installment else []
 
 
 def release(model: Any, keys: list[Key]) -> None:
@@ -147,16 +147,22 @@ def _account_of(organization_id: str, invoice_id: str) -> tuple[str, str] | None
 
 def next_due(organization_id: str) -> datetime | None:
     """When the next thing falls due for an organization, by its own clock; None when nothing is waiting."""
+    waiting = (
+        (Subscription, Subscription.next_action_at),
+        (Subscription, Subscription.next_reminder_at),
+        (Invoice, Invoice.next_attempt_at),
+    )
+    return earliest(organization_id, waiting)
+
+
+def earliest(organization_id: str, waiting: Sequence[tuple[Any, Any]]) -> datetime | None:
+    """The first of these models' moments that may be acted on; None when there is none. `waiting`: model and column."""
     asked = [
         select(column)
         .where(model.organization_id == organization_id, column.is_not(None), *_chargeable(model))
         .order_by(column)
         .limit(1)
-        for model, column in (
-            (Subscription, Subscription.next_action_at),
-            (Subscription, Subscription.next_reminder_at),
-            (Invoice, Invoice.next_attempt_at),
-        )
+        for model, column in waiting
     ]
     found = [moment for one in asked if (moment := db.session.scalar(one))]
     return min(found, default=None)

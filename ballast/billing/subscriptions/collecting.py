@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, select
 
-from ballast.billing import budgets, cards, invoices, payments
+from ballast.billing import budgets, invoices, payments, retries
 from ballast.billing.outcomes import UNPAID
 from ballast.billing.subscriptions import ending, letters, mandates, rows, settling
 from ballast.clock import now
 from ballast.db import db, transaction
-from ballast.errors import Conflict, InvalidRequest
+from ballast.errors import Conflict
 from ballast.models import Claim, Invoice, Payment, PaymentMethod, Subscription
 
 PAYABLE = ("open", "uncollectible")
@@ -58,7 +58,7 @@ def ready(organization_id: str, invoice_id: str) -> Ready | None:
     if subscription is None or invoice.status != "open" or not is_due:
         return None
     card = rows.card_of_row(subscription, rows.customer_of_row(subscription))
-    if card is not None and may_try(invoice, card) and not settling.is_spent(invoice):
+    if card is not None and may_try(invoice, card) and not retries.is_spent(invoice):
         return Ready(subscription, invoice, card) if _is_announced(subscription, invoice) else None
     _look_again(subscription, invoice, card)
     return None
@@ -66,7 +66,9 @@ def ready(organization_id: str, invoice_id: str) -> Ready | None:
 
 def _is_announced(subscription: Subscription, invoice: Invoice) -> bool:
     """Whether the card may be debited now; an Indian one is announced first, a day ahead."""
-    debit_at = mandates.may_debit_at(invoice)
+    debit_at = mandates.may_debit_at(
+        invoice.organization_id, invoice.currency, letters.notice_key(subscription, invoice)
+    )
     if debit_at <= now():
         return True
     letters.upcoming_charge(subscription, invoice)
@@ -76,8 +78,8 @@ def _is_announced(subscription: Subscription, invoice: Invoice) -> bool:
 
 def _look_again(subscription: Subscription, invoice: Invoice, card: PaymentMethod | None) -> None:
     """The card may not be tried, or there is none: ask for another one, wait for the network, or give up once the schedule is over."""
-    needs_holder = card is not None and mandates.needs_holder(invoice, card)
-    if settling.is_over(invoice):
+    needs_holder = card is not None and _needs_holder(invoice, card)
+    if retries.is_over(invoice):
         ending.give_up(subscription, invoice)
     elif card is not None and not budgets.is_blocked(card) and not needs_holder:
         invoice.next_attempt_at = budgets.free_at(card, invoice.amount_due)
@@ -89,7 +91,11 @@ def _look_again(subscription: Subscription, invoice: Invoice, card: PaymentMetho
 
 def may_try(invoice: Invoice, card: PaymentMethod) -> bool:
     """Whether the card may be charged for the invoice without its holder, now."""
-    return budgets.free_at(card, invoice.amount_due) is None and not mandates.needs_holder(invoice, card)
+    return budgets.free_at(card, invoice.amount_due) is None and not _needs_holder(invoice, card)
+
+
+def _needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
+    return mandates.needs_holder(invoice.currency, invoice.customer_email, invoice.amount_due, card)
 
 
 def _begin(due: Ready) -> payments.Begun | None:
@@ -162,13 +168,7 @@ def use_card(subscription: Subscription, card_id: str) -> int:
 
     Raises InvalidRequest(`payment_method_unknown`), Conflict(`payment_method_blocked`).
     """
-    card = cards.find_named(subscription.organization_id, card_id)
-    if card is None or card.customer_id != subscription.customer_id:
-        raise InvalidRequest(
-            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
-        )
-    if budgets.is_blocked(card):
-        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    card = budgets.usable_card(subscription.organization_id, subscription.customer_id, card_id)
     if subscription.payment_method_id != card.id:
         before, subscription.payment_method_id = subscription.payment_method_id, card.id
         rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ballast.billing import payments, refunds
-from ballast.billing.financing import holding, rows
-from ballast.billing.financing.servicing import amendments, applying, charging, claiming, letters, plans, previews
+from ballast.billing.financing import claims, collecting, lateness, locks, rows, standing
+from ballast.billing.financing.servicing import amendments, applying, charging, letters, plans, previews
 from ballast.billing.financing.servicing.amendments import Signed
 from ballast.billing.financing.servicing.charging import Means
 from ballast.billing.financing.servicing.consequences import Back, Consequence
@@ -26,6 +26,7 @@ from ballast.ids import new_id
 from ballast.models import AgreementAmendment, FinancingAgreement, Installment
 
 Decide = Callable[[Plan], Consequence]
+UNDER_WAY = "A payment for this plan is under way. Wait until it is decided."
 OUTDATED = "This is not what would happen now. Look at it again."
 
 
@@ -45,7 +46,8 @@ def preview(organization_id: str, agreement_id: str, decide: Decide) -> Preview:
     """What it would do, now. Writes nothing. Raises NotFound, and whatever `decide` refuses."""
     agreement = rows.find(organization_id, agreement_id)
     installments = rows.installments(agreement)
-    claiming.refuse_under_way(agreement, installments)
+    if standing.claimed(organization_id, [one.id for one in installments]):
+        raise Conflict("payment_in_progress", UNDER_WAY)
     plan = plans.of(agreement, installments)
     return previews.draw(plan, decide(plan))
 
@@ -55,8 +57,8 @@ def act(organization_id: str, agreement_id: str, decide: Decide, by: Signed, mea
 
     Raises NotFound, Conflict(`preview_outdated`, `payment_in_progress`, `agreement_not_running`), and whatever `decide` refuses.
     """
-    agreement, installments = holding.lock_plan(organization_id, agreement_id)
-    claiming.free(agreement, installments)
+    agreement, installments = locks.lock_plan(organization_id, agreement_id)
+    claims.withdraw(agreement, installments)
     plan = plans.of(agreement, installments)
     wanted = decide(plan)
     seen = previews.draw(plan, wanted)
@@ -75,7 +77,7 @@ def _do(agreement: FinancingAgreement, installments: list[Installment], seen: Pr
     refund_ids = tuple(_give_back(agreement, one) for one in wanted.back)
     applying.apply(agreement, installments, wanted, amendment_id, refund_ids=refund_ids)
     if wanted.status == "charged_off":
-        applying.write_off(agreement, installments)
+        lateness.charge_off(agreement, installments, by.reason or "staff")
     after = amendments.snapshot(agreement, installments) | {"refunds": list(refund_ids)}
     refund_id = refund_ids[0] if refund_ids else None
     amendment = amendments.append(
@@ -105,5 +107,7 @@ def finish(done: Done) -> None:
     """Take to the processor what an act has begun; its outcome is recorded where all outcomes are."""
     if done.begun is not None:
         payments.run(done.begun)
+    if done.preview.consequence.card_id is not None:
+        collecting.charge_owed(done.organization_id, done.agreement_id)
     for refund_id in done.refunds:
         refunds.send(done.organization_id, refund_id)

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from ballast import audit
-from ballast.billing.financing import balances, standing
+from ballast.billing.financing import amendments as amended
+from ballast.billing.financing import balances, rows
 from ballast.billing.financing.payloads import installment_payload
 from ballast.clock import now
 from ballast.db import db
@@ -23,18 +24,19 @@ from ballast.models.financing import amendments_of
 
 @dataclass(frozen=True)
 class Signed:
-    """Who acts, why, and what they had seen. `key` makes one amendment, ever. `actor`: as the audit log names them."""
+    """Who acts, why, and what they had seen. `key` makes one amendment, ever. `kind`, `id`: as the audit log names them."""
 
     preview_hash: str = ""
     reason: str = ""
     key: str | None = None
-    actor: str = ""
+    kind: str = "system"
+    id: str | None = None
 
 
 def signed(preview_hash: str = "", reason: str = "", key: str | None = None) -> Signed:
     """By whoever acts here."""
     who = audit.actor()
-    return Signed(preview_hash, reason.strip()[:500], key, ":".join(filter(None, (who.kind, who.id))))
+    return Signed(preview_hash, reason.strip()[:500], key, who.kind, who.id)
 
 
 def snapshot(agreement: FinancingAgreement, installments: Sequence[Installment]) -> dict[str, Any]:
@@ -61,45 +63,31 @@ def append(
 
     Raises Conflict(`idempotency_key_expired`) where one was made under its key before.
     """
-    made = AgreementAmendment(
-        **{"id": new_id("amd"), **behind},
-        organization_id=agreement.organization_id,
-        agreement_id=agreement.id,
-        number=_next(agreement),
-        kind=kind,
-        preview_hash=by.preview_hash,
-        before=before,
-        after=after,
-        reason=by.reason,
-        actor=by.actor,
-        idempotency_key=by.key,
-        effective_at=_effective(agreement, on),
-        created_at=now(),
-    )
-    db.session.add(made)
     try:
-        db.session.flush()
+        with audit.acting(audit.Actor(by.kind, by.id)):  # who asked, though a resolver may be who found out
+            return amended.add(
+                agreement,
+                kind,
+                before,
+                after,
+                by.reason,
+                **{"id": new_id("amd"), **behind},
+                preview_hash=by.preview_hash,
+                idempotency_key=by.key,
+                effective_at=_effective(agreement, on),
+            )
     except IntegrityError as error:
         if "idempotency_key" not in str(error.orig):
             raise
         said = "This was done under this Idempotency-Key before. Look at the agreement's amendments."
         raise Conflict("idempotency_key_expired", said) from error
-    return made
-
-
-def _next(agreement: FinancingAgreement) -> int:
-    wanted = select(func.coalesce(func.max(AgreementAmendment.number), 0)).where(
-        AgreementAmendment.organization_id == agreement.organization_id,
-        AgreementAmendment.agreement_id == agreement.id,
-    )
-    return int(db.session.scalar(wanted) or 0) + 1
 
 
 def _effective(agreement: FinancingAgreement, on: date | None) -> datetime:
     """Now, or the first moment of a day that is past."""
-    if on is None or standing.begins(agreement, on).date() >= now().date():
+    if on is None or rows.begins(agreement, on).date() >= now().date():
         return now()
-    return min(standing.begins(agreement, on), now())
+    return min(rows.begins(agreement, on), now())
 
 
 def of(agreement: FinancingAgreement) -> list[AgreementAmendment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from ballast.billing.financing import balances, entries, postings, rows, standing
+from ballast.billing.financing import balances, earning, entries, postings, rows, standing
 from ballast.billing.financing.entries import PAID, Fact, Parts
 from ballast.billing.financing.servicing.consequences import Added, Change, Consequence
 from ballast.clock import now
@@ -37,8 +37,8 @@ def apply(
     _set_fields(agreement, wanted)
     if wanted.card_id:
         _retry(agreement, installments)
+    unlearn(agreement, installments, f"{source}/unearned")
     standing.refresh(agreement, installments)
-    close_interest(agreement, installments, source)
 
 
 def _fact(change: Change, wanted: Consequence, source: str, payment_id: str | None, refund_ids: Sequence[str]) -> Fact:
@@ -54,7 +54,7 @@ def _add(agreement: FinancingAgreement, added: Added) -> Installment:
         agreement_id=agreement.id,
         number=added.number,
         due_on=added.due_on,
-        due_at=standing.begins(agreement, added.due_on),
+        due_at=rows.begins(agreement, added.due_on),
         principal=0,
         interest=0,
     )
@@ -82,7 +82,7 @@ def _post(
 
 def set_date(agreement: FinancingAgreement, one: Installment, day: date) -> None:
     """It is due on that day, and charged then; what went wrong before counts no more."""
-    one.due_on, one.due_at = day, standing.begins(agreement, day)
+    one.due_on, one.due_at = day, rows.begins(agreement, day)
     one.failures, one.first_failed_at, one.last_failed_at = 0, None, None
     is_collected = one.kind == "scheduled" and (agreement.status in COLLECTED or agreement.status == "defaulted")
     one.next_attempt_at = one.due_at if is_collected else None
@@ -102,25 +102,8 @@ def _retry(agreement: FinancingAgreement, installments: Sequence[Installment]) -
             one.next_attempt_at, one.last_failed_at = now(), None
 
 
-def close_interest(agreement: FinancingAgreement, installments: Sequence[Installment], source: str) -> None:
-    """Interest that is owed no more was never earned; once nothing is left, all that stayed was. (The rest accrues day by day.)"""
-    if agreement.charged_off_at is not None:
-        return  # What was not earned by then stands against the allowance.
-    net = sum(one.interest - one.interest_waived for one in installments if one.kind == "scheduled")
-    is_over = not balances.of(installments).total
-    if agreement.interest_earned > net or is_over:
-        postings.earned(agreement, source, net - agreement.interest_earned)
-        agreement.interest_earned = net
-    if is_over:
-        agreement.accrued_on = None
-
-
-def write_off(agreement: FinancingAgreement, installments: Sequence[Installment]) -> None:
-    """Nothing is expected of it any more: status, ledger, no more charges. The debt stands."""
-    left = balances.of(installments)
-    net = sum(one.interest - one.interest_waived for one in installments if one.kind == "scheduled")
-    postings.charged_off(agreement, left.total, min(left.interest, max(net - agreement.interest_earned, 0)))
-    agreement.charged_off_at, agreement.accrued_on = now(), None
-    for one in installments:
-        one.next_attempt_at = None
-    rows.set_status(agreement, "charged_off")
+def unlearn(agreement: FinancingAgreement, installments: Sequence[Installment], source: str) -> None:
+    """Interest that is owed no more was never earned. (What is still to be earned is the daily job's.)"""
+    net = earning.net_interest(installments)
+    if agreement.charged_off_at is None and agreement.interest_earned > net:
+        earning.recognize(agreement, net, source)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from ballast.billing.financing import rows, standing
+from ballast.billing.financing import rows
 from ballast.billing.financing.servicing import amendments, applying, consequences, letters
 from ballast.billing.financing.servicing.amendments import Signed
 from ballast.ids import new_id
@@ -41,14 +39,9 @@ def arrived(agreement: FinancingAgreement, installments: list[Installment], paym
     return True
 
 
-def gone(agreement: FinancingAgreement, installments: list[Installment], payment: Payment) -> None:
-    """It was declined, never sent or closed: what was agreed is off, and each is charged when it would have been."""
+def called_off(agreement: FinancingAgreement, payment: Payment) -> bool:
+    """It was declined or never sent: what was agreed is off. False where no act waited for it. With the agreement locked."""
     if not is_of_an_act(agreement, payment):
-        return
-    assert agreement.under_way is not None, "an act waited for it"
-    tries, agreement.under_way = agreement.under_way["tries"], None
-    for one in installments:
-        if str(one.number) in tries:
-            at = tries[str(one.number)]
-            one.next_attempt_at = datetime.fromisoformat(at) if at else None
-    standing.refresh(agreement, installments)
+        return False
+    agreement.under_way = None
+    return True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 from ballast.billing import payments
-from ballast.billing.financing import standing
-from ballast.billing.financing.servicing import amendments, claiming, consequences
+from ballast.billing.financing import claims, rows, standing
+from ballast.billing.financing.servicing import amendments, consequences
 from ballast.billing.financing.servicing.amendments import Signed
 from ballast.billing.financing.servicing.plans import Plan
 from ballast.billing.financing.servicing.previews import Preview
@@ -20,7 +19,7 @@ from ballast.models import Installment
 @dataclass(frozen=True)
 class Means:
     """What is charged: a stored card or a processor's own token (of the account at `account_id`); None for the plan's card.
-    `keep`: have the token's card stored for the customer. The rest as in `payments.Source`."""
+    `keep`: the card is stored, and the plan charged to it from then on. The rest as in `payments.Source`."""
 
     payment_method: str | None = None
     account_id: str | None = None
@@ -43,26 +42,14 @@ def begin(plan: Plan, installments: Sequence[Installment], seen: Preview, by: Si
         raise InvalidRequest(
             "payment_method_required", "No card is stored: say which to charge.", param="payment_method"
         )
-    payment = payments.create(
-        agreement.organization_id,
-        payments.NewPayment(
-            amount=wanted.charged,
-            currency=agreement.currency,
-            description=f"Plan {agreement.id}",
-            account_id=means.account_id,
-            customer_id=agreement.customer_id,
-            payment_method=method,
-            save_card=means.keep,
-            metadata={"financing_agreement": agreement.id},
-        ),
-    )
     by_number = {one.number: one for one in installments}
-    settled = [(by_number[number], amount) for number, amount in settles(wanted) if amount]
-    tries = {str(one.number): _iso(one.next_attempt_at) for one, _amount in settled}
-    claiming.claim(agreement, payment, settled)
+    parts = [(by_number[number], amount) for number, amount in settles(wanted) if amount]
+    payment = claims.payment_for(agreement, parts, rows.describe(agreement, [one for one, _ in parts]))
+    payment.off_session = False
+    for one, _amount in parts:
+        one.keeps_card = means.keep
     agreement.under_way = {
         "payment": payment.id,
-        "tries": tries,
         "consequence": consequences.to_dict(wanted),
         "by": asdict(by),
         "before": amendments.snapshot(agreement, installments),
@@ -71,6 +58,7 @@ def begin(plan: Plan, installments: Sequence[Installment], seen: Preview, by: Si
         method,
         verification=means.verification,
         account_id=means.account_id,
+        save_card=means.keep,
         device_data=means.device_data,
         one_time=means.one_time,
         series="installment",
@@ -81,13 +69,9 @@ def begin(plan: Plan, installments: Sequence[Installment], seen: Preview, by: Si
     return begun
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
 def settles(wanted: consequences.Consequence) -> list[tuple[int, int]]:
-    """(installment, minor units) that the money of an act pays. What was paid early and is set against others is no new money: the
-    payment covers the rest."""
+    """(installment, minor units) that the payment claims: what it pays of each. Where interest paid ahead pays a part, the claims come
+    to less, but for a unit of each: a payoff holds all of them."""
     paid: dict[int, int] = {}
     for change in wanted.changes:
         if change.kind == "payment":
@@ -95,7 +79,7 @@ def settles(wanted: consequences.Consequence) -> list[tuple[int, int]]:
     surplus = sum(paid.values()) - wanted.charged
     settled = []
     for number, amount in sorted(paid.items()):
-        taken = min(surplus, amount)
+        taken = min(surplus, max(amount - 1, 0))
         surplus -= taken
         settled.append((number, amount - taken))
     return settled

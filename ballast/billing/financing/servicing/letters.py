@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ballast.billing import branding, portal_links
-from ballast.billing.financing import balances, rows
+from ballast.billing.financing import balances, letters, rows
 from ballast.db import db
 from ballast.models import AgreementAmendment, Customer, FinancingAgreement, Organization
 from ballast.notifications import emails
@@ -13,7 +13,6 @@ from ballast.notifications import emails
 # Kind of amendment → subject. No mail for the others: a new card shows in the next one, a write-off is the lender's own affair.
 SUBJECTS: Final = {
     "payment_early": "Thank you for paying early",
-    "payoff": "Your plan is paid off",
     "extra_payment": "We received your payment",
     "recorded_payment": "We received your payment",
     "date_moved": "Your payment date has moved",
@@ -25,7 +24,6 @@ SUBJECTS: Final = {
 }
 SAYS: Final = {
     "payment_early": "You paid ahead. Thank you.",
-    "payoff": "Your plan is paid off. Nothing more is charged.",
     "extra_payment": "Your payment went to the oldest installments first.",
     "recorded_payment": "We wrote your payment down.",
     "date_moved": "Your payment date has moved. It costs you nothing.",
@@ -40,6 +38,9 @@ GIVEN_BACK: Final = "Your bank gave back a payment it had taken, so you don't ow
 
 def changed(agreement: FinancingAgreement, amendment: AgreementAmendment) -> None:
     """The plan as it is now. In the transaction of the act."""
+    if agreement.status == "paid_off":
+        letters.paid_off(agreement)
+        return
     subject = SUBJECTS.get(amendment.kind)
     customer = db.session.get_one(Customer, (agreement.organization_id, agreement.customer_id))
     if subject is None or not customer.email or customer.erased_at:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from ballast.billing.financing import balances
 from ballast.billing.financing.entries import Parts
-from ballast.billing.financing.servicing import plans, rebates
+from ballast.billing.financing.payoffs import quote
+from ballast.billing.financing.servicing import plans
 from ballast.billing.financing.servicing.consequences import Change, Consequence, merged
 from ballast.billing.financing.servicing.plans import Plan
 from ballast.errors import InvalidRequest
@@ -40,15 +40,16 @@ def settled(plan: Plan, on: date) -> tuple[Change, ...]:
     Interest that was paid ahead and is not earned either is set against what is left of the others.
     """
     rebated = rebate(plan, on)
-    given = {one.number: -one.parts.interest for one in rebated if one.kind == "interest_rebated"}
-    ahead = {one.number: one.parts.interest for one in rebated if one.kind == "payment_reversed"}
+    off: dict[int, int] = {}
+    for one in rebated:
+        off[one.number] = off.get(one.number, 0) - one.parts.interest
     paid = [
         Change(
             "payment",
             one.number,
             Parts(
                 -one.principal_left,
-                -(one.interest_left - given.get(one.number, 0) + ahead.get(one.number, 0)),
+                -(one.interest_left - off.get(one.number, 0)),
                 -one.late_fee_left,
             ),
         )
@@ -58,16 +59,18 @@ def settled(plan: Plan, on: date) -> tuple[Change, ...]:
 
 
 def rebate(plan: Plan, on: date) -> list[Change]:
-    """Interest not earned by that day, taken off; nothing where the terms keep it, or where it was written off with the rest."""
-    if plan.terms.prepayment != "rebate" or plan.agreement.status == "charged_off":
-        return []
-    lines = rebates.unearned(plan, on)
-    open_ = balances.of(plan.installments).total - sum(min(amount, one.interest_left) for one, amount in lines)
-    changes: list[Change] = []
-    for one, unearned in lines:
-        free = min(unearned, one.interest_left)
-        ahead = min(unearned - free, one.interest_paid, open_)
-        open_ -= ahead
+    """Interest not earned by that day, taken off: of what nobody has paid, the last due first; then of what was paid ahead, which pays
+    something else now. Nothing where the terms keep it. (As `financing.payoffs` does for money that comes by itself.)"""
+    quoted = quote(plan.agreement, plan.installments, on)
+    due_last = sorted(plan.installments, key=lambda one: (one.due_on, one.number), reverse=True)
+    left, changes = min(quoted.rebate, quoted.left), []
+    for one in due_last:
+        free = min(left, one.interest_left)
+        left -= free
+        changes.append(Change("interest_rebated", one.number, Parts(interest=-free)))
+    for one in due_last:
+        ahead = min(left, one.interest_paid)
+        left -= ahead
         changes.append(Change("payment_reversed", one.number, Parts(interest=ahead)))
-        changes.append(Change("interest_rebated", one.number, Parts(interest=-free - ahead)))
+        changes.append(Change("interest_rebated", one.number, Parts(interest=-ahead)))
     return [one for one in changes if one.parts != Parts()]

@@ -15,12 +15,13 @@ from ballast.models.states import HELD_REFUND
 
 @dataclass(frozen=True)
 class Paid:
-    """A payment that arrived, minor units. `principal`: what it still pays of each installment by number, the last one first; none for
-    the down payment. `left`: what may go back of it for goods that came back."""
+    """A payment that arrived, minor units. `price`: what of it paid for the goods; `refundable`: what may still go back of it.
+    `principal`: what it pays of each installment by number, the last one first; none for the down payment."""
 
     payment: Payment
-    principal: tuple[tuple[int, int], ...]
-    left: int
+    price: int
+    refundable: int
+    principal: tuple[tuple[int, int], ...] = ()
 
 
 def of(agreement: FinancingAgreement) -> list[Paid]:
@@ -39,10 +40,16 @@ def of(agreement: FinancingAgreement) -> list[Paid]:
 
 def _paid(agreement: FinancingAgreement, payment: Payment, by_number: dict[int, int]) -> Paid:
     """A down payment goes back without the fee that was paid with it, and an installment without its interest: that time is over."""
-    principal = tuple(sorted(((number, left) for number, left in by_number.items() if left > 0), reverse=True))
-    is_down_payment = payment.order_id == agreement.order_id
-    price = agreement.down_payment - payment.amount_refunded if is_down_payment else sum(left for _, left in principal)
-    return Paid(payment, principal, max(min(price, refunds.refundable(payment)), 0))
+    left = refunds.refundable(payment)
+    if payment.order_id == agreement.order_id:
+        return Paid(payment, max(agreement.down_payment - payment.amount_refunded, 0), left)
+    principal = tuple(sorted(((number, part) for number, part in by_number.items() if part > 0), reverse=True))
+    return Paid(payment, sum(part for _number, part in principal), left, principal)
+
+
+def most(paid: Sequence[Paid]) -> int:
+    """What of the price can go back to the cards, minor units. (Interest that a payoff found paid ahead pays for the goods too.)"""
+    return min(sum(one.price for one in paid), sum(one.refundable for one in paid))
 
 
 def _pays(agreement: FinancingAgreement) -> dict[str, dict[int, int]]:

@@ -98,7 +98,7 @@ def draw(plan: Plan, wanted: Consequence) -> Preview:
         balance_before=balances.of(plan.installments),
         balance_after=balances.of(after),
         status_after=status,
-        mails=_mails(wanted),
+        mails=_mails(wanted, status),
         events=_events(plan, wanted, status),
         hash=hash_of(seen),
     )
@@ -153,9 +153,11 @@ def _state(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _mails(wanted: Consequence) -> tuple[str, ...]:
+def _mails(wanted: Consequence, status: str) -> tuple[str, ...]:
     charged = ("receipt",) if wanted.charged else ()
     returned = ("refund",) * len(wanted.back)
+    if status == "paid_off":
+        return (*charged, *returned, "agreement_paid_off")
     own = () if wanted.kind in ("card_changed", "written_off") else (MAIL,)
     return (*charged, *returned, *own)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from ballast.billing.financing import entries, holding, rows, standing
+from ballast.billing.financing import entries, locks, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.servicing import amendments
 from ballast.db import db
@@ -15,7 +15,7 @@ from ballast.money import format_money
 def ended(refund: Refund) -> None:
     """It failed, was sent back or called off. In the caller's transaction, with the plan locked, and the payment. What came off the
     balance stays off: the goods are back. The amount can be refunded again."""
-    plan = holding.read(refund.organization_id, refund.payment_id)
+    plan = locks.read(refund.organization_id, refund.payment_id)
     if plan is None:
         return
     agreement, installments = plan

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from ballast.billing import credit
-from ballast.billing.financing import entries, postings, rows, standing
+from ballast.billing.financing import entries, postings, rows, settling, standing
 from ballast.billing.financing.entries import Fact, Parts
-from ballast.billing.financing.holding import Held
-from ballast.billing.financing.servicing import amendments, applying, letters
+from ballast.billing.financing.locks import Held
+from ballast.billing.financing.servicing import amendments, letters
 from ballast.billing.financing.terms import OfferTerms
 from ballast.db import db
 from ballast.models import AgreementEntry, Dispute, FinancingAgreement, Installment
@@ -64,7 +63,7 @@ def _add(agreement: FinancingAgreement, installments: list[Installment]) -> Inst
         number=max(one.number for one in installments) + 1,
         kind="reopened",
         due_on=due_on,
-        due_at=standing.begins(agreement, due_on),
+        due_at=rows.begins(agreement, due_on),
         principal=0,
         interest=0,
     )
@@ -87,8 +86,7 @@ def _close(agreement: FinancingAgreement, installments: list[Installment], row: 
     others = [other for other in installments if other.id != one.id]
     left = entries.receive(agreement, others, paid.total, Fact("payment", source, today))
     if left:
-        credit.move(agreement.organization_id, agreement.customer_id, agreement.currency, left, "dispute_won", source)
-        postings.credited(agreement, source, left)
+        settling.give_credit(agreement, source, left)
     one.next_attempt_at = None
     _finish(agreement, installments, row, before, "The bank gave a payment back that it had taken.")
 
@@ -97,7 +95,6 @@ def _finish(
     agreement: FinancingAgreement, installments: list[Installment], row: Dispute, before: dict[str, Any], reason: str
 ) -> None:
     standing.refresh(agreement, installments)
-    applying.close_interest(agreement, installments, f"{row.id}/{row.status}/{len(installments)}")
     after = amendments.snapshot(agreement, installments) | {"dispute": row.id, "dispute_status": row.status}
     by = amendments.signed(reason=reason)
     made = amendments.append(agreement, "dispute_lost", before, after, by, payment_id=row.payment_id)

@@ -45,7 +45,7 @@ def decide(plan: Plan, amount: int | None = None) -> Consequence:
 def refundable(plan: Plan, paid: Sequence[Paid]) -> int:
     """What of the price can still go back: no more than is owed and came from cards."""
     owed = sum(one.principal_left for one in plan.installments)
-    return max(min(_price_left(plan, paid), owed + sum(one.left for one in paid)), 0)
+    return max(min(_price_left(plan, paid), owed + plan_payments.most(paid)), 0)
 
 
 def _price_left(plan: Plan, paid: Sequence[Paid]) -> int:
@@ -101,27 +101,51 @@ def _rebated(plan: Plan, credits: dict[int, int]) -> list[Change]:
 
 def _back(paid: Sequence[Paid], amount: int) -> tuple[tuple[Back, ...], list[Change]]:
     """To the cards, newest first; what a payment paid of its installments is reversed and credited, so they are `refunded`."""
-    back: list[Back] = []
-    pairs: list[Change] = []
+    taken = _taken(paid, amount)
+    slots = [[list(slot) for slot in one.principal] for one in paid]
+    own = [min(part, one.price) for one, part in zip(paid, taken, strict=True)]
+    drawn = [_draw(slots[place], part) for place, part in enumerate(own)]
+    pool = [slot for slots_of_one in slots for slot in slots_of_one]
+    for place, part in enumerate(taken):
+        drawn[place] += _draw(pool, part - own[place])
+    chosen = [place for place, part in enumerate(taken) if part]
+    back = tuple(Back(paid[place].payment.id, taken[place], card_of(paid[place])) for place in chosen)
+    pairs = [
+        change
+        for index, place in enumerate(chosen)
+        for slot in drawn[place]
+        for change in _pair(slot[0], slot[1], index)
+    ]
+    return back, pairs
+
+
+def _taken(paid: Sequence[Paid], amount: int) -> list[int]:
+    """Of each payment what it paid for the goods; past that, for interest a payoff had set against the goods, what else is left."""
+    taken = []
     for one in paid:
-        taken = min(amount, one.left)
-        if not taken:
-            continue
-        amount -= taken
-        pairs += _pairs(one.principal, taken, len(back))
-        back.append(Back(one.payment.id, taken, card_of(one)))
-    return tuple(back), pairs
-
-
-def _pairs(principal: Sequence[tuple[int, int]], amount: int, index: int) -> list[Change]:
-    pairs: list[Change] = []
-    for number, left in principal:
-        part = min(amount, left)
+        taken.append(min(amount, one.price, one.refundable))
+        amount -= taken[-1]
+    for place, one in enumerate(paid):
+        part = min(amount, one.refundable - taken[place])
+        taken[place] += part
         amount -= part
-        if part:
-            pairs.append(Change("payment_reversed", number, Parts(principal=part), index))
-            pairs.append(Change("principal_credited", number, Parts(principal=-part), index))
-    return pairs
+    return taken
+
+
+def _draw(slots: Sequence[list[int]], amount: int) -> list[tuple[int, int]]:
+    """So many minor units out of slots of (installment, principal), which are left with the rest."""
+    drawn = []
+    for slot in slots:
+        part = min(amount, slot[1])
+        slot[1] -= part
+        amount -= part
+        drawn.append((slot[0], part))
+    return drawn
+
+
+def _pair(number: int, amount: int, index: int) -> tuple[Change, Change]:
+    paid = Change("payment_reversed", number, Parts(principal=amount), index)
+    return paid, Change("principal_credited", number, Parts(principal=-amount), index)
 
 
 def card_of(paid: Paid) -> str:
