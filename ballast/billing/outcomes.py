@@ -14,6 +14,9 @@ from ballast import audit
 from ballast.billing import cards, ledger, orders, processing, receipts, velocity
 from ballast.billing.financing import opening
 from ballast.billing.financing import settling as plans
+from ballast.billing.financing import standing
+from ballast.billing.financing.servicing import arriving
+from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
 from ballast.billing.subscriptions import letters, settling
 from ballast.clock import now, real_time
@@ -254,8 +257,17 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.declined(invoice, attempt)
-    if plan := plans.of_payment(payment):
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
         plans.declined(plan, attempt)
+
+
+def _end_act(plan: Claimed, payment: Payment) -> bool:
+    """What was asked for on a plan did not come about: its payment is closed, and the plan is as it was. False where it was no act."""
+    if not arriving.called_off(plan.agreement, payment):
+        return False
+    close(payment)
+    standing.refresh(plan.agreement, plan.installments)
+    return True
 
 
 def _block(payment: Payment, decline_class: str) -> None:
@@ -309,7 +321,7 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.not_tried(invoice, attempt)
-    if plan := plans.of_payment(payment):
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
         plans.not_tried(plan, attempt)
 
 
