@@ -12,9 +12,8 @@ from sqlalchemy.orm import aliased
 
 from ballast import audit
 from ballast.billing import cards, ledger, orders, processing, receipts, velocity
-from ballast.billing.financing import opening
+from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
-from ballast.billing.financing import standing
 from ballast.billing.financing.servicing import arriving
 from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
