@@ -42,6 +42,7 @@ PAGES: Final = (
     "mails",
     "events",
     "settings",
+    "go_live",
     "billing_settings",
     "card_testing",
     "keys",
