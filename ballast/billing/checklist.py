@@ -23,7 +23,7 @@ from ballast.models import (
 )
 
 # Where mail goes from without a domain of one's own.
-NOT_OURS: Final = ("resend.dev", "example.com", "localhost")
+NOT_OURS: Final = ("resend.dev", "example.com")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _webhooks(listens: bool, delivered: bool) -> Item:
 def _mail(sent: bool) -> Item:
     settings = config.current()
     domain = settings.resend_from_email.rpartition("@")[2].rstrip(">").lower()
-    own = bool(settings.resend_api_key) and not domain.endswith(NOT_OURS)
+    own = bool(settings.resend_api_key) and _is_public(domain) and not domain.endswith(NOT_OURS)
     says = f"Mail goes out from {domain}."
     if not own:
         says = "Set RESEND_API_KEY, and RESEND_FROM_EMAIL to an address of a domain that Resend has verified."
