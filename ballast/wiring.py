@@ -44,6 +44,7 @@ PAGES: Final = (
     "mails",
     "events",
     "settings",
+    "go_live",
     "billing_settings",
     "card_testing",
     "keys",
