@@ -803,6 +803,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
     from tests.templates.billing_samples import billing_samples
     from tests.templates.customer_samples import invoice_samples, portal_samples, subscribing_samples
+    from tests.templates.financing_samples import financing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
@@ -817,6 +818,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from selling_samples()
     yield from billing_samples()
     yield from subscription_samples()
+    yield from financing_samples()
     yield from invoice_samples()
     yield from portal_samples()
     yield from subscribing_samples()
