@@ -11,8 +11,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
+from ballast.billing import cards, ledger, orders, processing, receipts, velocity
+from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
+from ballast.billing.financing.servicing import arriving
+from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
 from ballast.billing.subscriptions import letters, settling
 from ballast.clock import now, real_time
@@ -20,6 +23,7 @@ from ballast.db import db, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
+from ballast.models.financing import agreements_of_order
 from ballast.models.invoices import invoice_of
 from ballast.models.payments import payment_of
 from ballast.models.states import move
@@ -69,6 +73,8 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
     _hold(organization_id, orders)
+    if with_order and order_id is not None:
+        db.session.execute(agreements_of_order(organization_id, order_id).with_for_update())
     plans.know(payment_id, installment_ids or [])
     if installment_ids:
         plans.lock(organization_id, installment_ids)
@@ -187,10 +193,9 @@ def _settle(payment: Payment) -> Order | None:
         .with_for_update()
     ).one()
     if order.status == "pending":
-        move(order, "paid")
-        order.paid_at = now()
-        session_ends.complete(order)
-    _end_cart(order)
+        orders.mark_paid(order)
+        opening.settle(order, payment)
+    orders.end_cart(order)
     return order
 
 
@@ -199,13 +204,6 @@ def _open_claims(payment: Payment) -> list[Claim]:
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
     )
     return list(db.session.scalars(wanted))
-
-
-def _end_cart(order: Order) -> None:
-    wanted = select(Cart).where(Cart.organization_id == order.organization_id, Cart.id == order.cart_id)
-    cart = db.session.scalars(wanted).first()
-    if cart is not None and cart.status == "open":
-        move(cart, "ordered")
 
 
 def cancel(payment: Payment) -> None:
@@ -258,8 +256,17 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.declined(invoice, attempt)
-    if plan := plans.of_payment(payment):
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
         plans.declined(plan, attempt)
+
+
+def _end_act(plan: Claimed, payment: Payment) -> bool:
+    """What was asked for on a plan did not come about: its payment is closed, and the plan is as it was. False where it was no act."""
+    if not arriving.called_off(plan.agreement, payment):
+        return False
+    close(payment)
+    standing.refresh(plan.agreement, plan.installments)
+    return True
 
 
 def _block(payment: Payment, decline_class: str) -> None:
@@ -313,7 +320,7 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.not_tried(invoice, attempt)
-    if plan := plans.of_payment(payment):
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
         plans.not_tried(plan, attempt)
 
 

@@ -18,6 +18,7 @@ from ballast import audit
 from ballast.billing import cards, credit, retries
 from ballast.billing.financing import entries, letters, payoffs, postings, rows, standing
 from ballast.billing.financing.entries import Fact
+from ballast.billing.financing.servicing import arriving
 from ballast.clock import now
 from ballast.db import db, once
 from ballast.models import Attempt, Claim, FinancingAgreement, Installment, Payment
@@ -67,7 +68,8 @@ def of_payment(payment: Payment) -> Claimed | None:
 def paid(plan: Claimed, payment: Payment, attempt: Attempt, captured: int) -> None:
     """A processor took `captured` minor units for what the payment claims."""
     _take_card(plan, payment)
-    _apply(plan, payment, attempt, captured)
+    if not arriving.arrived(plan.agreement, plan.installments, payment):
+        _apply(plan, payment, attempt, captured)
 
 
 def paid_late(plan: Claimed, payment: Payment, attempt: Attempt, captured: int) -> None:
