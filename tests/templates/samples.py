@@ -841,6 +841,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.dashboard_samples import dashboard_samples
     from tests.templates.financing_samples import financing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
+    from tests.templates.plan_mail_samples import plan_mail_samples
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
@@ -856,6 +857,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from billing_samples()
     yield from subscription_samples()
     yield from financing_samples()
+    yield from plan_mail_samples()
     yield from invoice_samples()
     yield from portal_samples()
     yield from subscribing_samples()
