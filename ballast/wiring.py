@@ -46,6 +46,8 @@ PAGES: Final = (
     "subscription_start",
     "subscription_changes",
     "subscription_acts",
+    "agreements",
+    "portfolio",
     "invoices",
     "invoice_writing",
     "credit_notes",

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
-from ballast.billing import held_back
+from ballast.billing import held_back, scales
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import Attempt, Dispute, Organization, Payment, WebhookDelivery
 from ballast.models.disputes import NEEDS_ANSWER
-from ballast.money import format_money, to_decimal
+from ballast.money import format_money
 from ballast.notifications import endpoints
 from ballast.templating import show_date, zone
 
@@ -159,25 +159,13 @@ def _chart(days: dict[date, int], organization: Organization) -> dict[str, Any]:
     """Bars and three honest ticks. `value` is in minor units."""
     currency = organization.currency
     most = max(days.values())
-    top = _round_up(most)
     best = max(days, key=lambda day: days[day])
     return {
         "bars": [
             {"label": f"{day:%b} {day.day}", "value": value, "text": format_money(value, currency)}
             for day, value in days.items()
         ],
-        "ticks": [{"value": value, "text": _short(value, currency)} for value in (0, top // 2, top)],
+        "ticks": scales.ticks(most, currency),
         "sentence": f"{format_money(sum(days.values()), currency)} in {DAYS} days; the best day was {best:%b} {best.day} "
         f"with {format_money(most, currency)}.",
     }
-
-
-def _round_up(value: int) -> int:
-    """The next 1, 2 or 5 times a power of ten."""
-    power: int = 10 ** (len(str(value)) - 1)
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
-
-
-def _short(value: int, currency: str) -> str:
-    whole = int(to_decimal(value, currency))
-    return format_money(value, currency).split(".", maxsplit=1)[0] if whole else "0"
