@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import select
 
 from ballast.billing import payment_links
+from ballast.billing.financing import lending_settings
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.identity import members
@@ -35,7 +36,7 @@ from ballast.models import (
     WebhookAttempt,
     WebhookDelivery,
 )
-from tests.api.selling import Seller
+from tests.api.selling import PAY_IN_FOUR, Seller
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -146,12 +147,14 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
     paid = subscription["latest_invoice"]["id"]
     note = seller.made("/credit_notes", {"invoice": paid, "how": "credit", "amount": 100})["id"]
     product = seller.api.get(f"/prices/{price}").get_json()["product"]
+    offer = seller.made("/financing/offers", {**PAY_IN_FOUR, "description": "Acme's own words"})["id"]
     return {
         "product_id": product,
         "price_id": price,
         "coupon_id": coupon,
         "promotion_code_id": code,
         "tax_rate_id": rate,
+        "offer_id": offer,
         "subscription_id": subscription["id"],
         "invoice_id": seller.bill(name="Acme's own customer")["id"],
         "credit_note_id": note,
@@ -167,6 +170,7 @@ def _refund(world: World, payment_id: str) -> None:
 
 def _rows_no_flow_writes(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
+        lending_settings.get(world.acme.id)
         session.add(HeldBack(organization_id=world.acme.id, hour=real_time(), rule="card"))
         members.invite(world.acme.id, "newcomer@example.com", "viewer", None)
         session.add(
