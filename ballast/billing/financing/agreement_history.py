@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import func, select
 
-from ballast.billing import lookup
-from ballast.billing.financing import balances, listing, progress, rows
+from ballast.billing.financing import balances, listing, progress
 from ballast.billing.financing.balances import Balance
 from ballast.billing.subscriptions.history import Budget, budget_of
 from ballast.db import db
+from ballast.errors import NotFound
+from ballast.ids import to_uuid
 from ballast.models import (
     AgreementAmendment,
     AgreementEntry,
@@ -23,12 +24,11 @@ from ballast.models import (
     Email,
     Event,
     FinancingAgreement,
-    FinancingOffer,
     Installment,
     OrderLine,
     PaymentMethod,
 )
-from ballast.models.financing import agreement_of, amendments_of, entries_of, installments_of
+from ballast.models.financing import amendments_of, entries_of, installments_of
 from ballast.money import format_money
 from ballast.templating import show_date
 
@@ -115,15 +115,14 @@ class History:
 
 def read(organization_id: str, agreement_id: str) -> History:
     """All of it, as it is now. Raises NotFound."""
-    agreement = lookup.find(agreement_of(organization_id, agreement_id), agreement_id, "agr", "financing agreement")
-    customer, offer, goods, card = _around(agreement)
+    agreement, customer, offer, goods, card = _around(organization_id, agreement_id)
     installments = list(db.session.scalars(installments_of(organization_id, agreement_id)))
     amendments = list(db.session.scalars(amendments_of(organization_id, agreement_id)))
     return History(
         agreement=agreement,
         customer=customer,
         offer=offer,
-        goods=goods,
+        goods=goods or "A purchase",
         card=card,
         installments=installments,
         amendments=amendments,
@@ -135,25 +134,26 @@ def read(organization_id: str, agreement_id: str) -> History:
     )
 
 
-def _around(agreement: FinancingAgreement) -> tuple[Customer, str, str, PaymentMethod | None]:
-    """Customer, name of the offer, what was bought, and the card."""
+Around = tuple[FinancingAgreement, Customer, str, str | None, PaymentMethod | None]
+
+
+def _around(organization_id: str, agreement_id: str) -> Around:
+    """The agreement, its customer, the name of its offer, what was bought, and its card. Raises NotFound."""
+    agreement = FinancingAgreement
     goods = (
         select(func.string_agg(OrderLine.name, ", "))
         .where(OrderLine.organization_id == agreement.organization_id, OrderLine.order_id == agreement.order_id)
         .scalar_subquery()
     )
-    of_card = (PaymentMethod.organization_id == Customer.organization_id) & (
+    of_card = (PaymentMethod.organization_id == agreement.organization_id) & (
         PaymentMethod.id == agreement.payment_method_id
     )
-    of_offer = (FinancingOffer.organization_id == Customer.organization_id) & (FinancingOffer.id == agreement.offer_id)
-    wanted = (
-        select(Customer, FinancingOffer.name, goods, PaymentMethod)
-        .join(FinancingOffer, of_offer)
-        .outerjoin(PaymentMethod, of_card)
-        .where(Customer.organization_id == agreement.organization_id, Customer.id == agreement.customer_id)
-    )
-    customer, offer, names, card = db.session.execute(wanted).one()
-    return customer, offer, names or "A purchase", card
+    wanted = listing.listed(organization_id).add_columns(goods, PaymentMethod).outerjoin(PaymentMethod, of_card)
+    known = to_uuid(agreement_id, "agr")
+    found = db.session.execute(wanted.where(agreement.id == agreement_id)).first() if known else None
+    if found is None:
+        raise NotFound("financing agreement")
+    return tuple(found)
 
 
 def _budget(card: PaymentMethod | None, installments: Sequence[Installment]) -> Budget | None:
@@ -229,8 +229,6 @@ def _declined(agreement: FinancingAgreement, payment_ids: set[str]) -> Iterator[
 
 
 def _mailed(agreement: FinancingAgreement) -> Iterator[Entry]:
-    wanted: Any = select(Email).where(
-        Email.organization_id == agreement.organization_id, Email.resource_id == agreement.id
-    )
+    wanted = select(Email).where(Email.organization_id == agreement.organization_id, Email.resource_id == agreement.id)
     for mail in db.session.scalars(wanted.order_by(Email.id.desc()).limit(MOST)):
         yield Entry(mail.created_at, mail.id, "neutral", f"Mail: {mail.subject}", mail=mail)

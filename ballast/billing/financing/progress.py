@@ -16,7 +16,11 @@ from ballast.models import FinancingAgreement, Installment
 from ballast.models.states import COLLECTED
 
 # An installment's status → its segment of the load line.
-SEGMENTS: Final = {**dict.fromkeys(DONE, "paid"), "late": "late", **dict.fromkeys(("due", "processing", "partially_paid"), "due")}
+SEGMENTS: Final = {
+    **dict.fromkeys(DONE, "paid"),
+    "late": "late",
+    **dict.fromkeys(("due", "processing", "partially_paid"), "due"),
+}
 
 
 @dataclass(frozen=True)
