@@ -10,6 +10,8 @@ from sqlalchemy import Select, select
 
 from ballast import audit
 from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
+from ballast.billing.financing import holding
+from ballast.billing.financing.servicing import arriving
 from ballast.billing.payloads import payment_payload
 from ballast.billing.subscriptions import letters, settling
 from ballast.clock import now, real_time
@@ -64,6 +66,7 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
     billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
+    _lock_plan(organization_id, payment_id)
     for model, row_id in (*orders, (Subscription, subscription_id), (Invoice, invoice_id)):
         if row_id is not None:
             held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
@@ -71,6 +74,25 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
     payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     return db.session.scalars(found.with_for_update()).one(), payment
+
+
+def _lock_plan(organization_id: str, payment_id: str) -> None:
+    """Agreement and installments that it claims, before the payment."""
+    if db.session.scalars(_installments_claimed(organization_id, payment_id)).first() is not None:
+        holding.lock(organization_id, payment_id)
+
+
+def _installments_claimed(organization_id: str, payment_id: str) -> Select[str]:
+    wanted = select(Claim.id).where(
+        Claim.organization_id == organization_id, Claim.payment_id == payment_id, Claim.obligation == "installment"
+    )
+    return wanted.limit(1)
+
+
+def _plan_of(payment: Payment) -> holding.Held | None:
+    """The plan whose installments a payment claims, or claimed; it is locked already."""
+    claimed = db.session.scalars(_installments_claimed(payment.organization_id, payment.id)).first()
+    return holding.read(payment.organization_id, payment.id) if claimed is not None else None
 
 
 def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None, str | None]:
@@ -115,13 +137,13 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     move(payment, "succeeded")
     payment.amount_captured = captured
     payment.succeeded_at = now()
-    invoice = _invoice_of(payment)
+    invoice, plan = _invoice_of(payment), _plan_of(payment)
     ledger.post(
         payment.organization_id,
         "capture",
         attempt.id,
         "processor_receivable",
-        "receivables" if invoice else "sales",
+        "financing_receivable" if plan else "receivables" if invoice else "sales",
         captured,
         payment.currency,
         payment.id,
@@ -129,6 +151,8 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     order = _settle(payment)
     if invoice is not None:
         settling.paid(invoice, payment)
+    if plan is not None:
+        arriving.arrived(*plan, payment)
     if order is not None and order.subscription_id is not None:
         subscription = db.session.get_one(Subscription, (order.organization_id, order.subscription_id))
         letters.started(subscription, order.consent)
@@ -206,6 +230,15 @@ def close(payment: Payment, reason: str | None = None) -> None:
     changes |= {"reason": reason} if reason else {}
     audit.record(payment.organization_id, "payment.canceled", "payment", payment.id, changes)
     _tell(payment, "payment_intent.canceled")
+    if plan := _plan_of(payment):
+        arriving.gone(*plan, payment)
+
+
+def _end_act(payment: Payment) -> None:
+    """What a customer or staff asked for did not come about: the payment is closed, and everything is as it was."""
+    plan = _plan_of(payment)
+    if plan is not None and arriving.is_of_an_act(plan[0], payment):
+        close(payment)
 
 
 def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
@@ -231,6 +264,7 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.declined(invoice, attempt)
+    _end_act(payment)
 
 
 def _block(payment: Payment, decline_class: str) -> None:
@@ -282,6 +316,7 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.not_tried(invoice, attempt)
+    _end_act(payment)
 
 
 def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -> None:

@@ -220,6 +220,9 @@ class FinancingAgreement(Scoped, Base):
     paused_until: Mapped[date | None]
     date_moves: Mapped[int] = mapped_column(default=0, server_default="0", doc="by the customer, so far")
     held_at: Mapped[datetime | None] = mapped_column(doc="since when charges wait for a hold on its customer to end")
+    under_way: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), doc="what was agreed to happen once the payment that is under way for it arrives"
+    )
     interest_earned: Mapped[int] = mapped_column(default=0, server_default="0")
     accrued_on: Mapped[date | None] = mapped_column(doc="earned up to this day; none once nothing more is earned")
     next_action_at: Mapped[datetime | None]

@@ -120,7 +120,7 @@ AGREEMENT: Final = _table(
     defaulted="active late delinquent charged_off paid_off refunded",
     charged_off="paid_off refunded",
     paid_off="active late refunded",
-    refunded="active late",
+    refunded="active late paid_off",
     canceled="",
 )
 # Charged by schedule in these.

@@ -210,6 +210,7 @@ def add_agreements() -> None:
         sa.Column("paused_until", sa.Date(), nullable=True),
         sa.Column("date_moves", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("under_way", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("interest_earned", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("accrued_on", sa.Date(), nullable=True),
         sa.Column("next_action_at", sa.DateTime(timezone=True), nullable=True),

@@ -46,6 +46,11 @@ def received_elsewhere(agreement: FinancingAgreement, source: str, amount: int) 
     _move(agreement, "financing_receipt", source, "other_receipts", RECEIVABLE, amount)
 
 
+def credited(agreement: FinancingAgreement, source: str, amount: int) -> None:
+    """Minor units that were paid and are owed no more became credit of the customer's."""
+    _move(agreement, "financing_credit", source, RECEIVABLE, "customer_credit", amount)
+
+
 def earned(agreement: FinancingAgreement, source: str, amount: int) -> None:
     """Interest earned since the last time, minor units; negative where less is earned than was thought."""
     _move(agreement, "financing_accrual", source, UNEARNED, "interest_income", amount)

@@ -32,7 +32,7 @@ def refresh(agreement: FinancingAgreement, installments: Sequence[Installment]) 
     for one in installments:
         _set(one, status_of(one, today, one.id in under_way))
     agreement.past_due_since = balances.past_due_since(installments, today)
-    wanted = _status(agreement, installments, today)
+    wanted = status_on(agreement, installments, today)
     if wanted != agreement.status:
         rows.set_status(agreement, wanted)
     agreement.next_action_at = None if wanted in rows.CLOSED else next_look(agreement, installments, today)
@@ -63,9 +63,10 @@ def status_of(one: Installment, today: date, is_under_way: bool) -> str:
 
 
 def _done_as(one: Installment) -> str:
-    if one.principal_paid or one.interest_paid:
-        return "paid"
-    return "refunded" if one.principal_credited else "waived"
+    """`refunded` where none of its principal was paid in the end; the interest of the time it ran may have been."""
+    if one.principal_credited and not one.principal_paid:
+        return "refunded"
+    return "paid" if one.principal_paid or one.interest_paid else "waived"
 
 
 def _set(one: Installment, status: str) -> None:
@@ -78,21 +79,26 @@ def _set(one: Installment, status: str) -> None:
         one.paid_at = None
 
 
-def _status(agreement: FinancingAgreement, installments: Sequence[Installment], today: date) -> str:
+def status_on(agreement: FinancingAgreement, installments: Sequence[Installment], today: date) -> str:
     """Closed once nothing is left; a default is cured by paying what is behind, a charge-off only by paying all."""
     if agreement.status in ("draft", "canceled"):
         return agreement.status
     if not balances.of(installments).total:
-        paid = sum(one.principal_paid + one.interest_paid for one in installments)
-        return "paid_off" if paid else "refunded"
+        return "refunded" if _is_given_back(installments) else "paid_off"
     if agreement.status == "charged_off":
         return "charged_off"
-    days = balances.days_past_due(agreement.past_due_since, today)
+    days = balances.days_past_due(balances.past_due_since(installments, today), today)
     if agreement.status == "defaulted" and days:
         return "defaulted"
     if not days:
         return "active"
     return "late" if days < DELINQUENT_AFTER else "delinquent"
+
+
+def _is_given_back(installments: Sequence[Installment]) -> bool:
+    """Whether nothing of the principal was paid in the end: what a bank took back (and reopened) was not."""
+    paid = sum(one.principal_paid - (one.principal if one.kind == "reopened" else 0) for one in installments)
+    return paid <= 0 and any(one.principal_credited for one in installments)
 
 
 def next_look(agreement: FinancingAgreement, installments: Sequence[Installment], today: date) -> datetime | None:
