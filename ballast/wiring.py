@@ -47,6 +47,7 @@ PAGES: Final = (
     "subscription_changes",
     "subscription_acts",
     "agreements",
+    "agreement_acts",
     "portfolio",
     "invoices",
     "invoice_writing",

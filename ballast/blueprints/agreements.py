@@ -10,7 +10,9 @@ from sqlalchemy import Select
 
 from ballast.billing.financing import agreement_history, listing, papers, progress
 from ballast.billing.financing.listing import BUCKETS
+from ballast.billing.financing.servicing import forms
 from ballast.db import db
+from ballast.identity import users
 from ballast.ids import to_uuid
 from ballast.models import Customer, FinancingAgreement
 from ballast.models.customers import customer_of
@@ -105,8 +107,21 @@ def show(agreement_id: str) -> Response:
         agreement=told.agreement,
         customer=told.customer,
         progress=told.progress,
-        acts=[],
+        acts=_acts(told),
     )
+
+
+def _acts(told: agreement_history.History) -> list[dict[str, str]]:
+    """What whoever looks may do to it as it is now."""
+    return [
+        {
+            "name": name,
+            "label": forms.ACTS[name].title,
+            "url": url_for("agreement_acts.form", agreement_id=told.agreement.id, name=name),
+        }
+        for name in forms.possible(told.agreement, told.installments)
+        if users.may(g.role, "charge") and users.may(g.role, forms.ACTS[name].right)
+    ]
 
 
 # --- Papers ------------------------------------------------------------------------------------------------------------------

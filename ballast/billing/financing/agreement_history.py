@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Final
 
 from sqlalchemy import func, select
 
-from ballast.billing.financing import balances, listing, progress
+from ballast.billing.financing import balances, listing, progress, rows
 from ballast.billing.financing.balances import Balance
 from ballast.billing.subscriptions.history import Budget, budget_of
 from ballast.db import db
@@ -91,8 +91,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class History:
-    """An agreement with what belongs to it. `goods`: what was bought, in words. `days`: past due. `budget`: None where nothing failed."""
+class Around:
+    """An agreement with who and what it is about. `goods`: what was bought, in words; `today`: where the agreement is kept."""
 
     agreement: FinancingAgreement
     customer: Customer
@@ -100,6 +100,16 @@ class History:
     goods: str
     card: PaymentMethod | None
     installments: list[Installment]
+
+    @property
+    def today(self) -> date:
+        return rows.today(self.agreement)
+
+
+@dataclass(frozen=True)
+class History(Around):
+    """An agreement with what happened to it. `days`: past due. `budget`: None where nothing failed."""
+
     amendments: list[AgreementAmendment]
     progress: progress.Progress
     balance: Balance
@@ -115,30 +125,22 @@ class History:
 
 def read(organization_id: str, agreement_id: str) -> History:
     """All of it, as it is now. Raises NotFound."""
-    agreement, customer, offer, goods, card = _around(organization_id, agreement_id)
-    installments = list(db.session.scalars(installments_of(organization_id, agreement_id)))
+    found = around(organization_id, agreement_id)
+    agreement, installments = found.agreement, found.installments
     amendments = list(db.session.scalars(amendments_of(organization_id, agreement_id)))
     return History(
-        agreement=agreement,
-        customer=customer,
-        offer=offer,
-        goods=goods or "A purchase",
-        card=card,
-        installments=installments,
+        **vars(found),
         amendments=amendments,
         progress=progress.of(agreement, installments),
         balance=balances.of(installments),
         days=listing.days_past_due(agreement),
-        budget=_budget(card, installments),
+        budget=_budget(found.card, installments),
         entries=_entries(agreement, installments, amendments),
     )
 
 
-Around = tuple[FinancingAgreement, Customer, str, str | None, PaymentMethod | None]
-
-
-def _around(organization_id: str, agreement_id: str) -> Around:
-    """The agreement, its customer, the name of its offer, what was bought, and its card. Raises NotFound."""
+def around(organization_id: str, agreement_id: str) -> Around:
+    """Two statements. Raises NotFound."""
     agreement = FinancingAgreement
     goods = (
         select(func.string_agg(OrderLine.name, ", "))
@@ -153,7 +155,9 @@ def _around(organization_id: str, agreement_id: str) -> Around:
     found = db.session.execute(wanted.where(agreement.id == agreement_id)).first() if known else None
     if found is None:
         raise NotFound("financing agreement")
-    return tuple(found)
+    agreed, customer, offer, bought, card = found
+    installments = list(db.session.scalars(installments_of(organization_id, agreement_id)))
+    return Around(agreed, customer, offer, bought or "A purchase", card, installments)
 
 
 def _budget(card: PaymentMethod | None, installments: Sequence[Installment]) -> Budget | None:
@@ -170,7 +174,8 @@ def _entries(
 ) -> list[Entry]:
     """Newest first; what happened at the same instant in the order it was written: the ids tell."""
     changes = list(db.session.scalars(entries_of(agreement.organization_id, agreement.id)))
-    payment_ids = {one.payment_id for one in (*changes, *installments) if one.payment_id}
+    payment_ids = {payment_id for payment_id in (one.payment_id for one in changes) if payment_id}
+    payment_ids |= {one.payment_id for one in installments if one.payment_id}
     entries = [
         *_told(agreement),
         *_changed(agreement, changes, {one.id: one.number for one in installments}),

@@ -147,14 +147,14 @@ def standing(organization_id: str) -> list[Standing]:
     for row in db.session.execute(_by_bucket(organization_id)):
         one = found.setdefault(row.currency, Standing(row.currency, {name: Sum() for name in NAMES}, [], Sum()))
         if row.status == "charged_off":
-            one.charged_off.add(row.count, int(row.amount))
+            one.charged_off.add(row.agreements, int(row.amount))
             continue
-        one.buckets[row.bucket].add(row.count, int(row.amount))
+        one.buckets[row.bucket].add(row.agreements, int(row.amount))
         key = (row.currency, row.offer_id)
         if key not in offers:
             offers[key] = OfferSum(row.offer_id, row.name, row.expected_loss_bps)
             one.offers.append(offers[key])
-        offers[key].out.add(row.count, int(row.amount))
+        offers[key].out.add(row.agreements, int(row.amount))
     for one in found.values():
         one.offers.sort(key=lambda offer: offer.out.amount, reverse=True)
     return sorted(found.values(), key=lambda one: one.out.count, reverse=True)
@@ -172,7 +172,7 @@ def _by_bucket(organization_id: str) -> Any:
             FinancingOffer.name,
             FinancingOffer.expected_loss_bps,
             bucket,
-            func.count(agreement.id.distinct()).label("count"),
+            func.count(agreement.id.distinct()).label("agreements"),
             func.sum(left()).label("amount"),
         )
         .select_from(Installment)
@@ -299,7 +299,7 @@ class Earned:
 
 
 def interest(organization_id: str, currency: str) -> Earned:
-    """Of what is out. (All that was ever earned is the balance of `interest_income`: an entry a day and agreement, too many to sum.)"""
+    """Of what is out. (All that was ever earned is the balance of `interest_income`: an entry a day and agreement, too many.)"""
     agreement = FinancingAgreement
     wanted = select(func.sum(agreement.interest), func.sum(agreement.interest_earned)).where(
         agreement.organization_id == organization_id,

@@ -25,7 +25,8 @@ SEGMENTS: Final = {
 
 @dataclass(frozen=True)
 class Progress:
-    """Minor units. `paid`: what came in, the down payment and a fee paid up front included. `segments`: of the load line, one a payment."""
+    """Minor units. `paid`: what came in, the down payment and a fee paid up front included. `segments` of the load line, one a
+    payment."""
 
     paid: int
     left: int
