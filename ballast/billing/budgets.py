@@ -7,6 +7,7 @@ Transaction Processing Excellence (10 declines in 24 hours, 35 in 30 days; advic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,15 +53,23 @@ def limits_of(brand: str | None) -> tuple[Limit, ...]:
 
 
 def meters(card: PaymentMethod, amount: int) -> list[Meter]:
-    """What is used of each limit for this card and amount."""
-    return [Meter(_used(card, amount, limit.window), limit) for limit in limits_of(card.brand)]
+    """What is used of each limit for this card and amount: one statement, however many limits."""
+    limits = limits_of(card.brand)
+    counts = [func.count().filter(Attempt.created_at > now() - limit.window) for limit in limits]
+    widest = max(limit.window for limit in limits)
+    wanted = select(*counts).select_from(Attempt).where(*_counted(card, amount, now() - widest))  # type: ignore[arg-type]
+    return [Meter(used, limit) for used, limit in zip(db.session.execute(wanted).one(), limits, strict=True)]
 
 
-def free_at(card: PaymentMethod, amount: int) -> datetime | None:
-    """When the card may be tried for this amount: None for now; the far future where a network says never."""
+def free_at(card: PaymentMethod, amount: int, counted: Sequence[Meter] | None = None) -> datetime | None:
+    """When the card may be tried for this amount: None for now; the far future where a network says never.
+
+    `counted`: what `meters` has just counted, for whoever shows both.
+    """
     if is_blocked(card):
         return card.blocked_until or datetime.max.replace(tzinfo=now().tzinfo)
-    spent = [limit for limit in limits_of(card.brand) if _used(card, amount, limit.window) >= limit.attempts]
+    found = meters(card, amount) if counted is None else counted
+    spent = [meter.limit for meter in found if meter.used >= meter.limit.attempts]
     return max((_lapses(card, amount, limit) for limit in spent), default=None)
 
 
@@ -108,11 +117,6 @@ def _counted(card: PaymentMethod, amount: int, since: datetime) -> tuple[object,
         Attempt.created_at > since,
         Attempt.status.in_(COUNTED),
     )
-
-
-def _used(card: PaymentMethod, amount: int, window: timedelta) -> int:
-    counted = select(func.count()).select_from(Attempt).where(*_counted(card, amount, now() - window))  # type: ignore[arg-type]
-    return db.session.scalar(counted) or 0
 
 
 def _lapses(card: PaymentMethod, amount: int, limit: Limit) -> datetime:

@@ -291,6 +291,13 @@ def add_agreements() -> None:
         "ix_financing_agreements_offer", "financing_agreements", ["organization_id", "offer_id", "id"], unique=False
     )
     op.create_index(
+        "ix_financing_agreements_past_due",
+        "financing_agreements",
+        ["organization_id", "past_due_since"],
+        unique=False,
+        postgresql_where="past_due_since is not null",
+    )
+    op.create_index(
         "ix_financing_agreements_reminder",
         "financing_agreements",
         ["next_reminder_at"],
@@ -415,6 +422,13 @@ def add_installments() -> None:
         ["next_attempt_at"],
         unique=False,
         postgresql_where="next_attempt_at is not null",
+    )
+    op.create_index(
+        "ix_installments_paid_late",
+        "installments",
+        ["organization_id", "paid_at"],
+        unique=False,
+        postgresql_where="timezone('UTC', paid_at)::date > due_on",
     )
     op.create_index("ix_installments_payment", "installments", ["organization_id", "payment_id"], unique=False)
 
