@@ -2,12 +2,12 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check bench browser clients sync clean
+.PHONY: help run stop test test-live check bench browser clients lighthouse sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.synced-run ## Start everything on this machine: database, queue, sandbox, web, worker
 	@.venv/bin/python app.py
@@ -33,6 +33,9 @@ browser: .venv/.synced-dev ## Find a Chromium for the tests, or install one; pri
 
 clients: .venv/.synced-dev ## Write the generated parts of clients/python and clients/node from the API's description
 	@BALLAST_ENV=test .venv/bin/python -m scripts.write_clients
+
+lighthouse: .venv/.synced-dev ## Have Lighthouse judge the first pages, on a desktop and a phone (needs Node)
+	@.venv/bin/python -m scripts.lighthouse
 
 sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
 

@@ -159,3 +159,18 @@ def advance(slug: str, by: str | None, to: datetime | None) -> None:
             raise click.ClickException(error.message) from None
         clocks.advance(organization_id)
     show.callback(slug)  # type: ignore[misc]
+
+
+@clock_group.command("reset")
+@click.argument("slug")
+@click.confirmation_option(prompt="Archive this sandbox with its customers, payments and books, and begin a fresh one?")
+def reset(slug: str) -> None:
+    """Archive the sandbox SLUG and put a fresh one in its place. API keys go on working."""
+    from ballast.billing import clock_resets
+
+    with _as_worker(), _working_for(slug) as owner:
+        try:
+            made = clock_resets.reset(owner.id)
+        except BallastError as error:
+            raise click.ClickException(error.message) from None
+    click.echo(f"{slug} is {made} from now on, in real time.")

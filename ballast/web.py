@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import (
     Blueprint,
+    Flask,
     Response,
     abort,
     current_app,
@@ -23,6 +24,7 @@ from flask import (
     session,
     url_for,
 )
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
 from sqlalchemy import Select, select
@@ -85,7 +87,7 @@ def finish_response(response: Response) -> Response:
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(self)"
     if response.mimetype in ("text/html", "application/json"):
-        response.headers["Cache-Control"] = "no-store"
+        response.headers["Cache-Control"] = g.get("caching", "no-store")
     if response.mimetype == "text/html":
         response.vary.add("HX-Request")
     _note(response)
@@ -123,6 +125,13 @@ def policy(more: Mapping[str, Sequence[str]] | None = None) -> str:
 
 
 # --- Pages -------------------------------------------------------------------------------------------------------------------
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Sessions in a signed cookie, but none with an answer that caches may keep for everybody (`g.caching`)."""
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        return "caching" not in g and super().should_set_cookie(app, session)
 
 
 def is_htmx() -> bool:
@@ -268,7 +277,7 @@ def error_body(kind: str, code: str, message: str, param: str | None = None, **m
 
 def wants_json() -> bool:
     """Whether the answer goes to a program."""
-    return request.path.startswith(("/api/v1", "/hooks/", "/internal/", "/health", "/readyz"))
+    return request.path.startswith(("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/plans/quote.json"))
 
 
 def on_ballast_error(error: BallastError) -> Response:

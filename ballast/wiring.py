@@ -30,11 +30,19 @@ PAGES: Final = (
     "checkout",
     "buy",
     "invoice_page",
+    "plan_page",
     "portal",
+    "plan_quotes",
     "brand",
     "auth",
     "account",
     "admin",
+    "search",
+    "refunds",
+    "orders",
+    "ledger",
+    "mails",
+    "events",
     "settings",
     "billing_settings",
     "card_testing",
@@ -52,6 +60,8 @@ PAGES: Final = (
     "products",
     "coupons",
     "tax_rates",
+    "financing_offers",
+    "lending_settings",
     "clocks",
     "disputes",
     "held",
@@ -62,6 +72,7 @@ PAGES: Final = (
     "audit",
     "platform",
     "platform_users",
+    "platform_jobs",
     "hooks",
     "internal",
     "health",
@@ -112,6 +123,7 @@ def _web(settings: Settings) -> Flask:
 
     app = make_openapi("ballast", static_folder=None)
     app.secret_key = settings.secret_key
+    app.session_interface = web.Sessions()
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, queue
 from ballast.billing import lookup, processing
+from ballast.billing.financing import first_card
 from ballast.billing.payloads import card_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
@@ -252,6 +253,7 @@ def _store(storing: Storing) -> None:
 
 def _record(storing: Storing, answer: Any) -> None:
     with transaction() as session:
+        agreements = first_card.locked_by(storing.organization_id, storing.card_id)
         card = session.scalars(
             select(PaymentMethod)
             .where(
@@ -264,18 +266,22 @@ def _record(storing: Storing, answer: Any) -> None:
             return
         match answer:
             case SavedCard() if _is_stored_already(card, answer):
-                move(card, "failed")
-                card.message, card.next_attempt_at = "stored_already", None
+                _fail(card, "stored_already")
             case SavedCard():
                 activate(card, answer)
             case Unknown(reason=reason) if card.probes < len(PROBES):
                 card.message, card.next_attempt_at = reason, real_time() + PROBES[card.probes - 1]
             case Unknown(reason=said) | Declined(code=said):
-                move(card, "failed")
-                card.message, card.next_attempt_at = said, None
+                _fail(card, said)
             case _:  # The holder would have to come back to the page for it: not worth asking them for.
-                move(card, "failed")
-                card.message, card.next_attempt_at = "action_required", None
+                _fail(card, "action_required")
+        if card.status == "failed":
+            first_card.not_stored(agreements, card, answer.external_id if isinstance(answer, SavedCard) else None)
+
+
+def _fail(card: PaymentMethod, message: str) -> None:
+    move(card, "failed")
+    card.message, card.next_attempt_at = message, None
 
 
 def _is_stored_already(card: PaymentMethod, saved: SavedCard) -> bool:

@@ -51,7 +51,7 @@ def give_clock(owner: Organization) -> None:
 
     Raises Conflict(`clock_not_allowed`) for a live organization, and for one with an account that is not at the local sandbox.
     """
-    if owner.mode != "sandbox" or not _is_all_sandbox(owner.id):
+    if not may_have_clock(owner):
         raise Conflict(
             "clock_not_allowed", "Only an organization all of whose processors are the local sandbox has a clock."
         )
@@ -61,8 +61,12 @@ def give_clock(owner: Organization) -> None:
     audit.record(owner.id, "clock.started", "organization", owner.id)
 
 
+def may_have_clock(owner: Organization) -> bool:
+    """Whether it is a sandbox, and every account of it speaks to the one that runs beside us: time there is ours to move."""
+    return owner.mode == "sandbox" and _is_all_sandbox(owner.id)
+
+
 def _is_all_sandbox(organization_id: str) -> bool:
-    """Whether every account speaks to the sandbox that runs beside us: time there is ours to move."""
     sandbox = config.current().sandbox_url
     wanted = select(ProcessorAccount).where(ProcessorAccount.organization_id == organization_id)
     accounts = [account for account in db.session.scalars(wanted) if account.archived_at is None]

@@ -3,6 +3,7 @@ processors publish no minimum, and take these."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 from ballast import money
@@ -22,6 +23,11 @@ def least(currency: str) -> int:
 def grain(currency: str) -> int:
     """The step in which amounts can be charged, minor units: 10 with three decimals, else 1."""
     return 10 if money.exponent(currency) == 3 else 1
+
+
+def to_step(amount: Fraction | int, step: int) -> int:
+    """The multiple of `step` (minor units, see `grain`) nearest to an amount; a tie goes away from zero."""
+    return money.round_half_up(Fraction(amount) / step) * step
 
 
 def remainder(amount: int, currency: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ballast import queue
-from ballast.billing import card_setup, portal, subscription_checkout, ways
+from ballast.billing import card_setup, financing_checkout, portal, subscription_checkout, ways
 from ballast.billing.card_setup import Outcome, Setup
 from ballast.billing.checkout_form import Token
 from ballast.billing.financing import collecting as installments
@@ -48,7 +48,7 @@ def look(organization_id: str, subscription_id: str, card_id: str) -> Outcome:
 
 def look_for_order(order: Order) -> Outcome | None:
     """How the storing of an order's newest card stands; None where none was typed."""
-    card = subscription_checkout.card_of(order, "pending", "active", "failed")
+    card = card_setup.of_order(order, "pending", "active", "failed")
     if card is None:
         return None
     organization_id, card_id, order_id = card.organization_id, card.id, order.id
@@ -71,7 +71,7 @@ def use(card: PaymentMethod) -> None:
         _use_for_subscription(card, rows.locked(card.organization_id, purpose))
     if purpose.startswith("agr_"):
         _use_for_agreement(card, purpose)
-    if purpose.startswith("ord_"):
+    if purpose.startswith("ord_") and not financing_checkout.complete(card, purpose):
         subscription_checkout.complete(card, purpose)
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
+from ballast.billing import cards, ledger, orders, processing, receipts, velocity
+from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
-from ballast.billing.financing import standing
 from ballast.billing.financing.servicing import arriving
 from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
@@ -23,6 +23,7 @@ from ballast.db import db, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
+from ballast.models.financing import agreements_of_order
 from ballast.models.invoices import invoice_of
 from ballast.models.payments import payment_of
 from ballast.models.states import move
@@ -72,6 +73,8 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
     _hold(organization_id, orders)
+    if with_order and order_id is not None:
+        db.session.execute(agreements_of_order(organization_id, order_id).with_for_update())
     plans.know(payment_id, installment_ids or [])
     if installment_ids:
         plans.lock(organization_id, installment_ids)
@@ -190,10 +193,9 @@ def _settle(payment: Payment) -> Order | None:
         .with_for_update()
     ).one()
     if order.status == "pending":
-        move(order, "paid")
-        order.paid_at = now()
-        session_ends.complete(order)
-    _end_cart(order)
+        orders.mark_paid(order)
+        opening.settle(order, payment)
+    orders.end_cart(order)
     return order
 
 
@@ -202,13 +204,6 @@ def _open_claims(payment: Payment) -> list[Claim]:
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
     )
     return list(db.session.scalars(wanted))
-
-
-def _end_cart(order: Order) -> None:
-    wanted = select(Cart).where(Cart.organization_id == order.organization_id, Cart.id == order.cart_id)
-    cart = db.session.scalars(wanted).first()
-    if cart is not None and cart.status == "open":
-        move(cart, "ordered")
 
 
 def cancel(payment: Payment) -> None:

@@ -31,18 +31,19 @@ KEPT: Final = 64
 
 @dataclass(frozen=True)
 class Sheet:
-    """What stands on it, as JSON."""
+    """What stands on it, as JSON, and the file in ballast/paper that draws it."""
 
     data: str
+    drawing: str = "sheet.typ"
 
     @cached_property
     def fingerprint(self) -> str:
-        return hashlib.sha256(self.data.encode() + _source()).hexdigest()[:32]
+        return hashlib.sha256(self.data.encode() + _source(self.drawing)).hexdigest()[:32]
 
 
 @cache
-def _source() -> bytes:
-    return (HERE / "sheet.typ").read_bytes()
+def _source(drawing: str) -> bytes:
+    return (HERE / drawing).read_bytes()
 
 
 @cache
@@ -54,7 +55,7 @@ def _fonts() -> typst.Fonts:
 @lru_cache(maxsize=KEPT)
 def draw(sheet: Sheet) -> bytes:
     """The sheet as PDF."""
-    compiler = typst.Compiler(str(HERE / "sheet.typ"), str(HERE), font_paths=_fonts())
+    compiler = typst.Compiler(str(HERE / sheet.drawing), str(HERE), font_paths=_fonts())
     drawn = compiler.compile(format="pdf", sys_inputs={"sheet": sheet.data}, timestamp=0)
     assert isinstance(drawn, bytes), "one document, one file"
     return drawn

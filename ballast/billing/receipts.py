@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from ballast import config
 from ballast.billing import branding
+from ballast.billing.financing import rows
 from ballast.db import db
 from ballast.models import Customer, FinancingAgreement, Invoice, Order, OrderLine, Organization, Payment, Refund
 from ballast.models.invoices import lines_of_invoice
@@ -47,6 +48,7 @@ def send_receipt(
             "invoice": invoice,
             "brand": branding.of(organization),
             "lines": _lines(order) or _billed(invoice),
+            "agreement": rows.of_order(order.organization_id, order.id) if order else None,
             "receipt_url": receipt_url(order) or invoice_url(invoice) or plan_url(agreement),
             "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
         },

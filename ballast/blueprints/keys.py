@@ -32,6 +32,8 @@ SCOPE_WORDS: Final = {
     "disputes:write": "Answer disputes",
     "subscriptions:read": "See the catalog, subscriptions, invoices and credit notes",
     "subscriptions:write": "Change the catalog, start and change subscriptions, bill and credit",
+    "financing:read": "See financing offers and agreements",
+    "financing:write": "Change financing offers, quote prices, service agreements",
     "webhooks:read": "See webhook endpoints and deliveries",
     "webhooks:write": "Change webhook endpoints",
     "audit:read": "Read the audit log, with names and addresses",

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from babel import Locale
 from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions
+from ballast.billing import carts, checkout_sessions, portal_links
+from ballast.billing.financing import advertising, quoting
+from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
-from ballast.errors import BallastError, NotFound
-from ballast.identity import users
+from ballast.errors import BallastError, InvalidRequest, NotFound, RateLimited
+from ballast.identity import passwords, users
 from ballast.models import Order, Price, Product
 from ballast.models.catalog import on_sale, subscribable
 from ballast.web import act, render, see_other
@@ -40,7 +43,8 @@ def index() -> Response:
         if product.slug not in known:
             known.add(product.slug)
             shown.append(_shown(product, None, [price]))
-    return render("storefront/index.html", shop=g.shop, products=shown, cart=_cart())
+    hero = _plans_of(shown[0]) if shown else []
+    return render("storefront/index.html", shop=g.shop, products=shown, plans=hero, cart=_cart())
 
 
 @blueprint.get("/products/<product>")
@@ -52,7 +56,17 @@ def product(product: str) -> Response:
         raise NotFound("product")
     plans = [price for _product, price in found]
     shown = _shown(*row, plans) if row else _shown(found[0][0], None, plans)
-    return render("storefront/product.html", shop=g.shop, product=shown, cart=_cart(), added=False)
+    _choose_country()
+    return render(
+        "storefront/product.html",
+        shop=g.shop,
+        product=shown,
+        plans=_plans_of(shown),
+        countries=[*_countries().items()] if shown["price"] else [],
+        country=_country(),
+        cart=_cart(),
+        added=False,
+    )
 
 
 @blueprint.post("/subscribe")
@@ -74,6 +88,7 @@ def subscribe() -> Response:
 def _shown(product: Product, price: Price | None, plans: Sequence[Price] = ()) -> dict[str, Any]:
     return {
         "plans": plans,
+        "id": product.id,
         "name": product.name,
         "slug": product.slug,
         "tagline": product.tagline,
@@ -86,7 +101,14 @@ def _shown(product: Product, price: Price | None, plans: Sequence[Price] = ()) -
 @blueprint.get("/cart")
 def cart() -> Response:
     """What has been gathered."""
-    return render("storefront/cart.html", shop=g.shop, cart=_cart())
+    return _show_cart()
+
+
+def _show_cart(status: int = 200, notice: str = "") -> Response:
+    found = _cart()
+    products = [line.product.id for line in found.lines]
+    plans = advertising.plans(g.shop, found.amount, found.currency, _country(), products) if products else []
+    return render("storefront/cart.html", status=status, shop=g.shop, cart=found, plans=plans, notice=notice)
 
 
 @blueprint.post("/cart/lines")
@@ -110,8 +132,63 @@ def begin_checkout() -> Response:
     try:
         order = carts.order(g.shop, _token())
     except BallastError as error:
-        return render("storefront/cart.html", status=error.status, shop=g.shop, cart=_cart(), notice=error.message)
+        return _show_cart(error.status, error.message)
     return see_other(url_for("checkout.show", token=order.token))
+
+
+@blueprint.get("/account")
+def account() -> Response:
+    """Ask for the link to one's own page."""
+    return _account()
+
+
+@blueprint.post("/account")
+def ask_for_page() -> Response:
+    """Mail it to the address, if anybody has bought with it; the page says the same either way."""
+    typed = request.form.get("email", "").strip()[:254]
+    end_reading()
+    try:
+        email = passwords.address(typed)
+        with transaction():
+            portal_links.send_to(g.shop.id, email)
+    except RateLimited as error:
+        response = _account(typed, error.message, status=error.status)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    except InvalidRequest as error:
+        return _account(typed, error.message, status=422)
+    return _account(email, sent=True)
+
+
+def _account(email: str = "", error: str | None = None, *, sent: bool = False, status: int = 200) -> Response:
+    return render(
+        "storefront/account.html", None, status, shop=g.shop, cart=_cart(), email=email, error=error, sent=sent
+    )
+
+
+# --- Plans -------------------------------------------------------------------------------------------------------------------
+
+
+def _plans_of(shown: dict[str, Any]) -> list[Advertised]:
+    """What the product's one-time price is offered on."""
+    price = shown["price"]
+    return advertising.plans(g.shop, price.amount, price.currency, _country(), [shown["id"]]) if price else []
+
+
+def _choose_country() -> None:
+    """Where the shopper said they are, for offers that are for some countries only; kept as long as their cart."""
+    if "country" in request.args:
+        browser["country"] = request.args["country"] if request.args["country"] in _countries() else ""
+
+
+def _countries() -> dict[str, str]:
+    """Countries that some plans are for alone, with their names."""
+    names = Locale("en").territories
+    return {code: names.get(code, code) for code in quoting.countries(g.shop.id)}
+
+
+def _country() -> str | None:
+    return browser.get("country") or None
 
 
 def _token() -> str | None:

@@ -24,8 +24,10 @@ _ADMIN: Final = frozenset(
         "api_keys",
         "webhooks",
         "catalog",
+        "lending",
         "replay",
         "clock",
+        "mails",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.

@@ -179,6 +179,7 @@ class FinancingAgreement(Scoped, Base):
             unique=True,
             postgresql_where="status <> 'canceled'",
         ),
+        Index("ix_financing_agreements_drafts", "id", postgresql_where="status = 'draft'"),
         Index("ix_financing_agreements_due", "next_action_at", postgresql_where="next_action_at is not null"),
         Index("ix_financing_agreements_reminder", "next_reminder_at", postgresql_where="next_reminder_at is not null"),
         Index("ix_financing_agreements_accrual", "accrued_on", postgresql_where="accrued_on is not null"),
@@ -422,6 +423,15 @@ def agreement_of(organization_id: str, agreement_id: str) -> Select[FinancingAgr
     """One agreement of the organization."""
     return select(FinancingAgreement).where(
         FinancingAgreement.organization_id == organization_id, FinancingAgreement.id == agreement_id
+    )
+
+
+def agreements_of_order(organization_id: str, order_id: str) -> Select[str]:
+    """The id of the agreement an order is paid with: one, or none."""
+    return select(FinancingAgreement.id).where(
+        FinancingAgreement.organization_id == organization_id,
+        FinancingAgreement.order_id == order_id,
+        FinancingAgreement.status != "canceled",
     )
 
 

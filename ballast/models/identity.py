@@ -37,6 +37,8 @@ SCOPES: Final = (
     "disputes:write",
     "subscriptions:read",
     "subscriptions:write",
+    "financing:read",
+    "financing:write",
     "webhooks:read",
     "webhooks:write",
     "audit:read",

@@ -63,6 +63,13 @@ class Invoice(Scoped, Base):
         Index("ix_invoices_due", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
         Index("ix_invoices_subscription", "organization_id", "subscription_id", "id"),
         Index("ix_invoices_customer", "organization_id", "customer_id", "id"),
+        Index("ix_invoices_total", "organization_id", "total", "id"),
+        Index(
+            "ix_invoices_email",
+            "organization_id",
+            "customer_email",
+            postgresql_ops={"customer_email": "text_pattern_ops"},
+        ),
         Index("ix_invoices_status", "organization_id", "status", "id"),
         Index("ix_invoices_payment", "organization_id", "payment_id"),
     )

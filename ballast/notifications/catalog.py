@@ -38,6 +38,8 @@ EVENTS: Final[dict[str, str]] = {
     "promotion_code.updated": "it is archived, or good again",
     "tax_rate.created": "invoices to a place are taxed from now on",
     "tax_rate.updated": "its name has changed, or it is archived",
+    "financing.offer.created": "a plan in installments was made, a draft so far",
+    "financing.offer.updated": "its terms have changed, or it is published, unpublished or archived",
     "subscription.created": "a subscription was started, and may still wait for its first payment",
     "subscription.updated": "its plan, card, periods or metadata have changed, or it is to end with its period",
     "subscription.activated": "it is paid: for the first time, or again after it was not",

@@ -1,6 +1,6 @@
 """Financing: offers, agreements with frozen terms, their installments, and append-only entries, amendments and documents.
 
-Adds tables, a column that may be null and indexes only, so the release before keeps working while this runs.
+Adds tables, two columns that may be null and indexes only, so the release before keeps working while this runs.
 """
 
 from __future__ import annotations
@@ -274,6 +274,13 @@ def add_agreements() -> None:
         unique=False,
     )
     op.create_index(
+        "ix_financing_agreements_drafts",
+        "financing_agreements",
+        ["id"],
+        unique=False,
+        postgresql_where="status = 'draft'",
+    )
+    op.create_index(
         "ix_financing_agreements_due",
         "financing_agreements",
         ["next_action_at"],
@@ -521,20 +528,22 @@ def add_amendments() -> None:
 
 
 def link_orders() -> None:
-    op.add_column("orders", sa.Column("financing_offer_id", sa.Uuid(), nullable=True))
-    op.create_foreign_key(
-        op.f("fk_orders_organization_id_financing_offer_id"),
-        "orders",
-        "financing_offers",
-        ["organization_id", "financing_offer_id"],
-        ["organization_id", "id"],
-    )
+    for table in ("orders", "checkout_sessions"):
+        op.add_column(table, sa.Column("financing_offer_id", sa.Uuid(), nullable=True))
+        op.create_foreign_key(
+            op.f(f"fk_{table}_organization_id_financing_offer_id"),
+            table,
+            "financing_offers",
+            ["organization_id", "financing_offer_id"],
+            ["organization_id", "id"],
+        )
 
 
 def downgrade() -> None:
     op.execute("drop function organization_of_agreement(text)")
-    op.drop_constraint(op.f("fk_orders_organization_id_financing_offer_id"), "orders", type_="foreignkey")
-    op.drop_column("orders", "financing_offer_id")
+    for table in ("orders", "checkout_sessions"):
+        op.drop_constraint(op.f(f"fk_{table}_organization_id_financing_offer_id"), table, type_="foreignkey")
+        op.drop_column(table, "financing_offer_id")
     for table in reversed(TABLES):
         op.drop_table(table)
     op.execute("drop function refuse_new_terms()")

@@ -6,6 +6,15 @@ from typing import Any
 
 from tests.world import Api
 
+PAY_IN_FOUR = {
+    "name": "Pay in 4",
+    "currency": "USD",
+    "installments": 3,
+    "down_payment_bps": 2500,
+    "minimum_amount": 5000,
+    "maximum_amount": 100000,
+}
+
 
 class Seller:
     """A program that sells subscriptions."""

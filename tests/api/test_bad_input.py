@@ -337,6 +337,14 @@ BODIES: dict[str, dict[str, Any]] = {
         "currency": "USD",
         "lines": [{"description": "Work", "amount": 5000}],
     },
+    "POST /financing/offers": {
+        "name": "Four",
+        "currency": "USD",
+        "installments": 4,
+        "minimum_amount": 5000,
+        "maximum_amount": 50000,
+    },
+    "POST /financing/quotes": {"amount": 64000, "currency": "USD"},
     "POST /credit_notes": {"invoice": "in_01jd8h2m4s6v8x0z2b4d6f8h0k", "how": "credit"},
 }
 # What takes no Idempotency-Key.

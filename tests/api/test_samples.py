@@ -20,6 +20,7 @@ from ballast.blueprints.api.discount_schemas import (
     TAX_RATE_ID,
 )
 from ballast.blueprints.api.fields import PAYMENT_ID
+from ballast.blueprints.api.financing_schemas import OFFER_ID
 from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
 from ballast.blueprints.api.invoice_schemas import CREDIT_NOTE_ID, INVOICE_ID, SUBSCRIPTION_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
@@ -28,7 +29,7 @@ from ballast.blueprints.api.session_schemas import SESSION_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
 from ballast.db import organization, transaction
 from ballast.models import Organization
-from tests.api.selling import Seller
+from tests.api.selling import PAY_IN_FOUR, Seller
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
 from tests.world import PASSWORD, Api, World
@@ -55,6 +56,8 @@ def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
     """The sample, about things that exist."""
     source = with_what_is_sold(api, name, source)
+    if OFFER_ID in source:
+        source = source.replace(OFFER_ID, offer_for(Seller(api), name)["id"])
     if PAYMENT_ID in source:
         source = source.replace(PAYMENT_ID, api.pay(**PAYMENTS.get(name, {})).get_json()["id"])
     if SESSION_ID in source:
@@ -113,6 +116,15 @@ def with_what_is_sold(api: Api, name: str, source: str) -> str:
     if name == "POST /api/v1/tax_rates":
         source = source.replace(EXAMPLE_REGION, uuid4().hex)
     return source.replace(EXAMPLE_CODE, f"S{uuid4().hex[:8]}")
+
+
+def offer_for(seller: Seller, name: str) -> dict[str, Any]:
+    """An offer in the state the call is for."""
+    offer: dict[str, Any] = seller.made("/financing/offers", PAY_IN_FOUR)
+    before = {"unpublish": "publish", "restore": "archive"}.get(name.rpartition("/")[2])
+    if before:
+        assert seller.api.post(f"/financing/offers/{offer['id']}/{before}").status_code == 200
+    return offer
 
 
 def stand_still(world: World) -> None:

@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import select
 
 from ballast.billing import payment_links
+from ballast.billing.financing import lending_settings
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.identity import members
@@ -15,6 +16,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import (
     ApiKey,
     Attempt,
+    Cart,
     CartLine,
     CheckoutSession,
     Dispute,
@@ -35,7 +37,7 @@ from ballast.models import (
     WebhookAttempt,
     WebhookDelivery,
 )
-from tests.api.selling import Seller
+from tests.api.selling import PAY_IN_FOUR, Seller
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -62,6 +64,9 @@ class Known:
     member_id: str
     session_id: str
     link_id: str
+    order_id: str
+    cart_id: str
+    email_id: str
     sold: dict[str, str]
 
 
@@ -85,6 +90,10 @@ def populate(world: World, owner_url: str) -> Known:
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
             [to_uuid(world.acme.id, "org")],
         )
+        connection.execute(
+            "insert into daily_figures (organization_id, figure, currency, day) values (%s, 'declined', 'USD', '2026-11-01')",
+            [to_uuid(world.acme.id, "org")],
+        )
     with organization(world.acme.id):
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()
@@ -98,6 +107,8 @@ def populate(world: World, owner_url: str) -> Known:
         member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
         session_id = db.session.scalars(select(CheckoutSession.id)).one()
         link_id = db.session.scalars(select(PaymentLink.id)).one()
+        order_id = db.session.scalars(select(Order.id).where(Order.cart_id.is_not(None)).limit(1)).one()
+        cart_id, email_id = (db.session.scalars(select(model.id).limit(1)).one() for model in (Cart, Email))
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
@@ -122,6 +133,9 @@ def populate(world: World, owner_url: str) -> Known:
         member_id=member_id,
         session_id=session_id,
         link_id=link_id,
+        order_id=order_id,
+        cart_id=cart_id,
+        email_id=email_id,
         sold=sold,
     )
 
@@ -146,12 +160,14 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
     paid = subscription["latest_invoice"]["id"]
     note = seller.made("/credit_notes", {"invoice": paid, "how": "credit", "amount": 100})["id"]
     product = seller.api.get(f"/prices/{price}").get_json()["product"]
+    offer = seller.made("/financing/offers", {**PAY_IN_FOUR, "description": "Acme's own words"})["id"]
     return {
         "product_id": product,
         "price_id": price,
         "coupon_id": coupon,
         "promotion_code_id": code,
         "tax_rate_id": rate,
+        "offer_id": offer,
         "subscription_id": subscription["id"],
         "invoice_id": seller.bill(name="Acme's own customer")["id"],
         "credit_note_id": note,
@@ -167,6 +183,7 @@ def _refund(world: World, payment_id: str) -> None:
 
 def _rows_no_flow_writes(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
+        lending_settings.get(world.acme.id)
         session.add(HeldBack(organization_id=world.acme.id, hour=real_time(), rule="card"))
         members.invite(world.acme.id, "newcomer@example.com", "viewer", None)
         session.add(

@@ -7,18 +7,20 @@ from typing import Any
 from sqlalchemy import select
 
 from ballast.billing import payments
-from ballast.billing.financing import balances, opening, quotes, rows
+from ballast.billing.financing import balances, exposure, opening, quotes, quoting, rows
 from ballast.billing.financing.terms import OfferTerms
 from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.ids import new_id
 from ballast.models import (
+    Customer,
     FinancingAgreement,
     FinancingOffer,
     Installment,
     LedgerAccount,
     LedgerTransfer,
     Order,
+    Organization,
 )
 from ballast.models.financing import installments_of
 from tests.subscriptions.acts import Desk
@@ -61,6 +63,19 @@ class Lender(Desk):
             agreement = rows.locked(self.world.acme.id, agreement_id)
             opening.activate(agreement, payments.locked(self.world.acme.id, payment_id))
         return agreement_id
+
+    def take(self, offer_id: str, customer_id: str, order_id: str | None = None, price: int = 64000) -> str:
+        """What a checkout does when its shopper consents, in the caller's transaction: the draft of a new order, or of that one."""
+        organization = db.session.get_one(Organization, self.world.acme.id)
+        customer = db.session.get_one(Customer, (organization.id, customer_id))
+        order = db.session.get_one(Order, (organization.id, order_id)) if order_id else None
+        order = order or self._order(customer_id, price, "USD")
+        quote = quoting.quote_for(organization, offer_id, price, "USD")
+        offer = quoting.find(organization.id, offer_id)
+        exposure.reserve(offer, customer, quote.total_of_payments, order.id)
+        consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", "127.0.0.1", "tests", organization.timezone)
+        opening.draft(order, offer_id, quote, consent)
+        return order.id
 
     def pay_with(self, customer_id: str, card: str, amount: int, currency: str, order_id: str | None = None) -> str:
         """A payment that stores its card; answers its id."""

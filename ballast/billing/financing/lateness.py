@@ -26,8 +26,8 @@ from ballast.billing.financing import (
     standing,
 )
 from ballast.billing.financing.entries import Fact, Parts
-from ballast.billing.financing.schedule import to_step
 from ballast.billing.financing.terms import OfferTerms
+from ballast.billing.minimums import to_step
 from ballast.billing.subscriptions.charging import work
 from ballast.clock import now
 from ballast.db import transaction

@@ -58,7 +58,14 @@ def first_period(terms: OfferTerms, start: date) -> Fraction:
     if terms.first_due_days is None and terms.first_due_day is None:
         return interval_of(terms)
     due = due_dates(terms, start)[0]
-    return between(start, due, unit_of(terms), terms.first_due_day or due.day)
+    return between(start, due, unit_of(terms), anchor_day(terms, start))
+
+
+def anchor_day(terms: OfferTerms, start: date) -> int:
+    """The day of the month that monthly due dates are counted by; shorter months have their last instead."""
+    if terms.first_due_day is not None:
+        return terms.first_due_day
+    return (start + timedelta(days=terms.first_due_days or 0)).day
 
 
 def between(start: date, due: date, unit: Unit, anchor_day: int) -> Fraction:

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from ballast.billing import minimums
 from ballast.billing.financing import apr, periods
-from ballast.billing.financing.schedule import Line, schedule, to_step
+from ballast.billing.financing.schedule import Line, schedule
 from ballast.billing.financing.terms import OfferTerms
 from ballast.errors import InvalidRequest
 from ballast.money import format_money
@@ -77,9 +77,9 @@ def quote(price: int, currency: str, terms: OfferTerms, start: date, minimum: in
     Raises InvalidRequest: `financing_amount_invalid`, `financing_payment_below_minimum`, and what `schedule` raises.
     """
     step = minimums.grain(currency)
-    down = to_step(terms.down_payment(price), step)
+    down = minimums.to_step(terms.down_payment(price), step)
     rest = price - down
-    fee = to_step(terms.fee(rest), step)
+    fee = minimums.to_step(terms.fee(rest), step)
     upfront, financed = (0, fee) if terms.fee_financed else (fee, 0)
     if rest - upfront <= 0:
         raise InvalidRequest("financing_amount_invalid", "The amount is too small for this plan.", param="amount")
@@ -103,7 +103,7 @@ def earned_interest(lines: Sequence[Line], start: date, on: date, step: int = 1)
             break
         earned += line.interest
         begin = line.due_on
-    return to_step(earned, step)
+    return minimums.to_step(earned, step)
 
 
 def unearned(lines: Sequence[Line], start: date, on: date, step: int = 1) -> int:
@@ -131,6 +131,6 @@ def _check_minimum(today: int, lines: Sequence[Line], minimum: int, currency: st
     if least < minimum:
         raise InvalidRequest(
             "financing_payment_below_minimum",
-            f"A payment of {format_money(least, currency)} is below {format_money(minimum, currency)}, the least that can be charged.",
+            f"A payment of {format_money(least, currency)} is less than can be charged, {format_money(minimum, currency)}.",
             param="amount",
         )

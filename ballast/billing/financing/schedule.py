@@ -15,7 +15,7 @@ from ballast.billing import minimums
 from ballast.billing.financing import periods
 from ballast.billing.financing.terms import OfferTerms
 from ballast.errors import InvalidRequest
-from ballast.money import BPS, format_money, round_half_up
+from ballast.money import BPS, format_money
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Line:
 def schedule(note: int, terms: OfferTerms, start: date, currency: str) -> tuple[Line, ...]:
     """The lines that repay `note` (minor units): principal adds up to it, the last balance is 0.
 
-    Raises InvalidRequest `financing_line_not_positive` where a line would pay nothing or repay nothing, and
-    `financing_last_payment_uneven` where what rounding leaves to the last makes it differ from the others by more than half.
+    Raises InvalidRequest: `financing_amount_invalid` for a note that cannot be charged, `financing_line_not_positive` where a line
+    would repay nothing, `financing_last_payment_uneven` where rounding would make the last payment differ by more than half.
     """
     step = minimums.grain(currency)
     if note <= 0 or note % step:
@@ -46,20 +46,15 @@ def schedule(note: int, terms: OfferTerms, start: date, currency: str) -> tuple[
             "financing_amount_invalid", f"{format_money(note, currency)} cannot be paid in parts.", param="amount"
         )
     dates = periods.due_dates(terms, start)
-    rates = _rates(terms, start)
-    payment = to_step(_annuity(note, rates), step)
+    rates = rates_of(terms, start)
+    payment = minimums.to_step(_annuity(note, rates), step)
     lines = tuple(_lines(note, payment, dates, rates, step))
     _check(lines, payment, currency)
     return lines
 
 
-def to_step(amount: Fraction | int, step: int) -> int:
-    """The multiple of `step` nearest to an amount of minor units."""
-    return round_half_up(Fraction(amount) / step) * step
-
-
-def _rates(terms: OfferTerms, start: date) -> list[Fraction]:
-    """The interest rate of each period: the yearly rate by its part of a year."""
+def rates_of(terms: OfferTerms, start: date) -> list[Fraction]:
+    """The interest rate of each period, the first to the last: the yearly rate times its part of a year."""
     per_unit = Fraction(terms.rate_bps, BPS) / periods.unit_of(terms).per_year
     others = [per_unit * periods.interval_of(terms)] * (terms.installments - 1)
     return [per_unit * periods.first_period(terms, start), *others]
@@ -77,7 +72,7 @@ def _annuity(note: int, rates: Sequence[Fraction]) -> Fraction:
 def _lines(note: int, payment: int, dates: Sequence[date], rates: Sequence[Fraction], step: int) -> Iterator[Line]:
     balance = note
     for number, (due_on, rate) in enumerate(zip(dates, rates, strict=True), 1):
-        interest = to_step(balance * rate, step)
+        interest = minimums.to_step(balance * rate, step)
         principal = balance if number == len(dates) else payment - interest
         balance -= principal
         yield Line(number, due_on, principal, interest, balance)
@@ -88,7 +83,7 @@ def _check(lines: Sequence[Line], payment: int, currency: str) -> None:
         if line.principal <= 0:
             raise InvalidRequest(
                 "financing_line_not_positive",
-                f"Installment {line.number} would repay nothing. Choose fewer installments or a larger amount.",
+                f"Installment {line.number} would repay nothing. Choose fewer installments, an earlier first one or a larger amount.",
                 param="installments",
             )
     last = lines[-1].amount

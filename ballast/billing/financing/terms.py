@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from ballast.billing import minimums
 from ballast.errors import InvalidRequest
 from ballast.money import BPS, MAX_AMOUNT, share
 
@@ -96,10 +97,12 @@ class OfferTerms:
         """The origination fee on what is left after the down payment, minor units."""
         return self.fee_amount or share(rest, self.fee_bps)
 
-    def late_fee(self, overdue: int) -> int:
-        """What being late with `overdue` costs, once, minor units."""
+    def late_fee(self, overdue: int, step: int = 1) -> int:
+        """What being late with `overdue` costs, once, minor units in steps of `step` (minimums.grain), never above the cap."""
         fee = self.late_fee_amount or share(overdue, self.late_fee_bps)
-        return fee if self.late_fee_cap is None else min(fee, self.late_fee_cap)
+        capped = fee if self.late_fee_cap is None else min(fee, self.late_fee_cap)
+        nearest = minimums.to_step(capped, step)
+        return nearest - step if self.late_fee_cap is not None and nearest > self.late_fee_cap else nearest
 
 
 def hash_of(document: Mapping[str, Any]) -> str:
@@ -113,7 +116,7 @@ def _invalid(name: str, message: str) -> InvalidRequest:
 
 
 def _check_choice(terms: OfferTerms) -> None:
-    if terms.interval not in INTERVALS:
+    if not isinstance(terms.interval, str) or terms.interval not in INTERVALS:
         raise _invalid("interval", "Choose day, week or month.")
     if terms.prepayment not in PREPAYMENT:
         raise _invalid("prepayment", "Choose rebate or no_rebate.")

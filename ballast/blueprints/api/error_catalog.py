@@ -154,6 +154,35 @@ CATALOG: Final[dict[str, Entry]] = {
     "invoice_not_creditable": Entry(409, "Only an invoice that was paid can be credited. Void one that was not."),
     "invoice_credited": Entry(409, "All that was paid of this invoice, or paid by card, has gone back already."),
     "credit_too_large": Entry(400, "More than what is left of the invoice cannot go back; `message` says how much is."),
+    # Financing
+    "financing_terms_invalid": Entry(400, "The terms of an offer do not go together; `param` and `message` say which."),
+    "financing_amount_invalid": Entry(
+        400, "The amount cannot be paid in parts: too small, or finer than can be charged."
+    ),
+    "financing_payment_below_minimum": Entry(400, "A payment of the plan would be less than can be charged."),
+    "financing_line_not_positive": Entry(400, "An installment would repay nothing. Fewer of them, or a larger amount."),
+    "financing_last_payment_uneven": Entry(
+        400, "Rounding would leave a last payment unlike the others. Fewer installments, or a larger amount."
+    ),
+    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000 % fits the plan."),
+    "disclosure_disagrees": Entry(
+        409, "The two APR solvers, or the disclosure and its schedule, disagree. Nothing is quoted or sold so."
+    ),
+    "financing_offer_not_published": Entry(400, "The offer is a draft or archived: nobody is offered it."),
+    "financing_offer_archived": Entry(409, "An archived offer does not change. Restore it first."),
+    "financing_interest_not_allowed": Entry(
+        409,
+        "The offer has interest, fees or more than four payments, which your lending settings do not allow; see `message`.",
+    ),
+    "financing_interest_in_use": Entry(409, "Published offers need lending at a cost. Unpublish them first."),
+    "financing_currency_mismatch": Entry(400, "The offer is for amounts in another currency."),
+    "financing_amount_out_of_range": Entry(400, "The offer is for other amounts; `message` says which."),
+    "financing_country_not_served": Entry(400, "The offer is not for this country, or `country` is missing."),
+    "financing_product_not_served": Entry(400, "The offer is for other products, or `products` is missing."),
+    "financing_customer_held": Entry(409, "The customer's charges are held, so they are offered no plan."),
+    "financing_limit_reached": Entry(
+        409, "The customer, or all together, would owe more under the offer than its cap."
+    ),
     # People and their access tokens
     "token_invalid": Entry(401, "This is no access token of ours. Sign in for one."),
     "token_expired": Entry(401, "The access token has expired. Sign in again."),
@@ -179,7 +208,9 @@ CATALOG: Final[dict[str, Entry]] = {
     "password_too_easy": Entry(400, "This password is easily guessed. Use a few unrelated words."),
     "password_wrong": Entry(400, "This is not the account's password."),
     # Checkout sessions
-    "mode_not_available": Entry(422, "There is no engine for this `mode` yet. Use `payment` or `subscription`."),
+    "financing_not_offered": Entry(
+        400, "No published plan is for what the session sells: see its amount, currency, products."
+    ),
     "lines_invalid": Entry(
         400, "A line has a `price`, or a `product`, or a `name` and an `amount`; a session has 1 to 50."
     ),

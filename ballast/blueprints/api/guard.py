@@ -24,6 +24,7 @@ PERMISSION_OF: Final = {
     "customers:write": "charge",
     "disputes:write": "disputes",
     "subscriptions:write": "charge",
+    "financing:write": "charge",
     "webhooks:write": "webhooks",
     "audit:read": "audit",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from fractions import Fraction
 
-from ballast.billing.financing.schedule import to_step
 from ballast.billing.financing.servicing.plans import Plan
+from ballast.billing.minimums import to_step
 from ballast.models import Installment
 
 

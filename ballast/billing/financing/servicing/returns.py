@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ballast.billing.financing.entries import Parts
-from ballast.billing.financing.schedule import to_step
 from ballast.billing.financing.servicing import plan_payments, rebates
 from ballast.billing.financing.servicing.consequences import Back, Change, Consequence, merged
 from ballast.billing.financing.servicing.plan_payments import Paid
 from ballast.billing.financing.servicing.plans import Plan
+from ballast.billing.minimums import to_step
 from ballast.errors import Conflict, InvalidRequest
 from ballast.money import format_money
 

@@ -1,0 +1,166 @@
+"""Financing over the API: the plans you offer, and what a price costs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import eq
+from typing import Any
+
+from flask import Response, g
+from sqlalchemy import select
+
+from ballast.billing.financing import disclosure, offers, quoting
+from ballast.billing.financing.offer_payloads import offer_payload, quote_payload
+from ballast.billing.financing.quotes import Quote
+from ballast.blueprints.api.answers import Done, json_answer, key_of_request, list_answer, once, where_given
+from ballast.blueprints.api.financing_schemas import (
+    OfferCreate,
+    OfferList,
+    OfferOut,
+    OfferPatch,
+    OfferPath,
+    OfferQuery,
+    OfferTermsIn,
+    QuoteCreate,
+    QuoteList,
+)
+from ballast.blueprints.api.setup import TAKES_KEY, make_blueprint
+from ballast.db import db, end_reading, transaction
+from ballast.errors import InvalidRequest
+from ballast.models import Customer, FinancingOffer, Organization
+from ballast.models.customers import customer_of
+
+blueprint = make_blueprint(
+    "api_financing",
+    "Financing",
+    "Plans in installments: what you offer, and what any price costs on them, with the APR and the disclosure.",
+    read="financing:read",
+    write="financing:write",
+    permission="lending",
+)
+
+
+@blueprint.post(
+    "/financing/offers", summary="Create a financing offer", responses={201: OfferOut}, openapi_extensions=TAKES_KEY
+)
+def create_offer(body: OfferCreate) -> Response:
+    """A draft, shown to nobody until it is published."""
+    key = key_of_request()
+    given = _given(body)
+    return once(key, lambda: Done(offers.create(g.organization_id, given, key).id), lambda row: _shown(row, 201))
+
+
+def _given(body: OfferTermsIn) -> dict[str, Any]:
+    """What was sent, as the columns are called."""
+    given = body.model_dump(exclude_unset=True)
+    return {"product_ids" if name == "products" else name: value for name, value in given.items()}
+
+
+def _shown(offer_id: str, status: int = 200) -> Response:
+    return json_answer(status, offer_payload(quoting.find(g.organization_id, offer_id)))
+
+
+@blueprint.get("/financing/offers", summary="List financing offers", responses={200: OfferList})
+def list_offers(query: OfferQuery) -> Response:
+    """Newest first."""
+    wanted = select(FinancingOffer).where(FinancingOffer.organization_id == g.organization_id)
+    bounds = ((FinancingOffer.status, eq, query.status), (FinancingOffer.currency, eq, query.currency))
+    return list_answer(
+        where_given(wanted, *bounds),
+        FinancingOffer,
+        "offer",
+        query,
+        lambda rows: [offer_payload(row[0]) for row in rows],
+    )
+
+
+@blueprint.get("/financing/offers/<offer_id>", summary="Get a financing offer", responses={200: OfferOut})
+def get_offer(path: OfferPath) -> Response:
+    """One offer, whatever its status."""
+    return _shown(path.offer_id)
+
+
+@blueprint.patch("/financing/offers/<offer_id>", summary="Change a financing offer", responses={200: OfferOut})
+def update_offer(path: OfferPath, body: OfferPatch) -> Response:
+    """What is quoted from now on. Agreements keep what was agreed."""
+    end_reading()
+    with transaction():
+        return json_answer(200, offer_payload(offers.edit(g.organization_id, path.offer_id, _given(body))))
+
+
+@blueprint.post(
+    "/financing/offers/<offer_id>/publish",
+    summary="Publish a financing offer",
+    responses={200: OfferOut},
+    openapi_extensions=TAKES_KEY,
+)
+def publish_offer(path: OfferPath) -> Response:
+    """Shown to shoppers from now on. Refused unless it works at its least, a middle and its greatest amount."""
+    return _do(offers.publish, path.offer_id)
+
+
+@blueprint.post(
+    "/financing/offers/<offer_id>/unpublish",
+    summary="Unpublish a financing offer",
+    responses={200: OfferOut},
+    openapi_extensions=TAKES_KEY,
+)
+def unpublish_offer(path: OfferPath) -> Response:
+    """Shown to nobody, a draft again. Agreements go on."""
+    return _do(offers.unpublish, path.offer_id)
+
+
+@blueprint.post(
+    "/financing/offers/<offer_id>/archive",
+    summary="Archive a financing offer",
+    responses={200: OfferOut},
+    openapi_extensions=TAKES_KEY,
+)
+def archive_offer(path: OfferPath) -> Response:
+    """Put away. Agreements go on."""
+    return _do(offers.archive, path.offer_id)
+
+
+@blueprint.post(
+    "/financing/offers/<offer_id>/restore",
+    summary="Restore a financing offer",
+    responses={200: OfferOut},
+    openapi_extensions=TAKES_KEY,
+)
+def restore_offer(path: OfferPath) -> Response:
+    """Out of the archive, a draft."""
+    return _do(offers.restore, path.offer_id)
+
+
+def _do(act: Callable[[str, str], FinancingOffer], offer_id: str) -> Response:
+    return once(key_of_request(), lambda: Done(act(g.organization_id, offer_id).id), _shown)
+
+
+@blueprint.post("/financing/quotes", summary="Quote a price", responses={200: QuoteList}, openapi_extensions=TAKES_KEY)
+def quote(body: QuoteCreate) -> Response:
+    """On one offer, or on each that the sale is eligible for. Both APR solvers agree on every quote. Writes nothing."""
+    key_of_request()
+    organization = db.session.get_one(Organization, g.organization_id)
+    customer = _customer(body.customer)
+    sale = (body.amount, body.currency, body.country, body.products, customer)
+    if body.offer:
+        offer = quoting.find(g.organization_id, body.offer)
+        found = [(offer, quoting.quote_for(organization, body.offer, *sale))]
+    else:
+        found = quoting.choices(organization, *sale)
+    shown = [_with_box(organization, offer, one, body.disclosure) for offer, one in found]
+    return json_answer(200, {"object": "list", "data": shown, "has_more": False})
+
+
+def _customer(customer_id: str | None) -> Customer | None:
+    if customer_id is None:
+        return None
+    found = db.session.scalars(customer_of(g.organization_id, customer_id)).first()
+    if found is None:
+        raise InvalidRequest("customer_unknown", f"No such customer {customer_id[:64]}.", param="customer")
+    return found
+
+
+def _with_box(organization: Organization, offer: FinancingOffer, one: Quote, wanted: bool) -> dict[str, Any]:
+    box = disclosure.render(quoting.box(organization, one)) if wanted else None
+    return {**quote_payload(offer, one), "disclosure": box}
