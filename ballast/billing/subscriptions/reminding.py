@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, select, tuple_
 
 from ballast import queue
+from ballast.billing.claims import release
 from ballast.billing.invoice_payloads import subscription_payload
 from ballast.billing.subscriptions import letters, rolling, rows
-from ballast.billing.subscriptions.charging import claim, due, release
+from ballast.billing.subscriptions.charging import claim, due
 from ballast.clock import now
 from ballast.db import db, organization, transaction
 from ballast.models import Customer, PaymentMethod, Subscription
