@@ -260,7 +260,7 @@ def add_agreements() -> None:
     op.create_index(
         "ix_financing_agreements_accrual",
         "financing_agreements",
-        ["accrued_on"],
+        ["organization_id", "accrued_on"],
         unique=False,
         postgresql_where="accrued_on is not null",
     )
@@ -283,7 +283,7 @@ def add_agreements() -> None:
     op.create_index(
         "ix_financing_agreements_due",
         "financing_agreements",
-        ["next_action_at"],
+        ["organization_id", "next_action_at"],
         unique=False,
         postgresql_where="next_action_at is not null",
     )
@@ -300,7 +300,7 @@ def add_agreements() -> None:
     op.create_index(
         "ix_financing_agreements_reminder",
         "financing_agreements",
-        ["next_reminder_at"],
+        ["organization_id", "next_reminder_at"],
         unique=False,
         postgresql_where="next_reminder_at is not null",
     )
@@ -419,7 +419,7 @@ def add_installments() -> None:
     op.create_index(
         "ix_installments_due",
         "installments",
-        ["next_attempt_at"],
+        ["organization_id", "next_attempt_at"],
         unique=False,
         postgresql_where="next_attempt_at is not null",
     )
