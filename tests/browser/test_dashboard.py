@@ -178,7 +178,8 @@ def test_signing_in_and_out(page: Page, stack: Stack) -> None:
     expect(page).to_have_url(re.compile("/sign-in"))
 
 
-def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merchant], paid: str) -> None:
+def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merchant], stack: Stack, paid: str) -> None:
+    stack.pay()  # a list to walk has two rows
     owner = merchant("owner")
     page = owner.page
     page.goto("/admin/")
