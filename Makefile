@@ -2,12 +2,12 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check bench browser clients sync clean
+.PHONY: help run stop test test-live check renewals bench browser clients lighthouse sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.synced-run ## Start everything on this machine: database, queue, sandbox, web, worker
 	@.venv/bin/python app.py
@@ -25,6 +25,9 @@ test-live: .venv/.synced-dev ## Run the conformance suite against the processors
 check: .venv/.synced-dev ## Format, lint, types, imports, templates, migrations, links: the first failure ends it
 	@.venv/bin/python -m scripts.check
 
+renewals: .venv/.synced-dev ## Charge 10,000 renewals with a worker that is killed three times on the way; takes minutes
+	@BALLAST_RENEWALS=10000 .venv/bin/python -m pytest tests/subscriptions/test_killed.py -s
+
 bench: .venv/.synced-dev ## Measure payments per second against what the database alone can do
 	@.venv/bin/python -m bench
 
@@ -33,6 +36,9 @@ browser: .venv/.synced-dev ## Find a Chromium for the tests, or install one; pri
 
 clients: .venv/.synced-dev ## Write the generated parts of clients/python and clients/node from the API's description
 	@BALLAST_ENV=test .venv/bin/python -m scripts.write_clients
+
+lighthouse: .venv/.synced-dev ## Have Lighthouse judge the first pages, on a desktop and a phone (needs Node)
+	@.venv/bin/python -m scripts.lighthouse
 
 sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
 

@@ -32,12 +32,19 @@ REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
+ABANDON_DRAFTS = "ballast.billing.abandoned_plans.cancel_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
 SEAL_AUDIT = "ballast.audit.seals.seal_due"
 REMIND = "ballast.billing.subscriptions.reminding.remind_due"
 CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
 ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
+ADD_FIGURES = "ballast.billing.rollups.add_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
+CHARGE_FINANCING = "ballast.billing.financing.charging.charge_due"
+FINANCING_LATENESS = "ballast.billing.financing.lateness.look_due"
+FINANCING_ACCRUAL = "ballast.billing.financing.accrual.accrue_due"
+FINANCING_REMIND = "ballast.billing.financing.reminding.remind_due"
+FINANCING_CARD_EXPIRY = "ballast.billing.financing.reminding.warn_of_expiry"
 
 # job → (queue, sweep every n seconds). The sweepers find whatever a lost wake-up left behind.
 SCHEDULE: dict[str, tuple[str, int]] = {
@@ -53,9 +60,16 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     ANSWER_DISPUTES: ("payments", 10),
     SEAL_AUDIT: ("default", 300),
     EXPIRE_SESSIONS: ("payments", 30),
+    ABANDON_DRAFTS: ("default", 300),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
+    CHARGE_FINANCING: ("charges", 10),
+    FINANCING_LATENESS: ("charges", 30),
+    FINANCING_ACCRUAL: ("default", 600),
+    FINANCING_REMIND: ("default", 60),
+    FINANCING_CARD_EXPIRY: ("default", 3600),
     ADVANCE_CLOCKS: ("charges", 5),
+    ADD_FIGURES: ("default", 30),
     REMIND: ("default", 60),
     CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
@@ -73,6 +87,11 @@ _left_alone_until: dict[str, float] = {}
 @cache
 def _waker(url: str) -> Redis:
     return Redis.from_url(url, socket_timeout=0.25, socket_connect_timeout=0.25, retry=Retry(NoBackoff(), 0))
+
+
+def client() -> Redis:
+    """A client for pages, which would rather not know than wait."""
+    return _waker(config.current().redis_url)
 
 
 def connect(url: str) -> Redis:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,18 +155,18 @@ def worker_app(settings: Settings, app: Flask) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def clean(app: Flask, postgres: Postgres, sandbox_url: str, valkey: Valkey) -> None:
-    """Empty tables, an empty sandbox, nothing counted. (The superuser may empty even what refuses to change.)"""
+def clean(superuser: psycopg.Connection, sandbox_url: str, valkey: Valkey) -> None:
+    """Empty tables, an empty sandbox, nothing counted."""
     with Redis.from_url(valkey.url) as counted:
         counted.flushdb()
-    with superuser(postgres) as connection:
-        empty(connection)
+    empty(superuser)
     requests.post(f"{sandbox_url}/_sandbox/reset", timeout=5).raise_for_status()
 
 
-@contextmanager
-def superuser(postgres: Postgres) -> Iterator[psycopg.Connection]:
-    """Who may empty and fill even what refuses to change, in any order."""
+@pytest.fixture(scope="session")
+def superuser(app: Flask, postgres: Postgres) -> Iterator[psycopg.Connection]:
+    """Who may empty and fill even what refuses to change, in any order. One connection for all tests: what a new one has to learn
+    about every table takes several times as long as the work itself."""
     database = postgres.superuser_url.rpartition("/")[0] + "/ballast"
     with psycopg.connect(database, autocommit=True, options="-c session_replication_role=replica") as connection:
         yield connection
@@ -185,28 +184,28 @@ def tables(connection: psycopg.Connection) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def kept_world(app: Flask, worker_app: Flask, postgres: Postgres, settings: Settings, sandbox_url: str) -> KeptWorld:
+def kept_world(
+    app: Flask, worker_app: Flask, superuser: psycopg.Connection, settings: Settings, sandbox_url: str
+) -> KeptWorld:
     """The world as it was built once, with its rows: to put them back takes a tenth of the time that building takes."""
-    with superuser(postgres) as connection:
-        empty(connection)
-        with app.app_context():
-            world = build_world(app, worker_app, settings, sandbox_url)
-            db.session.remove()
-        kept = {}
-        for table in tables(connection):
-            with connection.cursor().copy(f"copy {table} to stdout") as copy:  # type: ignore[arg-type]
-                kept[table] = b"".join(bytes(block) for block in copy)
+    empty(superuser)
+    with app.app_context():
+        world = build_world(app, worker_app, settings, sandbox_url)
+        db.session.remove()
+    kept = {}
+    for table in tables(superuser):
+        with superuser.cursor().copy(f"copy {table} to stdout") as copy:  # type: ignore[arg-type]
+            kept[table] = b"".join(bytes(block) for block in copy)
     return world, {table: rows for table, rows in kept.items() if rows}
 
 
 @pytest.fixture
-def world(kept_world: KeptWorld, clean: None, postgres: Postgres) -> Iterator[World]:
+def world(kept_world: KeptWorld, clean: None, superuser: psycopg.Connection) -> Iterator[World]:
     """Acme and its people, a stranger's organization, and the sandbox, inside the web application's context."""
     world, kept = kept_world
-    with superuser(postgres) as connection:
-        for table, rows in kept.items():
-            with connection.cursor().copy(f"copy {table} from stdin") as copy:  # type: ignore[arg-type]
-                copy.write(rows)
+    for table, rows in kept.items():
+        with superuser.cursor().copy(f"copy {table} from stdin") as copy:  # type: ignore[arg-type]
+            copy.write(rows)
     circuits._breaker.cache_clear()  # the accounts are the same ones as in the test before
     world.tell_receiver()
     with world.app.app_context():

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from ballast.billing import (
+    abandoned_plans,
     accounts,
     authorizations,
     card_removal,
@@ -177,6 +178,7 @@ class World:
                     card_removal.remove_due(),
                     dispute_answers.send_due(),
                     checkout_sessions.expire_due(),
+                    abandoned_plans.cancel_due(),
                     authorizations.expire_due(),
                     holds.act_due(),
                     webhooks.deliver_due(),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ballast import sheets
 from ballast.audit import reading
 from ballast.audit.reading import Filter, Shown
 from ballast.db import db, end_reading, organization
@@ -28,16 +27,14 @@ COLUMNS: Final = (
     "request_id",
     "changes",
 )
-# What a spreadsheet would run as a formula (OWASP, CSV injection).
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def lines(organization_id: str, chosen: Filter) -> Iterator[str]:
     """CSV with a head line, newest entry first. Each batch is a transaction of its own."""
-    yield _line(COLUMNS)
+    yield sheets.line(COLUMNS)
     last: str | None = None
     while rows := _batch(organization_id, chosen, last):
-        yield "".join(_line(_cells(row)) for row in rows)
+        yield "".join(sheets.line(_cells(row)) for row in rows)
         last = rows[-1].entry.id
 
 
@@ -63,15 +60,3 @@ def _cells(shown: Shown) -> list[Any]:
         said["request_id"],
         changes,
     ]
-
-
-def _line(cells: Any) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([safe(cell) for cell in cells])
-    return out.getvalue()
-
-
-def safe(cell: str | None) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would take it for a formula."""
-    text = cell or ""
-    return "'" + text if text.startswith(FORMULA) else text

@@ -18,7 +18,7 @@ from typing import Final, Literal
 from sqlalchemy import Select, select, tuple_
 
 from ballast import audit
-from ballast.billing import cards, processing, velocity
+from ballast.billing import cards, processing, velocity, ways
 from ballast.billing.cards import PROBES
 from ballast.billing.checkout_form import Token
 from ballast.billing.processing import Account
@@ -26,7 +26,7 @@ from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id, to_uuid
-from ballast.models import PaymentMethod, ProcessorAccount
+from ballast.models import Order, PaymentMethod, ProcessorAccount
 from ballast.models.customers import account_behind, account_of, card_of
 from ballast.models.states import move
 from ballast.notifications.drain import drain, run_all
@@ -87,6 +87,29 @@ def begin(organization_id: str, customer_id: str, typed: Token, account_id: str,
             "processor_unavailable", "This card cannot be taken at the moment.", param="payment_method"
         )
     return setup
+
+
+def begin_for(order: Order, typed: Token, amount: int) -> Setup:
+    """As `begin`, for an order of which nothing is due today, and whose customer is known. `amount`: minor units that the account has
+    to take later.
+
+    Raises Conflict(`processor_changed`), InvalidRequest(`payment_method_required`) and what `begin` raises.
+    """
+    account_id = ways.check(order.organization_id, typed.account_id, amount, order.currency)
+    if account_id is None:
+        raise InvalidRequest("payment_method_required", "Enter your card details.", param="payment_method")
+    assert order.customer_id is not None, "the customer is known before a card of theirs is stored"
+    return begin(order.organization_id, order.customer_id, typed, account_id, order.id)
+
+
+def of_order(order: Order, *statuses: str) -> PaymentMethod | None:
+    """The newest card that was typed to be stored for an order, in one of these statuses."""
+    wanted = select(PaymentMethod).where(
+        PaymentMethod.organization_id == order.organization_id,
+        PaymentMethod.purpose == order.id,
+        PaymentMethod.status.in_(statuses),
+    )
+    return db.session.scalars(wanted.order_by(PaymentMethod.id.desc()).limit(1)).first()
 
 
 def run(setup: Setup, put_to_use: PutToUse) -> Outcome:

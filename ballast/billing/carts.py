@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast.billing import orders, outcomes
+from ballast.billing.financing import opening
 from ballast.billing.orders import NewLine
 from ballast.clock import now
 from ballast.db import db, transaction
@@ -176,7 +177,8 @@ def _fits(earlier: Order, rows: list[Any]) -> bool:
 
 
 def _replace(earlier: Order) -> None:
-    """An order gives way with its payment, so that nobody pays both; one with a payment under way does not."""
+    """An order gives way with its plan and its payment, so that nobody pays both; one with a payment under way does not."""
+    opening.withdraw(earlier)
     wanted = select(Payment).where(Payment.organization_id == earlier.organization_id, Payment.order_id == earlier.id)
     for payment in db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)):
         if payment.status not in ("canceled", "failed"):

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select
 
 from ballast import audit, config
 from ballast.billing import (
     card_setup,
+    financing_checkout,
     new_cards,
     on_session,
+    order_payments,
     payment_links,
     payments,
     session_ends,
@@ -25,30 +26,33 @@ from ballast.billing import (
     ways,
 )
 from ballast.billing.checkout_form import Details
+from ballast.billing.financing import rows
+from ballast.billing.financing_checkout import Agreed, Plan
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
-from ballast.ids import new_id
+from ballast.ids import new_id, to_uuid
 from ballast.models import (
     CheckoutSession,
-    Claim,
     Customer,
+    FinancingAgreement,
+    FinancingOffer,
     Order,
     OrderLine,
     Organization,
     Payment,
     Refund,
 )
+from ballast.models.financing import offer_of
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import refunds_of
-
-UNDER_WAY: Final = ("processing", "requires_action", "requires_capture", "succeeded")
 
 
 @dataclass(frozen=True)
 class Checkout:
     """An order on its way to being paid. `state`: form, action, processing, paid or gone. `session`: what led here, unless the shop
-    did. `setup`: how a card stands that is stored for a subscription of which nothing is due today."""
+    did. `agreement`: of the plan it is paid with, consented to or running. `setup`: how a card stands that is stored because
+    nothing is due today."""
 
     order: Order
     lines: list[OrderLine]
@@ -56,6 +60,7 @@ class Checkout:
     refunds: list[Refund] = field(default_factory=list)
     waiting_since: datetime | None = None
     session: CheckoutSession | None = None
+    agreement: FinancingAgreement | None = None
     setup: card_setup.Outcome | None = None
 
     @property
@@ -73,9 +78,14 @@ class Checkout:
 
     @property
     def _state(self) -> str:
-        if self.setup is not None and self.payment is None:
+        if self.is_storing and self.setup is not None:
             return {"action": "action", "processing": "processing", "stored": "paid"}.get(self.setup.state, "form")
         return on_session.state_of(self.payment)
+
+    @property
+    def is_storing(self) -> bool:
+        """Whether a card is stored, or was tried to be, and nothing charged."""
+        return self.setup is not None and (self.payment is None or self.payment.status in order_payments.CLOSED)
 
     @property
     def is_subscription(self) -> bool:
@@ -84,7 +94,7 @@ class Checkout:
     @property
     def decline(self) -> str | None:
         """Why the last try did not work, in plain words."""
-        if self.setup is not None and self.payment is None:
+        if self.is_storing and self.setup is not None:
             return self.setup.sentence or None
         return on_session.decline_of(self.payment) if self.state == "form" else None
 
@@ -97,7 +107,7 @@ def find(organization_id: str, token: str) -> Checkout:
     if row is None:
         raise NotFound("checkout")
     order, session = row
-    payment = _payment_of(order)
+    payment = order_payments.newest(order)
     return Checkout(
         order,
         list(db.session.scalars(lines_of_order(organization_id, order.id))),
@@ -105,17 +115,15 @@ def find(organization_id: str, token: str) -> Checkout:
         list(db.session.scalars(refunds_of(organization_id, payment.id))) if payment else [],
         on_session.waiting_since(payment),
         session,
+        rows.of_order(organization_id, order.id),
     )
 
 
-def _payment_of(order: Order) -> Payment | None:
-    wanted = select(Payment).where(Payment.organization_id == order.organization_id, Payment.order_id == order.id)
-    return db.session.scalars(wanted.order_by(Payment.id.desc()).limit(1)).first()
-
-
-def pay(organization_id: str, token: str, details: Details, shown: int | None = None) -> None:
+def pay(
+    organization_id: str, token: str, details: Details, shown: int | None = None, agreed: Agreed | None = None
+) -> None:
     """Try to collect the order with the card given. What came of it is read with `find`. `shown`: minor units due, as the page of a
-    subscription said.
+    subscription said. `agreed`: the plan to pay it with; None for in full.
 
     An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
     new is tried. Raises TooManyAttempts, and then nothing was sent to a processor.
@@ -134,7 +142,7 @@ def pay(organization_id: str, token: str, details: Details, shown: int | None = 
         if session is not None and session.mode == "subscription":
             begun = _subscribe(order, details, shown, return_url)
         else:
-            begun = _begin(order, details, session, return_url)
+            begun = _begin(order, details, session, agreed, return_url)
     match begun:
         case payments.Begun():
             payments.run(begun)
@@ -142,15 +150,18 @@ def pay(organization_id: str, token: str, details: Details, shown: int | None = 
             card_setup.run(begun, new_cards.use)
 
 
-def _begin(order: Order, details: Details, session: CheckoutSession | None, return_url: str) -> payments.Begun | None:
-    """Begin to pay it once; None where it is paid, or being paid."""
+def _begin(
+    order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed | None, return_url: str
+) -> payments.Begun | card_setup.Setup | None:
+    """Begin to pay it once, or what of a plan is due today; None where it is paid, or being paid."""
     _keep_details(order, details, session.customer_id if session else None)
-    payment = _payment_of(order)
-    payment = payments.locked(order.organization_id, payment.id) if payment else _new_payment(order)
-    if payment.status in UNDER_WAY:
+    if agreed is not None:
+        return financing_checkout.begin(order, details, session, agreed, return_url)
+    if session is not None and session.mode == "financing":
+        raise Conflict("total_changed", "This order is to be paid with a plan. Please choose one.")
+    payment = financing_checkout.begin_in_full(order)
+    if payment is None:
         return None
-    # An address that was corrected is somebody else's: so are card and receipt.
-    payment.customer_id = order.customer_id
     return payments.begin(payment, _source(order.organization_id, order, details), return_url=return_url)
 
 
@@ -158,8 +169,8 @@ def _subscribe(
     order: Order, details: Details, shown: int | None, return_url: str
 ) -> payments.Begun | card_setup.Setup | None:
     """Begin to start its subscription; None where it has started, or is being paid."""
-    payment = _payment_of(order)
-    if payment is not None and payments.locked(order.organization_id, payment.id).status in UNDER_WAY:
+    payment = order_payments.locked(order)
+    if payment is not None and payment.status in order_payments.UNDER_WAY:
         return None
     customer = subscription_checkout.customer_for(order, details)
     _take_details(order, details, customer)
@@ -167,16 +178,27 @@ def _subscribe(
 
 
 def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
-    """Keep what a subscription's tax and discount depend on, as it was typed (country, region, promotion_code), before anything is
-    paid. Raises NotFound."""
+    """Keep what a subscription's tax and discount depend on, and which plan is chosen, as it was typed (country, region,
+    promotion_code, pay_with), while nothing is paid or being paid. Raises NotFound."""
     end_reading()
     with transaction():
         order = _locked(organization_id, token)
-        if order.status != "pending":
+        if order.status != "pending" or financing_checkout.unpaid(order) is None:
             return
+        order.financing_offer_id = _offered(organization_id, typed.get("pay_with", ""))
         known = {name: typed.get(name, "").strip()[:100] for name in ("country", "region")}
         order.address = {**(order.address or {}), **known}
         order.promotion_code = typed.get("promotion_code", "").strip()[:64]
+
+
+def _offered(organization_id: str, chosen: str) -> str | None:
+    """The id of the offer that was chosen, if it is one. Whether it is for this order is decided each time the page is shown."""
+    is_id = to_uuid(chosen, "offer") is not None
+    return (
+        db.session.scalars(offer_of(organization_id, chosen).with_only_columns(FinancingOffer.id)).first()
+        if is_id
+        else None
+    )
 
 
 def _as_asked(details: Details, session: CheckoutSession | None) -> Details:
@@ -200,9 +222,10 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
     )
 
 
-def way_to_pay(organization: Organization, found: Checkout) -> ways.Way | None:
-    """How a new card pays this order now; None when no account takes one. Holds no transaction while it asks."""
-    amount = found.order.amount
+def way_to_pay(organization: Organization, found: Checkout, plan: Plan | None = None) -> ways.Way | None:
+    """How a new card pays this order now, with a plan where one is chosen; None when no account takes one. Holds no transaction while
+    it asks."""
+    amount = plan.account_amount if plan else found.order.amount
     if found.is_subscription:
         amount = subscription_checkout.account_amount(found.order)
     return ways.to_pay(organization, amount, found.order.currency, found.order.token)
@@ -210,7 +233,9 @@ def way_to_pay(organization: Organization, found: Checkout) -> ways.Way | None:
 
 def with_setup(found: Checkout) -> Checkout:
     """As `find`, the processor asked about a card whose storing is not decided. Holds no transaction while it asks."""
-    if not found.is_subscription or found.order.status != "pending" or found.payment is not None:
+    if not (found.is_subscription or found.agreement) or found.order.status != "pending":
+        return found
+    if found.payment is not None and found.payment.status not in order_payments.CLOSED:
         return found
     outcome = new_cards.look_for_order(found.order)
     return found if outcome is None else replace(find(found.order.organization_id, found.order.token), setup=outcome)
@@ -218,9 +243,9 @@ def with_setup(found: Checkout) -> Checkout:
 
 def way_of(found: Checkout) -> ways.Way | None:
     """The account of a payment, or of a card, under way, with what the page needs of it. Holds no transaction while it asks."""
-    if found.payment is not None:
+    if found.payment is not None and not found.is_storing:
         return ways.of_payment(found.payment)
-    card = subscription_checkout.card_of(found.order, "pending")
+    card = card_setup.of_order(found.order, "pending")
     return ways.of_card(card.organization_id, card.id, found.order.currency) if card else None
 
 
@@ -267,33 +292,6 @@ def _customer(organization_id: str, email: str, customer_id: str | None) -> Cust
     else:
         wanted = wanted.where(Customer.id == customer_id)
     return db.session.scalars(wanted.limit(1)).first()
-
-
-def _new_payment(order: Order) -> Payment:
-    payment = payments.create(
-        order.organization_id,
-        payments.NewPayment(
-            amount=order.amount,
-            currency=order.currency,
-            description=f"Order {order.number}",
-            customer_id=order.customer_id,
-            order_id=order.id,
-            metadata={"order": order.number},
-        ),
-    )
-    db.session.add(
-        Claim(
-            organization_id=order.organization_id,
-            payment_id=payment.id,
-            obligation="order",
-            obligation_id=order.id,
-            amount=order.amount,
-            status="open",
-            created_at=now(),
-        )
-    )
-    db.session.flush()
-    return payment
 
 
 def take_back_challenge(organization_id: str, token: str) -> None:

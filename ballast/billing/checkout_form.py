@@ -28,6 +28,8 @@ LIMITS = {
     "postal_code": 20,
     "country": 2,
 }
+# What the form's list of countries begins with.
+HOME_COUNTRY: Final = "US"
 MOST_DEVICE_DATA: Final = 4000
 # What processors call a card; never the card itself.
 TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")

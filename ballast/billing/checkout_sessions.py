@@ -16,6 +16,7 @@ from sqlalchemy import select
 from ballast import audit, money
 from ballast.billing import (
     acceptance,
+    financing_checkout,
     lookup,
     orders,
     outcomes,
@@ -24,6 +25,7 @@ from ballast.billing import (
     session_ends,
     subscription_orders,
 )
+from ballast.billing.financing import opening
 from ballast.billing.orders import NewLine
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
@@ -69,21 +71,23 @@ class NewSession:
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     payment_link_id: str | None = None
+    financing_offer_id: str | None = None
 
 
 def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     """An open session with its order. In the caller's transaction.
 
-    Raises InvalidRequest: `mode_not_available`, `lines_invalid`, `price_unknown`, `product_unknown`, `quantity_invalid`,
+    Raises InvalidRequest: `lines_invalid`, `price_unknown`, `product_unknown`, `quantity_invalid`,
     `currency_unknown`, `currency_mismatch`, `amount_invalid`, `customer_unknown`, `return_url_invalid`, `expires_at_invalid`,
-    `processor_unavailable`; Conflict(`customer_held`).
+    `processor_unavailable`, what `financing_checkout.check_offered` raises; Conflict(`customer_held`).
     """
     until = _read_expiry(asked.expires_at)
     success_url = return_urls.check(asked.success_url, shop.mode, "success_url")
     cancel_url = return_urls.check(asked.cancel_url, shop.mode, "cancel_url")
     payments.check_customer(shop.id, asked.customer_id)
-    order = _opener(asked.mode)(shop, asked)
+    order = OPENERS[asked.mode](shop, asked)
     order.customer_id = asked.customer_id
+    _check_plan(order, asked)
     order.email, order.name = _contact(shop.id, asked)
     session = CheckoutSession(
         id=new_id("cs"),
@@ -94,6 +98,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         customer_id=asked.customer_id,
         customer_email=asked.customer_email,
         payment_link_id=asked.payment_link_id,
+        financing_offer_id=asked.financing_offer_id,
         success_url=success_url,
         cancel_url=cancel_url,
         metadata_=dict(asked.metadata),
@@ -105,6 +110,16 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     changes = {"amount": order.amount, "currency": order.currency}
     audit.record(shop.id, "checkout_session.created", "checkout_session", session.id, changes)
     return session
+
+
+def _check_plan(order: Order, asked: NewSession) -> None:
+    """Raises InvalidRequest(`parameter_conflict`), and what `financing_checkout.check_offered` raises."""
+    if asked.mode == "financing":
+        financing_checkout.check_offered(order, asked.financing_offer_id)
+        order.financing_offer_id = asked.financing_offer_id
+    elif asked.financing_offer_id is not None:
+        said = "A plan is for sessions in mode financing."
+        raise InvalidRequest("parameter_conflict", said, param="financing_offer")
 
 
 def _read_expiry(asked: datetime | None) -> datetime:
@@ -133,16 +148,8 @@ def _contact(organization_id: str, asked: NewSession) -> tuple[str | None, str |
 # --- What is bought ----------------------------------------------------------------------------------------------------------
 
 
-def _opener(mode: str) -> Callable[[Organization, NewSession], Order]:
-    """Raises InvalidRequest(`mode_not_available`)."""
-    if mode not in OPENERS:
-        said = f"Checkout sessions in mode {mode} are not available yet. Use payment or subscription."
-        raise InvalidRequest("mode_not_available", said, param="mode", status=422)
-    return OPENERS[mode]
-
-
 def _open_payment(shop: Organization, asked: NewSession) -> Order:
-    """Everything is paid once, today."""
+    """Everything is paid once: today, or with a plan."""
     if not 1 <= len(asked.lines) <= MOST_LINES:
         raise InvalidRequest("lines_invalid", f"Send 1 to {MOST_LINES} lines.", param="lines")
     found = [_find(shop, line) for line in asked.lines]
@@ -173,10 +180,11 @@ def _check_alone(line: Line) -> None:
         raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
 
 
-# One for each mode there is an engine for; each answers the order that the shopper pays now.
+# Each answers the order that the shopper pays.
 OPENERS: Final[dict[str, Callable[[Organization, NewSession], Order]]] = {
     "payment": _open_payment,
     "subscription": _open_subscription,
+    "financing": _open_payment,
 }
 
 
@@ -254,6 +262,7 @@ def expire(organization_id: str, session_id: str) -> CheckoutSession:
     assert session is not None, "an order keeps its session"
     if session.status != "open":
         raise Conflict("session_not_open", f"This session is {session.status}; only an open one can expire.")
+    opening.withdraw(order)
     wanted = select(Payment.id).where(Payment.organization_id == organization_id, Payment.order_id == order_id)
     for payment_id in db.session.scalars(wanted).all():
         _close(organization_id, payment_id)

@@ -15,6 +15,9 @@ from sqlalchemy import exists, select, update
 
 from ballast import audit, clock, config, queue
 from ballast.billing import authorizations, processing, resolver
+from ballast.billing.financing import accrual, lateness
+from ballast.billing.financing import charging as installments
+from ballast.billing.financing import reminding as plan_reminding
 from ballast.billing.subscriptions import charging, reminding
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
@@ -31,6 +34,10 @@ LOOK_AGAIN: Final = timedelta(seconds=5)
 SWEEPERS: Final[tuple[Callable[[str], int], ...]] = (
     charging.charge_due,
     reminding.remind_due,
+    installments.charge_due,
+    lateness.look_due,
+    accrual.accrue_due,
+    plan_reminding.remind_due,
     authorizations.expire_due,
 )
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -44,7 +51,7 @@ def give_clock(owner: Organization) -> None:
 
     Raises Conflict(`clock_not_allowed`) for a live organization, and for one with an account that is not at the local sandbox.
     """
-    if owner.mode != "sandbox" or not _is_all_sandbox(owner.id):
+    if not may_have_clock(owner):
         raise Conflict(
             "clock_not_allowed", "Only an organization all of whose processors are the local sandbox has a clock."
         )
@@ -54,8 +61,12 @@ def give_clock(owner: Organization) -> None:
     audit.record(owner.id, "clock.started", "organization", owner.id)
 
 
+def may_have_clock(owner: Organization) -> bool:
+    """Whether it is a sandbox, and every account of it speaks to the one that runs beside us: time there is ours to move."""
+    return owner.mode == "sandbox" and _is_all_sandbox(owner.id)
+
+
 def _is_all_sandbox(organization_id: str) -> bool:
-    """Whether every account speaks to the sandbox that runs beside us: time there is ours to move."""
     sandbox = config.current().sandbox_url
     wanted = select(ProcessorAccount).where(ProcessorAccount.organization_id == organization_id)
     accounts = [account for account in db.session.scalars(wanted) if account.archived_at is None]
@@ -99,6 +110,7 @@ def next_due(organization_id: str, stands: datetime) -> datetime | None:
     """The next instant at which something happens by the organization's clock, which stands at `stands`; None where nothing waits."""
     waiting = [
         charging.next_due(organization_id),
+        installments.next_due(organization_id),
         reminding.next_expiry_notice(organization_id, stands),
         authorizations.next_expiry(organization_id),
     ]
@@ -178,6 +190,7 @@ def _live_through(organization_id: str, instant: datetime) -> tuple[int, str | N
     with clock.at(instant):
         _move(organization_id, instant)
         reminding.warn_of_expiry(organization_id)
+        plan_reminding.warn_of_expiry(organization_id)
         for _round in range(MOST_ROUNDS):
             now_done = sum(sweep(organization_id) for sweep in SWEEPERS)
             done += now_done

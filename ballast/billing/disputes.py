@@ -26,6 +26,8 @@ from sqlalchemy import func, select
 
 from ballast import audit
 from ballast.billing import credit_note_voids, dispute_notices, ledger, lookup, processing, refunds
+from ballast.billing.financing import locks
+from ballast.billing.financing.servicing import reopening
 from ballast.billing.payloads import dispute_payload
 from ballast.billing.processing import Account
 from ballast.clock import now
@@ -84,6 +86,7 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
         attempt = _charge(organization_id, account_id, told.charge_external_id)
         if attempt is None or attempt.status in OPEN_ATTEMPT:
             return "later" if attempt or _expects_a_charge(organization_id, account_id) else "ignored"
+        plan = locks.lock(organization_id, attempt.payment_id)
         credit_note_voids.lock_invoice(organization_id, attempt.payment_id)
         payment = session.scalars(payment_of(organization_id, attempt.payment_id).with_for_update()).one()
         row = session.scalars(dispute_at(organization_id, account_id, told.external_id).with_for_update()).first()
@@ -95,6 +98,8 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
             return "applied"
         if attempt.status == "approved":  # else the charge itself was never posted: a late success, alarmed of its own
             _post(row, is_inquiry=told.is_inquiry)
+            if plan is not None:
+                reopening.follow(plan, row)
         if row.status in NEEDS_ANSWER:
             dispute_notices.send(payment, row, _rounds(row)[0], told.is_inquiry)
         return "applied"

@@ -1,26 +1,38 @@
-"""The overview's figures: the last 30 days of one organization, in its own time zone and currency.
+"""The overview's figures: the last 30 days of one organization beside the 30 before, in its own time zone and currency.
 
-Live sums over 30 days are bounded by the index on time-ordered ids; rollups take over when histories grow (docs/decisions/0004).
+Read from the days that `billing.rollups` adds up, plus what has happened since; no fact is counted here (docs/decisions/0012).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import Date, cast, func, or_, select, union_all
 
-from ballast.billing import held_back
+from ballast.billing import attention, scales
 from ballast.clock import now
 from ballast.db import db
-from ballast.models import Attempt, Dispute, Organization, Payment, WebhookDelivery
-from ballast.models.disputes import NEEDS_ANSWER
-from ballast.money import format_money, to_decimal
-from ballast.notifications import endpoints
-from ballast.templating import show_date, zone
+from ballast.models import DailyFigure, FigureChange, Organization
+from ballast.models.figures import FIGURES
+from ballast.money import format_money
+from ballast.templating import zone
 
 DAYS = 30
+
+
+@dataclass
+class Sum:
+    """How many, and minor units."""
+
+    count: int = 0
+    amount: int = 0
+
+    def add(self, count: int, amount: int) -> None:
+        self.count += count
+        self.amount += amount
 
 
 @dataclass(frozen=True)
@@ -33,151 +45,169 @@ class Overview:
 
 
 def overview(organization: Organization) -> Overview:
-    """Volume, success rate, deliveries, and what a person should look at."""
-    since = now() - timedelta(days=DAYS)
-    currency = organization.currency
-    days = _volume_by_day(organization, since)
-    tried, approved = _attempts(organization.id, since)
-    sent, delivered, dead = _deliveries(organization.id, since)
-    unknown = _unknown(organization.id)
-    refunded = _refunded(organization.id, currency, since)
-    total = sum(days.values())
-    metrics = [
-        {
-            "label": "Volume",
-            "value": format_money(total, currency),
-            "note": f"Captured in {currency}, last {DAYS} days",
-        },
-        {
-            "label": "Success rate",
-            "value": _percent(approved, tried),
-            "note": f"{approved} of {tried} attempts approved",
-        },
-        {"label": "Refunded", "value": format_money(refunded, currency), "note": "Of the volume shown"},
-        {
-            "label": "Webhooks delivered",
-            "value": _percent(delivered, sent),
-            "note": f"{delivered} of {sent} deliveries",
-        },
-    ]
-    attention = _disputes(organization) + _held_back(organization.id) + _attention(unknown, dead)
-    return Overview(metrics, _chart(days, organization) if total else None, attention)
+    """Volume, success rate, recurring revenue, deliveries, and what a person should look at."""
+    days = _days(organization)
+    found = _Figures(organization, days)
+    metrics = [_volume(found), _success(found), _recurring(found), _delivered(found)]
+    return Overview(metrics, _chart(found), attention.read(organization))
 
 
-def _volume_by_day(organization: Organization, since: datetime) -> dict[date, int]:
-    day = func.date(func.timezone(organization.timezone, Payment.succeeded_at))
-    wanted = (
-        select(day, func.sum(Payment.amount_captured))
-        .where(*_paid(organization.id, organization.currency, since))
-        .group_by(day)
-    )
-    found = {row[0]: int(row[1]) for row in db.session.execute(wanted)}
+def _days(organization: Organization) -> list[date]:
+    """60 days, today last."""
     today = now().astimezone(zone(organization.timezone)).date()
-    return {(when := today - timedelta(days=back)): found.get(when, 0) for back in range(DAYS - 1, -1, -1)}
+    return [today - timedelta(days=back) for back in range(2 * DAYS - 1, -1, -1)]
 
 
-def _paid(organization_id: str, currency: str, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Payment.organization_id == organization_id,
-        Payment.status == "succeeded",
-        Payment.currency == currency,
-        Payment.succeeded_at >= since,
+class _Figures:
+    """Sums by figure and currency: of the last 30 days, of the 30 before, and of each day."""
+
+    def __init__(self, organization: Organization, days: list[date]) -> None:
+        self.organization, self.currency, self.days = organization, organization.currency, days
+        self.now: dict[tuple[str, str], Sum] = defaultdict(Sum)
+        self.before: dict[tuple[str, str], Sum] = defaultdict(Sum)
+        self.always: dict[tuple[str, str], Sum] = defaultdict(Sum)
+        self.daily: dict[date, int] = defaultdict(int)
+        for figure, currency, day, count, amount in db.session.execute(_wanted(organization, days[0])):
+            self._take(figure, currency, day, int(count), int(amount))
+
+    def _take(self, figure: str, currency: str, day: date, count: int, amount: int) -> None:
+        key = (figure, currency)
+        self.always[key].add(count, amount)
+        if day >= self.days[0]:
+            (self.now if day >= self.days[DAYS] else self.before)[key].add(count, amount)
+        if figure == "captured" and currency == self.currency:
+            self.daily[day] += amount
+
+    def attempts(self, sums: dict[tuple[str, str], Sum]) -> tuple[int, int]:
+        """(approved, of how many) in every currency."""
+        approved = sum(one.count for (figure, _currency), one in sums.items() if figure == "approved")
+        declined = sum(one.count for (figure, _currency), one in sums.items() if figure == "declined")
+        return approved, approved + declined
+
+
+def _wanted(organization: Organization, since: date) -> Any:
+    """What the days hold and what waits to be added to them. `recurring` is made of steps, so all of them count."""
+    kept = select(
+        DailyFigure.figure, DailyFigure.currency, DailyFigure.day, DailyFigure.count, DailyFigure.amount
+    ).where(
+        DailyFigure.organization_id == organization.id,
+        DailyFigure.figure.in_(FIGURES),
+        or_(DailyFigure.day >= since, DailyFigure.figure == "recurring"),
     )
-
-
-def _refunded(organization_id: str, currency: str, since: datetime) -> int:
-    wanted = select(func.coalesce(func.sum(Payment.amount_refunded), 0)).where(*_paid(organization_id, currency, since))
-    return int(db.session.scalar(wanted) or 0)
-
-
-def _attempts(organization_id: str, since: datetime) -> tuple[int, int]:
-    wanted = select(func.count(), func.count(case((Attempt.status == "approved", 1)))).where(
-        Attempt.organization_id == organization_id,
-        Attempt.created_at >= since,
-        Attempt.status.in_(("approved", "declined")),
+    day = cast(func.timezone(organization.timezone, FigureChange.at), Date)
+    waiting = (
+        select(
+            FigureChange.figure, FigureChange.currency, day, func.sum(FigureChange.count), func.sum(FigureChange.amount)
+        )
+        .where(FigureChange.organization_id == organization.id, FigureChange.figure.in_(FIGURES))
+        .group_by(FigureChange.figure, FigureChange.currency, day)
     )
-    row = db.session.execute(wanted).one()
-    return int(row[0]), int(row[1])
+    return union_all(kept, waiting)
 
 
-def _deliveries(organization_id: str, since: datetime) -> tuple[int, int, int]:
-    status = WebhookDelivery.status
-    wanted = select(
-        func.count(case((status != "pending", 1))),
-        func.count(case((status == "delivered", 1))),
-        func.count(case(((status == "dead_letter") & WebhookDelivery.reason.is_distinct_from(endpoints.DELETED), 1))),
-    ).where(WebhookDelivery.organization_id == organization_id, WebhookDelivery.created_at >= since)
-    row = db.session.execute(wanted).one()
-    return int(row[0]), int(row[1]), int(row[2])
+# --- The four figures --------------------------------------------------------------------------------------------------------
 
 
-def _unknown(organization_id: str) -> int:
-    wanted = select(func.count()).where(Attempt.organization_id == organization_id, Attempt.status == "unknown")
-    return int(db.session.scalar(wanted) or 0)
+def _volume(found: _Figures) -> dict[str, str]:
+    key = ("captured", found.currency)
+    amount, before = found.now[key].amount, found.before[key].amount
+    return {
+        "label": "Volume",
+        "value": format_money(amount, found.currency),
+        "note": _compared(amount, before) or f"Captured in {found.currency}, last {DAYS} days",
+    }
+
+
+def _compared(amount: int, before: int) -> str:
+    """12% more than the 30 days before; nothing where there was nothing."""
+    if not before:
+        return ""
+    percent = round(100 * abs(amount - before) / before)
+    if not percent:
+        return f"As much as the {DAYS} days before"
+    return f"{percent:,}% {'more' if amount > before else 'less'} than the {DAYS} days before"
+
+
+def _success(found: _Figures) -> dict[str, str]:
+    approved, tried = found.attempts(found.now)
+    was_approved, was_tried = found.attempts(found.before)
+    note = f"{approved:,} of {tried:,} attempts approved"
+    if was_tried and tried:
+        note += f"; {_percent(was_approved, was_tried)} before"
+    return {"label": "Success rate", "value": _percent(approved, tried), "note": note}
+
+
+def _recurring(found: _Figures) -> dict[str, str]:
+    """Of prices, before discounts and tax; trials pay nothing yet."""
+    present, lost = found.always["recurring", found.currency], found.now["churned", found.currency]
+    gained = found.now["recurring", found.currency]
+    subscriptions = "1 subscription" if present.count == 1 else f"{present.count:,} subscriptions"
+    note = subscriptions
+    if lost.count:
+        began = max(present.amount - gained.amount, 0)
+        share = f", {_percent(lost.amount, began)} churn" if began else ""
+        note += f"; {format_money(lost.amount, found.currency)} ended{share}"
+    return {"label": "Recurring, a month", "value": format_money(present.amount, found.currency), "note": note}
+
+
+def _delivered(found: _Figures) -> dict[str, str]:
+    delivered, dead = found.now["delivered", ""].count, found.now["dead", ""].count
+    return {
+        "label": "Webhooks delivered",
+        "value": _percent(delivered, delivered + dead),
+        "note": f"{delivered:,} of {delivered + dead:,} deliveries",
+    }
 
 
 def _percent(part: int, whole: int) -> str:
     return f"{100 * part // whole}%" if whole else "None yet"
 
 
-def _disputes(organization: Organization) -> list[dict[str, Any]]:
-    """What must be answered, and until when."""
-    wanted = select(func.count(), func.min(Dispute.due_at)).where(
-        Dispute.organization_id == organization.id, Dispute.status.in_(NEEDS_ANSWER), Dispute.action.is_(None)
-    )
-    count, due = db.session.execute(wanted).one()
-    if not count:
-        return []
-    until = f" by {show_date(due, organization.timezone)}" if due else ""
-    text = f"1 dispute needs an answer{until}." if count == 1 else f"{count} disputes need an answer, the first{until}."
-    return [{"tone": "danger", "text": text, "about": "disputes", "action": "Answer"}]
+# --- The chart ---------------------------------------------------------------------------------------------------------------
 
 
-def _held_back(organization_id: str) -> list[dict[str, Any]]:
-    """Somebody is trying cards, or a limit is too low."""
-    count = sum(row.count for row in held_back.last_day(organization_id))
-    if not count:
-        return []
-    tries = "1 try" if count == 1 else f"{count:,} tries"
-    text = f"Card testing held back: {tries} in the last day."
-    return [{"tone": "warning", "text": text, "about": "held_back", "action": "Look"}]
-
-
-def _attention(unknown: int, dead: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    if unknown:
-        payments = "1 payment has" if unknown == 1 else f"{unknown} payments have"
-        text = f"{payments} no answer from the processor yet. We keep asking; nobody charges again."
-        found.append({"tone": "warning", "text": text, "about": "payments", "status": "processing", "action": "Look"})
-    if dead:
-        text = f"{dead} webhook {'delivery was' if dead == 1 else 'deliveries were'} given up after every retry."
-        found.append({"tone": "danger", "text": text, "about": "deliveries", "status": "dead_letter", "action": "Look"})
-    return found
-
-
-def _chart(days: dict[date, int], organization: Organization) -> dict[str, Any]:
-    """Bars and three honest ticks. `value` is in minor units."""
-    currency = organization.currency
-    most = max(days.values())
-    top = _round_up(most)
-    best = max(days, key=lambda day: days[day])
+def _chart(found: _Figures) -> dict[str, Any] | None:
+    """Bars with a mark for the day 30 days before, and three honest ticks. `value` is in minor units. None without volume."""
+    currency = found.currency
+    shown = found.days[DAYS:]
+    most = max(found.daily[day] for day in found.days)
+    if not most:
+        return None
     return {
         "bars": [
-            {"label": f"{day:%b} {day.day}", "value": value, "text": format_money(value, currency)}
-            for day, value in days.items()
+            {
+                "label": f"{day:%b} {day.day}",
+                "value": found.daily[day],
+                "text": format_money(found.daily[day], currency),
+                "before": (before := found.daily[day - timedelta(days=DAYS)]),
+                "before_text": format_money(before, currency),
+            }
+            for day in shown
         ],
-        "ticks": [{"value": value, "text": _short(value, currency)} for value in (0, top // 2, top)],
-        "sentence": f"{format_money(sum(days.values()), currency)} in {DAYS} days; the best day was {best:%b} {best.day} "
-        f"with {format_money(most, currency)}.",
+        "ticks": scales.ticks(most, currency),
+        "sentence": _sentence(found, shown),
     }
 
 
-def _round_up(value: int) -> int:
-    """The next 1, 2 or 5 times a power of ten."""
-    power: int = 10 ** (len(str(value)) - 1)
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+def _sentence(found: _Figures, shown: list[date]) -> str:
+    currency = found.currency
+    amount, before = found.now["captured", currency].amount, found.before["captured", currency].amount
+    best = max(shown, key=lambda day: found.daily[day])
+    text = f"{format_money(amount, currency)} in {DAYS} days"
+    if compared := _compared(amount, before):
+        text += f", {compared[0].lower()}{compared[1:]} ({format_money(before, currency)}, the thin marks)"
+    if found.daily[best]:
+        text += f"; the best day was {best:%b} {best.day} with {format_money(found.daily[best], currency)}"
+    if refunded := found.now["refunded", currency].amount:
+        text += f". {format_money(refunded, currency)} went back"
+    return text + "." + _others(found)
 
 
-def _short(value: int, currency: str) -> str:
-    whole = int(to_decimal(value, currency))
-    return format_money(value, currency).split(".", maxsplit=1)[0] if whole else "0"
+def _others(found: _Figures) -> str:
+    """What was captured in other currencies: it is in no bar."""
+    others = [
+        format_money(one.amount, currency)
+        for (figure, currency), one in sorted(found.now.items())
+        if figure == "captured" and currency != found.currency and one.amount
+    ]
+    return f" Beside it {', '.join(others)}." if others else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ballast import queue
-from ballast.billing import card_setup, portal, subscription_checkout, ways
+from ballast.billing import card_setup, financing_checkout, portal, subscription_checkout, ways
 from ballast.billing.card_setup import Outcome, Setup
 from ballast.billing.checkout_form import Token
+from ballast.billing.financing import collecting as installments
 from ballast.billing.subscriptions import collecting, rows
 from ballast.db import db, end_reading, transaction
 from ballast.errors import InvalidRequest
@@ -47,7 +48,7 @@ def look(organization_id: str, subscription_id: str, card_id: str) -> Outcome:
 
 def look_for_order(order: Order) -> Outcome | None:
     """How the storing of an order's newest card stands; None where none was typed."""
-    card = subscription_checkout.card_of(order, "pending", "active", "failed")
+    card = card_setup.of_order(order, "pending", "active", "failed")
     if card is None:
         return None
     organization_id, card_id, order_id = card.organization_id, card.id, order.id
@@ -68,7 +69,9 @@ def use(card: PaymentMethod) -> None:
     purpose = card.purpose or ""
     if purpose.startswith("sub_"):
         _use_for_subscription(card, rows.locked(card.organization_id, purpose))
-    if purpose.startswith("ord_"):
+    if purpose.startswith("agr_"):
+        _use_for_agreement(card, purpose)
+    if purpose.startswith("ord_") and not financing_checkout.complete(card, purpose):
         subscription_checkout.complete(card, purpose)
 
 
@@ -80,6 +83,15 @@ def _use_for_subscription(card: PaymentMethod, subscription: Subscription) -> No
     if subscription.status not in rows.ENDED:
         collecting.use_card(subscription, card.id)
         queue.wake(queue.CHARGE_SUBSCRIPTIONS)
+
+
+def _use_for_agreement(card: PaymentMethod, agreement_id: str) -> None:
+    """Installments are charged to it from now on, the customer's default too; what was declined is due at once."""
+    customer = db.session.scalars(customer_of(card.organization_id, card.customer_id or "")).first()
+    if customer is not None:
+        customer.default_payment_method_id = card.id
+    installments.use_card(card.organization_id, agreement_id, card.id)
+    queue.wake(queue.CHARGE_FINANCING)
 
 
 def finish_due() -> int:

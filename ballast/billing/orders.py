@@ -1,16 +1,20 @@
-"""Making orders: whatever a shopper is to pay is frozen into one, from a cart or from a checkout session."""
+"""Orders: whatever a shopper is to pay is frozen into one, from a cart or from a checkout session, and paid once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
+from ballast.billing import session_ends
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id
-from ballast.models import Order, OrderLine
+from ballast.models import Cart, Order, OrderLine
 from ballast.models.orders import MAX_QUANTITY
+from ballast.models.states import move
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,18 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
         unit_amount=line.unit_amount,
         amount=line.amount,
     )
+
+
+def mark_paid(order: Order) -> None:
+    """What was due of it today is here, or nothing was; its session is complete. In the caller's transaction, with it locked."""
+    move(order, "paid")
+    order.paid_at = now()
+    session_ends.complete(order)
+
+
+def end_cart(order: Order) -> None:
+    """The cart an order came from is over once that is paid. In the caller's transaction, with the cart locked before the order."""
+    wanted = select(Cart).where(Cart.organization_id == order.organization_id, Cart.id == order.cart_id)
+    cart = db.session.scalars(wanted).first()
+    if cart is not None and cart.status == "open":
+        move(cart, "ordered")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, ledger, processing, receipts, session_ends, velocity
+from ballast.billing import cards, invoices, ledger, orders, processing, receipts, velocity
+from ballast.billing.financing import opening, standing
+from ballast.billing.financing import settling as plans
+from ballast.billing.financing.servicing import arriving
+from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
-from ballast.billing.subscriptions import letters, settling
+from ballast.billing.subscriptions import letters, reading, settling
 from ballast.clock import now, real_time
-from ballast.db import db, transaction
+from ballast.db import among, db, gather, know, known, once, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
-from ballast.models.invoices import invoice_of
+from ballast.models.financing import agreements_of_order
 from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -41,47 +47,104 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     """
     with transaction():
         attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
-        if not attempt.is_open:
-            if isinstance(outcome, Approved):
-                _check_late_success(payment, attempt, outcome)
-            return
-        match outcome:
-            case Approved():
-                _approve(payment, attempt, outcome)
-            case Declined():
-                _decline(payment, attempt, outcome)
-            case ActionRequired():
-                _require_action(payment, attempt, outcome)
-            case Unknown():
-                _leave_unknown(payment, attempt, outcome)
-            case NotSent():
-                _give_up(payment, attempt, outcome)
+        _finish_with(payment, attempt, outcome)
+
+
+def record_all(organization_id: str, outcomes: Mapping[str, Outcome]) -> None:
+    """As `record`, for many attempts at invoices in one commit: what they have in common is read once, and rows are written together.
+    If one of them cannot be recorded none is. `outcomes`: by attempt. Raises ValueError for what is no invoice's.
+    """
+    with transaction():
+        gather()
+        for attempt, payment in lock_all(organization_id, outcomes):
+            _finish_with(payment, attempt, outcomes[attempt.id])
+
+
+def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
+    if not attempt.is_open:
+        if isinstance(outcome, Approved):
+            _check_late_success(payment, attempt, outcome)
+        return
+    match outcome:
+        case Approved():
+            _approve(payment, attempt, outcome)
+        case Declined():
+            _decline(payment, attempt, outcome)
+        case ActionRequired():
+            _require_action(payment, attempt, outcome)
+        case Unknown():
+            _leave_unknown(payment, attempt, outcome)
+        case NotSent():
+            _give_up(payment, attempt, outcome)
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
-    """Cart, order, subscription, invoice, payment, attempt: everybody locks in this order, so no two deadlock."""
-    payment_id, order_id, cart_id, invoice_id = db.session.execute(_belongings(organization_id, attempt_id)).one()
+    """Cart, order, agreement, installments, subscription, invoice, payment, attempt: the order in which everybody locks."""
+    found_ids = db.session.execute(_belongings(organization_id, [attempt_id])).one()
+    _, payment_id, order_id, cart_id, invoice_id, installment_ids = found_ids
     billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
-    for model, row_id in (*orders, (Subscription, subscription_id), (Invoice, invoice_id)):
-        if row_id is not None:
-            held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
-            db.session.execute(held.with_for_update())
+    _hold(organization_id, orders)
+    if with_order and order_id is not None:
+        db.session.execute(agreements_of_order(organization_id, order_id).with_for_update())
+    plans.know(payment_id, installment_ids or [])
+    if installment_ids:
+        plans.lock(organization_id, installment_ids)
+    _hold(organization_id, ((Subscription, subscription_id), (Invoice, invoice_id)))
     payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
+    know(("invoice of", payment_id), invoice_id)
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     return db.session.scalars(found.with_for_update()).one(), payment
 
 
-def _belongings(organization_id: str, attempt_id: str) -> Select[str, str | None, str | None, str | None]:
-    """An attempt's payment, order, cart and invoice: ids that never change."""
+def lock_all(organization_id: str, attempt_ids: Iterable[str]) -> list[tuple[Attempt, Payment]]:
+    """As `lock`, for many whose payments are for invoices; kind after kind in the same order, and by id within one. What recording
+    them asks for is read along with them. Raises ValueError for others.
+    """
+    found = db.session.execute(_belongings(organization_id, attempt_ids)).all()
+    if any(row[2] or row[4] is None for row in found):
+        raise ValueError("only payments of invoices are recorded together")
+    invoice_of_payment = {row[1]: row[4] for row in found}
+    reading.lock_invoices(organization_id, {invoice_id for invoice_id in invoice_of_payment.values() if invoice_id})
+    payments = {one.id: one for one in reading.locked(Payment, organization_id, invoice_of_payment)}
+    attempts = {one.id: one for one in reading.locked(Attempt, organization_id, (row[0] for row in found))}
+    reading.for_recording(organization_id, payments.values())
+    for payment_id, invoice_id in invoice_of_payment.items():
+        know(("invoice of", payment_id), invoice_id)
+        plans.know(payment_id, [])
+    return [(attempts[row[0]], payments[row[1]]) for row in found]
+
+
+def _hold(organization_id: str, named: Iterable[tuple[Any, str | None]]) -> None:
+    """Lock these rows, a model and an id each, in this order."""
+    for model, row_id in named:
+        if row_id is not None:
+            held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
+            db.session.execute(held.with_for_update())
+
+
+def _belongings(
+    organization_id: str, attempt_ids: Iterable[str]
+) -> Select[str, str, str | None, str | None, str | None, list[str] | None]:
+    """Attempts with their payment, order, cart, invoice and installments: ids that never change."""
     claimed = (Claim.organization_id == Payment.organization_id) & (Claim.payment_id == Payment.id)
+    of_plan = aliased(Claim)
+    installments = (
+        select(func.array_agg(of_plan.obligation_id))
+        .where(
+            of_plan.organization_id == Payment.organization_id,
+            of_plan.payment_id == Payment.id,
+            of_plan.obligation == "installment",
+        )
+        .scalar_subquery()
+    )
     return (
-        select(Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id)
+        select(Attempt.id, Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id, installments)
         .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
         .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
         .outerjoin(Claim, claimed & (Claim.obligation == "period"))
-        .where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
+        .where(Attempt.organization_id == organization_id, among(Attempt.id, attempt_ids))
     )
 
 
@@ -115,13 +178,13 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     move(payment, "succeeded")
     payment.amount_captured = captured
     payment.succeeded_at = now()
-    invoice = _invoice_of(payment)
+    invoice, plan = _invoice_of(payment), plans.of_payment(payment)
     ledger.post(
         payment.organization_id,
         "capture",
         attempt.id,
         "processor_receivable",
-        "receivables" if invoice else "sales",
+        "receivables" if invoice else "financing_receivable" if plan else "sales",
         captured,
         payment.currency,
         payment.id,
@@ -129,23 +192,26 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     order = _settle(payment)
     if invoice is not None:
         settling.paid(invoice, payment)
+    if plan is not None:
+        plans.paid(plan, payment, attempt, captured)
     if order is not None and order.subscription_id is not None:
         subscription = db.session.get_one(Subscription, (order.organization_id, order.subscription_id))
         letters.started(subscription, order.consent)
-    receipts.send_receipt(payment, order, invoice)
+    receipts.send_receipt(payment, order, invoice, plan.agreement if plan else None)
     _tell(payment, "payment_intent.succeeded")
 
 
 def _invoice_of(payment: Payment) -> Invoice | None:
     """The invoice a payment is, or was, for; it is locked already (see `lock`)."""
+    invoice_id = once(("invoice of", payment.id), lambda: _claimed_invoice(payment))
+    return invoices.locked(payment.organization_id, invoice_id) if invoice_id is not None else None
+
+
+def _claimed_invoice(payment: Payment) -> str | None:
     claimed = select(Claim.obligation_id).where(
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.obligation == "period"
     )
-    invoice_id = db.session.scalars(claimed).first()
-    if invoice_id is None:
-        return None
-    wanted = invoice_of(payment.organization_id, invoice_id)
-    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
+    return db.session.scalars(claimed).first()
 
 
 def _settle(payment: Payment) -> Order | None:
@@ -160,25 +226,20 @@ def _settle(payment: Payment) -> Order | None:
         .with_for_update()
     ).one()
     if order.status == "pending":
-        move(order, "paid")
-        order.paid_at = now()
-        session_ends.complete(order)
-    _end_cart(order)
+        orders.mark_paid(order)
+        opening.settle(order, payment)
+    orders.end_cart(order)
     return order
 
 
 def _open_claims(payment: Payment) -> list[Claim]:
+    read: list[Claim] | None = known((Claim, payment.id))
+    if read is not None:
+        return [claim for claim in read if claim.status == "open"]
     wanted = select(Claim).where(
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
     )
     return list(db.session.scalars(wanted))
-
-
-def _end_cart(order: Order) -> None:
-    wanted = select(Cart).where(Cart.organization_id == order.organization_id, Cart.id == order.cart_id)
-    cart = db.session.scalars(wanted).first()
-    if cart is not None and cart.status == "open":
-        move(cart, "ordered")
 
 
 def cancel(payment: Payment) -> None:
@@ -231,6 +292,17 @@ def _decline(payment: Payment, attempt: Attempt, outcome: Declined) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.declined(invoice, attempt)
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
+        plans.declined(plan, attempt)
+
+
+def _end_act(plan: Claimed, payment: Payment) -> bool:
+    """What was asked for on a plan did not come about: its payment is closed, and the plan is as it was. False where it was no act."""
+    if not arriving.called_off(plan.agreement, payment):
+        return False
+    close(payment)
+    standing.refresh(plan.agreement, plan.installments)
+    return True
 
 
 def _block(payment: Payment, decline_class: str) -> None:
@@ -254,6 +326,8 @@ def _require_action(payment: Payment, attempt: Attempt, outcome: ActionRequired)
         invoice = _invoice_of(payment)
         if invoice is not None:
             settling.needs_action(invoice, attempt)
+        if plan := plans.of_payment(payment):
+            plans.needs_action(plan, attempt)
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
 
 
@@ -282,10 +356,13 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
     invoice = _invoice_of(payment)
     if invoice is not None:
         settling.not_tried(invoice, attempt)
+    if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
+        plans.not_tried(plan, attempt)
 
 
 def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
-    """A success for an attempt we had closed: never silent. What was taken for an invoice pays it, or is the customer's credit.
+    """A success for an attempt we had closed: never silent. What was taken for an invoice or installments pays them, or is the
+    customer's credit.
 
     (The refund of the others by policy comes with the money-safety rooms.)
     """
@@ -299,14 +376,16 @@ def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -
         attempt.payment_id,
         {"attempt": attempt.id, "was": attempt.status},
     )
-    invoice = _invoice_of(payment)
-    if invoice is None or not outcome.captured:
+    invoice, plan = _invoice_of(payment), plans.of_payment(payment)
+    if not (invoice or plan) or not outcome.captured:
         return
     if payment.status in UNPAID:
         close(payment)
-    settling.paid_late(
-        invoice, attempt, outcome.captured, is_free=payment.status == "canceled" and invoice.payment_id == payment.id
-    )
+    if plan is not None:
+        plans.paid_late(plan, payment, attempt, outcome.captured)
+    if invoice is not None:
+        is_free = payment.status == "canceled" and invoice.payment_id == payment.id
+        settling.paid_late(invoice, attempt, outcome.captured, is_free=is_free)
 
 
 def _alarmed(attempt: Attempt) -> bool:

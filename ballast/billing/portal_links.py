@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -16,11 +17,13 @@ from ballast.db import db
 from ballast.errors import NotFound
 from ballast.identity import throttle
 from ballast.ids import to_uuid
-from ballast.models import Organization
-from ballast.models.customers import customer_of
+from ballast.models import Customer, Organization
+from ballast.models.customers import customer_of, customers_of
 from ballast.notifications import emails
 
 LASTS: Final = timedelta(days=30)
+# Somebody who buys as a guest again is another customer: so many of their pages stand in one mail.
+MOST_PAGES: Final = 10
 SALT: Final = "ballast: a customer's portal"
 
 
@@ -80,10 +83,28 @@ def send(organization_id: str, customer_id: str) -> None:
     """
     throttle.check("mail", f"portal:{customer_id}")
     customer = db.session.scalars(customer_of(organization_id, customer_id)).first()
-    if customer is None or not customer.email:
+    if customer is not None:
+        _mail(organization_id, [customer])
+
+
+def send_to(organization_id: str, email: str) -> None:
+    """Mail the pages of whoever has bought with this address to it: the newest, and those of earlier purchases. Raises RateLimited.
+
+    Says nothing of whether anybody has. In the caller's transaction.
+    """
+    throttle.check("mail", f"portal:{organization_id}:{email}")
+    wanted = customers_of(organization_id).where(Customer.email == email, Customer.erased_at.is_(None))
+    _mail(organization_id, list(db.session.scalars(wanted.order_by(Customer.id.desc()).limit(MOST_PAGES))))
+
+
+def _mail(organization_id: str, customers: Sequence[Customer]) -> None:
+    """One mail with a link to each of the customers, who are one person: the first one's address is all of theirs."""
+    if not customers or not customers[0].email:
         return
+    newest, *earlier = customers
     shop = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     brand = branding.of(shop)
-    context = {"organization": shop, "brand": brand, "manage_url": url(organization_id, customer_id)}
-    key = f"portal_link/{customer_id}/{int(real_time().timestamp())}"
-    emails.compose(organization_id, "portal_link", customer.email, f"Your page at {brand.name}", key, None, context)
+    pages = [{"since": one.created_at, "url": url(organization_id, one.id)} for one in earlier]
+    context = {"organization": shop, "brand": brand, "manage_url": url(organization_id, newest.id), "earlier": pages}
+    key = f"portal_link/{newest.id}/{int(real_time().timestamp())}"
+    emails.compose(organization_id, "portal_link", customers[0].email, f"Your page at {brand.name}", key, None, context)

@@ -8,8 +8,19 @@ from sqlalchemy import select
 
 from ballast import config
 from ballast.billing import branding
-from ballast.db import db
-from ballast.models import Customer, Invoice, Order, OrderLine, Organization, Payment, Refund
+from ballast.billing.financing import rows
+from ballast.db import db, known, once
+from ballast.models import (
+    Customer,
+    FinancingAgreement,
+    Invoice,
+    InvoiceLine,
+    Order,
+    OrderLine,
+    Organization,
+    Payment,
+    Refund,
+)
 from ballast.models.invoices import lines_of_invoice
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
@@ -25,7 +36,9 @@ class Line:
     amount: int
 
 
-def send_receipt(payment: Payment, order: Order | None, invoice: Invoice | None = None) -> None:
+def send_receipt(
+    payment: Payment, order: Order | None, invoice: Invoice | None = None, agreement: FinancingAgreement | None = None
+) -> None:
     """The receipt of a payment that succeeded, to the order's or the customer's address. In the caller's transaction."""
     recipient = _recipient(payment, order)
     if recipient is None:
@@ -45,7 +58,8 @@ def send_receipt(payment: Payment, order: Order | None, invoice: Invoice | None 
             "invoice": invoice,
             "brand": branding.of(organization),
             "lines": _lines(order) or _billed(invoice),
-            "receipt_url": receipt_url(order) or invoice_url(invoice),
+            "agreement": rows.of_order(order.organization_id, order.id) if order else None,
+            "receipt_url": receipt_url(order) or invoice_url(invoice) or plan_url(agreement),
             "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
         },
     )
@@ -75,7 +89,9 @@ def send_invoice(invoice: Invoice) -> None:
 def _billed(invoice: Invoice | None) -> list[Line]:
     if invoice is None:
         return []
-    found = db.session.scalars(lines_of_invoice(invoice.organization_id, invoice.id))
+    found = known((InvoiceLine, invoice.id)) or db.session.scalars(
+        lines_of_invoice(invoice.organization_id, invoice.id)
+    )
     return [Line(line.description, line.quantity, line.amount) for line in found]
 
 
@@ -114,11 +130,19 @@ def receipt_url(order: Order | None) -> str | None:
     return f"{config.current().public_url}/checkout/{order.token}/receipt" if order else None
 
 
+def plan_url(agreement: FinancingAgreement | None) -> str | None:
+    """Where the plan stands, for whoever holds its token."""
+    return f"{config.current().public_url}/plans/{agreement.token}" if agreement else None
+
+
 def _recipient(payment: Payment, order: Order | None) -> str | None:
     if order is not None and order.email:
         return order.email
     if payment.customer_id is None:
         return None
+    customer: Customer | None = known((Customer, payment.organization_id, payment.customer_id))
+    if customer is not None:
+        return customer.email
     wanted = select(Customer.email).where(
         Customer.organization_id == payment.organization_id, Customer.id == payment.customer_id
     )
@@ -126,6 +150,11 @@ def _recipient(payment: Payment, order: Order | None) -> str | None:
 
 
 def _organization(organization_id: str) -> Organization:
+    found: Organization = once((Organization, organization_id), lambda: _read_organization(organization_id))
+    return found
+
+
+def _read_organization(organization_id: str) -> Organization:
     return db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
 
 

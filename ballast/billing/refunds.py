@@ -14,6 +14,8 @@ from sqlalchemy import Select, func, select, tuple_, update
 
 from ballast import audit, queue
 from ballast.billing import credit_note_voids, ledger, lookup, processing, receipts
+from ballast.billing.financing import locks
+from ballast.billing.financing.servicing import refund_ends
 from ballast.billing.outcomes import PROBES
 from ballast.billing.payloads import refund_payload
 from ballast.billing.payments import locked
@@ -39,20 +41,27 @@ THREADS = 4
 LEASE = timedelta(seconds=90)
 # Nothing is on its way to the processor: not sent yet, or turned away until the charge has settled.
 FRESH = ("pending", "pending_settlement")
+ON_PLAN = "This payment is on a plan: refund the agreement, which shows first what that does to the plan."
 REASONS = ("requested_by_customer", "duplicate", "fraudulent", "other")
 
 
 def request(
-    organization_id: str, payment_id: str, amount: int | None, reason: str | None, key: str | None = None
+    organization_id: str,
+    payment_id: str,
+    amount: int | None,
+    reason: str | None,
+    key: str | None = None,
+    *,
+    on_plan: bool = False,
 ) -> Refund:
     """Reserve a refund of `amount` minor units (None: all that is left). In the caller's transaction; `send` it after the commit.
 
-    A second request under the same `key` answers the refund of the first.
-    Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `payment_disputed`, `idempotency_key_reused`),
-    InvalidRequest(`refund_too_large`, `amount_invalid`).
+    A second request under the same `key` answers the refund of the first. `on_plan`: its consequences for the plan are seen to.
+    Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `payment_disputed`, `idempotency_key_reused`,
+    `payment_on_plan`), InvalidRequest(`refund_too_large`, `amount_invalid`).
     """
     if to_uuid(payment_id, "pay"):
-        credit_note_voids.lock_invoice(organization_id, payment_id)
+        _lock_owners(organization_id, payment_id, on_plan)
     payment = locked(organization_id, payment_id)
     if key and (earlier := _made_under(organization_id, key)):
         if earlier.payment_id != payment.id or amount not in (None, earlier.amount):
@@ -97,6 +106,13 @@ def request(
     return refund
 
 
+def _lock_owners(organization_id: str, payment_id: str, on_plan: bool) -> None:
+    """What the payment is for, locked before it. What was paid on a plan goes back with a look at the plan, never past it."""
+    if not on_plan and locks.agreement_id_of(organization_id, payment_id):
+        raise Conflict("payment_on_plan", ON_PLAN, param="payment")
+    credit_note_voids.lock_invoice(organization_id, payment_id)
+
+
 def refuse_used_key(organization_id: str, key: str) -> None:
     """A key makes one refund, ever. Raises Conflict(`idempotency_key_expired`) when one was made under it."""
     if _made_under(organization_id, key):
@@ -130,7 +146,13 @@ def call_off(payment: Payment) -> None:
         refund.message = "The payment was disputed."
         refund.finished_at, refund.next_attempt_at = now(), None
         webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
-        credit_note_voids.refund_ended(refund)
+        _end(refund)
+
+
+def _end(refund: Refund) -> None:
+    """What it was given for takes it back."""
+    credit_note_voids.refund_ended(refund)
+    refund_ends.ended(refund)
 
 
 def _made_under(organization_id: str, key: str) -> Refund | None:
@@ -313,6 +335,7 @@ def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None
     with transaction() as session:
         wanted = select(Refund.payment_id).where(Refund.organization_id == organization_id, Refund.id == refund_id)
         payment_id = session.scalars(wanted).one()
+        locks.lock(organization_id, payment_id)
         credit_note_voids.lock_invoice(organization_id, payment_id)
         payment = session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
         refund = session.scalars(
@@ -387,4 +410,4 @@ def _fail(payment: Payment, refund: Refund, was: str) -> None:
             payment.id,
         )
     webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
-    credit_note_voids.refund_ended(refund)
+    _end(refund)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from ballast import config
 from ballast.db import db
-from ballast.models import CheckoutSession, Order, OrderLine, Payment
+from ballast.models import CheckoutSession, FinancingAgreement, Order, OrderLine, Payment
 
 
 def payload_of(session: CheckoutSession) -> dict[str, Any]:
@@ -30,10 +30,18 @@ def payloads_of(sessions: Sequence[CheckoutSession]) -> list[dict[str, Any]]:
         str(payment.order_id): payment
         for payment in sorted(_of(Payment, organization_id, Payment.order_id, ids), key=lambda payment: payment.id)
     }
+    agreements = _agreements(organization_id, ids)
     return [
         _payload(session, orders[session.order_id], lines[session.order_id], payments.get(session.order_id))
+        | {"financing_agreement": agreements.get(session.order_id)}
         for session in sessions
     ]
+
+
+def _agreements(organization_id: str, order_ids: Sequence[str]) -> dict[str, str]:
+    """The ids of the agreements these orders are paid with."""
+    found = _of(FinancingAgreement, organization_id, FinancingAgreement.order_id, order_ids)
+    return {one.order_id: one.id for one in found if one.status != "canceled"}
 
 
 def _of(model: Any, organization_id: str, column: Any, ids: Sequence[str]) -> Sequence[Any]:
@@ -57,6 +65,7 @@ def _payload(
         "payment": payment.id if payment else None,
         "payment_status": "paid" if session.status == "complete" else "unpaid",
         "payment_link": session.payment_link_id,
+        "financing_offer": session.financing_offer_id,
         "success_url": session.success_url,
         "cancel_url": session.cancel_url,
         "metadata": session.metadata_,

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import card_setup, minimums, payments, session_ends, ways
+from ballast.billing import card_setup, minimums, orders, payments, session_ends, ways
 from ballast.billing.card_setup import Setup
 from ballast.billing.checkout_form import Details
 from ballast.billing.invoices import Figures
@@ -27,7 +27,6 @@ from ballast.errors import Conflict, InvalidRequest, NotFound
 from ballast.ids import new_id
 from ballast.models import Customer, Order, OrderLine, Organization, PaymentMethod, Subscription
 from ballast.models.orders import lines_of_order
-from ballast.models.states import move
 from ballast.money import format_money
 from ballast.templating import show_date, show_every
 
@@ -208,37 +207,24 @@ def account_amount(order: Order) -> int:
 
 
 def _store_first(order: Order, details: Details) -> Setup | None:
-    if card_of(order, "pending") is not None:
+    if card_setup.of_order(order, "pending") is not None:
         return None
-    account_id = ways.check(order.organization_id, details.account_id, account_amount(order), order.currency)
-    if account_id is None:
-        raise InvalidRequest("payment_method_required", "Enter your card details.", param="payment_method")
-    assert order.customer_id is not None, "the customer is known before anything starts"
-    return card_setup.begin(order.organization_id, order.customer_id, details, account_id, order.id)
-
-
-def card_of(order: Order, *statuses: str) -> PaymentMethod | None:
-    """The newest card that was typed to be stored for an order, in one of these statuses."""
-    wanted = select(PaymentMethod).where(
-        PaymentMethod.organization_id == order.organization_id,
-        PaymentMethod.purpose == order.id,
-        PaymentMethod.status.in_(statuses),
-    )
-    return db.session.scalars(wanted.order_by(PaymentMethod.id.desc()).limit(1)).first()
+    return card_setup.begin_for(order, details, account_amount(order))
 
 
 def complete(card: PaymentMethod, order_id: str) -> None:
     """The card is stored: start the subscription, and end the order and its session. In the transaction that records it."""
     wanted = select(Order).where(Order.organization_id == card.organization_id, Order.id == order_id)
     order = db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
+    session = session_ends.of_order(order) if order is not None else None
     if order is None or order.status != "pending" or order.subscription_id is not None:
+        return
+    if session is None or session.mode != "subscription":
         return
     started = starting.start(card.organization_id, _wanted(order, payments.Source(card.id)))
     order.subscription_id = started.subscription.id
     if started.subscription.status in ANSWERED:
-        move(order, "paid")
-        order.paid_at = now()
-        session_ends.complete(order)
+        orders.mark_paid(order)
         letters.started(started.subscription, order.consent)
 
 

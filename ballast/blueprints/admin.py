@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, select
 
+from ballast import answers
 from ballast.billing import dispute_reasons, figures, payments, refunds, timeline
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
@@ -16,7 +17,7 @@ from ballast.models import Customer, Payment, Refund
 from ballast.models.payments import attempts_of
 from ballast.models.states import PAYMENT
 from ballast.money import format_money, from_decimal, to_decimal
-from ballast.web import dashboard, keyset, render, requires, see_other
+from ballast.web import dashboard, filter_url, keyset, render, requires, see_other
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 dashboard(blueprint)
@@ -27,6 +28,27 @@ REASONS = [
     ("fraudulent", "Fraudulent"),
     ("other", "Something else"),
 ]
+
+
+# Of a payment and its customer.
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda payment, _customer: payment.id,
+    "status": lambda payment, _customer: payment.status,
+    "amount": lambda payment, _customer: to_decimal(payment.amount, payment.currency),
+    "captured": lambda payment, _customer: to_decimal(payment.amount_captured, payment.currency),
+    "refunded": lambda payment, _customer: to_decimal(payment.amount_refunded, payment.currency),
+    "currency": lambda payment, _customer: payment.currency,
+    "description": lambda payment, _customer: payment.description,
+    "customer": lambda payment, _customer: payment.customer_id,
+    "customer_email": lambda _payment, customer: customer.email if customer else None,
+    "customer_name": lambda _payment, customer: customer.name if customer else None,
+    "processor": lambda payment, _customer: payment.processor,
+    "card_brand": lambda payment, _customer: payment.card_brand,
+    "card_last4": lambda payment, _customer: payment.card_last4,
+    "order": lambda payment, _customer: payment.order_id,
+    "created_at": lambda payment, _customer: payment.created_at,
+    "succeeded_at": lambda payment, _customer: payment.succeeded_at,
+}
 
 
 @blueprint.get("/")
@@ -43,23 +65,28 @@ def overview() -> Response:
     )
 
 
+# What a matter is about → the list that shows it, and what narrows that down.
+ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "disputes": ("disputes.index", {}),
+    "held_back": ("card_testing.index", {}),
+    "deliveries": ("webhook_deliveries.index", {"status": "dead_letter"}),
+    "payments": ("admin.payments", {"status": "processing"}),
+    "inbox": ("processor_events.index", {"status": "failed"}),
+    "emails": ("mails.index", {"status": "failed"}),
+    "cards": ("subscriptions.index", {"card": "expiring"}),
+}
+
+
 def _attention_url(item: dict[str, Any]) -> str:
-    if item["about"] == "disputes":
-        return url_for("disputes.index")
-    if item["about"] == "held_back":
-        return url_for("card_testing.index")
-    if item["about"] == "deliveries":
-        return url_for("webhook_deliveries.index", status=item["status"])
-    return url_for("admin.payments", status=item["status"])
+    route, narrowed = ABOUT[item["about"]]
+    return filter_url(route, narrowed) or ""
 
 
 @blueprint.get("/payments", endpoint="payments")
 def payments_list() -> Response:
     """Payments, newest first, by status."""
-    chosen = request.args.get("status", "").replace("cancelled", "canceled")
-    wanted = _with_customers()
-    if chosen in PAYMENT:
-        wanted = wanted.where(Payment.status == chosen)
+    chosen = _status()
+    wanted = _listed(chosen)
     page = keyset(wanted, Payment.id, "pay", request.args.get("before"), request.args.get("after"))
     return render(
         "admin/payments/index.html",
@@ -67,9 +94,25 @@ def payments_list() -> Response:
         payments=[{"payment": row[0], "customer": row[1]} for row in page.rows],
         filters=_filters(chosen),
         filtered=chosen in PAYMENT,
+        export_url=url_for("admin.export", status=chosen or None),
         previous_url=_page_url(chosen, before=page.before),
         next_url=_page_url(chosen, after=page.after),
     )
+
+
+@blueprint.get("/payments/export.csv")
+def export() -> Response:
+    """All that fits the filter, as a file."""
+    return answers.listed("payments", _listed(_status()), Payment.id, COLUMNS)
+
+
+def _status() -> str:
+    return request.args.get("status", "").replace("cancelled", "canceled")[:40]
+
+
+def _listed(chosen: str) -> Select[Payment, Customer]:
+    wanted = _with_customers()
+    return wanted.where(Payment.status == chosen) if chosen in PAYMENT else wanted
 
 
 def _with_customers() -> Select[Payment, Customer]:

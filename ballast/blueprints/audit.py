@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, current_app, g, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 
+from ballast import answers
 from ballast.audit import export, reading
 from ballast.audit.reading import Filter, Shown
-from ballast.clock import real_time
 from ballast.errors import InvalidRequest
 from ballast.models import AuditEntry
 from ballast.security import without_card_number
@@ -86,22 +86,7 @@ def csv() -> Response:
     filtering, errors = _read(_chosen())
     for param, sentence in errors.items():
         raise InvalidRequest("parameter_invalid", sentence, param=param)
-    parts = _each_in_context(current_app._get_current_object(), export.lines(g.organization.id, filtering))  # type: ignore[attr-defined]
-    response = Response(parts, content_type="text/csv; charset=utf-8")
-    name = f"audit-{g.organization.slug}-{real_time():%Y-%m-%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _each_in_context(app: Flask, parts: Iterator[str]) -> Iterator[str]:
-    """Ask for each part inside an application context of its own, and so with a session: the request's are gone by then."""
-    while True:
-        with app.app_context():
-            part = next(parts, None)
-        if part is None:
-            return
-        yield part
+    return answers.file("audit", export.lines(g.organization.id, filtering))
 
 
 def _chosen() -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, g, make_response, request, url_for
+from flask import Blueprint, Response, flash, g, request, url_for
 
-from ballast import config
+from ballast import answers, config
 from ballast.billing import billing_settings, invoices, mail_previews
 from ballast.db import end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
@@ -35,10 +35,6 @@ ENDS: Final = [
     ("canceled", "Canceled: it ends, and the invoice is given up"),
     ("defaulted", "Defaulted: it ends as bad debt, and the invoice is given up"),
 ]
-# What a mail may load where it is shown: nothing but its own styles and pictures, and in our own frame alone.
-MAIL_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'; sandbox"
-)
 
 
 @blueprint.get("/billing")
@@ -116,9 +112,7 @@ def mails() -> Response:
 @blueprint.get("/mails/preview")
 def mail() -> Response:
     """The mail alone, for the frame: it runs nothing and loads nothing from elsewhere."""
-    response = make_response(mail_previews.render(g.organization, _kind()).html)
-    response.headers["Content-Security-Policy"] = MAIL_POLICY
-    return response
+    return answers.mail(mail_previews.render(g.organization, _kind()).html)
 
 
 def _kind() -> str:

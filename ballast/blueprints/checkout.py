@@ -12,9 +12,11 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from ballast.billing import (
+    agreement_page,
     cards,
     checkout,
     checkout_form,
+    financing_checkout,
     on_session,
     payment_links,
     portal,
@@ -22,16 +24,18 @@ from ballast.billing import (
     subscription_checkout,
     ways,
 )
+from ballast.billing.financing_checkout import IN_FULL, Agreed, Plan
 from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
 from ballast.identity.users import lookup
 from ballast.models import CheckoutSession, Organization
 from ballast.money import to_decimal
-from ballast.web import act, policy, render, see_other
+from ballast.web import act, is_htmx, policy, render, see_other
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout/<token>")
 
+ANOTHER_WAY = "You have chosen another way to pay. Please look at what it comes to."
 # The page asks every two seconds for this long; after that the mail tells.
 POLL_FOR = timedelta(minutes=2)
 
@@ -60,25 +64,44 @@ def pay(token: str) -> Response:
     typed = {name: value for name, value in request.form.items() if isinstance(value, str)}
     before = checkout.find(g.shop.id, token)
     if before.state in ("paid", "gone"):
-        return _page(before)
-    if before.is_subscription:
-        checkout.note(g.shop.id, token, typed)
-        before = checkout.find(g.shop.id, token)
-        if typed.get("intent") == "look":
-            return _page(before, checkout_form.shown_again(typed))
-    problems = checkout_form.check(typed)
-    if typed.get("country", "") not in dict(countries()):
-        problems.setdefault("country", checkout_form.REQUIRED["country"])
-    if problems:
-        return _page(before, checkout_form.shown_again(typed), problems, status=422)
+        return see_other(url_for("checkout.show", token=token)) if is_htmx() else _page(before)
+    looked_at = _look(before, typed)
+    if looked_at is not None:
+        return looked_at
+    chosen = typed.get("pay_with", IN_FULL)
+    agreed = None if chosen == IN_FULL else Agreed(chosen, typed.get("shown_terms", ""), request.user_agent.string)
     try:
-        checkout.pay(g.shop.id, token, checkout_form.read_details(typed), _shown(typed))
+        checkout.pay(g.shop.id, token, checkout_form.read_details(typed), _shown(typed), agreed)
     except BallastError as error:
         return _refused(token, typed, error)
     after = checkout.with_setup(checkout.find(g.shop.id, token))
     if after.state == "paid":
         return see_other(_next(after))
     return _page(after, typed, status=422 if after.state == "form" else 200)
+
+
+def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
+    """The form again, where the shopper asks what their choice comes to, or has to look at it again before they pay; else None."""
+    token, chosen = found.order.token, typed.get("pay_with", IN_FULL)
+    if found.is_subscription or "pay_with" in typed:
+        checkout.note(g.shop.id, token, typed)
+        found = checkout.find(g.shop.id, token)
+        if typed.get("intent") == "look":
+            return _page(found, checkout_form.shown_again(typed))
+    if chosen != typed.get("shown_with", chosen):
+        return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
+    problems = _problems(typed, chosen)
+    return _page(found, checkout_form.shown_again(typed), problems, status=422) if problems else None
+
+
+def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
+    """What is wrong with what was typed, by field."""
+    problems = checkout_form.check(typed)
+    if typed.get("country", "") not in dict(countries()):
+        problems.setdefault("country", checkout_form.REQUIRED["country"])
+    if chosen != IN_FULL and typed.get("agree") != "yes":
+        problems["agree"] = "Read the plan, and tick the box to agree to it."
+    return problems
 
 
 def _shown(typed: dict[str, str]) -> int | None:
@@ -141,6 +164,8 @@ def receipt(token: str) -> Response:
     found = checkout.find(g.shop.id, token)
     if found.is_subscription and found.state == "paid":
         return _subscribed(found)
+    if found.agreement is not None and found.state == "paid":
+        return _on_plan(found)
     if found.state != "paid" or found.payment is None:
         return see_other(url_for("checkout.show", token=token))
     return render(
@@ -167,6 +192,21 @@ def _subscribed(found: checkout.Checkout) -> Response:
     )
 
 
+def _on_plan(found: checkout.Checkout) -> Response:
+    """What has been bought with a plan: what was paid today, and what comes when."""
+    assert found.agreement is not None, "asked for orders with a plan alone"
+    return render(
+        "checkout/planned.html",
+        shop=g.shop,
+        order=found.order,
+        lines=found.lines,
+        payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
+        refunds=found.refunds,
+        seen=agreement_page.of(found.agreement),
+        delivers=found.session is None,
+    )
+
+
 def _page(
     found: checkout.Checkout,
     typed: dict[str, str] | None = None,
@@ -179,10 +219,12 @@ def _page(
     """`notice`: why the card must be typed in again; `refusal`: why it was not tried."""
     if found.state in ("paid", "gone"):
         return _closed(found)
-    way = _way(found)
+    way = _way(found, _plan(found, _plans(found)))
     found = replace(checkout.find(g.shop.id, found.order.token), setup=found.setup)
     offer = subscription_checkout.offer(found.order) if found.is_subscription else None
-    if found.state == "form" and way is None:
+    plans = _plans(found)
+    plan = _plan(found, plans)
+    if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
         return _unavailable(found)
     response = make_response(
         render(
@@ -192,8 +234,12 @@ def _page(
             shop=g.shop,
             token=found.order.token,
             state=found.state,
-            amount=offer.due if offer else found.order.amount,
+            amount=_due(found, offer, plan),
             offer=offer,
+            plans=plans,
+            plan=plan,
+            price=found.order.amount,
+            in_full=None if _needs_plan(found) else found.order.amount,
             code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
@@ -203,7 +249,7 @@ def _page(
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,
-            due=f"{to_decimal(_asked_about(found, offer), found.order.currency):f}",
+            due=f"{to_decimal(_asked_about(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
@@ -217,14 +263,39 @@ def _page(
     return response
 
 
-def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None) -> int:
+def _plans(found: checkout.Checkout) -> list[Plan]:
+    """What the shopper may choose from, while they may."""
+    return financing_checkout.choices(found.order, found.session) if found.state == "form" else []
+
+
+def _plan(found: checkout.Checkout, plans: list[Plan]) -> Plan | None:
+    return financing_checkout.chosen(found.order, found.session, plans)
+
+
+def _needs_plan(found: checkout.Checkout) -> bool:
+    """Whether the merchant's program wants a plan, and nothing else."""
+    return found.session is not None and found.session.mode == "financing"
+
+
+def _due(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
+    """Minor units today; what is being tried, once it is."""
+    if offer is not None:
+        return offer.due
+    if found.state != "form":
+        return 0 if found.is_storing or found.payment is None else found.payment.amount
+    return plan.due if plan else found.order.amount
+
+
+def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
     """What the bank is asked about: what is due; where nothing is, what comes then."""
-    return found.order.amount if offer is None else offer.due or subscription_checkout.account_amount(found.order)
+    if offer is not None:
+        return offer.due or subscription_checkout.account_amount(found.order)
+    return plan.account_amount if plan else found.order.amount
 
 
 def _action(found: checkout.Checkout) -> dict[str, str | None]:
     back = url_for("checkout.returned", token=found.order.token)
-    if found.setup is not None and found.payment is None:
+    if found.is_storing and found.setup is not None:
         return {"redirect_url": None, "client_secret": found.setup.client_secret, "return_url": back}
     return on_session.challenge_of(found.payment, back)
 
@@ -243,11 +314,11 @@ def _is_email_fixed(found: checkout.Checkout) -> bool:
     return session is not None and bool(found.order.email and (session.customer_email or session.customer_id))
 
 
-def _way(found: checkout.Checkout) -> ways.Way | None:
+def _way(found: checkout.Checkout, plan: Plan | None) -> ways.Way | None:
     """What the page needs of a processor: of the one a new card goes to, or of the one whose bank asks for more."""
     match found.state:
         case "form":
-            return checkout.way_to_pay(g.shop, found)
+            return checkout.way_to_pay(g.shop, found, plan)
         case "action":
             return checkout.way_of(found)
         case _:

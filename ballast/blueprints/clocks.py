@@ -6,15 +6,15 @@ from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, g, request, url_for
+from flask import Blueprint, Response, flash, g, request, session, url_for
 from sqlalchemy import select
 
-from ballast.billing import calendar, clocks
+from ballast.billing import calendar, clock_resets, clocks
 from ballast.billing.calendar import Item
 from ballast.billing.subscriptions import charging
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
-from ballast.errors import BallastError, InvalidRequest
+from ballast.errors import BallastError, Conflict, InvalidRequest
 from ballast.identity import users
 from ballast.models import Organization
 from ballast.security import without_card_number
@@ -47,8 +47,8 @@ def advance() -> Response:
         if by not in WAYS:
             raise InvalidRequest("clock_target_invalid", "Choose how far.", param="by")
         moment = _read_day(typed) if by == "date" else None
-        with transaction() as session:
-            owner = session.scalars(select(Organization).where(Organization.id == g.organization.id)).one()
+        with transaction() as rows:
+            owner = rows.scalars(select(Organization).where(Organization.id == g.organization.id)).one()
             target = clocks.target_of(owner, by, moment)
             clocks.ask(owner.id, target)
     except BallastError as error:
@@ -56,6 +56,28 @@ def advance() -> Response:
         return _page(error.message, typed)
     flash(f"On its way to {show_datetime(target, g.organization.timezone)}.", "success")
     return see_other(url_for("clocks.show", began=began.isoformat()))
+
+
+@blueprint.get("/reset")
+@requires(RIGHT)
+def review_reset() -> Response:
+    """What starting over leaves behind."""
+    return render("admin/clock/reset.html", problem=None)
+
+
+@blueprint.post("/reset")
+@requires(RIGHT)
+def reset() -> Response:
+    """Archive this organization and go on in a fresh one."""
+    organization_id = g.organization.id
+    end_reading()
+    try:
+        session["organization"] = clock_resets.reset(organization_id)
+    except Conflict as error:
+        db.session.rollback()
+        return render("admin/clock/reset.html", None, 409, problem=error.message)
+    flash("This is a fresh sandbox. What was before is archived.", "success")
+    return see_other(url_for("clocks.show"))
 
 
 def _read_day(typed: str) -> datetime:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
+from ballast import answers
 from ballast.billing import card_removal, cards, customers, payments, stored_charges
 from ballast.billing.stored_charges import StoredCharge
 from ballast.db import db, end_reading, transaction
@@ -23,12 +24,20 @@ blueprint = Blueprint("customers", __name__, url_prefix="/admin/customers")
 dashboard(blueprint)
 
 MOST_DESCRIPTION = 200
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda customer: customer.id,
+    "email": lambda customer: customer.email,
+    "name": lambda customer: customer.name,
+    "country": lambda customer: customer.country,
+    "region": lambda customer: customer.region,
+    "created_at": lambda customer: customer.created_at,
+}
 
 
 @blueprint.get("")
 def index() -> Response:
     """Customers, newest first; with `q`, those whose address begins so. A card number is nothing to look for."""
-    asked = without_card_number(request.args.get("q", "").strip().lower())[:254]
+    asked = _asked()
     edges = (request.args.get("before"), request.args.get("after"))
     page = keyset(customers_of(g.organization.id, asked), Customer.id, "cus", *edges)
     found = [row[0] for row in page.rows]
@@ -38,9 +47,20 @@ def index() -> Response:
         "list",
         customers=[{"customer": customer, "cards": stored.get(customer.id, [])} for customer in found],
         asked=asked,
+        export_url=url_for(".export", q=asked or None),
         previous_url=url_for(".index", q=asked or None, before=page.before) if page.before else None,
         next_url=url_for(".index", q=asked or None, after=page.after) if page.after else None,
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All that fits, as a file."""
+    return answers.listed("customers", customers_of(g.organization.id, _asked()), Customer.id, COLUMNS)
+
+
+def _asked() -> str:
+    return without_card_number(request.args.get("q", "").strip().lower())[:254]
 
 
 def _cards_of(customers: list[Customer]) -> dict[str, list[PaymentMethod]]:

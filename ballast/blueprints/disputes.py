@@ -8,6 +8,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
 from sqlalchemy.orm import aliased
 
+from ballast import answers
 from ballast.billing import dispute_answers, dispute_reasons, disputes, payments
 from ballast.clock import real_time
 from ballast.db import db, end_reading
@@ -16,7 +17,7 @@ from ballast.identity import users
 from ballast.ids import to_uuid
 from ballast.models import Attempt, Customer, Dispute, Event, Payment
 from ballast.models.disputes import LOST, NEEDS_ANSWER
-from ballast.money import format_money
+from ballast.money import format_money, to_decimal
 from ballast.security import looks_like_card_number
 from ballast.web import PAGE_SIZE, Page, dashboard, keyset, render, requires, see_other
 
@@ -32,17 +33,27 @@ FILTERS: Final = {
     "all": ("All", ()),
 }
 SHOWN: Final = 50
+# Of a dispute, its payment and its customer.
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda dispute, _payment, _customer: dispute.id,
+    "payment": lambda dispute, _payment, _customer: dispute.payment_id,
+    "status": lambda dispute, _payment, _customer: dispute.status,
+    "reason": lambda dispute, _payment, _customer: dispute.reason,
+    "amount": lambda dispute, _payment, _customer: to_decimal(dispute.amount, dispute.currency),
+    "currency": lambda dispute, _payment, _customer: dispute.currency,
+    "customer_email": lambda _dispute, _payment, customer: customer.email if customer else None,
+    "due_at": lambda dispute, _payment, _customer: dispute.due_at,
+    "created_at": lambda dispute, _payment, _customer: dispute.created_at,
+    "finished_at": lambda dispute, _payment, _customer: dispute.finished_at,
+}
 
 
 @blueprint.get("")
 def index() -> Response:
     """Disputes by status: those that need an answer due soonest first, the others newest first."""
-    given = request.args.get("status", "")
-    chosen = given if given in FILTERS else "needs_answer"
+    chosen = _chosen()
     before, after = request.args.get("before"), request.args.get("after")
-    wanted = _with_payments()
-    if chosen != "all":
-        wanted = wanted.where(Dispute.status.in_(FILTERS[chosen][1]))
+    wanted = _listed(chosen)
     page = (
         _due_soonest(wanted, before, after)
         if chosen == "needs_answer"
@@ -53,12 +64,29 @@ def index() -> Response:
         "list",
         rows=[_row(*row) for row in page.rows],
         chosen=chosen,
+        export_url=url_for(".export", status=chosen),
         filters=[
             {"label": label, "url": _index_url(name), "current": name == chosen} for name, (label, _) in FILTERS.items()
         ],
         previous_url=_index_url(chosen, before=page.before) if page.before else None,
         next_url=_index_url(chosen, after=page.after) if page.after else None,
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All that fits the filter, as a file, newest first."""
+    return answers.listed("disputes", _listed(_chosen()), Dispute.id, COLUMNS)
+
+
+def _chosen() -> str:
+    given = request.args.get("status", "")
+    return given if given in FILTERS else "needs_answer"
+
+
+def _listed(chosen: str) -> Select[Dispute, Payment, Customer]:
+    wanted = _with_payments()
+    return wanted if chosen == "all" else wanted.where(Dispute.status.in_(FILTERS[chosen][1]))
 
 
 def _index_url(chosen: str, **edge: Any) -> str:

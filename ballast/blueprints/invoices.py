@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, select
 
-from ballast import config
+from ballast import answers, config
 from ballast.billing import credit_notes, invoices
 from ballast.billing.subscriptions import forgiving
 from ballast.db import db, end_reading, transaction
@@ -17,9 +17,11 @@ from ballast.errors import BallastError
 from ballast.identity import users
 from ballast.ids import to_uuid
 from ballast.models import Attempt, Invoice, Payment, Subscription
+from ballast.models.columns import begins
 from ballast.models.invoices import credit_notes_of, lines_of_invoice
 from ballast.models.payments import attempts_of
 from ballast.models.states import INVOICE
+from ballast.money import to_decimal
 from ballast.security import without_card_number
 from ballast.web import dashboard, filter_url, keyset, render, requires, see_other, status_chips
 
@@ -31,11 +33,38 @@ RIGHT: Final = "charge"
 FILTERS: Final = ("status", "customer", "subscription", "q")
 LABELS: Final = {"": "All", "open": "Open", "paid": "Paid", "uncollectible": "Uncollectible", "void": "Void"}
 
+COLUMNS: Final[answers.Columns] = {
+    "number": lambda invoice: invoice.number,
+    "id": lambda invoice: invoice.id,
+    "status": lambda invoice: invoice.status,
+    "reason": lambda invoice: invoice.billing_reason,
+    "customer": lambda invoice: invoice.customer_id,
+    "customer_email": lambda invoice: invoice.customer_email,
+    "customer_name": lambda invoice: invoice.customer_name,
+    "subscription": lambda invoice: invoice.subscription_id,
+    "currency": lambda invoice: invoice.currency,
+    **{
+        name: lambda invoice, name=name: to_decimal(getattr(invoice, name), invoice.currency)
+        for name in (
+            "subtotal",
+            "discount",
+            "tax",
+            "total",
+            "credit_applied",
+            "amount_due",
+            "amount_paid",
+            "amount_credited",
+        )
+    },
+    "finalized_at": lambda invoice: invoice.finalized_at,
+    "paid_at": lambda invoice: invoice.paid_at,
+}
+
 
 @blueprint.get("")
 def index() -> Response:
     """Newest first, by status, customer, subscription, number or the beginning of an address."""
-    chosen = {name: without_card_number(request.args.get(name, "").strip())[:254] for name in FILTERS}
+    chosen = _chosen()
     page = keyset(_wanted(chosen), Invoice.id, "in", request.args.get("before"), request.args.get("after"))
     return render(
         "admin/invoices/index.html",
@@ -44,10 +73,21 @@ def index() -> Response:
         chosen=chosen,
         filters=status_chips(ROUTE, LABELS, chosen),
         filtered=any(chosen.values()),
+        export_url=filter_url("invoices.export", chosen),
         may_write=users.may(g.role, RIGHT),
         previous_url=filter_url(ROUTE, chosen, before=page.before),
         next_url=filter_url(ROUTE, chosen, after=page.after),
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All that fits the filters, as a file."""
+    return answers.listed("invoices", _wanted(_chosen()), Invoice.id, COLUMNS)
+
+
+def _chosen() -> dict[str, str]:
+    return {name: without_card_number(request.args.get(name, "").strip())[:254] for name in FILTERS}
 
 
 def _wanted(chosen: dict[str, str]) -> Select[Invoice]:
@@ -59,7 +99,7 @@ def _wanted(chosen: dict[str, str]) -> Select[Invoice]:
     if to_uuid(chosen["subscription"], "sub"):
         wanted = wanted.where(Invoice.subscription_id == chosen["subscription"])
     if chosen["q"]:
-        by_address = Invoice.customer_email.startswith(chosen["q"].lower(), autoescape=True)
+        by_address = begins(Invoice.customer_email, chosen["q"].lower())
         wanted = wanted.where(by_address | (Invoice.number == chosen["q"].upper()))
     return wanted
 

@@ -26,6 +26,7 @@ PERMISSION_WORDS: Final = {
     "replay": "Replay processor events",
     "catalog": "Change the catalog",
     "lending": "Change financing offers and lending settings",
+    "mails": "Read and resend mails",
     "clock": "Move the clock of a sandbox",
     "api_keys": "Make and revoke API keys",
     "webhooks": "Change webhook endpoints",

@@ -10,12 +10,12 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions
+from ballast.billing import carts, checkout_sessions, portal_links
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
-from ballast.errors import BallastError, NotFound
-from ballast.identity import users
+from ballast.errors import BallastError, InvalidRequest, NotFound, RateLimited
+from ballast.identity import passwords, users
 from ballast.models import Order, Price, Product
 from ballast.models.catalog import on_sale, subscribable
 from ballast.web import act, render, see_other
@@ -134,6 +134,36 @@ def begin_checkout() -> Response:
     except BallastError as error:
         return _show_cart(error.status, error.message)
     return see_other(url_for("checkout.show", token=order.token))
+
+
+@blueprint.get("/account")
+def account() -> Response:
+    """Ask for the link to one's own page."""
+    return _account()
+
+
+@blueprint.post("/account")
+def ask_for_page() -> Response:
+    """Mail it to the address, if anybody has bought with it; the page says the same either way."""
+    typed = request.form.get("email", "").strip()[:254]
+    end_reading()
+    try:
+        email = passwords.address(typed)
+        with transaction():
+            portal_links.send_to(g.shop.id, email)
+    except RateLimited as error:
+        response = _account(typed, error.message, status=error.status)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    except InvalidRequest as error:
+        return _account(typed, error.message, status=422)
+    return _account(email, sent=True)
+
+
+def _account(email: str = "", error: str | None = None, *, sent: bool = False, status: int = 200) -> Response:
+    return render(
+        "storefront/account.html", None, status, shop=g.shop, cart=_cart(), email=email, error=error, sent=sent
+    )
 
 
 # --- Plans -------------------------------------------------------------------------------------------------------------------

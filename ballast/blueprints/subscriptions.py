@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flask import Blueprint, Response, g, request, url_for
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
+from ballast import answers
+from ballast.billing.attention import expiring
 from ballast.billing.subscriptions import ending, history, rows
 from ballast.billing.subscriptions.changing import CHANGEABLE
 from ballast.clock import now
 from ballast.db import db
 from ballast.identity import users
 from ballast.ids import to_uuid
-from ballast.models import Customer, Price, Product, Subscription
+from ballast.models import Customer, PaymentMethod, Price, Product, Subscription
 from ballast.models.catalog import recurring_prices
+from ballast.models.columns import begins
 from ballast.models.customers import customer_of
 from ballast.models.states import RENEWING
 from ballast.models.subscriptions import subscriptions_with_plans
+from ballast.money import to_decimal
 from ballast.security import without_card_number
 from ballast.web import dashboard, filter_url, keyset, render, status_chips
 
@@ -25,7 +29,7 @@ blueprint = Blueprint("subscriptions", __name__, url_prefix="/admin/subscription
 dashboard(blueprint)
 
 ROUTE: Final = "subscriptions.index"
-FILTERS: Final = ("status", "customer", "price", "q")
+FILTERS: Final = ("status", "customer", "price", "card", "q")
 LABELS: Final = {
     "": "All",
     "active": "Active",
@@ -39,12 +43,32 @@ LABELS: Final = {
     "incomplete_expired": "Expired",
 }
 
+# Of a subscription, its customer, price and product.
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda subscription, *_: subscription.id,
+    "status": lambda subscription, *_: subscription.status,
+    "customer": lambda subscription, *_: subscription.customer_id,
+    "customer_email": lambda _subscription, customer, *_: customer.email,
+    "product": lambda _subscription, _customer, _price, product: product.name,
+    "quantity": lambda subscription, *_: subscription.quantity,
+    "amount": lambda subscription, _customer, price, _product: to_decimal(
+        price.amount * subscription.quantity, price.currency
+    ),
+    "currency": lambda subscription, *_: subscription.currency,
+    "interval": lambda _subscription, _customer, price, _product: price.interval,
+    "interval_count": lambda _subscription, _customer, price, _product: price.interval_count,
+    "current_period_start": lambda subscription, *_: subscription.current_period_start,
+    "current_period_end": lambda subscription, *_: subscription.current_period_end,
+    "cancel_at_period_end": lambda subscription, *_: str(subscription.cancel_at_period_end).lower(),
+    "created_at": lambda subscription, *_: subscription.created_at,
+    "ended_at": lambda subscription, *_: subscription.ended_at,
+}
+
 
 @blueprint.get("")
 def index() -> Response:
     """Newest first, by status, customer, price and the beginning of an address."""
-    chosen = {name: without_card_number(request.args.get(name, "").strip())[:254] for name in FILTERS}
-    chosen["status"] = chosen["status"].replace("cancelled", "canceled")
+    chosen = _chosen()
     edges = (request.args.get("before"), request.args.get("after"))
     page = keyset(_wanted(chosen), Subscription.id, "sub", *edges)
     return render(
@@ -56,11 +80,24 @@ def index() -> Response:
         prices=_prices(),
         filters=status_chips(ROUTE, LABELS, chosen),
         filtered=any(chosen.values()),
+        export_url=filter_url("subscriptions.export", chosen),
         renewing=RENEWING,
         may_start=users.may(g.role, "charge"),
         previous_url=filter_url(ROUTE, chosen, before=page.before),
         next_url=filter_url(ROUTE, chosen, after=page.after),
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All that fits the filters, as a file."""
+    return answers.listed("subscriptions", _wanted(_chosen()), Subscription.id, COLUMNS)
+
+
+def _chosen() -> dict[str, str]:
+    chosen = {name: without_card_number(request.args.get(name, "").strip())[:254] for name in FILTERS}
+    chosen["status"] = chosen["status"].replace("cancelled", "canceled")
+    return chosen
 
 
 def _wanted(chosen: dict[str, str]) -> Select[Subscription, Customer, Price, Product]:
@@ -71,8 +108,12 @@ def _wanted(chosen: dict[str, str]) -> Select[Subscription, Customer, Price, Pro
         wanted = wanted.where(Subscription.customer_id == chosen["customer"])
     if to_uuid(chosen["price"], "price"):
         wanted = wanted.where(Subscription.price_id == chosen["price"])
+    if chosen["card"] == "expiring":
+        wanted = wanted.where(
+            Subscription.payment_method_id.in_(select(PaymentMethod.id).where(*expiring(g.organization)))
+        )
     if chosen["q"]:
-        wanted = wanted.where(Customer.email.startswith(chosen["q"].lower(), autoescape=True))
+        wanted = wanted.where(begins(Customer.email, chosen["q"].lower()))
     return wanted
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, flash, g, request, url_for
 
+from ballast import answers
 from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, Conflict, InvalidRequest
@@ -31,6 +32,20 @@ LABELS: Final = {
     "dead_letter": "Gave up",
 }
 
+# Of a delivery and its event.
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda delivery, _event: delivery.id,
+    "event": lambda delivery, _event: delivery.event_id,
+    "type": lambda _delivery, event: event.type,
+    "endpoint": lambda delivery, _event: delivery.endpoint_id,
+    "status": lambda delivery, _event: delivery.status,
+    "attempts": lambda delivery, _event: delivery.attempts,
+    "response_status": lambda delivery, _event: delivery.response_status,
+    "reason": lambda delivery, _event: delivery.reason,
+    "created_at": lambda delivery, _event: delivery.created_at,
+    "delivered_at": lambda delivery, _event: delivery.delivered_at,
+}
+
 
 @blueprint.get("/deliveries")
 def index() -> Response:
@@ -39,8 +54,7 @@ def index() -> Response:
 
 
 def _index(given: Any, error: BallastError | None = None) -> Response:
-    chosen = {name: given.get(name, "").strip()[:200] for name in ("to", "status", "type")}
-    wanted = deliveries.listed(g.organization.id, Filter(chosen["to"], chosen["status"], chosen["type"]))
+    chosen, wanted = _wanted(given)
     page = keyset(wanted, WebhookDelivery.id, "del", given.get("before"), given.get("after"))
     known = list(db.session.scalars(endpoints.listed(g.organization.id).order_by(WebhookEndpoint.id)))
     return render(
@@ -52,11 +66,24 @@ def _index(given: Any, error: BallastError | None = None) -> Response:
         chosen=chosen,
         filters=status_chips(ROUTE, LABELS, chosen),
         filtered=any(chosen.values()),
+        export_url=filter_url("webhook_deliveries.export", chosen),
         previous_url=filter_url(ROUTE, chosen, before=page.before),
         next_url=filter_url(ROUTE, chosen, after=page.after),
         may_change=users.may(g.role, RIGHT),
         problem=error.message if error else None,
     )
+
+
+def _wanted(given: Any) -> tuple[dict[str, str], Any]:
+    """The filters, and the deliveries that fit."""
+    chosen = {name: given.get(name, "").strip()[:200] for name in ("to", "status", "type")}
+    return chosen, deliveries.listed(g.organization.id, Filter(chosen["to"], chosen["status"], chosen["type"]))
+
+
+@blueprint.get("/deliveries/export.csv")
+def export() -> Response:
+    """All that fits the filters, as a file."""
+    return answers.listed("deliveries", _wanted(request.args)[1], WebhookDelivery.id, COLUMNS)
 
 
 @blueprint.get("/deliveries/<delivery_id>")

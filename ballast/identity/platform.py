@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -81,3 +82,28 @@ def people(text: str, which: str) -> Select[User]:
     elif which == "staff":
         wanted = wanted.where(User.is_admin)
     return wanted
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job that found something to do: how many rows it took, and how many of those failed."""
+
+    id: str
+    name: str
+    started_at: datetime
+    finished_at: datetime | None
+    claimed: int
+    failed: int
+
+
+def runs(
+    staff_id: str, name: str, failing: bool, newer_than: str | None, older_than: str | None, most: int
+) -> list[Run]:
+    """Runs of jobs, newest first, or the other way round after `newer_than`; of one name, or those alone in which something failed.
+
+    Postgres answers staff alone. Ids that are none of a run are ignored.
+    """
+    edges = (to_uuid(newer_than or "", "run"), to_uuid(older_than or "", "run"))
+    columns = ("id", "name", "started_at", "finished_at", "claimed", "failed")
+    asked = func.job_runs_found(to_uuid(staff_id, "usr"), name, failing, *edges, most).table_valued(*columns)
+    return [Run(from_uuid(row[0], "run"), *row[1:]) for row in db.session.execute(select(asked))]

@@ -27,6 +27,7 @@ _ADMIN: Final = frozenset(
         "lending",
         "replay",
         "clock",
+        "mails",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.

@@ -7,6 +7,7 @@ from ballast.models.checkout_sessions import CheckoutSession, PaymentLink
 from ballast.models.customers import Customer, PaymentMethod, ProcessorAccount, ProcessorCustomer
 from ballast.models.discounts import Coupon, PromotionCode, TaxRate
 from ballast.models.disputes import Dispute
+from ballast.models.figures import DailyFigure, FigureChange
 from ballast.models.financing import (
     AgreementAmendment,
     AgreementDocument,
@@ -45,9 +46,11 @@ __all__ = [
     "CreditEntry",
     "CreditNote",
     "Customer",
+    "DailyFigure",
     "Dispute",
     "Email",
     "Event",
+    "FigureChange",
     "FinancingAgreement",
     "FinancingOffer",
     "FinancingSettings",

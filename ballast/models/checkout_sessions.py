@@ -78,6 +78,7 @@ class CheckoutSession(Scoped, Base):
         within("order_id", "orders"),
         within("customer_id", "customers"),
         within("payment_link_id", "payment_links"),
+        within("financing_offer_id", "financing_offers"),
         UniqueConstraint("organization_id", "order_id"),
         Index("ix_checkout_sessions_link", "organization_id", "payment_link_id", "id"),
         Index("ix_checkout_sessions_customer", "organization_id", "customer_id", "id"),
@@ -92,6 +93,9 @@ class CheckoutSession(Scoped, Base):
     customer_id: Mapped[str | None] = reference("cus")
     customer_email: Mapped[str | None]
     payment_link_id: Mapped[str | None] = reference("plink")
+    financing_offer_id: Mapped[str | None] = reference(
+        "offer", doc="the plan it is to be paid with, where one was named"
+    )
     success_url: Mapped[str | None]
     cancel_url: Mapped[str | None]
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")

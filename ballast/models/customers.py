@@ -10,6 +10,7 @@ from sqlalchemy import (
     ARRAY,
     CheckConstraint,
     ColumnElement,
+    Computed,
     ForeignKey,
     Index,
     LargeBinary,
@@ -17,12 +18,13 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    exists,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
-from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
+from ballast.models.columns import Scoped, begins, created_column, id_column, json_column, one_of, reference, within
 from ballast.models.states import CARD, CARD_REMOVAL
 
 PROCESSORS: Final = ("stripe", "braintree", "square")
@@ -36,6 +38,9 @@ class Customer(Scoped, Base):
     __table_args__ = (
         within("default_payment_method_id", "payment_methods", closes_circle=True),
         Index("ix_customers_email", "organization_id", "email"),
+        Index("ix_customers_email_start", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
+        Index("ix_customers_whole", "organization_id", "whole_name", postgresql_ops={"whole_name": "text_pattern_ops"}),
+        Index("ix_customers_last", "organization_id", "last_name", postgresql_ops={"last_name": "text_pattern_ops"}),
         Index("ix_customers_user", "user_id"),
     )
 
@@ -50,6 +55,16 @@ class Customer(Scoped, Base):
     held_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = created_column()
     erased_at: Mapped[datetime | None]
+    # What a search compares with. (Columns, for behind row-level security no index on a function is used: docs/decisions/0013.)
+    whole_name: Mapped[str] = mapped_column(Computed("lower(name)", persisted=True))
+    last_name: Mapped[str] = mapped_column(Computed("lower(split_part(name, ' ', -1))", persisted=True))
+
+
+def is_held(organization_id: Any, customer_id: Any) -> ColumnElement[bool]:
+    """Whether the charges of the customer that two columns name are on hold."""
+    return exists().where(
+        Customer.organization_id == organization_id, Customer.id == customer_id, Customer.held_at.is_not(None)
+    )
 
 
 class ProcessorAccount(Scoped, Base):
@@ -133,6 +148,14 @@ class PaymentMethod(Scoped, Base):
         UniqueConstraint("organization_id", "payment_id"),
         CheckConstraint("status <> 'active' or external_id is not null", name="active_is_stored"),
         Index("ix_payment_methods_customer", "organization_id", "customer_id", "id"),
+        Index("ix_payment_methods_last4", "organization_id", "last4", "id"),
+        Index(
+            "ix_payment_methods_expiry",
+            "organization_id",
+            "exp_year",
+            "exp_month",
+            postgresql_where="status = 'active'",
+        ),
         Index("ix_payment_methods_due", "next_attempt_at", postgresql_where="status = 'pending'"),
         Index("ix_payment_methods_removal", "next_attempt_at", postgresql_where="removal = 'pending'"),
     )
@@ -259,4 +282,4 @@ def customer_of(organization_id: str, customer_id: str) -> Select[Customer]:
 def customers_of(organization_id: str, email_prefix: str = "") -> Select[Customer]:
     """The organization's customers that are not erased; those whose address begins so."""
     found = select(Customer).where(Customer.organization_id == organization_id, Customer.erased_at.is_(None))
-    return found.where(Customer.email.startswith(email_prefix, autoescape=True)) if email_prefix else found
+    return found.where(begins(Customer.email, email_prefix)) if email_prefix else found

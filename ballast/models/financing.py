@@ -13,12 +13,14 @@ from typing import Any, Final
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
     Select,
     String,
     UniqueConstraint,
+    exists,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -26,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base, PublicId
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
+from ballast.models.customers import is_held
 from ballast.models.states import AGREEMENT, INSTALLMENT, OFFER
 from ballast.security import new_token
 
@@ -176,13 +179,35 @@ class FinancingAgreement(Scoped, Base):
             unique=True,
             postgresql_where="status <> 'canceled'",
         ),
-        Index("ix_financing_agreements_due", "next_action_at", postgresql_where="next_action_at is not null"),
-        Index("ix_financing_agreements_reminder", "next_reminder_at", postgresql_where="next_reminder_at is not null"),
-        Index("ix_financing_agreements_accrual", "accrued_on", postgresql_where="accrued_on is not null"),
+        Index("ix_financing_agreements_drafts", "id", postgresql_where="status = 'draft'"),
+        Index(
+            "ix_financing_agreements_due",
+            "organization_id",
+            "next_action_at",
+            postgresql_where="next_action_at is not null",
+        ),
+        Index(
+            "ix_financing_agreements_reminder",
+            "organization_id",
+            "next_reminder_at",
+            postgresql_where="next_reminder_at is not null",
+        ),
+        Index(
+            "ix_financing_agreements_accrual",
+            "organization_id",
+            "accrued_on",
+            postgresql_where="accrued_on is not null",
+        ),
         Index("ix_financing_agreements_customer", "organization_id", "customer_id", "id"),
         Index("ix_financing_agreements_status", "organization_id", "status", "id"),
         Index("ix_financing_agreements_offer", "organization_id", "offer_id", "id"),
         Index("ix_financing_agreements_card", "organization_id", "payment_method_id"),
+        Index(
+            "ix_financing_agreements_past_due",
+            "organization_id",
+            "past_due_since",
+            postgresql_where="past_due_since is not null",
+        ),
     )
     machine = "financing_agreement"
 
@@ -214,6 +239,9 @@ class FinancingAgreement(Scoped, Base):
     paused_until: Mapped[date | None]
     date_moves: Mapped[int] = mapped_column(default=0, server_default="0", doc="by the customer, so far")
     held_at: Mapped[datetime | None] = mapped_column(doc="since when charges wait for a hold on its customer to end")
+    under_way: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), doc="what was agreed to happen once the payment that is under way for it arrives"
+    )
     interest_earned: Mapped[int] = mapped_column(default=0, server_default="0")
     accrued_on: Mapped[date | None] = mapped_column(doc="earned up to this day; none once nothing more is earned")
     next_action_at: Mapped[datetime | None]
@@ -265,9 +293,18 @@ class Installment(Scoped, Base):
         within("agreement_id", "financing_agreements"),
         within("payment_id", "payments"),
         UniqueConstraint("organization_id", "agreement_id", "number"),
-        Index("ix_installments_due", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
+        Index(
+            "ix_installments_due", "organization_id", "next_attempt_at", postgresql_where="next_attempt_at is not null"
+        ),
         Index("ix_installments_payment", "organization_id", "payment_id"),
         Index("ix_installments_coming", "organization_id", "due_on", postgresql_where="paid_at is null"),
+        # What was paid on a later day than it was due (days of UTC, which an index can know; readers look again).
+        Index(
+            "ix_installments_paid_late",
+            "organization_id",
+            "paid_at",
+            postgresql_where="timezone('UTC', paid_at)::date > due_on",
+        ),
     )
     machine = "installment"
 
@@ -291,6 +328,9 @@ class Installment(Scoped, Base):
     late_fee_waived: Mapped[int] = mapped_column(default=0, server_default="0")
     payment_id: Mapped[str | None] = reference("pay", doc="the payment under way for it, or the last one")
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    keeps_card: Mapped[bool] = mapped_column(
+        default=False, server_default="false", doc="the card of the payment under way for it is charged from then on"
+    )
     first_failed_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
     late_fee_at: Mapped[datetime | None] = mapped_column(doc="when its late fee was decided; it is decided once")
@@ -315,6 +355,11 @@ class Installment(Scoped, Base):
     def left(self) -> int:
         """Minor units still owed of it."""
         return self.principal_left + self.interest_left + self.late_fee_left
+
+    @property
+    def paid(self) -> int:
+        """Minor units that were paid of it."""
+        return self.principal_paid + self.interest_paid + self.late_fee_paid
 
     @property
     def amount(self) -> int:
@@ -392,6 +437,15 @@ def offer_of(organization_id: str, offer_id: str) -> Select[FinancingOffer]:
     )
 
 
+def is_chargeable() -> ColumnElement[bool]:
+    """Whether an installment's card may be charged now: its customer's charges are not on hold."""
+    return exists().where(
+        FinancingAgreement.organization_id == Installment.organization_id,
+        FinancingAgreement.id == Installment.agreement_id,
+        ~is_held(FinancingAgreement.organization_id, FinancingAgreement.customer_id),
+    )
+
+
 def published_offers(organization_id: str) -> Select[FinancingOffer]:
     """What may be offered now, in the merchant's order."""
     found = select(FinancingOffer).where(
@@ -404,6 +458,15 @@ def agreement_of(organization_id: str, agreement_id: str) -> Select[FinancingAgr
     """One agreement of the organization."""
     return select(FinancingAgreement).where(
         FinancingAgreement.organization_id == organization_id, FinancingAgreement.id == agreement_id
+    )
+
+
+def agreements_of_order(organization_id: str, order_id: str) -> Select[str]:
+    """The id of the agreement an order is paid with: one, or none."""
+    return select(FinancingAgreement.id).where(
+        FinancingAgreement.organization_id == organization_id,
+        FinancingAgreement.order_id == order_id,
+        FinancingAgreement.status != "canceled",
     )
 
 

@@ -60,9 +60,16 @@ class Invoice(Scoped, Base):
             unique=True,
             postgresql_where="billing_reason = 'subscription_update' and status = 'open'",
         ),
-        Index("ix_invoices_due", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
+        Index("ix_invoices_turn", "organization_id", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
         Index("ix_invoices_subscription", "organization_id", "subscription_id", "id"),
         Index("ix_invoices_customer", "organization_id", "customer_id", "id"),
+        Index("ix_invoices_total", "organization_id", "total", "id"),
+        Index(
+            "ix_invoices_email",
+            "organization_id",
+            "customer_email",
+            postgresql_ops={"customer_email": "text_pattern_ops"},
+        ),
         Index("ix_invoices_status", "organization_id", "status", "id"),
         Index("ix_invoices_payment", "organization_id", "payment_id"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Computed, Index, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
@@ -29,7 +29,7 @@ class Cart(Scoped, Base):
     """What a shopper has gathered. Known to the browser by its token."""
 
     __tablename__ = "carts"
-    __table_args__ = (one_of("status", CART),)
+    __table_args__ = (one_of("status", CART), Index("ix_carts_status", "organization_id", "status", "id"))
     machine = "cart"
 
     id: Mapped[str] = id_column("cart")
@@ -69,6 +69,10 @@ class Order(Scoped, Base):
         within("customer_id", "customers"),
         within("subscription_id", "subscriptions", closes_circle=True),
         within("financing_offer_id", "financing_offers"),
+        Index("ix_orders_status", "organization_id", "status", "id"),
+        Index("ix_orders_customer", "organization_id", "customer_id", "id"),
+        Index("ix_orders_email", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
+        Index("ix_orders_tail", "organization_id", "id_tail"),
         Index(
             "uq_orders_cart",
             "organization_id",
@@ -95,6 +99,9 @@ class Order(Scoped, Base):
     address: Mapped[dict[str, Any]] = json_column()
     created_at: Mapped[datetime] = created_column()
     paid_at: Mapped[datetime | None]
+    id_tail: Mapped[str] = mapped_column(
+        Computed('"right"(id::text, 10)', persisted=True), doc="the number, as the database has it"
+    )
 
     @property
     def number(self) -> str:

@@ -136,6 +136,8 @@ class Email(Scoped, Base):
             "next_attempt_at",
             postgresql_where="status in ('pending', 'failed') and next_attempt_at is not null",
         ),
+        Index("ix_emails_status", "organization_id", "status", "id"),
+        Index("ix_emails_recipient", "organization_id", "recipient", "id"),
         Index("ix_emails_resource", "organization_id", "resource_id"),
     )
     machine = "email"
@@ -150,6 +152,7 @@ class Email(Scoped, Base):
     text: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    resent: Mapped[int] = mapped_column(default=0, server_default="0", doc="how often somebody had it sent again")
     reason: Mapped[str | None]
     external_id: Mapped[str | None]
     created_at: Mapped[datetime] = created_column()

@@ -55,6 +55,7 @@ class Payment(Scoped, Base):
         Index("ix_payments_status", "organization_id", "status", "id"),
         Index("ix_payments_customer", "organization_id", "customer_id", "id"),
         Index("ix_payments_order", "organization_id", "order_id"),
+        Index("ix_payments_last4", "organization_id", "card_last4", "id"),
         Index("ix_payments_created", "organization_id", "created_at"),
         Index("ix_payments_amount", "organization_id", "amount", "id"),
         Index("ix_payments_capture_before", "capture_before", postgresql_where="status = 'requires_capture'"),
@@ -207,6 +208,7 @@ class Refund(Scoped, Base):
         within("payment_id", "payments"),
         within("attempt_id", "attempts"),
         UniqueConstraint("organization_id", "idempotency_key"),
+        Index("ix_refunds_status", "organization_id", "status", "id"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
         Index(
             "ix_refunds_due",

@@ -27,6 +27,7 @@ class InboxEvent(Scoped, Base):
         within("processor_account_id", "processor_accounts"),
         UniqueConstraint("organization_id", "processor_account_id", "external_id"),
         Index("ix_inbox_events_due", "next_attempt_at", postgresql_where="status = 'received'"),
+        Index("ix_inbox_events_failed", "organization_id", "id", postgresql_where="status = 'failed'"),
         Index("ix_inbox_events_subject", "organization_id", "subject_id"),
         Index("ix_inbox_events_account", "organization_id", "processor_account_id", "id"),
     )
@@ -71,7 +72,10 @@ class JobRun(Base):
     """One run of a job that found something to do. Belongs to no organization; `organization_id` says for whom, where it was one."""
 
     __tablename__ = "job_runs"
-    __table_args__ = (Index("ix_job_runs_name", "name", "id"),)
+    __table_args__ = (
+        Index("ix_job_runs_name", "name", "id"),
+        Index("ix_job_runs_failed", "id", postgresql_where="failed > 0"),
+    )
 
     id: Mapped[str] = mapped_column(PublicId("run"), primary_key=True, default=lambda: new_id("run"))
     name: Mapped[str]

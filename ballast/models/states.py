@@ -120,7 +120,7 @@ AGREEMENT: Final = _table(
     defaulted="active late delinquent charged_off paid_off refunded",
     charged_off="paid_off refunded",
     paid_off="active late refunded",
-    refunded="active late",
+    refunded="active late paid_off",
     canceled="",
 )
 # Charged by schedule in these.
@@ -132,9 +132,9 @@ INSTALLMENT: Final = _table(
     processing="scheduled due paid partially_paid late waived refunded",
     partially_paid="scheduled due processing paid late waived refunded",
     late="scheduled due processing paid partially_paid waived refunded",
-    paid="scheduled due partially_paid late refunded",
+    paid="scheduled due partially_paid late refunded waived",
     waived="scheduled due late partially_paid",
-    refunded="scheduled due late paid partially_paid",
+    refunded="scheduled due late paid partially_paid waived",
 )
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(

@@ -12,13 +12,14 @@ import requests
 import resend
 from resend.exceptions import ResendError
 from sqlalchemy import case, select, true, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 
-from ballast import config, queue
+from ballast import audit, config, queue
 from ballast.clock import now, real_time
-from ballast.db import db, transaction
-from ballast.ids import new_id
+from ballast.db import db, insert_row, transaction
+from ballast.errors import Conflict, NotFound
+from ballast.ids import new_id, to_uuid
 from ballast.models import Email
+from ballast.models.states import move
 from ballast.notifications.drain import claim, drain, run_all
 from ballast.templating import environment
 
@@ -47,34 +48,62 @@ def compose(
     """Write a mail of `kind` (templates emails/<kind>.html and .txt), once per `dedupe_key`. In the caller's transaction."""
     html = environment().get_template(f"emails/{kind}.html").render(**context)
     text = environment().get_template(f"emails/{kind}.txt").render(**context)
-    db.session.execute(
-        insert(Email)
-        .values(
-            organization_id=organization_id,
-            id=new_id("em"),
-            kind=kind,
-            dedupe_key=dedupe_key,
-            resource_id=resource_id,
-            recipient=recipient,
-            subject=subject,
-            html=html,
-            text=text,
-            status="pending",
-            created_at=now(),
-            next_attempt_at=real_time(),
-        )
-        .on_conflict_do_nothing(index_elements=["organization_id", "dedupe_key"])
+    values = {
+        "organization_id": organization_id,
+        "id": new_id("em"),
+        "kind": kind,
+        "dedupe_key": dedupe_key,
+        "resource_id": resource_id,
+        "recipient": recipient,
+        "subject": subject,
+        "html": html,
+        "text": text,
+        "status": "pending",
+        "created_at": now(),
+        "next_attempt_at": real_time(),
+    }
+    insert_row(Email, values, once_per=("organization_id", "dedupe_key"))
+    queue.wake(queue.SEND_EMAILS)
+
+
+def find(organization_id: str, email_id: str) -> Email:
+    """One mail. Raises NotFound."""
+    wanted = select(Email).where(Email.organization_id == organization_id, Email.id == email_id)
+    found = db.session.scalars(wanted).first() if to_uuid(email_id, "em") else None
+    if found is None:
+        raise NotFound("email", email_id[:80])
+    return found
+
+
+def may_send_again(mail: Email) -> bool:
+    """Whether there is something to send: it is on no way now, and what it says is kept."""
+    return mail.status != "pending" and bool(mail.text)
+
+
+def send_again(organization_id: str, email_id: str) -> None:
+    """Send a mail once more, as it was written. In the caller's transaction. Raises NotFound, Conflict(`state_conflict`)."""
+    find(organization_id, email_id)
+    wanted = select(Email).where(Email.organization_id == organization_id, Email.id == email_id).with_for_update()
+    mail = db.session.scalars(wanted.execution_options(populate_existing=True)).one()
+    if not may_send_again(mail):
+        raise Conflict("state_conflict", "This mail is on its way, or what it said is not kept.")
+    move(mail, "pending")
+    mail.attempts, mail.next_attempt_at, mail.reason = 0, real_time(), None
+    mail.resent += 1
+    audit.record(
+        organization_id, "email.sent_again", "email", email_id, {"kind": mail.kind, "recipient": mail.recipient}
     )
     queue.wake(queue.SEND_EMAILS)
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail, ready to send."""
+    """A mail, ready to send. `once`: the key under which it is sent one time."""
 
     key: tuple[str, str]
     params: dict[str, Any] = field(repr=False)
     attempts: int
+    once: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +144,7 @@ def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
                 (mail.organization_id, mail.id),
                 {"from": sender, "to": [mail.recipient], "subject": mail.subject, "html": mail.html, "text": mail.text},
                 mail.attempts,
+                f"{mail.id}-{mail.resent}" if mail.resent else mail.id,
             )
             for mail in rows
         ]
@@ -160,7 +190,7 @@ def _configure() -> None:
 def _post(letter: Letter) -> Posted:
     """Hand one mail to Resend; our id is the idempotency key, so a lost answer cannot send it twice (Resend keeps keys 24 h)."""
     try:
-        answer = resend.Emails.send(letter.params, {"idempotency_key": letter.key[1]})  # type: ignore[arg-type]
+        answer = resend.Emails.send(letter.params, {"idempotency_key": letter.once})  # type: ignore[arg-type]
     except ResendError as error:
         code = int(error.code) if str(error.code).isdigit() else 500
         reason = "no_answer" if error.error_type == "HttpClientError" else f"http_{code}"

@@ -1,6 +1,6 @@
 """Financing: offers, agreements with frozen terms, their installments, and append-only entries, amendments and documents.
 
-Adds tables, a column that may be null and indexes only, so the release before keeps working while this runs.
+Adds tables, two columns that may be null and indexes only, so the release before keeps working while this runs.
 """
 
 from __future__ import annotations
@@ -210,6 +210,7 @@ def add_agreements() -> None:
         sa.Column("paused_until", sa.Date(), nullable=True),
         sa.Column("date_moves", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("under_way", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("interest_earned", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("accrued_on", sa.Date(), nullable=True),
         sa.Column("next_action_at", sa.DateTime(timezone=True), nullable=True),
@@ -259,7 +260,7 @@ def add_agreements() -> None:
     op.create_index(
         "ix_financing_agreements_accrual",
         "financing_agreements",
-        ["accrued_on"],
+        ["organization_id", "accrued_on"],
         unique=False,
         postgresql_where="accrued_on is not null",
     )
@@ -273,9 +274,16 @@ def add_agreements() -> None:
         unique=False,
     )
     op.create_index(
+        "ix_financing_agreements_drafts",
+        "financing_agreements",
+        ["id"],
+        unique=False,
+        postgresql_where="status = 'draft'",
+    )
+    op.create_index(
         "ix_financing_agreements_due",
         "financing_agreements",
-        ["next_action_at"],
+        ["organization_id", "next_action_at"],
         unique=False,
         postgresql_where="next_action_at is not null",
     )
@@ -283,9 +291,16 @@ def add_agreements() -> None:
         "ix_financing_agreements_offer", "financing_agreements", ["organization_id", "offer_id", "id"], unique=False
     )
     op.create_index(
+        "ix_financing_agreements_past_due",
+        "financing_agreements",
+        ["organization_id", "past_due_since"],
+        unique=False,
+        postgresql_where="past_due_since is not null",
+    )
+    op.create_index(
         "ix_financing_agreements_reminder",
         "financing_agreements",
-        ["next_reminder_at"],
+        ["organization_id", "next_reminder_at"],
         unique=False,
         postgresql_where="next_reminder_at is not null",
     )
@@ -348,6 +363,7 @@ def add_installments() -> None:
         sa.Column("late_fee_waived", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("payment_id", sa.Uuid(), nullable=True),
         sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("keeps_card", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("first_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("late_fee_at", sa.DateTime(timezone=True), nullable=True),
@@ -403,9 +419,16 @@ def add_installments() -> None:
     op.create_index(
         "ix_installments_due",
         "installments",
-        ["next_attempt_at"],
+        ["organization_id", "next_attempt_at"],
         unique=False,
         postgresql_where="next_attempt_at is not null",
+    )
+    op.create_index(
+        "ix_installments_paid_late",
+        "installments",
+        ["organization_id", "paid_at"],
+        unique=False,
+        postgresql_where="timezone('UTC', paid_at)::date > due_on",
     )
     op.create_index("ix_installments_payment", "installments", ["organization_id", "payment_id"], unique=False)
 
@@ -519,20 +542,22 @@ def add_amendments() -> None:
 
 
 def link_orders() -> None:
-    op.add_column("orders", sa.Column("financing_offer_id", sa.Uuid(), nullable=True))
-    op.create_foreign_key(
-        op.f("fk_orders_organization_id_financing_offer_id"),
-        "orders",
-        "financing_offers",
-        ["organization_id", "financing_offer_id"],
-        ["organization_id", "id"],
-    )
+    for table in ("orders", "checkout_sessions"):
+        op.add_column(table, sa.Column("financing_offer_id", sa.Uuid(), nullable=True))
+        op.create_foreign_key(
+            op.f(f"fk_{table}_organization_id_financing_offer_id"),
+            table,
+            "financing_offers",
+            ["organization_id", "financing_offer_id"],
+            ["organization_id", "id"],
+        )
 
 
 def downgrade() -> None:
     op.execute("drop function organization_of_agreement(text)")
-    op.drop_constraint(op.f("fk_orders_organization_id_financing_offer_id"), "orders", type_="foreignkey")
-    op.drop_column("orders", "financing_offer_id")
+    for table in ("orders", "checkout_sessions"):
+        op.drop_constraint(op.f(f"fk_{table}_organization_id_financing_offer_id"), table, type_="foreignkey")
+        op.drop_column(table, "financing_offer_id")
     for table in reversed(TABLES):
         op.drop_table(table)
     op.execute("drop function refuse_new_terms()")

@@ -106,15 +106,6 @@ def test_prices_in_two_currencies_and_a_currency_nobody_takes_are_refused(api: A
     )
 
 
-def test_a_mode_without_an_engine_says_so(api: Api) -> None:
-    answer = api.post("/checkout_sessions", {"lines": [LINE], "mode": "financing"})
-    assert (answer.status_code, problem(answer)["code"], problem(answer)["param"]) == (
-        422,
-        "mode_not_available",
-        "mode",
-    )
-
-
 def test_a_developers_own_server_may_be_returned_to_in_the_sandbox_alone(api: Api, world: World) -> None:
     assert opened(api, success_url="http://localhost:3000/thanks")["success_url"] == "http://localhost:3000/thanks"
     with organization(world.acme.id), transaction() as session:

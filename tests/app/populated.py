@@ -16,6 +16,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import (
     ApiKey,
     Attempt,
+    Cart,
     CartLine,
     CheckoutSession,
     Dispute,
@@ -37,6 +38,7 @@ from ballast.models import (
     WebhookDelivery,
 )
 from tests.api.selling import PAY_IN_FOUR, Seller
+from tests.financing.acts import Lender
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -63,6 +65,9 @@ class Known:
     member_id: str
     session_id: str
     link_id: str
+    order_id: str
+    cart_id: str
+    email_id: str
     sold: dict[str, str]
 
 
@@ -86,6 +91,10 @@ def populate(world: World, owner_url: str) -> Known:
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
             [to_uuid(world.acme.id, "org")],
         )
+        connection.execute(
+            "insert into daily_figures (organization_id, figure, currency, day) values (%s, 'declined', 'USD', '2026-11-01')",
+            [to_uuid(world.acme.id, "org")],
+        )
     with organization(world.acme.id):
         line_id = db.session.scalars(select(CartLine.id).order_by(CartLine.id.desc()).limit(1)).one()
         dispute_id = db.session.scalars(select(Dispute.id)).one()
@@ -99,6 +108,8 @@ def populate(world: World, owner_url: str) -> Known:
         member_id = db.session.scalars(select(Membership.user_id).where(Membership.role == "viewer")).one()
         session_id = db.session.scalars(select(CheckoutSession.id)).one()
         link_id = db.session.scalars(select(PaymentLink.id)).one()
+        order_id = db.session.scalars(select(Order.id).where(Order.cart_id.is_not(None)).limit(1)).one()
+        cart_id, email_id = (db.session.scalars(select(model.id).limit(1)).one() for model in (Cart, Email))
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
         ]
@@ -123,6 +134,9 @@ def populate(world: World, owner_url: str) -> Known:
         member_id=member_id,
         session_id=session_id,
         link_id=link_id,
+        order_id=order_id,
+        cart_id=cart_id,
+        email_id=email_id,
         sold=sold,
     )
 
@@ -155,6 +169,7 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
         "promotion_code_id": code,
         "tax_rate_id": rate,
         "offer_id": offer,
+        "agreement_id": Lender(world).agree(),
         "subscription_id": subscription["id"],
         "invoice_id": seller.bill(name="Acme's own customer")["id"],
         "credit_note_id": note,

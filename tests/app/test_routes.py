@@ -49,6 +49,8 @@ GUARDS = {
     "POST /shop/<slug>/cart/lines/<line_id>": PUBLIC,
     "POST /shop/<slug>/checkout": PUBLIC,
     "POST /shop/<slug>/subscribe": PUBLIC,
+    "GET /shop/<slug>/account": PUBLIC,
+    "POST /shop/<slug>/account": PUBLIC,
     "GET /checkout/<token>": TOKEN,
     "POST /checkout/<token>": TOKEN,
     "POST /checkout/<token>/another-card": TOKEN,
@@ -89,6 +91,31 @@ GUARDS = {
     "POST /admin/payment-links/<link_id>/active": RIGHT,
     "GET /admin/payments": MEMBER,
     "GET /admin/payments/<payment_id>": MEMBER,
+    "GET /admin/payments/export.csv": MEMBER,
+    "GET /admin/search": MEMBER,
+    "GET /admin/refunds": MEMBER,
+    "GET /admin/refunds/export.csv": MEMBER,
+    "GET /admin/orders": MEMBER,
+    "GET /admin/orders/export.csv": MEMBER,
+    "GET /admin/orders/<order_id>": MEMBER,
+    "GET /admin/orders/carts": MEMBER,
+    "GET /admin/orders/carts/<cart_id>": MEMBER,
+    "GET /admin/ledger": MEMBER,
+    "GET /admin/ledger/transfers": MEMBER,
+    "GET /admin/ledger/transfers/export.csv": MEMBER,
+    "GET /admin/mails": MEMBER,
+    "GET /admin/mails/export.csv": MEMBER,
+    "GET /admin/mails/<email_id>": MEMBER,
+    "GET /admin/mails/<email_id>/body": RIGHT,
+    "POST /admin/mails/<email_id>/send": RIGHT,
+    "GET /admin/events": MEMBER,
+    "GET /admin/events/export.csv": MEMBER,
+    "GET /admin/events/<published_id>": MEMBER,
+    "GET /admin/customers/export.csv": MEMBER,
+    "GET /admin/disputes/export.csv": MEMBER,
+    "GET /admin/invoices/export.csv": MEMBER,
+    "GET /admin/subscriptions/export.csv": MEMBER,
+    "GET /admin/webhooks/deliveries/export.csv": MEMBER,
     "GET /admin/payments/<payment_id>/refund": RIGHT,
     "POST /admin/payments/<payment_id>/refund": RIGHT,
     "GET /admin/disputes": MEMBER,
@@ -129,6 +156,14 @@ GUARDS = {
     "POST /admin/customers/<customer_id>/subscribe": RIGHT,
     "GET /admin/customers/<customer_id>/invoice": RIGHT,
     "POST /admin/customers/<customer_id>/invoice": RIGHT,
+    "GET /admin/financing/agreements": MEMBER,
+    "GET /admin/financing/agreements/<agreement_id>": MEMBER,
+    "GET /admin/financing/agreements/<agreement_id>/terms": MEMBER,
+    "GET /admin/financing/agreements/<agreement_id>/disclosure": MEMBER,
+    "GET /admin/financing/agreements/<agreement_id>/disclosure.pdf": MEMBER,
+    "GET /admin/financing/agreements/<agreement_id>/<name>": RIGHT,
+    "POST /admin/financing/agreements/<agreement_id>/<name>": RIGHT,
+    "GET /admin/financing/portfolio": MEMBER,
     "GET /admin/invoices": MEMBER,
     "GET /admin/invoices/<invoice_id>": MEMBER,
     "GET /admin/invoices/<invoice_id>/void": RIGHT,
@@ -146,6 +181,9 @@ GUARDS = {
     "POST /admin/products/new": RIGHT,
     "GET /admin/products/<product_id>": MEMBER,
     "POST /admin/products/<product_id>/prices": RIGHT,
+    "GET /admin/products/<product_id>/edit": RIGHT,
+    "POST /admin/products/<product_id>/edit": RIGHT,
+    "GET /admin/settings/go-live": MEMBER,
     "POST /admin/products/<product_id>/archived": RIGHT,
     "POST /admin/products/prices/<price_id>/archived": RIGHT,
     "GET /admin/coupons": MEMBER,
@@ -176,6 +214,8 @@ GUARDS = {
     "GET /plans/quote.json": PUBLIC,
     "GET /admin/clock": MEMBER,
     "POST /admin/clock": RIGHT,
+    "GET /admin/clock/reset": RIGHT,
+    "POST /admin/clock/reset": RIGHT,
     "GET /api/v1/clock": KEY,
     "POST /api/v1/clock/advance": KEY,
     "GET /admin/processor-events": MEMBER,
@@ -278,6 +318,13 @@ GUARDS = {
     "GET /platform/users/<user_id>/second-factor": STAFF,
     "POST /platform/users/<user_id>/second-factor": STAFF,
     "GET /platform/audit": STAFF,
+    "GET /platform/jobs": STAFF,
+    "GET /platform/jobs/runs": STAFF,
+    "GET /platform/jobs/failed/<job_id>": STAFF,
+    "POST /platform/jobs/failed/<job_id>/retry": STAFF,
+    "POST /platform/jobs/failed/<job_id>/forget": STAFF,
+    "POST /platform/jobs/run/<name>": STAFF,
+    "POST /platform/jobs/rehearse": STAFF,
     "POST /internal/jobs/<name>": INTERNAL,
     "POST /internal/notifications/<family>/<kind>": INTERNAL,
     "GET /api/v1/audit": KEY_AUDIT,
@@ -410,6 +457,7 @@ ROUTE_VARIABLES = (
     "promotion_code_id",
     "tax_rate_id",
     "offer_id",
+    "agreement_id",
     "subscription_id",
     "invoice_id",
     "credit_note_id",
@@ -430,6 +478,11 @@ ROUTE_VARIABLES = (
     "session_id",
     "link_id",
     "card_id",
+    "order_id",
+    "cart_id",
+    "email_id",
+    "published_id",
+    "job_id",
     "token",
     "number",
     "colors",
@@ -520,6 +573,8 @@ def test_platform_staff_look_at_an_organization_and_change_nothing_in_it(world: 
     ids |= {"account_id": world.acme.account_id, "event_id": known.event_id}
     ids |= {"endpoint_id": known.endpoint_id, "delivery_id": known.delivery_id}
     ids |= {"key_id": known.key_id, "member_id": known.member_id, "link_id": known.link_id} | known.sold
+    ids |= {"order_id": known.order_id, "cart_id": known.cart_id, "email_id": known.email_id}
+    ids |= {"published_id": known.published_id}
     staff = world.sign_in("staff")
     form = {"csrf_token": csrf(staff.get("/admin/").get_data(as_text=True)), "amount": "1.00", "reason": "other"}
     for route in guarded_by(MEMBER, RIGHT, AUDIT):
@@ -556,7 +611,9 @@ def test_staff_see_every_organization_and_everybody(world: World) -> None:
     for organization_id in (world.acme.id, world.stranger.id):
         ids = {"organization_id": organization_id, "user_id": user_id_of("stranger")}
         for route in guarded_by(STAFF):
-            if route.startswith("GET"):
+            if (
+                route.startswith("GET") and "<job_id>" not in route
+            ):  # a job that failed is made in tests/pages/test_jobs.py
                 assert ask(staff, route, ids).status_code == 200, route
 
 
@@ -639,6 +696,10 @@ def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:
             "session_id": known.session_id,
             "link_id": known.link_id,
             "card_id": known.card_id,
+            "order_id": known.order_id,
+            "cart_id": known.cart_id,
+            "email_id": known.email_id,
+            "published_id": known.published_id,
             **known.sold,
         }
 

@@ -239,6 +239,15 @@ def test_an_upsert_or_merge_is_no_way_around_append_only(world: World, acme: UUI
             owner.execute(statement)  # type: ignore[call-overload]
 
 
+# What says nothing of anybody: the name of a job, and how much it had to do.
+RUNS = {
+    "job_runs_found": (
+        "TABLE(id uuid, name character varying, started_at timestamp with time zone, "
+        "finished_at timestamp with time zone, claimed bigint, failed bigint)",
+    )
+}
+
+
 def test_the_questions_asked_before_the_organization_is_known_answer_no_more_than_an_id(
     owner: psycopg.Connection,
 ) -> None:
@@ -248,6 +257,7 @@ def test_the_questions_asked_before_the_organization_is_known_answer_no_more_tha
         "where prosecdef and pronamespace = 'public'::regnamespace order by proname"
     ).fetchall()
     assert [row[0] for row in rows] == [
+        "job_runs_found",
         "organization_by_slug",
         "organization_of_account",
         "organization_of_api_key",
@@ -261,6 +271,6 @@ def test_the_questions_asked_before_the_organization_is_known_answer_no_more_tha
         "organizations_with_user",
     ]
     for name, result, rights in rows:
-        assert result in ("uuid", "SETOF uuid"), name
+        assert result in ("uuid", "SETOF uuid", *RUNS.get(name, ())), name
         grantees = {entry.split("=")[0] for entry in rights.strip("{}").split(",")}
         assert grantees == {"ballast_owner", "ballast_app", "ballast_worker"}, name

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from ballast.local.chromium import MEND, find_chromium
 from tests.browser.cards import CARDS, Cards
 from tests.browser.people import Buyer, Merchant
-from tests.browser.routing import route_to
+from tests.browser.routing import routing
 from tests.stack import Stack
 
 # A loaded machine of two cores is slow; nothing waits this long when all is well.
@@ -38,12 +38,19 @@ def stack(running_stack: Stack) -> Iterator[Stack]:
     running_stack.forget_faults()
 
 
+@pytest.fixture(scope="session")
+def route_to(running_stack: Stack) -> Iterator[Callable[[str], None]]:
+    """Have all new cards of the shop go to a processor from now on; who asks for it puts Stripe back."""
+    with routing(running_stack) as route_to:
+        yield route_to
+
+
 @pytest.fixture(scope="module", params=list(CARDS))
-def processor(request: pytest.FixtureRequest, running_stack: Stack) -> Iterator[str]:
+def processor(request: pytest.FixtureRequest, route_to: Callable[[str], None]) -> Iterator[str]:
     """Each processor in turn, to whom all new cards of the shop go meanwhile."""
-    route_to(running_stack, request.param)
+    route_to(request.param)
     yield request.param
-    route_to(running_stack, "stripe")
+    route_to("stripe")
 
 
 @pytest.fixture

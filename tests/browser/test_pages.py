@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.looks import check, check_width
 from tests.browser.people import Buyer, Merchant
-from tests.browser.routing import route_to
 from tests.stack import APPROVED, CHALLENGED, CONTESTED, DECLINED, Shopper, Stack, await_value
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
@@ -28,6 +27,12 @@ ADMIN_PAGES = {
     "overview": "/admin/",
     "payments": "/admin/payments",
     "customers": "/admin/customers",
+    "search": "/admin/search?q=example",
+    "refunds": "/admin/refunds",
+    "orders": "/admin/orders",
+    "ledger": "/admin/ledger",
+    "mails": "/admin/mails",
+    "go live": "/admin/settings/go-live",
     "nobody with this address": "/admin/customers?q=nobody-has-this",
     "no payments like this": "/admin/payments?status=failed",
     "nothing to answer": "/admin/disputes",
@@ -125,11 +130,13 @@ def test_the_checkout_while_nobody_knows(page: Page, stack: Stack) -> None:
     check(page)
 
 
-def test_the_checkout_when_the_way_to_pay_has_changed(buyer: Buyer, stack: Stack, complaints: list[str]) -> None:
+def test_the_checkout_when_the_way_to_pay_has_changed(
+    buyer: Buyer, route_to: Callable[[str], None], complaints: list[str]
+) -> None:
     buyer.fill_checkout(APPROVED)
     buyer.page.get_by_label("Save this card for next time").check()
     try:
-        route_to(stack, "square")
+        route_to("square")
         buyer.pay_button.click()
         notice = buyer.page.locator("#notice")
         expect(notice).to_contain_text("Please enter your card again. Nothing was charged.")
@@ -138,14 +145,14 @@ def test_the_checkout_when_the_way_to_pay_has_changed(buyer: Buyer, stack: Stack
         expect(buyer.page.get_by_label("Save this card for next time")).to_be_checked()
         expect(buyer.card_number).to_be_visible()
         check(buyer.page)
-        route_to(stack, "nobody")
+        route_to("nobody")
         buyer.page.reload()
         expect(buyer.page.get_by_role("heading", name="We can't take cards right now.")).to_be_visible()
         check(buyer.page)
         assert all("status of 503" in one for one in complaints)
         complaints.clear()
     finally:
-        route_to(stack, "stripe")
+        route_to("stripe")
     buyer.page.get_by_role("link", name="Try again").click()
     expect(buyer.card_number).to_be_visible()
 

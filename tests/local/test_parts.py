@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from ballast.local import environment, supervisor
 from ballast.local.chromium import find_chromium
@@ -175,6 +176,26 @@ def test_the_browser_a_person_names_is_taken_or_refused(tmp_path: Path, monkeypa
     monkeypatch.setenv("BALLAST_CHROMIUM", str(tmp_path / "none"))
     with pytest.raises(LocalError, match="is not a program"):
         find_chromium()
+
+
+def test_a_browser_without_windows_is_taken_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BALLAST_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    for place in ("path/chromium", "path/chromium-headless-shell"):
+        _make_program(tmp_path / place)
+        assert find_chromium() == tmp_path / place
+    with sync_playwright() as playwright:
+        whole = Path(playwright.chromium.executable_path)
+    shell = tmp_path / whole.parents[1].name.replace("chromium", "chromium_headless_shell") / "linux" / "headless_shell"
+    for place in (whole, shell):
+        _make_program(place)
+        assert find_chromium() == place
+
+
+def _make_program(place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch(mode=0o755)
 
 
 def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from ballast import audit
+from ballast import audit, sheets
 from ballast.audit import export
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
@@ -127,7 +127,7 @@ def test_a_spreadsheet_runs_nothing_of_it(world: World, owner: FlaskClient, evil
     (row,) = exported(owner, action="tea.made")
     assert row["resource_id"] == "'" + evil
     for cell in row.values():
-        assert not cell.startswith(export.FORMULA)
+        assert not cell.startswith(sheets.FORMULA)
 
 
 def test_the_export_of_somebody_who_hangs_up_ends(world: World, owner: FlaskClient) -> None:

@@ -266,3 +266,18 @@ def test_mails_lead_to_the_page(ada: Customer) -> None:
     paid = re.search(r"http://127\.0\.0\.1:9(/invoices/\S+)", mail.text)
     assert paid
     assert "Pay this invoice" in ada.page(paid[1])
+
+
+def test_a_shopper_asks_for_their_page_by_address_and_only_its_mailbox_learns_whether_there_is_one(
+    ada: Customer,
+) -> None:
+    shop = f"/shop/{ada.world.acme.slug}/account"
+    before = len(ada.desk.all(Email))
+    answers = [ada.post(shop, email=email) for email in ("nobody@example.com", " ADA@example.com ")]
+    assert all("If you have bought here" in answer.get_data(as_text=True) for answer in answers)
+    mails = ada.desk.all(Email)[before:]
+    assert [(mail.kind, mail.recipient) for mail in mails] == [("portal_link", "ada@example.com")]
+    link = re.search(r"http://127\.0\.0\.1:9(/portal/\S+)", mails[0].text)
+    assert link
+    assert "Your subscriptions" in ada.page(link[1])
+    assert ada.post(shop, email="no address").status_code == 422

@@ -164,4 +164,4 @@ def test_a_session_in_mode_subscription_takes_one_recurring_price(world: World) 
         refused = api.post("/checkout_sessions", {"mode": "subscription", "lines": lines})
         assert (refused.status_code, refused.get_json()["error"]["code"]) == (400, code)
     again = api.post("/checkout_sessions", {"mode": "financing", "lines": [{"price": price}]})
-    assert again.get_json()["error"]["code"] == "mode_not_available"
+    assert again.get_json()["error"]["code"] == "price_unknown", "a plan is for what is paid once"

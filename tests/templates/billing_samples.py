@@ -177,7 +177,7 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
         {"subscription": subscription(**one), "customer": CUSTOMER, "price": QUARTERLY, "product": PRODUCT}
         for one in states
     ]
-    page, chosen = "admin/subscriptions/index.html", dict.fromkeys(("status", "customer", "price", "q"), "")
+    page, chosen = "admin/subscriptions/index.html", dict.fromkeys(("status", "customer", "price", "card", "q"), "")
     index: Context = ADMIN | {"rows": [], "chosen": chosen, "customer": None, "prices": PRICES, "filters": CHIPS}
     index |= {"filtered": False, "renewing": ("trialing", "active", "past_due"), "may_start": True}
     index |= {"previous_url": None, "next_url": None}
@@ -372,6 +372,12 @@ def clock_samples() -> Iterator[tuple[str, str, Context]]:
     stands = Row(**(vars(moved) | {"clock_target_at": None, "clock_problem": None}))
     yield page, "stands", show | {"owner": stands, "coming": None, "problem": "Choose a time to come."}
     yield page, "viewer", show | {"may_move": False}
+    yield "admin/clock/reset.html", "ask", ADMIN | {"problem": None}
+    yield (
+        "admin/clock/reset.html",
+        "refused",
+        ADMIN | {"problem": "The clock is being moved. Wait until it has arrived."},
+    )
     yield page, "live", show | {"may_move": False, "owner": Row(**(vars(owner) | {"mode": "live"}))}
     lists = ADMIN | framed | {"to": "bill", "asked": "", "rows": []}
     yield "admin/customers/whom.html", "framed", lists
@@ -406,8 +412,12 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/catalog/products.html", "full", index | {"rows": rows}
     yield "admin/catalog/products.html", "archived", index | {"archived": True, "may_change": False}
     typed: Context = {"name": "", "tagline": "", "description": ""}
-    yield "admin/catalog/product_new.html", "fresh", ADMIN | {"typed": typed, "errors": {}}
-    yield "admin/catalog/product_new.html", "wrong", ADMIN | {"typed": typed, "errors": {"name": "Say what."}}
+    yield "admin/catalog/product_new.html", "fresh", ADMIN | {"product": None, "typed": typed, "errors": {}}
+    yield (
+        "admin/catalog/product_new.html",
+        "wrong",
+        ADMIN | {"product": product, "typed": typed, "errors": {"name": "Say what."}},
+    )
     names = ("amount", "currency", "interval", "interval_count", "trial_days", "setup_fee", "nickname")
     show: Context = ADMIN | {"product": Row(**vars(product), archived_at=None), "prices": [*prices, once], "errors": {}}
     show |= {"may_change": True, "every": [("", "Once"), ("month", "Month")], "typed": dict.fromkeys(names, "")}

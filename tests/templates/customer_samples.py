@@ -262,7 +262,9 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
     yield "portal/card.html", "unavailable", card | {"processor": None}
     for ending in ("html", "txt"):
         told: Context = {"organization": SHOP, "brand": BRAND, "manage_url": "https://pay.acme.test/portal/t0k3n"}
-        yield f"emails/portal_link.{ending}", "sent", told
+        yield f"emails/portal_link.{ending}", "sent", told | {"earlier": []}
+        before = [{"since": NOW, "url": "https://pay.acme.test/portal/b3f0re"}]
+        yield f"emails/portal_link.{ending}", "guest", told | {"earlier": before}
         billed: Context = {
             "invoice": invoice(),
             "lines": [Row(name="Coffee club", quantity=3, amount=5400)],

@@ -183,6 +183,10 @@ CHECKOUT: Context = {
     "cancel_url": None,
     "offer": None,
     "code": "",
+    "plans": [],
+    "plan": None,
+    "price": 67600,
+    "in_full": 67600,
 }
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
@@ -262,6 +266,10 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
     yield "storefront/cart.html", "empty", shop
+    asked = shop | {"email": "", "error": None, "sent": False}
+    yield "storefront/account.html", "ask", asked
+    yield "storefront/account.html", "wrong", asked | {"email": "ada", "error": "This does not look like an address."}
+    yield "storefront/account.html", "sent", asked | {"email": "ada@example.com", "sent": True}
     yield "storefront/cart.html", "notice", shop | {"cart": CART, "notice": "The price of beans has changed to $18.00."}
 
 
@@ -308,7 +316,12 @@ PAYMENT_ROWS = [
     _row(310, "mia@example.com", status="requires_capture", amount=24000, amount_captured=0),
     _row(400, "bo@example.com", status="canceled", amount=1800, amount_captured=0),
 ]
-ADMIN: Context = {"organization": SHOP, "current_user": USER, "may_audit": True}
+ADMIN: Context = {
+    "organization": SHOP,
+    "current_user": USER,
+    "may_audit": True,
+    "export_url": "/admin/payments/export.csv",
+}
 FILTERS = [
     Row(label=label, url=f"/admin/payments?status={label.lower()}", current=index == 0)
     for index, label in enumerate(
@@ -479,6 +492,8 @@ BARS = [
         label=f"{(datetime(2026, 10, 23, tzinfo=UTC) + timedelta(days=day)):%b %-d}",
         value=value * 100,
         text=f"${value:,}.00",
+        before=90000,
+        before_text="$900.00",
     )
     for day, value in enumerate(
         (
@@ -823,8 +838,10 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
     from tests.templates.billing_samples import billing_samples
     from tests.templates.customer_samples import invoice_samples, portal_samples, subscribing_samples
+    from tests.templates.dashboard_samples import dashboard_samples
     from tests.templates.financing_samples import financing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
+    from tests.templates.plan_mail_samples import plan_mail_samples
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
@@ -832,6 +849,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.webhook_samples import webhook_samples
 
     yield from identity_samples()
+    yield from dashboard_samples()
     yield from platform_samples()
     yield from processor_samples()
     yield from webhook_samples()
@@ -839,6 +857,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from billing_samples()
     yield from subscription_samples()
     yield from financing_samples()
+    yield from plan_mail_samples()
     yield from invoice_samples()
     yield from portal_samples()
     yield from subscribing_samples()

@@ -53,11 +53,17 @@ def entry(agreement: FinancingAgreement, installment: Installment, fact: Fact, p
     """Change what is left of an installment by `parts`. In the caller's transaction, with both rows locked."""
     if parts == Parts():
         return
-    if fact.kind in OWED:
+    shift(installment, fact.kind, parts)
+    _write(agreement, installment, fact, parts)
+
+
+def shift(installment: Installment, kind: str, parts: Parts) -> None:
+    """What an entry of that kind does to the columns of its installment. Writes nothing: previews try it on copies."""
+    if kind in OWED:
         installment.principal += parts.principal
         installment.interest += parts.interest
         installment.late_fee += parts.late_fee
-    elif fact.kind in PAID:
+    elif kind in PAID:
         installment.principal_paid -= parts.principal
         installment.interest_paid -= parts.interest
         installment.late_fee_paid -= parts.late_fee
@@ -65,7 +71,6 @@ def entry(agreement: FinancingAgreement, installment: Installment, fact: Fact, p
         installment.principal_credited -= parts.principal
         installment.interest_waived -= parts.interest
         installment.late_fee_waived -= parts.late_fee
-    _write(agreement, installment, fact, parts)
 
 
 def _write(agreement: FinancingAgreement, installment: Installment, fact: Fact, parts: Parts) -> None:

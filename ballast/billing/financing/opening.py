@@ -4,23 +4,29 @@ If the process dies …
   before the commit that takes the consent: nothing was agreed and nothing sent; the shopper sees the form again.
   after it: the draft stands, and the down payment's attempt is the resolver's. What it finds is recorded as any outcome is: approved
   activates the agreement in the same commit, declined leaves the draft for the next try.
-A draft is replaced when the shopper comes back with other terms (another day, another amount), never changed.
+A draft is replaced when the shopper comes back with other terms (another day, another amount), never changed. The database allows an
+order one agreement that is not canceled, and one payment with a claim on it that is open or paid; while the order is unpaid and has a
+draft, that payment is the draft's. So whoever changes the way it is paid closes both, with the order locked.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ballast import audit
 from ballast.billing import cards
-from ballast.billing.financing import entries, postings, rows, standing
+from ballast.billing.financing import agreement_letters, entries, first_card, postings, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.quotes import Quote
 from ballast.billing.financing.terms import hash_of
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import AgreementDocument, FinancingAgreement, Installment, Order, Payment
+
+log = logging.getLogger(__name__)
 
 # How money received is allocated; stands in every agreement.
 ALLOCATION: Final = "oldest_due_first:late_fee,interest,principal"
@@ -138,7 +144,7 @@ def _schedule(agreement: FinancingAgreement, quote: Quote) -> None:
             agreement_id=agreement.id,
             number=line.number,
             due_on=line.due_on,
-            due_at=standing.begins(agreement, line.due_on),
+            due_at=rows.begins(agreement, line.due_on),
             principal=0,
             interest=0,
         )
@@ -150,6 +156,42 @@ def _schedule(agreement: FinancingAgreement, quote: Quote) -> None:
     for one, line in zip(schedule, quote.lines, strict=True):
         entries.entry(agreement, one, fact, Parts(line.principal, line.interest))
     db.session.flush()
+
+
+def locked_of(order: Order) -> FinancingAgreement | None:
+    """The order's agreement, draft or not, locked. In the caller's transaction, with the order locked before."""
+    found = rows.of_order(order.organization_id, order.id)
+    return rows.locked(order.organization_id, found.id) if found is not None else None
+
+
+def withdraw(order: Order) -> None:
+    """Nobody pays the order with the plan it has a draft of any more. In the caller's transaction, with the order locked and no
+    payment of it yet: whoever calls closes the payment in the same transaction, or fails."""
+    agreement = locked_of(order)
+    if agreement is not None and agreement.status == "draft":
+        rows.set_status(agreement, "canceled")
+        db.session.flush()
+
+
+def settle(order: Order, payment: Payment) -> None:
+    """What is due today has arrived, now or late: the order's plan runs. In the transaction that records the payment, with order and
+    agreement locked; does nothing for an order without a plan, or whose plan runs already."""
+    agreement = locked_of(order)
+    if agreement is None or agreement.status != "draft":
+        return
+    if payment.amount != due_today(agreement):
+        log.error("payment %s is not what agreement %s has due today", payment.id, agreement.id)
+        audit.record(order.organization_id, "financing_agreement.payment_mismatch", "financing_agreement", agreement.id)
+        return
+    activate(agreement, payment)
+    agreement_letters.agreed(agreement)
+    if agreement.payment_method_id is None:
+        first_card.missing(agreement)
+
+
+def due_today(agreement: FinancingAgreement) -> int:
+    """Down payment and up-front fee, minor units."""
+    return agreement.down_payment + int(agreement.terms["fee_upfront"])
 
 
 def activate(agreement: FinancingAgreement, payment: Payment | None, card_id: str | None = None) -> None:

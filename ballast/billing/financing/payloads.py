@@ -50,6 +50,7 @@ def installment_payload(installment: Installment) -> dict[str, Any]:
     return {
         "id": installment.id,
         "object": "installment",
+        "agreement": installment.agreement_id,
         "number": installment.number,
         "kind": installment.kind,
         "status": installment.status,

@@ -62,6 +62,16 @@ def recovered(agreement: FinancingAgreement, source: str, amount: int, payment_i
     _move(agreement, "financing_recovery", source, "charge_off_allowance", "recoveries", amount, payment_id)
 
 
+def overpaid(agreement: FinancingAgreement, source: str, amount: int) -> None:
+    """Of what was posted against the receivable, minor units nobody owed: they are the customer's credit."""
+    _move(agreement, "financing_overpaid", source, RECEIVABLE, "customer_credit", amount)
+
+
+def received_late(agreement: FinancingAgreement, attempt_id: str, amount: int, payment_id: str) -> None:
+    """A processor took it, minor units, for an attempt we had been told was over."""
+    _move(agreement, "late_success", attempt_id, "processor_receivable", RECEIVABLE, amount, payment_id)
+
+
 def _move(
     agreement: FinancingAgreement,
     kind: str,

@@ -34,15 +34,18 @@ def quote_for(
     country: str | None = None,
     products: Sequence[str] = (),
     customer: Customer | None = None,
+    order_id: str | None = None,
 ) -> Quote:
     """What `amount` (minor units) costs with one offer, from today. The caps are looked at, and decided by `exposure.reserve`.
+
+    `order_id`: the order it is for; what a draft of its own would owe is not counted.
 
     Raises NotFound, what `eligibility.check` raises, Conflict(`financing_limit_reached`), what `quotes.quote` raises, and
     Conflict(`disclosure_disagrees`) where the two solvers differ.
     """
     offer = find(organization.id, offer_id)
     sale = Sale(amount, currency, country, tuple(products), customer)
-    return _quote(organization, offer, sale, _owed(organization, [offer], customer))
+    return _quote(organization, offer, sale, _owed(organization, [offer], customer, order_id))
 
 
 def choices(
@@ -52,11 +55,15 @@ def choices(
     country: str | None = None,
     products: Sequence[str] = (),
     customer: Customer | None = None,
+    order_id: str | None = None,
 ) -> list[tuple[FinancingOffer, Quote]]:
-    """Every plan the sale may be paid with and its quote, in the merchant's order. One statement, two where an offer has a cap."""
+    """Every plan the sale may be paid with and its quote, in the merchant's order. One statement, two where an offer has a cap.
+
+    `order_id`: as in `quote_for`.
+    """
     sale = Sale(amount, currency, country, tuple(products), customer)
     offers = [offer for offer in db.session.scalars(published_offers(organization.id)) if _is_for(offer, sale)]
-    owed = _owed(organization, offers, customer)
+    owed = _owed(organization, offers, customer, order_id)
     found = ((offer, _quote_or_none(organization, offer, sale, owed)) for offer in offers)
     return [(offer, quote) for offer, quote in found if quote is not None]
 
@@ -113,10 +120,12 @@ def _is_for(offer: FinancingOffer, sale: Sale) -> bool:
     return True
 
 
-def _owed(organization: Organization, offers: Sequence[FinancingOffer], customer: Customer | None) -> dict[str, Owed]:
+def _owed(
+    organization: Organization, offers: Sequence[FinancingOffer], customer: Customer | None, order_id: str | None
+) -> dict[str, Owed]:
     """What is owed under those offers that have a cap."""
     capped = [one.id for one in offers if one.exposure_cap is not None or one.customer_cap is not None]
-    return exposure.of(organization.id, capped, customer.id if customer else None) if capped else {}
+    return exposure.of(organization.id, capped, customer.id if customer else None, order_id) if capped else {}
 
 
 def _quote(organization: Organization, offer: FinancingOffer, sale: Sale, owed: dict[str, Owed]) -> Quote:

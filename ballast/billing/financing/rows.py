@@ -5,7 +5,8 @@ Lock order: order, agreement, its installments by number, then payment and attem
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,10 +14,10 @@ from sqlalchemy import select
 
 from ballast import audit
 from ballast.billing import lookup
-from ballast.billing.financing.payloads import agreement_payload
+from ballast.billing.financing.payloads import agreement_payload, installment_payload
 from ballast.clock import now
 from ballast.db import db
-from ballast.models import FinancingAgreement, Installment
+from ballast.models import Customer, FinancingAgreement, Installment
 from ballast.models.financing import agreement_of, installments_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -76,9 +77,33 @@ def locked_installments(agreement: FinancingAgreement) -> list[Installment]:
     return list(db.session.scalars(wanted.execution_options(populate_existing=True)))
 
 
+def customer_of(agreement: FinancingAgreement) -> Customer:
+    """Whose it is."""
+    return db.session.get_one(Customer, (agreement.organization_id, agreement.customer_id))
+
+
 def today(agreement: FinancingAgreement) -> date:
     """What day it is where the agreement is kept, by its organization's clock."""
-    return now().astimezone(ZoneInfo(agreement.timezone)).date()
+    return day_of(agreement, now())
+
+
+def day_of(agreement: FinancingAgreement, moment: datetime) -> date:
+    """The day a moment is on, where the agreement is kept."""
+    return moment.astimezone(ZoneInfo(agreement.timezone)).date()
+
+
+def begins(agreement: FinancingAgreement, day: date) -> datetime:
+    """The first moment of a day where the agreement is kept."""
+    return datetime.combine(day, time(), ZoneInfo(agreement.timezone))
+
+
+def describe(agreement: FinancingAgreement, chosen: Sequence[Installment]) -> str:
+    """What these installments are called on a statement and a receipt: "Payment 2 of 4", "Payments 2 to 4 of 4"."""
+    total = max((one.number for one in installments(agreement)), default=0)
+    numbers = sorted(one.number for one in chosen)
+    if len(numbers) == 1:
+        return f"Payment {numbers[0]} of {total}"
+    return f"Payments {numbers[0]} to {numbers[-1]} of {total}"
 
 
 def set_status(agreement: FinancingAgreement, status: str, **detail: Any) -> None:
@@ -104,3 +129,10 @@ def note(
     audit.record(agreement.organization_id, action, "financing_agreement", agreement.id, changes)
     payload = agreement_payload(agreement, installments(agreement))
     webhooks.publish(agreement.organization_id, event, "financing_agreement", agreement.id, payload)
+
+
+def tell(installment: Installment, event: str) -> None:
+    """Tell the outside of an installment, with the state it is left in."""
+    db.session.flush()
+    payload = installment_payload(installment)
+    webhooks.publish(installment.organization_id, event, "installment", installment.id, payload)

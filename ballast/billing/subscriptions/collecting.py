@@ -9,17 +9,18 @@ at the invoice's row lock; past that, at the unique indexes on open attempts and
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, select
 
-from ballast.billing import budgets, cards, invoices, payments
+from ballast.billing import budgets, invoices, payments, retries
 from ballast.billing.outcomes import UNPAID
-from ballast.billing.subscriptions import ending, letters, mandates, rows, settling
+from ballast.billing.subscriptions import ending, letters, mandates, reading, rows, settling
 from ballast.clock import now
-from ballast.db import db, transaction
-from ballast.errors import Conflict, InvalidRequest
-from ballast.models import Claim, Invoice, Payment, PaymentMethod, Subscription
+from ballast.db import db, gather, know, transaction
+from ballast.errors import Conflict
+from ballast.models import Attempt, Claim, Invoice, Payment, PaymentMethod, Subscription
 
 PAYABLE = ("open", "uncollectible")
 
@@ -37,11 +38,41 @@ def collect(organization_id: str, invoice_id: str) -> bool:
     """Charge an invoice that is due, if it still is and its card may be tried. Answers whether a processor was asked."""
     with transaction():
         found = ready(organization_id, invoice_id)
-        begun = _begin(found) if found else None
+        begun = _begin(found, payment_for(found.invoice, found.card.id)) if found else None
     if begun is None:
         return False
     payments.run(begun)
     return True
+
+
+def begin_all(organization_id: str, invoice_ids: Sequence[str]) -> list[payments.Begun]:
+    """Begin to charge many invoices in one transaction, each if it still is due and its card may be tried; `payments.run` does the
+    rest of each. What they have in common is read once, and rows are written together. If one of them cannot be begun none is.
+
+    A card is tried for one invoice at a time: a second one stays due.
+    """
+    with transaction():
+        gather()
+        due = reading.for_charging(organization_id, invoice_ids)
+        for invoice in due:
+            invoice.lease_until = None
+        found = _one_per_card(one for invoice in due if (one := ready(organization_id, invoice.id)))
+        present = [_present_payment(one.invoice) for one in found]
+        fresh = [payment or _new_payment(one.invoice, one.card.id) for one, payment in zip(found, present, strict=True)]
+        db.session.flush()
+        for one, payment, before in zip(found, fresh, present, strict=True):
+            if before is None:
+                know((Attempt, payment.id), 0)
+                _claim(one.invoice, payment)
+        return [begun for one, payment in zip(found, fresh, strict=True) if (begun := _begin(one, payment))]
+
+
+def _one_per_card(found: Iterable[Ready]) -> list[Ready]:
+    """What a card has been tried was counted once for the whole batch (`budgets.hold`)."""
+    by_card: dict[str, Ready] = {}
+    for one in found:
+        by_card.setdefault(one.card.id, one)
+    return list(by_card.values())
 
 
 def lock(organization_id: str, invoice_id: str) -> tuple[Subscription | None, Invoice]:
@@ -58,7 +89,7 @@ def ready(organization_id: str, invoice_id: str) -> Ready | None:
     if subscription is None or invoice.status != "open" or not is_due:
         return None
     card = rows.card_of_row(subscription, rows.customer_of_row(subscription))
-    if card is not None and may_try(invoice, card) and not settling.is_spent(invoice):
+    if card is not None and may_try(invoice, card) and not retries.is_spent(invoice):
         return Ready(subscription, invoice, card) if _is_announced(subscription, invoice) else None
     _look_again(subscription, invoice, card)
     return None
@@ -66,7 +97,9 @@ def ready(organization_id: str, invoice_id: str) -> Ready | None:
 
 def _is_announced(subscription: Subscription, invoice: Invoice) -> bool:
     """Whether the card may be debited now; an Indian one is announced first, a day ahead."""
-    debit_at = mandates.may_debit_at(invoice)
+    debit_at = mandates.may_debit_at(
+        invoice.organization_id, invoice.currency, letters.notice_key(subscription, invoice)
+    )
     if debit_at <= now():
         return True
     letters.upcoming_charge(subscription, invoice)
@@ -76,8 +109,8 @@ def _is_announced(subscription: Subscription, invoice: Invoice) -> bool:
 
 def _look_again(subscription: Subscription, invoice: Invoice, card: PaymentMethod | None) -> None:
     """The card may not be tried, or there is none: ask for another one, wait for the network, or give up once the schedule is over."""
-    needs_holder = card is not None and mandates.needs_holder(invoice, card)
-    if settling.is_over(invoice):
+    needs_holder = card is not None and _needs_holder(invoice, card)
+    if retries.is_over(invoice):
         ending.give_up(subscription, invoice)
     elif card is not None and not budgets.is_blocked(card) and not needs_holder:
         invoice.next_attempt_at = budgets.free_at(card, invoice.amount_due)
@@ -89,27 +122,44 @@ def _look_again(subscription: Subscription, invoice: Invoice, card: PaymentMetho
 
 def may_try(invoice: Invoice, card: PaymentMethod) -> bool:
     """Whether the card may be charged for the invoice without its holder, now."""
-    return budgets.free_at(card, invoice.amount_due) is None and not mandates.needs_holder(invoice, card)
+    return budgets.free_at(card, invoice.amount_due) is None and not _needs_holder(invoice, card)
 
 
-def _begin(due: Ready) -> payments.Begun | None:
-    payment = payment_for(due.invoice, due.card.id)
+def _needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
+    return mandates.needs_holder(invoice.currency, invoice.customer_email, invoice.amount_due, card)
+
+
+def _begin(due: Ready, payment: Payment) -> payments.Begun | None:
+    """The attempt, to be flushed by the caller."""
     due.invoice.next_attempt_at = None
     if payment.status not in UNPAID:
         return None  # Under way already, or taken: what comes of it is recorded where it is known.
     payment.off_session = True
-    return payments.begin(payment, payments.Source(due.card.id, series="recurring"))
+    return payments.write(payment, payments.Source(due.card.id, series="recurring"))
 
 
 def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
     """The invoice's payment, locked; a new one where it has none, or the last one was closed. With the invoice locked."""
-    organization_id = invoice.organization_id
-    if invoice.payment_id is not None:
-        payment = payments.locked(organization_id, invoice.payment_id)
-        if payment.status not in ("canceled", "failed"):
-            return payment
-    payment = payments.create(
-        organization_id,
+    payment = _present_payment(invoice)
+    if payment is not None:
+        return payment
+    payment = _new_payment(invoice, card_id)
+    db.session.flush()
+    _claim(invoice, payment)
+    db.session.flush()
+    return payment
+
+
+def _present_payment(invoice: Invoice) -> Payment | None:
+    if invoice.payment_id is None:
+        return None
+    payment = payments.locked(invoice.organization_id, invoice.payment_id)
+    return None if payment.status in ("canceled", "failed") else payment
+
+
+def _new_payment(invoice: Invoice, card_id: str | None) -> Payment:
+    return payments.draft(
+        invoice.organization_id,
         payments.NewPayment(
             amount=invoice.amount_due,
             currency=invoice.currency,
@@ -120,9 +170,14 @@ def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
             metadata={"invoice": invoice.number or invoice.id},
         ),
     )
+
+
+def _claim(invoice: Invoice, payment: Payment) -> None:
+    """The payment, which is written already, is to settle the invoice, and no other may meanwhile."""
+    invoice.payment_id = payment.id
     db.session.add(
         Claim(
-            organization_id=organization_id,
+            organization_id=invoice.organization_id,
             payment_id=payment.id,
             obligation="period",
             obligation_id=invoice.id,
@@ -131,9 +186,6 @@ def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
             created_at=now(),
         )
     )
-    invoice.payment_id = payment.id
-    db.session.flush()
-    return payment
 
 
 def begin_with(invoice: Invoice, source: payments.Source, return_url: str | None = None) -> payments.Begun:
@@ -162,13 +214,7 @@ def use_card(subscription: Subscription, card_id: str) -> int:
 
     Raises InvalidRequest(`payment_method_unknown`), Conflict(`payment_method_blocked`).
     """
-    card = cards.find_named(subscription.organization_id, card_id)
-    if card is None or card.customer_id != subscription.customer_id:
-        raise InvalidRequest(
-            "payment_method_unknown", "This card is not stored for this customer.", param="payment_method"
-        )
-    if budgets.is_blocked(card):
-        raise Conflict("payment_method_blocked", "This card was declined for good. Ask for another card.")
+    card = budgets.usable_card(subscription.organization_id, subscription.customer_id, card_id)
     if subscription.payment_method_id != card.id:
         before, subscription.payment_method_id = subscription.payment_method_id, card.id
         rows.note(subscription, "subscription.card_changed", {"payment_method": {"before": before, "after": card.id}})

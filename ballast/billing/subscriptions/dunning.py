@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from ballast.billing.retries import schedule
 from ballast.clock import now
 from ballast.models import Attempt, Invoice
 
@@ -51,8 +52,3 @@ def read(owed: Sequence[Invoice], attempts: Sequence[Attempt], days: Sequence[in
     invoice = owed[0]
     declined = (one for one in attempts if one.payment_id == invoice.payment_id and one.status == "declined")
     return Dunning(invoice, schedule(invoice.first_failed_at or now(), days), end_status, next(declined, None))
-
-
-def schedule(first_failed_at: datetime, days: Sequence[int]) -> tuple[datetime, ...]:
-    """When a soft decline is tried again."""
-    return tuple(first_failed_at + timedelta(days=day) for day in sorted(days))

@@ -61,13 +61,17 @@ def card_expiring(subscription: Subscription, card: PaymentMethod, days: int) ->
     _send(subscription, "card_expiring", f"card_expiring/{card.id}/{subscription.id}/{days}", card=card)
 
 
+def notice_key(subscription: Subscription, invoice: Invoice) -> str:
+    """Under which key the charge of an invoice's period is announced."""
+    return mandates.notice_key("upcoming_charge", subscription.id, invoice.period_start)
+
+
 def upcoming_charge(subscription: Subscription, invoice: Invoice) -> None:
     """A card in INR is about to be debited: its holder is told a day ahead."""
-    key = mandates.notice_key("upcoming_charge", subscription.id, invoice.period_start)
     _send(
         subscription,
         "upcoming_charge",
-        key,
+        notice_key(subscription, invoice),
         invoice=invoice,
         amount=invoice.amount_due,
         charge_at=now() + mandates.NOTICE,

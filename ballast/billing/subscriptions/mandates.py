@@ -13,32 +13,25 @@ from sqlalchemy import select
 
 from ballast.clock import now
 from ballast.db import db
-from ballast.models import Email, Invoice, PaymentMethod
+from ballast.models import Email, PaymentMethod
 
 CURRENCY: Final = "INR"
 CEILING: Final = 1_500_000
 NOTICE: Final = timedelta(hours=24)
 
 
-def needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
-    """Whether the amount is above what may be debited without the card's holder, or nobody can be told of it ahead."""
-    if invoice.currency != CURRENCY:
+def needs_holder(currency: str, email: str | None, amount: int, card: PaymentMethod) -> bool:
+    """Whether the amount (minor units) is above what may be debited without the card's holder, or nobody can be told of it ahead."""
+    if currency != CURRENCY:
         return False
-    return not invoice.customer_email or invoice.amount_due > (
-        CEILING if card.mandate_ceiling is None else card.mandate_ceiling
-    )
+    return not email or amount > (CEILING if card.mandate_ceiling is None else card.mandate_ceiling)
 
 
-def may_debit_at(invoice: Invoice) -> datetime:
-    """When a debit may be made: a day after it was announced; now for other currencies."""
-    if invoice.currency != CURRENCY:
+def may_debit_at(organization_id: str, currency: str, key: str) -> datetime:
+    """When a debit may be made: a day after the mail under this key announced it; now for other currencies."""
+    if currency != CURRENCY:
         return now()
-    told = select(Email.created_at).where(
-        Email.organization_id == invoice.organization_id,
-        Email.kind == "upcoming_charge",
-        Email.resource_id == invoice.subscription_id,
-        Email.dedupe_key == notice_key("upcoming_charge", invoice.subscription_id, invoice.period_start),
-    )
+    told = select(Email.created_at).where(Email.organization_id == organization_id, Email.dedupe_key == key)
     announced = db.session.scalars(told).first()
     return (announced or now()) + NOTICE
 

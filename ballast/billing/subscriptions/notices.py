@@ -14,7 +14,7 @@ from ballast.billing.subscriptions import collecting, letters, rolling, rows, se
 from ballast.clock import real_time
 from ballast.db import db
 from ballast.errors import Conflict
-from ballast.models import Attempt, Email, Subscription
+from ballast.models import Attempt, Email
 from ballast.models.payments import attempts_of
 from ballast.models.states import RENEWING, move
 
@@ -38,7 +38,12 @@ def upcoming_charge(organization_id: str, subscription_id: str) -> Notice:
         raise Conflict("state_conflict", "No charge of this subscription is coming.")
     figures = rolling.upcoming_figures(found, rolling.upcoming(found))
     kind = "trial_ending" if found.status == "trialing" else "upcoming_charge"
-    return _once(found, (kind,), lambda: letters.coming(found, kind, figures.amount_due, found.current_period_end))
+    return once(
+        organization_id,
+        found.id,
+        (kind,),
+        lambda: letters.coming(found, kind, figures.amount_due, found.current_period_end),
+    )
 
 
 def charge_failed(organization_id: str, invoice_id: str) -> Notice:
@@ -47,10 +52,10 @@ def charge_failed(organization_id: str, invoice_id: str) -> Notice:
     found, invoice = collecting.lock(organization_id, invoice.id)
     if found is None or invoice.status != "open" or invoice.first_failed_at is None:
         raise Conflict("state_conflict", "This invoice is not one whose charge has failed.")
-    last = _last_declined(organization_id, invoice.payment_id)
+    last = last_declined(organization_id, invoice.payment_id)
     decline_class = (last.decline_class if last else None) or "hard"
     kinds = ("charge_failed", "action_needed")
-    return _once(found, kinds, lambda: letters.charge_failed(found, invoice, decline_class, last))
+    return once(organization_id, found.id, kinds, lambda: letters.charge_failed(found, invoice, decline_class, last))
 
 
 def defaulted(organization_id: str, subscription_id: str) -> Notice:
@@ -59,22 +64,24 @@ def defaulted(organization_id: str, subscription_id: str) -> Notice:
     if found.status not in OVER:
         raise Conflict("state_conflict", f"This subscription is {found.status}.")
     invoice = db.session.scalars(settling.owed_of(found)).first()
-    return _once(found, (f"subscription_{found.status}",), lambda: letters.ended(found, invoice))
+    return once(organization_id, found.id, (f"subscription_{found.status}",), lambda: letters.ended(found, invoice))
 
 
-def _last_declined(organization_id: str, payment_id: str | None) -> Attempt | None:
+def last_declined(organization_id: str, payment_id: str | None) -> Attempt | None:
+    """The newest attempt of a payment that was declined."""
     if payment_id is None:
         return None
     declined = [one for one in db.session.scalars(attempts_of(organization_id, payment_id)) if one.status == "declined"]
     return max(declined, key=lambda one: one.number, default=None)
 
 
-def _once(subscription: Subscription, kinds: tuple[str, ...], write: Callable[[], None]) -> Notice:
-    """Write it unless its key is there already; send again what could not be sent."""
-    before = db.session.scalars(_newest(subscription, kinds)).first()
+def once(organization_id: str, resource_id: str, kinds: tuple[str, ...], write: Callable[[], None]) -> Notice:
+    """Write a mail of one of `kinds` unless its key is there already; send again what could not be sent."""
+    wanted = _newest(organization_id, resource_id, kinds)
+    before = db.session.scalars(wanted).first()
     write()
     db.session.flush()
-    mail = db.session.scalars(_newest(subscription, kinds)).first()
+    mail = db.session.scalars(wanted).first()
     if mail is None:
         return Notice(None, None, written=False)
     if mail.status == "failed":
@@ -84,10 +91,10 @@ def _once(subscription: Subscription, kinds: tuple[str, ...], write: Callable[[]
     return Notice(mail.id, mail.status, written=before is None or before.id != mail.id)
 
 
-def _newest(subscription: Subscription, kinds: tuple[str, ...]) -> Select[Email]:
+def _newest(organization_id: str, resource_id: str, kinds: tuple[str, ...]) -> Select[Email]:
     wanted = select(Email).where(
-        Email.organization_id == subscription.organization_id,
-        Email.resource_id == subscription.id,
+        Email.organization_id == organization_id,
+        Email.resource_id == resource_id,
         Email.kind.in_(kinds),
     )
     return wanted.order_by(Email.id.desc()).limit(1)

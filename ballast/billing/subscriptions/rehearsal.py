@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -36,11 +36,24 @@ class Item:
     invoice_id: str | None = None
     at: datetime | None = None
 
+    @property
+    def subject(self) -> str:
+        """What it is about."""
+        return self.subscription_id
+
+    @property
+    def is_charge(self) -> bool:
+        """Whether a card would be charged the amount."""
+        return self.amount > 0
+
+
+Found = TypeVar("Found")
+
 
 class _TakenBackError(Exception):
     """Carries what was found out of the transaction that is undone."""
 
-    def __init__(self, items: list[Item]) -> None:
+    def __init__(self, items: list[Any]) -> None:
         super().__init__()
         self.items = items
 
@@ -51,17 +64,19 @@ def rehearse(organization_id: str | None = None) -> Iterator[Item]:
         (Subscription, Subscription.next_action_at, _roll),
         (Invoice, Invoice.next_attempt_at, _collect),
     ):
-        for owner, row_id in _due(model, due_at, organization_id):
-            yield from _undone(owner, row_id, act)
+        for owner, row_id in keys_due(model, due_at, organization_id):
+            yield from undone(owner, row_id, act)
 
 
-def _due(model: Any, due_at: Any, organization_id: str | None) -> list[tuple[str, str]]:
+def keys_due(model: Any, due_at: Any, organization_id: str | None) -> list[tuple[str, str]]:
+    """What is due now, organization and id, the longest due first."""
     wanted = select(model.organization_id, model.id).where(*charging.due(model, due_at, organization_id))
     with transaction() as session:
         return [(row[0], row[1]) for row in session.execute(wanted.order_by(due_at, model.id))]
 
 
-def _undone(owner: str, row_id: str, act: Callable[[str, str], list[Item]]) -> list[Item]:
+def undone(owner: str, row_id: str, act: Callable[[str, str], list[Found]]) -> list[Found]:
+    """What `act` answers, in a transaction that is taken back."""
     try:
         with organization(owner), transaction():
             raise _TakenBackError(act(owner, row_id))

@@ -9,8 +9,8 @@ from ballast import audit, config
 from ballast.billing import invoices, lookup
 from ballast.billing.invoice_payloads import subscription_payload
 from ballast.clock import now
-from ballast.db import db
-from ballast.models import Customer, PaymentMethod, Subscription
+from ballast.db import db, once
+from ballast.models import Customer, FinancingAgreement, PaymentMethod, Subscription
 from ballast.models.states import RENEWING, move
 from ballast.models.subscriptions import subscription_of
 from ballast.notifications import webhooks
@@ -33,6 +33,14 @@ LONG_INTERVAL: Final = timedelta(days=175)
 
 def locked(organization_id: str, subscription_id: str) -> Subscription:
     """The subscription, locked until the transaction ends: before its invoice, and that before its payment. Raises NotFound."""
+    found: Subscription = once(
+        (Subscription, organization_id, subscription_id),
+        lambda: _lock(organization_id, subscription_id),
+    )
+    return found
+
+
+def _lock(organization_id: str, subscription_id: str) -> Subscription:
     wanted = subscription_of(organization_id, subscription_id).with_for_update()
     return lookup.find(wanted.execution_options(populate_existing=True), subscription_id, "sub", "subscription")
 
@@ -47,7 +55,7 @@ def customer_of_row(subscription: Subscription) -> Customer:
     return db.session.get_one(Customer, (subscription.organization_id, subscription.customer_id))
 
 
-def card_of_row(subscription: Subscription, customer: Customer) -> PaymentMethod | None:
+def card_of_row(subscription: Subscription | FinancingAgreement, customer: Customer) -> PaymentMethod | None:
     """The card it is charged to: its own, else the customer's default; None where neither is stored (any more)."""
     for card_id in (subscription.payment_method_id, customer.default_payment_method_id):
         card = db.session.get(PaymentMethod, (subscription.organization_id, card_id)) if card_id else None
@@ -95,7 +103,12 @@ def remind(subscription: Subscription) -> None:
 
 def notice_of(subscription: Subscription) -> timedelta:
     """How long before a charge the customer is told. Source: shared rules of the card schemes (docs/subscriptions.md)."""
-    own = invoices.settings(subscription.organization_id).reminder_days
-    usual = timedelta(days=config.current().payment_reminder_days_before if own is None else own)
+    usual = usual_notice(subscription.organization_id)
     is_rare = subscription.current_period_end - subscription.current_period_start >= LONG_INTERVAL
     return max(usual, LONG_NOTICE) if is_rare or subscription.status == "trialing" else usual
+
+
+def usual_notice(organization_id: str) -> timedelta:
+    """How long before a charge an organization's customers are told."""
+    own = invoices.settings(organization_id).reminder_days
+    return timedelta(days=config.current().payment_reminder_days_before if own is None else own)

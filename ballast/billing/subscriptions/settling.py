@@ -7,25 +7,18 @@ mail and no event can contradict another: all are written from the state this on
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import Select, select
 
 from ballast import audit
-from ballast.billing import cards, coupons, credit, invoice_postings, invoices
+from ballast.billing import cards, coupons, credit, invoice_postings, invoices, retries
 from ballast.billing.subscriptions import letters, plan, rows
-from ballast.billing.subscriptions.dunning import schedule
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import Attempt, Invoice, Payment, Subscription
 
 log = logging.getLogger(__name__)
-
-# A decline that is our fault is tried again after so long, and the customer left alone.
-OUR_FAULT_WAITS: Final = timedelta(days=1)
-# What never went out goes out again, after so long.
-NOT_SENT_WAITS: Final = timedelta(minutes=1)
 
 
 def paid(invoice: Invoice, payment: Payment | None) -> None:
@@ -206,32 +199,10 @@ def next_date(invoice: Invoice, decline_class: str) -> datetime:
 
     The last day is when the schedule is over: what then happens to an invoice that may not be tried is `collecting`'s to say.
     """
-    assert invoice.first_failed_at is not None, "a failing invoice has failed"
-    dates = schedule(invoice.first_failed_at, retry_days(invoice))
-    coming = [date for date in dates if date > now()]
+    coming = retries.coming_dates(invoice)
     if not coming:
         return now()
     return coming[0] if decline_class == "soft" else coming[-1]
-
-
-def retry_days(invoice: Invoice) -> list[int]:
-    """Days after the first failure on which a soft decline is tried again."""
-    return sorted(invoices.settings(invoice.organization_id).retry_days)
-
-
-def is_over(invoice: Invoice) -> bool:
-    """Whether the last day of the schedule has come."""
-    return invoice.first_failed_at is not None and now() >= _last_date(invoice)
-
-
-def is_spent(invoice: Invoice) -> bool:
-    """Whether the try of the schedule's last day was declined too."""
-    return invoice.last_failed_at is not None and invoice.last_failed_at >= _last_date(invoice)
-
-
-def _last_date(invoice: Invoice) -> datetime:
-    assert invoice.first_failed_at is not None, "a failing invoice has failed"
-    return invoice.first_failed_at + timedelta(days=max(retry_days(invoice), default=0))
 
 
 def _blame_us(invoice: Invoice, attempt: Attempt) -> None:
@@ -239,7 +210,7 @@ def _blame_us(invoice: Invoice, attempt: Attempt) -> None:
     changes = {"code": attempt.decline_code, "attempt": attempt.id}
     audit.record(invoice.organization_id, "invoice.misconfigured", "invoice", invoice.id, changes)
     if _subscription_of(invoice) is not None and not invoice.change and attempt.off_session:
-        invoice.next_attempt_at = now() + OUR_FAULT_WAITS
+        invoice.next_attempt_at = now() + retries.OUR_FAULT_WAITS
 
 
 def needs_action(invoice: Invoice, attempt: Attempt) -> None:
@@ -253,7 +224,7 @@ def needs_action(invoice: Invoice, attempt: Attempt) -> None:
 def not_tried(invoice: Invoice, attempt: Attempt) -> None:
     """Nothing was charged and nothing will be, for reasons of ours or the network's: again in a minute."""
     if attempt.off_session and invoice.status == "open" and not invoice.change:
-        invoice.next_attempt_at = now() + NOT_SENT_WAITS
+        invoice.next_attempt_at = now() + retries.NOT_SENT_WAITS
 
 
 def _subscription_of(invoice: Invoice) -> Subscription | None:

@@ -56,6 +56,7 @@ def create(body: SessionCreate) -> Response:
         currency=body.currency,
         customer_id=body.customer,
         customer_email=body.customer_email,
+        financing_offer_id=body.financing_offer,
         success_url=body.success_url,
         cancel_url=body.cancel_url,
         expires_at=body.expires_at,

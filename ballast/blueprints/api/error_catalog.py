@@ -208,7 +208,9 @@ CATALOG: Final[dict[str, Entry]] = {
     "password_too_easy": Entry(400, "This password is easily guessed. Use a few unrelated words."),
     "password_wrong": Entry(400, "This is not the account's password."),
     # Checkout sessions
-    "mode_not_available": Entry(422, "There is no engine for this `mode` yet. Use `payment` or `subscription`."),
+    "financing_not_offered": Entry(
+        400, "No published plan is for what the session sells: see its amount, currency, products."
+    ),
     "lines_invalid": Entry(
         400, "A line has a `price`, or a `product`, or a `name` and an `amount`; a session has 1 to 50."
     ),

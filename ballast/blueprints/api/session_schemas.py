@@ -73,7 +73,7 @@ class SessionCreate(Strict):
     lines: list[LineIn] = Field(min_length=1, max_length=MOST_LINES)
     mode: Literal[SESSION_MODES] = Field(  # type: ignore[valid-type]
         default="payment",
-        description="`payment`, or `subscription` of one recurring price; `financing` is not available yet.",
+        description="`payment`, `subscription` of one recurring price, or `financing`: the shopper pays with one of your plans.",
     )
     currency: Currency | None = Field(
         default=None, description="ISO 4217. Your prices have theirs; other lines are in your own currency if left out."
@@ -81,6 +81,10 @@ class SessionCreate(Strict):
     customer: Token | None = Field(default=None, description="A customer of yours (`cus_…`), who the shopper then is.")
     customer_email: Email | None = Field(
         default=None, description="Or the shopper's address, which they cannot change."
+    )
+    financing_offer: Token | None = Field(
+        default=None,
+        description="The plan (`offer_…`) of a session in mode `financing`; the shopper chooses among yours if left out.",
     )
     success_url: ReturnUrl | None = Field(
         default=None,
@@ -135,6 +139,8 @@ SESSION: dict[str, Any] = {
     "payment": PAYMENT_ID,
     "payment_status": "paid",
     "payment_link": None,
+    "financing_offer": None,
+    "financing_agreement": None,
     "success_url": SUCCESS_URL,
     "cancel_url": CANCEL_URL,
     "metadata": {"booking": "1042"},
@@ -172,6 +178,10 @@ class SessionOut(BaseModel):
     payment: str | None = Field(description="The payment, once the shopper has tried.")
     payment_status: Literal["unpaid", "paid"]
     payment_link: str | None = Field(description="The payment link it came from.")
+    financing_offer: str | None = Field(description="The plan you named, in mode `financing`.")
+    financing_agreement: str | None = Field(
+        description="The agreement the shopper has consented to; it runs once this is `complete`."
+    )
     success_url: str | None
     cancel_url: str | None
     metadata: dict[str, str]

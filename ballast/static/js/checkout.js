@@ -101,7 +101,9 @@ function pageFor(form, place) {
   };
 }
 
-async function tokenize(field, form, { dataset: { amount, currency, notConfirmed, storeOnly } }) {
+/* What is due may have changed since the field was put there (#card-asked), so it is read when it is needed. */
+async function tokenize(field, form, { dataset: { notConfirmed } }) {
+  const { amount, currency, storeOnly } = form.querySelector("#card-asked").dataset;
   const order = { contact: contactOf(form), amount, currency, save: wantsSaved(form), storeOnly: Boolean(storeOnly), notConfirmed };
   try {
     return await field.tokenize(order);

@@ -1,0 +1,1 @@
+"""Servicing: what changes a running agreement. Each act is looked at first (`acting.preview`), then done so (`acting.act`)."""

@@ -1,0 +1,313 @@
+"""A checkout with a plan: which ones an order may be paid with, what the shopper is shown, and their consent.
+
+The order keeps its full price; its payment and claim are for what is due today. Consent, agreement and attempt begin in one commit,
+with the order locked. If the process dies …
+  before that commit: nothing was agreed, nothing sent; the page shows the form again.
+  after it, something being due today: the attempt is the resolver's, and what it finds activates the agreement or leaves the draft.
+  after it, nothing being due today: the card is pending, `new_cards.finish_due` asks for it again under the same reference, and the
+  commit that records it as stored activates the agreement (`complete`).
+  never: `abandoned` cancels a draft that nobody came back to, once nothing is under way for it.
+What is agreed is what was shown: the page says in a hidden field what it showed, and another day, price or offer is looked at again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from sqlalchemy import select
+
+from ballast import audit
+from ballast.billing import card_setup, order_payments, orders, payments, ways
+from ballast.billing.card_setup import Setup
+from ballast.billing.checkout_form import HOME_COUNTRY, Details
+from ballast.billing.financing import (
+    agreement_letters,
+    disclosure,
+    exposure,
+    opening,
+    paper,
+    quoting,
+    reading,
+)
+from ballast.billing.financing.quotes import Quote
+from ballast.billing.financing.terms import hash_of
+from ballast.billing.payments import Begun
+from ballast.db import db
+from ballast.errors import BallastError, Conflict, InvalidRequest
+from ballast.models import (
+    Cart,
+    CheckoutSession,
+    Customer,
+    FinancingAgreement,
+    FinancingOffer,
+    Order,
+    Organization,
+    Payment,
+    PaymentMethod,
+    Price,
+)
+from ballast.models.financing import published_offers
+from ballast.models.orders import lines_of_order
+from ballast.money import format_money
+from ballast.templating import show_every
+
+IN_FULL: Final = "full"
+# Of an order's products, what is none of the catalog's: a plan for certain products is not for it.
+NO_PRODUCT: Final = ""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What a shopper consents to, as their page showed it (`Plan.fingerprint`), and with which browser."""
+
+    offer_id: str
+    fingerprint: str
+    agent: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan as a checkout shows it: the offer, the quote of today, and the disclosure in the merchant's name."""
+
+    offer: FinancingOffer
+    quote: Quote
+    creditor: str
+    reference: str
+
+    @cached_property
+    def box(self) -> str:
+        """The disclosure as HTML."""
+        return disclosure.render(self._disclosure)
+
+    @property
+    def _disclosure(self) -> disclosure.Disclosure:
+        return disclosure.Disclosure(self.quote, self.creditor, self.reference)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that is agreed to and of how it is said; another day, price or offer gives another."""
+        shown = hashlib.sha256(self.box.encode()).hexdigest()
+        return hash_of({"offer": self.offer.id, "terms": opening.terms_of(self.quote), "disclosure": shown})
+
+    @property
+    def words(self) -> str:
+        """The terms that stand beside a payment that is advertised (1026.24(d)): number, amounts and timing, rate, total."""
+        box, currency = self._disclosure, self.quote.currency
+        parts = [
+            f"{group.count} {'payment' if group.count == 1 else 'payments'} of {format_money(group.amount, currency)}"
+            for group in box.payments
+        ]
+        total = format_money(self.quote.total_sale_price, currency)
+        every = show_every(self.quote.terms.interval, self.quote.terms.interval_count)
+        return f"Then {' and '.join(parts)}, {every.replace('per ', 'every ')}. APR {box.apr}, {total} in total."
+
+    @property
+    def due(self) -> int:
+        """Minor units today."""
+        return self.quote.due_today
+
+    @property
+    def account_amount(self) -> int:
+        """By what amount the account is chosen that takes the card: what it is charged first."""
+        return self.due or self.quote.payment
+
+    def consent(self, agent: str, timezone: str) -> opening.Consent:
+        """The consent to it, given now by whoever acts. Raises Conflict(`disclosure_disagrees`), and nothing is sold."""
+        document = disclosure.document(f"{self.offer.name}, {self.reference}", self.box)
+        reading.check(document, self.quote)
+        return opening.Consent(document, paper.draw(self._disclosure), audit.actor().ip, agent, timezone)
+
+
+# --- What is offered ---------------------------------------------------------------------------------------------------------
+
+
+def is_open_to(session: CheckoutSession | None) -> bool:
+    """Whether plans are offered at all: in the shop, and where the merchant's program asks for one."""
+    return session is None or session.mode == "financing"
+
+
+def choices(order: Order, session: CheckoutSession | None) -> list[Plan]:
+    """The plans an order may be paid with, in the merchant's order; where a program named one, that alone. Two or three statements."""
+    if not is_open_to(session):
+        return []
+    shop = _shop(order)
+    found = quoting.choices(shop, order.amount, order.currency, *_sale(order), order_id=order.id)
+    named = session.financing_offer_id if session else None
+    return [_plan(shop, order, offer, quote) for offer, quote in found if named in (None, offer.id)]
+
+
+def chosen(order: Order, session: CheckoutSession | None, plans: list[Plan]) -> Plan | None:
+    """Of these, the one the order is to be paid with; None for in full. Where nothing but a plan will do, the first."""
+    found = next((one for one in plans if one.offer.id == order.financing_offer_id), None)
+    is_needed = session is not None and session.mode == "financing"
+    return found or (plans[0] if plans and is_needed else None)
+
+
+def _plan(shop: Organization, order: Order, offer: FinancingOffer, quote: Quote) -> Plan:
+    box = quoting.box(shop, quote, f"Order {order.number}")
+    return Plan(offer, quote, box.creditor, box.reference)
+
+
+def _shop(order: Order) -> Organization:
+    return db.session.scalars(select(Organization).where(Organization.id == order.organization_id)).one()
+
+
+def _sale(order: Order) -> tuple[str, tuple[str, ...], Customer | None]:
+    """Country, products and customer of an order, as far as they are known."""
+    customer = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
+    return (order.address or {}).get("country") or HOME_COUNTRY, products_of(order), customer
+
+
+def products_of(order: Order) -> tuple[str, ...]:
+    """The products in an order, NO_PRODUCT for a line that is of no catalog."""
+    priced = [line.price_id for line in db.session.scalars(lines_of_order(order.organization_id, order.id))]
+    wanted = select(Price.id, Price.product_id).where(
+        Price.organization_id == order.organization_id, Price.id.in_([one for one in priced if one])
+    )
+    known = {row[0]: row[1] for row in db.session.execute(wanted)}
+    return tuple(dict.fromkeys(known.get(price_id or "", NO_PRODUCT) for price_id in priced))
+
+
+# --- Consent -----------------------------------------------------------------------------------------------------------------
+
+
+def begin(
+    order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed, url: str
+) -> Begun | Setup | None:
+    """Take the shopper's consent, and begin to collect what is due today, or to store the card; None where that is under way, or done.
+
+    In the caller's transaction, with the order locked and its customer known; run what it answers after that. `url`: where the bank
+    sends the shopper back. Raises Conflict(`total_changed`) where it is not what was shown, Conflict(`disclosure_disagrees`,
+    `financing_limit_reached`, `financing_customer_held`, `processor_changed`) and InvalidRequest for a plan that is not offered.
+    """
+    found = unpaid(order)
+    if found is None:
+        return None
+    earlier, payment = found
+    plan = _look_again(order, session, agreed)
+    consent = plan.consent(agreed.agent, _shop(order).timezone)
+    customer = db.session.get_one(Customer, (order.organization_id, order.customer_id))
+    exposure.reserve(plan.offer, customer, plan.quote.total_of_payments, order.id)
+    draft = opening.draft(order, plan.offer.id, plan.quote, consent)
+    order.financing_offer_id, order.consent = plan.offer.id, f"{plan.offer.name}, terms {draft.terms_hash}"
+    is_other = earlier is None or earlier.id != draft.id
+    if plan.due == 0:
+        order_payments.close(payment)
+        return card_setup.begin_for(order, details, plan.account_amount)
+    payment = order_payments.fitting(order, payment, plan.due, is_other=is_other)
+    return payments.begin(payment, _source(order, details, plan), return_url=url)
+
+
+def _look_again(order: Order, session: CheckoutSession | None, agreed: Agreed) -> Plan:
+    """The plan as it is now, under the order's lock, if it is what the shopper's page has shown."""
+    shop = _shop(order)
+    if session is not None and session.financing_offer_id not in (None, agreed.offer_id):
+        raise Conflict("total_changed", "This order is to be paid with another plan. Please look at it.")
+    offer = quoting.find(order.organization_id, agreed.offer_id)
+    quote = quoting.quote_for(shop, offer.id, order.amount, order.currency, *_sale(order), order_id=order.id)
+    plan = _plan(shop, order, offer, quote)
+    if plan.fingerprint != agreed.fingerprint:
+        due = format_money(plan.due, order.currency)
+        raise Conflict(
+            "total_changed", f"The plan has changed since you looked at it: {due} is due today. Please read it again."
+        )
+    return plan
+
+
+def _source(order: Order, details: Details, plan: Plan) -> payments.Source:
+    return payments.Source(
+        details.payment_method,
+        verification=details.verification,
+        device_data=details.device_data,
+        account_id=ways.check(order.organization_id, details.account_id, plan.account_amount, order.currency),
+        one_time=True,
+        save_card=True,
+        series="installment",
+        first_of_series=True,
+    )
+
+
+def begin_in_full(order: Order) -> Payment | None:
+    """The payment of the whole price, ready to be tried; None where something is under way. A draft that there was is given up.
+
+    In the caller's transaction, with the order locked and its customer known.
+    """
+    found = unpaid(order)
+    if found is None:
+        return None
+    earlier, payment = found
+    if earlier is not None:
+        opening.withdraw(order)
+    order.financing_offer_id, order.consent = None, ""
+    return order_payments.fitting(order, payment, order.amount, is_other=earlier is not None)
+
+
+def unpaid(order: Order) -> tuple[FinancingAgreement | None, Payment | None] | None:
+    """Draft and payment of an order that may be tried, locked in this order; None while its payment, or the storing of its card, is
+    under way, or once that has worked."""
+    earlier, payment = opening.locked_of(order), order_payments.locked(order)
+    if payment is not None and payment.status in order_payments.UNDER_WAY:
+        return None
+    if earlier is not None and (earlier.status != "draft" or card_setup.of_order(order, "pending") is not None):
+        return None
+    return earlier, payment
+
+
+# --- Nothing is due today ----------------------------------------------------------------------------------------------------
+
+
+def complete(card: PaymentMethod, order_id: str) -> bool:
+    """The card is stored: the plan runs and the order is done with. In the transaction that records it; False for an order without."""
+    order = _locked(card.organization_id, order_id)
+    agreement = opening.locked_of(order) if order is not None else None
+    if order is None or agreement is None or order.status != "pending" or agreement.status != "draft":
+        return False
+    opening.activate(agreement, None, card.id)
+    orders.mark_paid(order)
+    orders.end_cart(order)
+    agreement_letters.agreed(agreement)
+    return True
+
+
+def _locked(organization_id: str, order_id: str) -> Order | None:
+    """The order, locked after its cart."""
+    wanted = select(Order).where(Order.organization_id == organization_id, Order.id == order_id)
+    cart_id = db.session.scalars(wanted.with_only_columns(Order.cart_id)).first()
+    if cart_id is not None:
+        held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
+        db.session.execute(held.with_for_update())
+    return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
+
+
+# --- Asked for by a program --------------------------------------------------------------------------------------------------
+
+
+def check_offered(order: Order, offer_id: str | None) -> None:
+    """Whether an order that a program made can be paid with a plan, wherever its shopper turns out to be.
+
+    Raises NotFound for an offer there is not, InvalidRequest as `quoting.quote_for` does, and `financing_not_offered` where none fits.
+    """
+    shop = _shop(order)
+    if offer_id is not None:
+        _quote_anywhere(shop, order, quoting.find(shop.id, offer_id))
+        return
+    if not any(_is_offered(shop, order, offer) for offer in db.session.scalars(published_offers(shop.id))):
+        said = f"No plan you have published is for {format_money(order.amount, order.currency)} of these."
+        raise InvalidRequest("financing_not_offered", said, param="mode")
+
+
+def _is_offered(shop: Organization, order: Order, offer: FinancingOffer) -> bool:
+    try:
+        _quote_anywhere(shop, order, offer)
+    except BallastError:
+        return False
+    return True
+
+
+def _quote_anywhere(shop: Organization, order: Order, offer: FinancingOffer) -> None:
+    country = offer.countries[0] if offer.countries else None
+    _home, products, customer = _sale(order)
+    quoting.quote_for(shop, offer.id, order.amount, order.currency, country, products, customer)

@@ -1,0 +1,171 @@
+"""Orders and carts in the dashboard: what was bought, what pays it, and what somebody has gathered and not bought yet."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, g, request
+from sqlalchemy import Select, func, select
+
+from ballast import answers
+from ballast.billing import lookup
+from ballast.db import db
+from ballast.ids import to_uuid
+from ballast.models import Cart, CartLine, Customer, Order, Payment, Price, Subscription
+from ballast.models.columns import begins
+from ballast.models.orders import lines_of_cart, lines_of_order
+from ballast.models.states import CART, ORDER
+from ballast.money import to_decimal
+from ballast.security import without_card_number
+from ballast.web import dashboard, filter_url, keyset, render, status_chips
+
+blueprint = Blueprint("orders", __name__, url_prefix="/admin/orders")
+dashboard(blueprint)
+
+ROUTE: Final = "orders.index"
+CARTS: Final = "orders.carts"
+LABELS: Final = {
+    "": "All",
+    "paid": "Paid",
+    "pending": "Awaiting payment",
+    "refunded": "Refunded",
+    "canceled": "Canceled",
+}
+CART_LABELS: Final = {"": "All", "open": "Open", "ordered": "Ordered", "abandoned": "Abandoned"}
+MOST: Final = 100
+COLUMNS: Final[answers.Columns] = {
+    "number": lambda order: order.number,
+    "id": lambda order: order.id,
+    "status": lambda order: order.status,
+    "amount": lambda order: to_decimal(order.amount, order.currency),
+    "currency": lambda order: order.currency,
+    "email": lambda order: order.email,
+    "name": lambda order: order.name,
+    "customer": lambda order: order.customer_id,
+    "created_at": lambda order: order.created_at,
+    "paid_at": lambda order: order.paid_at,
+}
+
+
+@blueprint.get("")
+def index() -> Response:
+    """Orders, newest first, by status and the beginning of an address."""
+    chosen = _chosen()
+    page = keyset(_wanted(chosen), Order.id, "ord", request.args.get("before"), request.args.get("after"))
+    return render(
+        "admin/orders/index.html",
+        "list",
+        rows=[row[0] for row in page.rows],
+        chosen=chosen,
+        filters=status_chips(ROUTE, LABELS, chosen),
+        filtered=any(chosen.values()),
+        export_url=filter_url("orders.export", chosen),
+        previous_url=filter_url(ROUTE, chosen, before=page.before),
+        next_url=filter_url(ROUTE, chosen, after=page.after),
+    )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All that fits the filters, as a file."""
+    return answers.listed("orders", _wanted(_chosen()), Order.id, COLUMNS)
+
+
+def _chosen() -> dict[str, str]:
+    chosen = {
+        name: without_card_number(request.args.get(name, "").strip())[:254] for name in ("status", "customer", "q")
+    }
+    chosen["status"] = chosen["status"].replace("cancelled", "canceled")
+    return chosen
+
+
+def _wanted(chosen: dict[str, str]) -> Select[Order]:
+    wanted = select(Order).where(Order.organization_id == g.organization.id)
+    if chosen["status"] in ORDER:
+        wanted = wanted.where(Order.status == chosen["status"])
+    if to_uuid(chosen["customer"], "cus"):
+        wanted = wanted.where(Order.customer_id == chosen["customer"])
+    if chosen["q"]:
+        wanted = wanted.where(begins(Order.email, chosen["q"].lower()))
+    return wanted
+
+
+@blueprint.get("/<order_id>")
+def show(order_id: str) -> Response:
+    """One order: what was bought, where it goes, what paid or may pay it."""
+    order = lookup.find(_of(Order, order_id), order_id, "ord", "order")
+    paid_by = select(Payment).where(Payment.organization_id == g.organization.id, Payment.order_id == order.id)
+    payments = list(db.session.scalars(paid_by.order_by(Payment.id.desc()).limit(MOST)))
+    customer = _one(Customer, order.customer_id)
+    return render(
+        "admin/orders/show.html",
+        "live",
+        order=order,
+        lines=list(db.session.scalars(lines_of_order(g.organization.id, order.id))),
+        payments=[{"payment": payment, "customer": customer} for payment in payments],
+        customer=customer,
+        subscription=_one(Subscription, order.subscription_id),
+        cart_id=order.cart_id,
+        pending=order.status == "pending" and any(payment.status == "processing" for payment in payments),
+    )
+
+
+def _of(model: Any, row_id: str) -> Select[Any]:
+    return select(model).where(model.organization_id == g.organization.id, model.id == row_id)
+
+
+def _one(model: Any, row_id: str | None) -> Any:
+    return db.session.scalars(_of(model, row_id)).first() if row_id is not None else None
+
+
+# --- Carts -------------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/carts")
+def carts() -> Response:
+    """Carts, newest first, by status, with what they come to now."""
+    chosen = {"status": request.args.get("status", "")[:20]}
+    wanted = select(Cart).where(Cart.organization_id == g.organization.id)
+    if chosen["status"] in CART:
+        wanted = wanted.where(Cart.status == chosen["status"])
+    page = keyset(wanted, Cart.id, "cart", request.args.get("before"), request.args.get("after"))
+    found = [row[0] for row in page.rows]
+    sums = _sums_of([cart.id for cart in found])
+    return render(
+        "admin/orders/carts.html",
+        "list",
+        rows=[
+            {"cart": cart, "pieces": sums.get(cart.id, (0, 0))[0], "amount": sums.get(cart.id, (0, 0))[1]}
+            for cart in found
+        ],
+        filters=status_chips(CARTS, CART_LABELS, chosen),
+        filtered=bool(chosen["status"]),
+        previous_url=filter_url(CARTS, chosen, before=page.before),
+        next_url=filter_url(CARTS, chosen, after=page.after),
+    )
+
+
+def _sums_of(cart_ids: list[str]) -> dict[str, tuple[int, int]]:
+    """Pieces and minor units by cart, in one statement."""
+    wanted = (
+        select(CartLine.cart_id, func.sum(CartLine.quantity), func.sum(CartLine.quantity * Price.amount))
+        .join(Price, (Price.organization_id == CartLine.organization_id) & (Price.id == CartLine.price_id))
+        .where(CartLine.organization_id == g.organization.id, CartLine.cart_id.in_(cart_ids))
+        .group_by(CartLine.cart_id)
+    )
+    return {cart_id: (int(pieces), int(amount)) for cart_id, pieces, amount in db.session.execute(wanted)}
+
+
+@blueprint.get("/carts/<cart_id>")
+def cart(cart_id: str) -> Response:
+    """One cart: its lines at today's prices, and the orders made of it."""
+    found = lookup.find(_of(Cart, cart_id), cart_id, "cart", "cart")
+    made = select(Order).where(Order.organization_id == g.organization.id, Order.cart_id == found.id)
+    rows = list(db.session.execute(lines_of_cart(g.organization.id, found.id)))
+    return render(
+        "admin/orders/cart.html",
+        cart=found,
+        lines=[{"line": line, "price": price, "product": product} for line, price, product in rows],
+        total=sum(line.quantity * price.amount for line, price, _product in rows),
+        orders=list(db.session.scalars(made.order_by(Order.id.desc()).limit(MOST))),
+    )

@@ -1,0 +1,302 @@
+"""What changes a running agreement: previewed, then done exactly so."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from ballast.billing.financing import rows
+from ballast.billing.financing.quotes import payoff, quote
+from ballast.billing.financing.servicing import (
+    dates,
+    payoffs,
+    plan_cards,
+    prepayments,
+    recordings,
+    relief,
+    reschedules,
+)
+from ballast.db import db, transaction
+from ballast.errors import Conflict, InvalidRequest
+from ballast.models import FinancingOffer, FinancingSettings
+from tests.financing.acts import IN_FOUR, WITH_INTEREST
+from tests.financing.servant import Servant, day
+
+KEPT = WITH_INTEREST.__class__(**{**WITH_INTEREST.to_dict(), "prepayment": "no_rebate"})
+
+
+def test_a_payoff_charges_the_note_and_the_interest_earned_less_what_was_paid_and_ends_the_plan(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    first = servant.installments(agreement_id)[0]
+    servant.do(agreement_id, prepayments.next_installment)
+    servant.move(days=45)
+    expected = payoff(quote(60000, "USD", WITH_INTEREST, day(1, 15)), day(3, 1), first.amount)
+    seen = servant.see(agreement_id, payoffs.decide)
+    assert seen.consequence.charged == expected
+    assert (seen.balance_after.total, seen.status_after) == (0, "paid_off")
+    assert seen.rebated == seen.balance_before.total - expected
+    servant.do(agreement_id, payoffs.decide, seen=seen, reason="Moving house")
+    agreement = servant.agreement(agreement_id)
+    assert (agreement.status, agreement.under_way, agreement.accrued_on) == ("paid_off", None, None)
+    paid, off = servant.amendments(agreement_id)
+    assert (off.kind, off.preview_hash, off.reason, off.actor) == (
+        "payoff",
+        seen.hash,
+        "Moving house",
+        f"user:{servant.who.id}",
+    )
+    assert off.before["balance"]["principal"] == seen.balance_before.principal
+    assert servant.charges_of(agreement_id) == [first.amount, expected]
+    assert [kind for kind in servant.mails() if kind != "receipt"] == ["plan_amended", "agreement_paid_off"]
+    assert paid.kind == "payment_early"
+
+
+def test_a_payoff_is_quoted_some_days_ahead_and_the_amount_agreed_stands_when_the_day_passes_under_way(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.move(days=20)
+    with pytest.raises(InvalidRequest, match="quoted for a day"):
+        servant.see(agreement_id, payoffs.decide, day(2, 15))
+    seen = servant.see(agreement_id, payoffs.decide, day(2, 10))
+    servant.move(days=6)
+    servant.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    begun = servant.begin(agreement_id, payoffs.decide, day(2, 10), seen=seen)
+    servant.finish(begun)
+    servant.world.forget_faults()
+    assert servant.agreement(agreement_id).status == "active"
+    with pytest.raises(Conflict, match="under way"):
+        servant.see(agreement_id, prepayments.next_installment)
+    servant.move(days=30)
+    servant.settle()
+    assert servant.agreement(agreement_id).status == "paid_off"
+    assert servant.charges_of(agreement_id) == [seen.consequence.charged]
+    servant.check(agreement_id)
+
+
+def test_a_declined_payoff_changes_nothing_and_frees_everything(servant: Servant) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    before = servant.figures(agreement_id)
+    servant.do(agreement_id, payoffs.decide, payment_method="pm_card_chargeDeclined")
+    assert servant.figures(agreement_id) == before
+    agreement = servant.agreement(agreement_id)
+    assert (agreement.status, agreement.under_way) == ("active", None)
+    assert servant.amendments(agreement_id) == []
+    servant.do(agreement_id, payoffs.decide)
+    assert servant.agreement(agreement_id).status == "paid_off"
+
+
+def test_without_a_rebate_in_the_terms_all_interest_stays_owed(servant: Servant) -> None:
+    agreement_id = servant.agree(60000, KEPT)
+    assert servant.see(agreement_id, payoffs.decide).consequence.charged == servant.balance(agreement_id)
+
+
+def test_interest_paid_ahead_counts_towards_a_payoff(servant: Servant) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    ahead = sum(one.amount for one in servant.installments(agreement_id)[:5])
+    servant.do(agreement_id, prepayments.extra, ahead)
+    expected = payoff(quote(60000, "USD", WITH_INTEREST, day(1, 15)), day(1, 15), ahead)
+    done = servant.do(agreement_id, payoffs.decide)
+    assert done.preview.consequence.charged == expected == 60000 - ahead
+    assert servant.agreement(agreement_id).status == "paid_off"
+
+
+def test_an_extra_payment_pays_the_oldest_first_and_moves_no_date(servant: Servant) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    due = [one.due_on for one in servant.installments(agreement_id)]
+    servant.do(agreement_id, prepayments.extra, 20000)
+    after = servant.installments(agreement_id)
+    assert [one.status for one in after] == ["paid", "partially_paid", "scheduled"]
+    assert [one.left for one in after] == [0, 12000, 16000]
+    assert [one.due_on for one in after] == due
+    for amount in (0, 28001):
+        with pytest.raises(InvalidRequest):
+            servant.see(agreement_id, prepayments.extra, amount)
+    assert servant.see(agreement_id, prepayments.extra, 28000).consequence.kind == "payoff"
+
+
+def test_an_act_with_a_preview_that_is_not_the_present_one_is_refused(servant: Servant) -> None:
+    agreement_id = servant.agree()
+    seen = servant.see(agreement_id, payoffs.decide)
+    servant.do(agreement_id, prepayments.extra, 1000)
+    with pytest.raises(Conflict) as caught:
+        servant.do(agreement_id, payoffs.decide, seen=seen)
+    assert caught.value.code == "preview_outdated"
+    done = servant.see(agreement_id, prepayments.extra, 2000)
+    servant.do(agreement_id, prepayments.extra, 2000, seen=done)
+    with pytest.raises(Conflict):
+        servant.do(agreement_id, prepayments.extra, 2000, seen=done)
+    assert servant.charges_of(agreement_id) == [1000, 2000]
+
+
+def test_a_payment_recorded_for_a_day_that_is_past_takes_back_the_late_fee_it_makes_undue(servant: Servant) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    first = servant.installments(agreement_id)[0]
+    servant.move(days=45)
+    servant.late_fee(agreement_id)
+    assert servant.agreement(agreement_id).status == "late"
+    late = servant.see(agreement_id, recordings.decide, first.amount, day(2, 28))
+    assert late.waived == 0
+    done = servant.do(agreement_id, recordings.decide, first.amount, day(2, 20))
+    assert done.preview.waived == 500
+    assert servant.agreement(agreement_id).status == "active"
+    assert servant.installments(agreement_id)[0].status == "paid"
+    assert servant.account("other_receipts") == first.amount
+    assert servant.account("late_fees") == 0
+    assert servant.amendments(agreement_id)[0].effective_at.date() == day(2, 20)
+    with pytest.raises(InvalidRequest, match="Enter a day"):
+        servant.see(agreement_id, recordings.decide, 100, day(3, 2))
+
+
+def test_a_part_of_an_installment_recorded_leaves_it_late(servant: Servant) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    servant.move(days=32)
+    servant.lateness(agreement_id)
+    servant.do(agreement_id, recordings.decide, 6000)
+    assert servant.installments(agreement_id)[0].left == 10000
+    assert servant.agreement(agreement_id).status == "late"
+
+
+def test_what_paid_all_on_a_day_that_is_past_is_a_payoff_as_of_it_though_more_interest_was_recognized_since(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.move(days=60)
+    with servant.clocked(), transaction():
+        agreement = rows.locked(servant.world.acme.id, agreement_id)
+        from ballast.billing.financing import postings
+
+        postings.earned(agreement, "accrual", 1000)
+        agreement.interest_earned += 1000
+    amount = payoff(quote(60000, "USD", WITH_INTEREST, day(1, 15)), day(1, 25), 0)
+    servant.do(agreement_id, recordings.decide, amount, day(1, 25))
+    agreement = servant.agreement(agreement_id)
+    assert agreement.status == "paid_off"
+    assert agreement.interest_earned == amount - 60000 == -servant.account("interest_income")
+
+
+def test_a_customer_moves_a_date_within_the_policy_and_so_often_and_staff_as_far_as_the_next_one(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    with servant.as_customer():
+        with pytest.raises(InvalidRequest, match="Choose another day from Jan 31, 2026 to Mar 2, 2026"):
+            servant.see(agreement_id, dates.move, 1, day(3, 3))
+        servant.do(agreement_id, dates.move, 1, day(2, 20))
+        servant.do(agreement_id, dates.move, 2, day(3, 20))
+        with pytest.raises(Conflict, match="No more dates"):
+            servant.see(agreement_id, dates.move, 3, day(4, 20))
+    moved = servant.installments(agreement_id)[0]
+    assert (moved.due_on, moved.next_attempt_at) == (day(2, 20), moved.due_at)
+    servant.do(agreement_id, dates.move, 1, day(3, 19))
+    with pytest.raises(InvalidRequest, match=r"to Mar 19, 2026"):
+        servant.see(agreement_id, dates.move, 1, day(3, 20))
+    assert servant.balance(agreement_id) == 48000
+
+
+def test_in_hardship_every_date_is_put_off_and_nothing_is_added(servant: Servant) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.move(days=35)
+    servant.lateness(agreement_id)
+    owed = servant.balance(agreement_id)
+    with servant.as_customer():
+        servant.do(agreement_id, dates.pause, 2)
+    after = servant.installments(agreement_id)
+    assert [one.due_on for one in after][:3] == [day(4, 19), day(5, 15), day(6, 15)]
+    assert servant.balance(agreement_id) == owed
+    assert servant.agreement(agreement_id).status == "active"
+    with servant.as_customer(), pytest.raises(Conflict, match="cannot be paused"):
+        servant.see(agreement_id, dates.pause, 1)
+    with pytest.raises(InvalidRequest, match="from 1 to 3 months"):
+        servant.see(agreement_id, dates.pause, 4)
+
+
+def test_staff_waive_a_late_fee(servant: Servant) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    servant.move(days=42)
+    servant.late_fee(agreement_id)
+    seen = servant.see(agreement_id, relief.waive, 1)
+    assert (seen.waived, seen.balance_after.total) == (500, 48000)
+    servant.do(agreement_id, relief.waive, 1, seen=seen)
+    with pytest.raises(Conflict, match="No late fee"):
+        servant.see(agreement_id, relief.waive)
+
+
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_what_is_left_is_rescheduled_to_the_cent_over_fewer_or_more_installments(servant: Servant, count: int) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.do(agreement_id, prepayments.extra, 12345)
+    owed = servant.balance(agreement_id)
+    servant.do(agreement_id, reschedules.decide, count, day(3, 31))
+    coming = [one for one in servant.installments(agreement_id) if one.left]
+    assert len(coming) == count
+    assert sum(one.left for one in coming) == owed
+    assert max(one.left for one in coming) - min(one.left for one in coming) <= 1
+    assert [one.due_on for one in coming][:2] == [day(3, 31), day(4, 30)]
+    interest = sum(one.interest_left for one in coming)
+    with pytest.raises(InvalidRequest, match="interest may be"):
+        servant.see(agreement_id, reschedules.decide, count, day(3, 31), interest + 1)
+    less = servant.do(agreement_id, reschedules.decide, 4, day(3, 31), interest - 100)
+    assert less.preview.rebated == 100
+
+
+def test_a_plan_long_past_due_is_written_off_and_what_comes_in_after_all_is_recovered(servant: Servant) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    with pytest.raises(Conflict, match="30 or more days"):
+        servant.see(agreement_id, relief.write_off)
+    servant.move(days=70)
+    servant.lateness(agreement_id)
+    assert servant.agreement(agreement_id).status == "delinquent"
+    owed, interest = servant.balance(agreement_id), servant.agreement(agreement_id).interest
+    servant.do(agreement_id, relief.write_off)
+    unearned = interest - servant.agreement(agreement_id).interest_earned
+    assert servant.agreement(agreement_id).status == "charged_off"
+    assert {one.next_attempt_at for one in servant.installments(agreement_id)} == {None}
+    assert servant.account("bad_debt") == owed - unearned
+    assert servant.account("charge_off_allowance") == -owed
+    servant.do(agreement_id, recordings.decide, 5000)
+    assert servant.account("recoveries") == -5000
+    assert servant.account("financing_receivable") == owed - 5000 == -servant.account("charge_off_allowance")
+    servant.do(agreement_id, payoffs.decide)
+    assert servant.agreement(agreement_id).status == "paid_off"
+    assert servant.account("charge_off_allowance") == 0
+
+
+def test_another_stored_card_is_charged_from_now_on_and_for_what_is_late_at_once(servant: Servant) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    other = servant.another_card()
+    servant.move(days=33)
+    servant.lateness(agreement_id)
+    servant.do(agreement_id, plan_cards.change, other)
+    assert servant.agreement(agreement_id).payment_method_id == other
+    late, coming, _last = servant.installments(agreement_id)
+    assert late.status == "paid"
+    assert coming.next_attempt_at == coming.due_at
+    with pytest.raises(Conflict, match="already"):
+        servant.see(agreement_id, plan_cards.change, other)
+
+
+def test_an_offer_edited_after_consent_changes_nothing_in_a_hundred_running_agreements(servant: Servant) -> None:
+    offer_id, customer_id = servant.offer(WITH_INTEREST), servant.customer()
+    agreed = servant.agree_many(100, offer_id, customer_id)
+    with servant.clocked(), transaction():
+        db.session.execute(
+            update(FinancingOffer).values(rate_bps=3000, late_fee_amount=9900, installments=12, prepayment="no_rebate")
+        )
+        db.session.add(FinancingSettings(organization_id=servant.world.acme.id, payoff_days=1))
+    servant.move(days=45)
+    assert servant.agree_state() == agreed
+    expected = payoff(quote(60000, "USD", WITH_INTEREST, day(1, 15)), day(3, 1), 0)
+    assert servant.see(agreed[0][0], payoffs.decide).consequence.charged == expected
+
+
+def test_a_month_end_that_was_cut_comes_back_after_a_pause(servant: Servant) -> None:
+    servant.at += timedelta(days=16)
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    assert servant.installments(agreement_id)[0].due_on == date(2026, 2, 28)
+    servant.do(agreement_id, dates.pause, 1)
+    assert [one.due_on for one in servant.installments(agreement_id)][:2] == [day(3, 31), day(4, 30)]
