@@ -1,4 +1,4 @@
-"""The mails about subscriptions as a customer would get them, with an example's data and the organization's own name and looks."""
+"""Mails about subscriptions and plans as a customer gets them, with an example's data and the organization's own name and looks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 from ballast import config
-from ballast.billing.subscriptions.letters import SUBJECTS
+from ballast.billing.financing import agreement_letters
+from ballast.billing.subscriptions import letters
 from ballast.billing.subscriptions.plan import Plan
 from ballast.clock import now
-from ballast.models import Customer, Invoice, Organization, PaymentMethod, Subscription
+from ballast.models import (
+    Customer,
+    FinancingAgreement,
+    Installment,
+    Invoice,
+    Order,
+    Organization,
+    PaymentMethod,
+    Subscription,
+)
 from ballast.templating import environment
+
+SUBJECTS = letters.SUBJECTS | agreement_letters.SUBJECTS
 
 # What a subscription is when it is written of so; active otherwise.
 STATUSES = {
@@ -79,7 +91,7 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
         created_at=now(),
         finalized_at=now(),
     )
-    return {
+    return _example_plan(organization) | {
         "organization": organization,
         "customer": Customer(organization_id=organization.id, name="Ada Okafor", email="ada@example.com"),
         "subscription": subscription,
@@ -92,4 +104,38 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
         "decline_class": "authentication" if kind == "action_needed" else "soft",
         "pay_url": f"{base}/invoices/example",
         "manage_url": f"{base}/subscriptions/example",
+    }
+
+
+def _example_plan(organization: Organization) -> dict[str, Any]:
+    """Four quarters of 640.00, the first paid at once."""
+    today, base = now().date(), config.current().public_url
+    terms = {"down_payment": 16000, "fee_upfront": 0, "apr": "0.00", "finance_charge": 0, "amount_financed": 48000}
+    agreement = FinancingAgreement(
+        organization_id=organization.id,
+        status="active",
+        currency=organization.currency,
+        timezone=organization.timezone,
+        price=64000,
+        down_payment=16000,
+        terms=terms | {"total_of_payments": 48000, "total_sale_price": 64000},
+        consented_at=now(),
+    )
+    installments = [
+        Installment(
+            number=number,
+            status="scheduled",
+            due_on=today + timedelta(days=30 * number),
+            principal=16000,
+            interest=0,
+            late_fee=0,
+        )
+        for number in (1, 2, 3)
+    ]
+    return {
+        "agreement": agreement,
+        "installments": installments,
+        "order": Order(id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad", currency=organization.currency, amount=64000),
+        "plan_url": f"{base}/plans/example",
+        "pdf_url": f"{base}/plans/example/disclosure.pdf",
     }
