@@ -272,5 +272,5 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
             "pdf_url": "https://pay.acme.test/invoices/t0k3n.pdf",
         }
         yield f"emails/invoice.{ending}", "manual", told | billed
-        paid: Context = {"payment": PAYMENT, "order": None, "receipt_url": billed["pay_url"]}
+        paid: Context = {"payment": PAYMENT, "order": None, "agreement": None, "receipt_url": billed["pay_url"]}
         yield f"emails/receipt.{ending}", "invoice", told | billed | paid

@@ -719,6 +719,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "http://127.0.0.1:8000/checkout/t/receipt",
         "brand": Brand("Acme Coffee", "Acme Corp"),
         "invoice": None,
+        "agreement": None,
         "pdf_url": None,
     }
     api: Context = receipt | {
@@ -842,6 +843,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.financing_samples import financing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.plan_mail_samples import plan_mail_samples
+    from tests.templates.plan_samples import plan_samples
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
@@ -863,6 +865,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from subscribing_samples()
     yield from storefront_samples()
     yield from checkout_samples()
+    yield from plan_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()
