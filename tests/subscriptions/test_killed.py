@@ -24,7 +24,7 @@ def test_a_run_killed_three_times_charges_each_subscription_once(world: World) -
     charged = 1
     for kill in range(3):
         with worker(world, desk.at, shift=60 * kill) as process:
-            charged = _await_more(world, charged)
+            charged = await_more(world, charged)
             process.kill()
     world.forget_faults()
     # What a kill kept from being sent is due a minute later.
@@ -38,7 +38,8 @@ def test_a_run_killed_three_times_charges_each_subscription_once(world: World) -
     assert Counter(one.status for one in desk.all(Attempt))["approved"] == COUNT + 2
 
 
-def _await_more(world: World, than: int, patience: float = 30) -> int:
+def await_more(world: World, than: int, patience: float = 30) -> int:
+    """Until the sandbox has charged more often than that; answers how often."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
         found = len(world.charges())
