@@ -38,6 +38,7 @@ from ballast.models import (
     WebhookDelivery,
 )
 from tests.api.selling import PAY_IN_FOUR, Seller
+from tests.financing.acts import Lender
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -168,6 +169,7 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
         "promotion_code_id": code,
         "tax_rate_id": rate,
         "offer_id": offer,
+        "agreement_id": Lender(world).agree(),
         "subscription_id": subscription["id"],
         "invoice_id": seller.bill(name="Acme's own customer")["id"],
         "credit_note_id": note,

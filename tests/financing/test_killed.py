@@ -8,7 +8,7 @@ from datetime import timedelta
 from ballast.models import Attempt, Installment, Payment
 from tests.financing.acts import Lender
 from tests.subscriptions.fleet import worker
-from tests.subscriptions.test_killed import await_more
+from tests.subscriptions.test_killed import await_charges
 from tests.world import World
 
 COUNT = 5
@@ -19,10 +19,9 @@ def test_a_run_killed_twice_charges_each_installment_once(world: World) -> None:
     plans = [lender.agree(64000 + 100 * place) for place in range(COUNT)]
     lender.at = lender.installments(plans[0])[0].due_at
     world.fault(kind="latency", operation="payment_intents.confirm", seconds=0.3)
-    charged = COUNT
     for kill in range(2):
         with worker(world, lender.at, shift=60 * kill, package="financing") as process:
-            charged = await_more(world, charged)
+            await_charges(world, COUNT + 1 + kill)
             process.kill()
     world.forget_faults()
     with worker(world, lender.at + timedelta(minutes=5), shift=60 * 24, package="financing") as last:

@@ -11,7 +11,7 @@ from typing import Final
 from ballast import queue
 from ballast.billing import card_expiry
 from ballast.billing.financing import balances, letters, rows, standing
-from ballast.billing.subscriptions.charging import work
+from ballast.billing.subscriptions.charging import due_rows, work
 from ballast.billing.subscriptions.rehearsal import keys_due
 from ballast.clock import now
 from ballast.db import organization, transaction
@@ -25,8 +25,8 @@ THREADS: Final = 4
 def remind_due(organization_id: str | None = None) -> int:
     """Tell whoever is to be told now. The job behind `queue.FINANCING_REMIND`; answers how many agreements were looked at."""
     queue.forget_mark(queue.FINANCING_REMIND)
-    column = FinancingAgreement.next_reminder_at
-    return drain("financing_reminders", lambda: work(FinancingAgreement, column, organization_id, remind, THREADS))
+    coming = due_rows(FinancingAgreement, FinancingAgreement.next_reminder_at, organization_id)
+    return drain("financing_reminders", lambda: work(coming, remind, THREADS))
 
 
 def due_now(organization_id: str | None = None) -> list[tuple[str, str | None, datetime]]:

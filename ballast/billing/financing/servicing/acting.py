@@ -40,6 +40,7 @@ class Done:
     amendment: AgreementAmendment | None
     begun: payments.Begun | None = None
     refunds: tuple[str, ...] = ()
+    payment_id: str | None = None
 
 
 def preview(organization_id: str, agreement_id: str, decide: Decide) -> Preview:
@@ -66,7 +67,8 @@ def act(organization_id: str, agreement_id: str, decide: Decide, by: Signed, mea
         raise Conflict("preview_outdated", OUTDATED, param="preview_hash")
     if wanted.charged:
         begun = charging.begin(plan, installments, seen, by, means or Means())
-        return Done(organization_id, agreement_id, seen, None, begun)
+        under_way = agreement.under_way or {}
+        return Done(organization_id, agreement_id, seen, None, begun, payment_id=under_way.get("payment"))
     return _do(agreement, installments, seen, by)
 
 

@@ -1,0 +1,134 @@
+"""Agreements, amendments and previews as the API and the dashboard show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select
+
+from ballast.billing.financing.balances import Balance
+from ballast.billing.financing.payloads import agreement_payload
+from ballast.billing.financing.rows import installments
+from ballast.billing.financing.servicing import amendments
+from ballast.billing.financing.servicing.previews import Line, Preview
+from ballast.db import db
+from ballast.models import AgreementAmendment, FinancingAgreement, Installment, Payment
+from ballast.money import format_money
+from ballast.templating import show_date
+
+KINDS = {
+    "payment_early": "Pay the next installment",
+    "payoff": "Pay off",
+    "extra_payment": "Pay an amount",
+    "recorded_payment": "Record a payment",
+    "date_moved": "Move a date",
+    "card_changed": "Change the card",
+    "paused": "Pause",
+    "late_fee_waived": "Waive a late fee",
+    "rescheduled": "New schedule",
+    "written_off": "Write off",
+    "refunded": "Refund",
+    "dispute_lost": "A dispute",
+    "accelerated": "All due at once",
+    "canceled": "Cancel",
+}
+
+
+def listed(found: Sequence[FinancingAgreement]) -> list[dict[str, Any]]:
+    """Agreements with their installments: one statement for all."""
+    if not found:
+        return []
+    wanted = select(Installment).where(
+        Installment.organization_id == found[0].organization_id,
+        Installment.agreement_id.in_([one.id for one in found]),
+    )
+    by_agreement: dict[str, list[Installment]] = {one.id: [] for one in found}
+    for one in db.session.scalars(wanted.order_by(Installment.number)):
+        by_agreement[one.agreement_id].append(one)
+    return [agreement_payload(one, by_agreement[one.id]) for one in found]
+
+
+def whole(agreement: FinancingAgreement) -> dict[str, Any]:
+    """An agreement with its installments and amendments."""
+    made = [amendment_payload(one) for one in amendments.of(agreement)]
+    return agreement_payload(agreement, installments(agreement)) | {"amendments": made}
+
+
+def amendment_payload(one: AgreementAmendment) -> dict[str, Any]:
+    """What was done, by whom, and what it changed."""
+    return {
+        "id": one.id,
+        "object": "agreement_amendment",
+        "number": one.number,
+        "kind": one.kind,
+        "preview_hash": one.preview_hash,
+        "reason": one.reason,
+        "actor": one.actor,
+        "payment": one.payment_id,
+        "refund": one.refund_id,
+        "before": one.before,
+        "after": one.after,
+        "effective_at": one.effective_at.isoformat(),
+        "created_at": one.created_at.isoformat(),
+    }
+
+
+def preview(seen: Preview) -> dict[str, Any]:
+    """All of a preview, minor units."""
+    wanted = seen.consequence
+    return {
+        "object": "financing_preview",
+        "agreement": seen.agreement_id,
+        "kind": wanted.kind,
+        "on": wanted.on.isoformat(),
+        "currency": seen.currency,
+        "charged": wanted.charged,
+        "recorded": wanted.recorded,
+        "rebated": seen.rebated,
+        "credited": seen.credited,
+        "waived": seen.waived,
+        "back": [{"payment": one.payment_id, "amount": one.amount, "card": one.card} for one in wanted.back],
+        "balance_before": _balance(seen.balance_before),
+        "balance_after": _balance(seen.balance_after),
+        "status_after": seen.status_after,
+        "before": [_line(one) for one in seen.before],
+        "after": [_line(one) for one in seen.after],
+        "lines": [{"label": label, "value": value} for label, value in labeled(seen)],
+        "mails": list(seen.mails),
+        "events": list(seen.events),
+        "preview_hash": seen.hash,
+    }
+
+
+def _balance(found: Balance) -> dict[str, int]:
+    return asdict(found) | {"total": found.total}
+
+
+def _line(one: Line) -> dict[str, Any]:
+    return asdict(one) | {"due_on": one.due_on.isoformat()}
+
+
+def labeled(seen: Preview) -> list[tuple[str, str]]:
+    """The preview in lines to read, for customers and staff: only what happens."""
+    wanted, currency = seen.consequence, seen.currency
+    amounts = (
+        ("Charged now", wanted.charged),
+        ("Received", wanted.recorded),
+        ("Interest you save", seen.rebated),
+        ("Off what is owed", seen.credited),
+        ("Late fees waived", seen.waived),
+    )
+    lines = [(label, format_money(amount, currency)) for label, amount in amounts if amount]
+    lines += [(f"Back to {one.card}", format_money(one.amount, currency)) for one in wanted.back]
+    lines += [(f"Payment {number} due", show_date(day)) for number, day in wanted.dates]
+    left = (format_money(seen.balance_before.total, currency), format_money(seen.balance_after.total, currency))
+    lines.append(("Left to pay", left[1] if left[0] == left[1] else f"{left[0]} → {left[1]}"))
+    return lines
+
+
+def refused(organization_id: str, payment_id: str) -> Payment | None:
+    """The payment of an act, where the bank said no to it (it is closed then, and nothing has changed)."""
+    payment = db.session.get(Payment, (organization_id, payment_id), populate_existing=True)
+    return payment if payment is not None and payment.status == "canceled" and payment.last_error else None
