@@ -32,6 +32,7 @@ PAGES: Final = (
     "invoice_page",
     "plan_page",
     "portal",
+    "portal_plans",
     "plan_quotes",
     "brand",
     "auth",

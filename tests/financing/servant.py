@@ -128,7 +128,7 @@ class Servant(Lender):
             self.agree(100, IN_FOUR)
             self._offer, self._card = self.offer(terms), self.card()
         with self.clocked(), transaction():
-            order = self._order(self._card.customer_id, price, "USD")
+            order = self._order(str(self._card.customer_id), price, "USD")
             made = quotes.quote(price, "USD", terms, now().date())
             consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", None, "tests", "America/New_York")
             agreement = opening.draft(order, self._offer, made, consent)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictInt, StrictStr, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from ballast.blueprints.api.catalog_schemas import CREATED
 from ballast.blueprints.api.fields import CustomerId, ListQuery, Strict, Token, example
@@ -88,7 +97,9 @@ class AgreementPaymentPreview(Strict):
 
     amount: Amount | None = Field(default=None, description="Oldest first; the next installment, whole, if left out.")
     recorded: StrictBool = Field(default=False, description="It came by cash or transfer: no card is charged.")
-    received_on: Day | None = Field(default=None, description="Of what is `recorded`: the day it came, today if left out.")
+    received_on: Day | None = Field(
+        default=None, description="Of what is `recorded`: the day it came, today if left out."
+    )
 
 
 class AgreementPayment(Acted, AgreementPaymentPreview):
@@ -297,6 +308,7 @@ class AgreementOut(BaseModel):
     interest: int
     balance: BalanceOut
     past_due_since: str | None
+    paused_until: str | None
     installments: list[InstallmentOut]
     amendments: list[AmendmentOut] = Field(default_factory=list, description="Of one agreement; not in a list.")
     terms_hash: str = Field(description="SHA-256 of the terms as they were agreed.")

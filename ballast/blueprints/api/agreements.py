@@ -81,7 +81,9 @@ def list_agreements(query: AgreementQuery) -> Response:
     )
     if query.bucket:
         wanted = wanted.where(filters.in_bucket(query.bucket))
-    return list_answer(wanted, FinancingAgreement, "agr", query, lambda found: payloads.listed([row[0] for row in found]))
+    return list_answer(
+        wanted, FinancingAgreement, "agr", query, lambda found: payloads.listed([row[0] for row in found])
+    )
 
 
 @blueprint.get(AT, summary="Get an agreement", responses={200: AgreementOut})
@@ -124,7 +126,10 @@ def _answer(charged: list[str], agreement_id: str) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/payoff/preview", summary="Preview a payoff", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/payoff/preview",
+    summary="Preview a payoff",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_payoff(path: AgreementPath, body: PayoffPreview) -> Response:
     """What settles the plan until the end of a day, with the interest that is not earned by then given back."""
@@ -150,7 +155,10 @@ def _payment(body: AgreementPaymentPreview) -> Decide:
 
 
 @blueprint.post(
-    f"{AT}/payments/preview", summary="Preview a payment", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/payments/preview",
+    summary="Preview a payment",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_payment(path: AgreementPath, body: AgreementPaymentPreview) -> Response:
     """Which installments an amount pays, or money that came by cash or transfer, on a day that may be past."""
@@ -166,7 +174,10 @@ def pay(path: AgreementPath, body: AgreementPayment) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/date_moves/preview", summary="Preview a date move", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/date_moves/preview",
+    summary="Preview a date move",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_date_move(path: AgreementPath, body: DateMovePreview) -> Response:
     """Another day, before the next one. No interest is added."""
@@ -180,7 +191,10 @@ def move_date(path: AgreementPath, body: DateMove) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/pauses/preview", summary="Preview a pause", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/pauses/preview",
+    summary="Preview a pause",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_pause(path: AgreementPath, body: AgreementPausePreview) -> Response:
     """Every date so many months later; no interest and no late fee for it."""
@@ -194,14 +208,19 @@ def pause(path: AgreementPath, body: AgreementPause) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/waivers/preview", summary="Preview a waiver", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/waivers/preview",
+    summary="Preview a waiver",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_waiver(path: AgreementPath, body: WaiverPreview) -> Response:
     """What is owed without the late fee."""
     return _look(path, lambda plan: relief.waive(plan, body.installment))
 
 
-@blueprint.post(f"{AT}/waivers", summary="Waive a late fee", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY)
+@blueprint.post(
+    f"{AT}/waivers", summary="Waive a late fee", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY
+)
 def waive(path: AgreementPath, body: Waiver) -> Response:
     """It is owed no more."""
     return _do(path, body, lambda plan: relief.waive(plan, body.installment))
@@ -229,7 +248,10 @@ def reschedule(path: AgreementPath, body: Reschedule) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/write_offs/preview", summary="Preview a write-off", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/write_offs/preview",
+    summary="Preview a write-off",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_write_off(path: AgreementPath, body: WriteOffPreview) -> Response:
     """What is not expected any more."""
@@ -244,7 +266,10 @@ def write_off(path: AgreementPath, body: WriteOff) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/card/preview", summary="Preview a card change", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/card/preview",
+    summary="Preview a card change",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_card(path: AgreementPath, body: AgreementCardPreview) -> Response:
     """What will be charged to the new card at once."""
@@ -258,7 +283,10 @@ def change_card(path: AgreementPath, body: AgreementCard) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/refunds/preview", summary="Preview a refund", responses={200: AgreementPreviewOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/refunds/preview",
+    summary="Preview a refund",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
 )
 def preview_refund(path: AgreementPath, body: AgreementRefundPreview) -> Response:
     """What comes off what is owed, what of the interest, and what goes back to which card."""
