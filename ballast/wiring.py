@@ -32,6 +32,8 @@ PAGES: Final = (
     "invoice_page",
     "plan_page",
     "portal",
+    "explanation",
+    "plan_refunds",
     "portal_plans",
     "plan_quotes",
     "brand",
