@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 from ballast.errors import BallastError
 
 if TYPE_CHECKING:
+    from ballast.billing.financing.rehearsal import Item as PlanItem
     from ballast.billing.subscriptions.rehearsal import Item
     from ballast.models import Organization
 
@@ -32,28 +33,49 @@ def charge_subscriptions(slug: str | None, dry_run: bool) -> None:
     from ballast.billing.subscriptions import charging, rehearsal
 
     with _time_of(slug) as owner:
-        planned = list(rehearsal.rehearse(owner))
-        for item in planned:
-            click.echo(_line(item))
-        click.echo(_sum_up(planned))
+        planned = _show(rehearsal.rehearse(owner))
         if not dry_run:
-            _with_progress(len(planned), lambda: charging.charge_due(owner))
+            _with_progress(planned, lambda: charging.charge_due(owner))
+
+
+@jobs.command("charge-financing")
+@SLUG
+@DRY
+def charge_financing(slug: str | None, dry_run: bool) -> None:
+    """Charge installments that are due, and look at plans whose day has come: late fees, default, charge-off."""
+    from ballast.billing.financing import charging, lateness, rehearsal
+
+    with _time_of(slug) as owner:
+        planned = _show(rehearsal.rehearse(owner))
+        if not dry_run:
+            _with_progress(planned, lambda: charging.charge_due(owner) + lateness.look_due(owner))
 
 
 @jobs.command("send-upcoming-charge-reminders")
 @SLUG
 @DRY
 def send_upcoming_charge_reminders(slug: str | None, dry_run: bool) -> None:
-    """Tell customers of charges, ends of trials and cards that expire."""
+    """Tell customers of charges, ends of trials and cards that expire; of installments too."""
+    from ballast.billing.financing import reminding as plan_reminding
     from ballast.billing.subscriptions import reminding
 
     with _time_of(slug) as owner:
-        planned = reminding.due_now(owner)
+        planned = [*reminding.due_now(owner), *plan_reminding.due_now(owner)]
         for subscription_id, email, at in planned:
             click.echo(f"remind\t{subscription_id}\t{email or '-'}\t{at:%Y-%m-%d %H:%M} UTC")
         if not dry_run:
-            _with_progress(len(planned), lambda: reminding.remind_due(owner))
+            _with_progress(len(planned), lambda: reminding.remind_due(owner) + plan_reminding.remind_due(owner))
             reminding.warn_of_expiry(owner)
+            plan_reminding.warn_of_expiry(owner)
+
+
+def _show(items: Iterable[Item | PlanItem]) -> int:
+    """Print what would happen, and what it comes to; answers how many things that are."""
+    planned = list(items)
+    for item in planned:
+        click.echo(_line(item))
+    click.echo(_sum_up(planned))
+    return len(planned)
 
 
 def _with_progress(planned: int, act: Callable[[], int]) -> None:
@@ -64,20 +86,20 @@ def _with_progress(planned: int, act: Callable[[], int]) -> None:
     click.echo(f"{done} done")
 
 
-def _line(item: Item) -> str:
+def _line(item: Item | PlanItem) -> str:
     from ballast.money import format_money
 
     amount = format_money(item.amount, item.currency) if item.amount else "-"
     when = f"{item.at:%Y-%m-%d %H:%M} UTC" if item.at else ""
-    return "\t".join((item.what, item.subscription_id, item.customer, amount, item.card or "-", when)).rstrip()
+    return "\t".join((item.what, item.subject, item.customer, amount, item.card or "-", when)).rstrip()
 
 
-def _sum_up(items: list[Item]) -> str:
+def _sum_up(items: Sequence[Item | PlanItem]) -> str:
     from ballast.money import format_money
 
     sums: dict[str, int] = {}
     for item in items:
-        if item.amount:
+        if item.amount and item.is_charge:
             sums[item.currency] = sums.get(item.currency, 0) + item.amount
     total = ", ".join(format_money(amount, currency) for currency, amount in sorted(sums.items())) or "nothing"
     return f"{len(items)} due, {total} to charge"

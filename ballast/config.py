@@ -63,9 +63,15 @@ class Settings(BaseSettings):
     square_base_url: str = ""
     processor_connect_timeout: float = Field(default=2.0, gt=0, description="seconds")
     processor_read_timeout: float = Field(default=30.0, gt=0, description="seconds")
-    stripe_charges_per_second: float = Field(default=80.0, gt=0, description="renewals, for each account and worker")
-    braintree_charges_per_second: float = Field(default=10.0, gt=0, description="renewals, for each account and worker")
-    square_charges_per_second: float = Field(default=10.0, gt=0, description="renewals, for each account and worker")
+    stripe_charges_per_second: float = Field(
+        default=80.0, gt=0, description="due charges of an account, all workers together"
+    )
+    braintree_charges_per_second: float = Field(
+        default=10.0, gt=0, description="due charges of an account, all workers together"
+    )
+    square_charges_per_second: float = Field(
+        default=10.0, gt=0, description="due charges of an account, all workers together"
+    )
     braintree_read_timeout: float = Field(default=65.0, gt=0, description="seconds; its gateway may take 60 to answer")
 
     resend_api_key: str = ""

@@ -5,17 +5,40 @@ This is the only module that knows Flask-SQLAlchemy.
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Uuid, event, text
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    column,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -150,9 +173,10 @@ def transaction() -> Iterator[Session]:
     session.info["in_block"] = True
     callbacks: list[Callable[[], None]] = []
     session.info["after_commit"] = callbacks
-    session.info["once"] = {}
+    session.info["once"], session.info["gathered"] = {}, None
     try:
         yield session
+        _write_gathered(session)
         session.commit()
     except BaseException:
         session.rollback()
@@ -171,6 +195,84 @@ def once(key: Hashable, find: Callable[[], Found]) -> Found:
         found[key] = find()
     answer: Found = found[key]
     return answer
+
+
+def know(key: Hashable, value: Any) -> None:
+    """Have `once` answer `value` for `key` until the running transaction() ends: it was read for many rows in one statement."""
+    db.session().info["once"][key] = value
+
+
+def known(key: Hashable) -> Any:
+    """What `once` or `know` have for `key` in the running transaction(); None for nothing."""
+    info = db.session().info
+    return info["once"].get(key) if info.get("in_block") else None
+
+
+def forget(key: Hashable) -> None:
+    """Have `once` ask again for `key`: it has changed."""
+    db.session().info.get("once", {}).pop(key, None)
+
+
+def among(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a column has one of these values: one parameter however many there are, so the statement stays the same one."""
+    found: ColumnElement[bool] = column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+    return found
+
+
+def gather() -> None:
+    """From here to the commit of the running transaction(), rows given to `insert_row` are inserted together, right before it."""
+    db.session().info["gathered"] = {}
+
+
+def gathers() -> bool:
+    """Whether the running transaction() does."""
+    return db.session().info.get("gathered") is not None
+
+
+def insert_row(model: Any, values: dict[str, Any], once_per: tuple[str, ...] = ()) -> None:
+    """Insert a row: at once, or where the transaction gathers before its commit, with all others of its kind in one statement.
+
+    `values`: of every column that the database has no default for. `once_per`: columns that are unique; a second row does nothing.
+    What the row refers to is in the session or the database. Nobody may read in the transaction what it has gathered.
+    """
+    session = db.session()
+    kind = (model.__table__, tuple(values), once_per)
+    gathered: dict[Any, list[dict[str, Any]]] | None = session.info.get("gathered")
+    if gathered is None:
+        _insert(session, kind, [values])
+    else:
+        gathered.setdefault(kind, []).append(values)
+
+
+def _write_gathered(session: Session) -> None:
+    """What the rows refer to was added to the session, so that goes first; a kind that refers to another comes after it."""
+    if gathered := session.info["gathered"]:
+        session.flush()
+        for kind, rows in gathered.items():
+            _insert(session, kind, rows)
+
+
+def _insert(session: Session, kind: tuple[Table, tuple[str, ...], tuple[str, ...]], rows: list[dict[str, Any]]) -> None:
+    table = kind[0]
+    types = ((name, table.c[name].type) for name in kind[1])
+    prefixes = {name: type_.prefix for name, type_ in types if isinstance(type_, PublicId)}
+    for row in rows:
+        row.update({name: ids.to_uuid(row[name], prefix) for name, prefix in prefixes.items() if row[name]})
+    session.execute(_insertion(*kind), {"rows": json.dumps(rows, default=str)})
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...], once_per: tuple[str, ...]) -> Insert:
+    """The rows come as one JSON text: a short statement however many there are, and the least work on this side."""
+    columns = (column(name, _plain_type(table.c[name].type)) for name in names)
+    given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON)).table_valued(*columns)
+    given = given.render_derived(with_types=True)
+    made = insert(table).from_select(list(names), select(*given.c), include_defaults=False)
+    return made.on_conflict_do_nothing(index_elements=list(once_per)) if once_per else made
+
+
+def _plain_type(kind: Any) -> Any:
+    return kind.impl if isinstance(kind, TypeDecorator) else kind
 
 
 def after_commit(callback: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import uuid_utils
@@ -27,6 +28,12 @@ def to_uuid(public_id: str, prefix: str) -> UUID | None:
     head, _, _ = public_id.rpartition("_")
     if head != prefix or len(public_id) != len(prefix) + 27:
         return None
+    return _decoded(public_id)
+
+
+@lru_cache(maxsize=8192)
+def _decoded(public_id: str) -> UUID | None:
+    """Kept, because the same few ids stand in one row after another."""
     try:
         return UUID(str(TypeID.from_string(public_id).uuid))
     except (TypeIDException, ValueError):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from babel.numbers import format_currency, get_currency_symbol
 from iso4217 import Currency
@@ -144,6 +144,7 @@ def bps_from_percent(text: str) -> int:
     return bps
 
 
+@lru_cache(maxsize=4096)
 def format_money(amount: int, currency: str, locale: str = "en_US") -> str:
     """The amount as people of `locale` write it: $10.50, ¥1,050, KWD 1.050."""
     digits = exponent(currency)

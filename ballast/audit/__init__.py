@@ -8,7 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from ballast.db import db
+from ballast.clock import real_time
+from ballast.db import db, gathers, insert_row
+from ballast.ids import new_id
 from ballast.models import AuditEntry, PlatformEntry
 
 
@@ -54,7 +56,12 @@ def record(
     `changes`: of each field that was changed what `differences` says, and facts as they are. Never a secret.
     """
     said = _said(action, resource_type, resource_id, changes)
-    db.session.add(AuditEntry(organization_id=organization_id, **said))
+    if gathers():
+        insert_row(
+            AuditEntry, {"organization_id": organization_id, "id": new_id("aud"), "created_at": real_time(), **said}
+        )
+    else:
+        db.session.add(AuditEntry(organization_id=organization_id, **said))
 
 
 def record_platform(action: str, resource_type: str, resource_id: str, changes: dict[str, Any] | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from ballast.db import db
+from ballast.db import db, once
 from ballast.models import BillingSettings, Organization
 
 SHAPE: Final = re.compile(r"#[0-9a-f]{6}")
@@ -43,6 +43,11 @@ class Brand:
 
 def of(organization: Organization) -> Brand:
     """An organization's brand; the house's colors where it has chosen none."""
+    brand: Brand = once((Brand, organization.id), lambda: _of(organization))
+    return brand
+
+
+def _of(organization: Organization) -> Brand:
     wanted = select(BillingSettings).where(BillingSettings.organization_id == organization.id)
     found = db.session.scalars(wanted).first()
     name = organization.shop_name or organization.name

@@ -8,6 +8,7 @@ written in the same commit as the outcome. Where it is stored from the charge af
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -21,7 +22,7 @@ from ballast.billing.financing import first_card
 from ballast.billing.payloads import card_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
-from ballast.db import db, organization, transaction
+from ballast.db import among, db, known, once, organization, transaction
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Customer, Payment, PaymentMethod, ProcessorAccount, ProcessorCustomer
@@ -42,13 +43,10 @@ def find_named(organization_id: str, name: str | None) -> PaymentMethod | None:
     InvalidRequest(`payment_method_unknown`)."""
     if not name or to_uuid(name, "pm") is None:
         return None
-    card = db.session.scalars(
-        select(PaymentMethod).where(
-            PaymentMethod.organization_id == organization_id,
-            PaymentMethod.id == name,
-            PaymentMethod.status == "active",
-        )
-    ).first()
+    held: PaymentMethod | None = known((PaymentMethod, organization_id, name))
+    if held is not None and held.status == "active":
+        return held
+    card = db.session.scalars(card_of(organization_id, name).where(PaymentMethod.status == "active")).first()
     if card is None:
         raise InvalidRequest("payment_method_unknown", f"No such stored card {name}.", param="payment_method")
     return card
@@ -106,17 +104,26 @@ def holder_of(payment: Payment) -> Holder:
 
 def holder(organization_id: str, customer_id: str, account_id: str) -> Holder:
     """A customer as a processor account knows them."""
-    known = (ProcessorCustomer.organization_id == Customer.organization_id) & (
+    found: Holder = once(
+        (Holder, organization_id, customer_id, account_id),
+        lambda: holders(organization_id, account_id, [customer_id])[customer_id],
+    )
+    return found
+
+
+def holders(organization_id: str, account_id: str, customer_ids: Sequence[str]) -> dict[str, Holder]:
+    """Customers as a processor account knows them, by their ids."""
+    known_there = (ProcessorCustomer.organization_id == Customer.organization_id) & (
         ProcessorCustomer.customer_id == Customer.id
     )
-    known &= ProcessorCustomer.processor_account_id == account_id
+    known_there &= ProcessorCustomer.processor_account_id == account_id
     wanted = (
         select(Customer, ProcessorCustomer.external_id)
-        .outerjoin(ProcessorCustomer, known)
-        .where(Customer.organization_id == organization_id, Customer.id == customer_id)
+        .outerjoin(ProcessorCustomer, known_there)
+        .where(Customer.organization_id == organization_id, among(Customer.id, customer_ids))
     )
-    customer, external_id = db.session.execute(wanted).one()
-    return Holder(customer.id, customer.email, customer.name or None, external_id)
+    found = db.session.execute(wanted)
+    return {row[0].id: Holder(row[0].id, row[0].email, row[0].name or None, row[1]) for row in found}
 
 
 def of_payment(payment: Payment) -> PaymentMethod | None:

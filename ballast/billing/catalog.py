@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from ballast import money
 from ballast.billing import kept
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, once
 from ballast.errors import InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Price, Product
@@ -130,10 +130,14 @@ def sold(organization_id: str, price_id: str, *, archived: bool = False) -> tupl
 
     Raises InvalidRequest(`price_unknown`).
     """
-    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
-    wanted = select(Price, Product).join(Product, joined)
-    wanted = wanted.where(Price.organization_id == organization_id, Price.id == price_id)
-    row = db.session.execute(wanted).first() if to_uuid(price_id, "price") else None
+    is_id = to_uuid(price_id, "price") is not None
+    row = once((Price, organization_id, price_id), lambda: _with_product(organization_id, price_id)) if is_id else None
     if row is None or (not archived and (row[0].archived_at or row[1].archived_at)):
         raise InvalidRequest("price_unknown", "There is no such price, or it is no longer sold.", param="price")
     return row[0], row[1]
+
+
+def _with_product(organization_id: str, price_id: str) -> Row[Price, Product] | None:
+    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
+    wanted = select(Price, Product).join(Product, joined)
+    return db.session.execute(wanted.where(Price.organization_id == organization_id, Price.id == price_id)).first()

@@ -3,26 +3,52 @@ whoever changes it, and the database refuses one below nothing."""
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import Final
+
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, forget, once
 from ballast.ids import new_id
 from ballast.models import CreditBalance, CreditEntry
+
+OPENING: Final = insert(CreditBalance).on_conflict_do_nothing()
 
 
 def available(organization_id: str, customer_id: str, currency: str, lock: bool = False) -> int:
     """The customer's credit, minor units. `lock`: hold it until the transaction ends; everybody does that before taking a number."""
     if lock:
-        key = {"organization_id": organization_id, "customer_id": customer_id, "currency": currency}
-        db.session.execute(insert(CreditBalance).values(**key, amount=0).on_conflict_do_nothing())
+        held: int = once(
+            (CreditBalance, organization_id, customer_id, currency),
+            lambda: hold(organization_id, {(customer_id, currency)})[customer_id, currency],
+        )
+        return held
     wanted = select(CreditBalance.amount).where(
         CreditBalance.organization_id == organization_id,
         CreditBalance.customer_id == customer_id,
         CreditBalance.currency == currency,
     )
-    return db.session.scalar(wanted.with_for_update() if lock else wanted) or 0
+    return db.session.scalar(wanted) or 0
+
+
+def hold(organization_id: str, whose: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """What these (customer, currency) have, held until the transaction ends; in one order everywhere, so that no two deadlock."""
+    rows = [
+        {"organization_id": organization_id, "customer_id": customer_id, "currency": currency, "amount": 0}
+        for customer_id, currency in sorted(whose)
+    ]
+    db.session.execute(OPENING, rows)
+    wanted = (
+        select(CreditBalance.customer_id, CreditBalance.currency, CreditBalance.amount)
+        .where(
+            CreditBalance.organization_id == organization_id,
+            tuple_(CreditBalance.customer_id, CreditBalance.currency).in_(sorted(whose)),
+        )
+        .order_by(CreditBalance.customer_id, CreditBalance.currency)
+        .with_for_update()
+    )
+    return {(row[0], row[1]): row[2] for row in db.session.execute(wanted)}
 
 
 def move(organization_id: str, customer_id: str, currency: str, amount: int, kind: str, source: str) -> None:
@@ -48,6 +74,7 @@ def move(organization_id: str, customer_id: str, currency: str, amount: int, kin
         .returning(CreditEntry.id)
     ).scalar()
     if noted:
+        forget((CreditBalance, organization_id, customer_id, currency))
         _change(organization_id, customer_id, currency, amount)
 
 

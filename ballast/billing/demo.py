@@ -12,6 +12,7 @@ from sqlalchemy import select
 from ballast import config
 from ballast.billing import accounts, processing, sandbox_hooks
 from ballast.billing.account_fields import NAMED_BY
+from ballast.billing.financing import offers
 from ballast.db import db, end_reading, set_organization, transaction
 from ballast.errors import BallastError
 from ballast.identity import api_keys, users
@@ -182,6 +183,8 @@ def _catalog(organization: Organization) -> int:
                     **every_month,
                 )
             )
+    if not offers.has_any(organization.id):
+        offers.ready_made(organization)
     return len(missing)
 
 

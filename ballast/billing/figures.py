@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Date, cast, func, or_, select, union_all
 
-from ballast.billing import attention
+from ballast.billing import attention, scales
 from ballast.clock import now
 from ballast.db import db
 from ballast.models import DailyFigure, FigureChange, Organization
 from ballast.models.figures import FIGURES
-from ballast.money import format_money, to_decimal
+from ballast.money import format_money
 from ballast.templating import zone
 
 DAYS = 30
@@ -173,7 +173,6 @@ def _chart(found: _Figures) -> dict[str, Any] | None:
     most = max(found.daily[day] for day in found.days)
     if not most:
         return None
-    top = _round_up(most)
     return {
         "bars": [
             {
@@ -185,7 +184,7 @@ def _chart(found: _Figures) -> dict[str, Any] | None:
             }
             for day in shown
         ],
-        "ticks": [{"value": value, "text": _short(value, currency)} for value in (0, top // 2, top)],
+        "ticks": scales.ticks(most, currency),
         "sentence": _sentence(found, shown),
     }
 
@@ -212,14 +211,3 @@ def _others(found: _Figures) -> str:
         if figure == "captured" and currency != found.currency and one.amount
     ]
     return f" Beside it {', '.join(others)}." if others else ""
-
-
-def _round_up(value: int) -> int:
-    """The next 1, 2 or 5 times a power of ten."""
-    power: int = 10 ** (len(str(value)) - 1)
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
-
-
-def _short(value: int, currency: str) -> str:
-    whole = int(to_decimal(value, currency))
-    return format_money(value, currency).split(".", maxsplit=1)[0] if whole else "0"

@@ -18,13 +18,14 @@ from ballast.billing import credit, invoice_postings, lookup, minimums
 from ballast.billing.invoice_payloads import invoice_payload
 from ballast.billing.pricing import Discount, Line, Sums, Tax, add_up
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, know, known, once
 from ballast.ids import new_id
 from ballast.models import BillingSettings, Customer, Invoice, InvoiceLine, Organization
 from ballast.models.discounts import rate_for
 from ballast.models.invoices import invoice_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
+from ballast.security import new_token
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,13 @@ def tax_of(organization_id: str, customer: Customer) -> Tax | None:
     """The tax a customer pays: of their region, else of their country; none where the organization has no rate for it."""
     if not customer.country:
         return None
-    rate = db.session.scalars(rate_for(organization_id, customer.country, customer.region)).first()
+    place = (organization_id, customer.country, customer.region)
+    tax: Tax | None = once((Tax, *place), lambda: _read_tax(*place))
+    return tax
+
+
+def _read_tax(organization_id: str, country: str, region: str) -> Tax | None:
+    rate = db.session.scalars(rate_for(organization_id, country, region)).first()
     return Tax(rate.name, rate.bps, rate.inclusive) if rate else None
 
 
@@ -91,13 +98,11 @@ def issue(organization_id: str, asked: NewInvoice) -> Invoice:
     """Draw up an invoice and finalize it: numbered, posted, told. One that nothing is due of is paid at once; see `amount_due`."""
     figures = figure(organization_id, asked, lock=True)
     invoice = _row(organization_id, asked, figures)
-    db.session.add(invoice)
-    db.session.flush()
-    db.session.add_all(_lines(invoice, figures.sums.lines))
     invoice.number = _next_number(organization_id, "next_invoice", "")
     move(invoice, "open")
     invoice.finalized_at = now()
-    db.session.flush()
+    db.session.add(invoice)
+    db.session.add_all(_lines(invoice, figures.sums.lines))
     _apply_credit(invoice, figures)
     if invoice.total < 0:
         credit.move(
@@ -124,6 +129,7 @@ def _row(organization_id: str, asked: NewInvoice, figures: Figures) -> Invoice:
     return Invoice(
         id=new_id("in"),
         organization_id=organization_id,
+        token=new_token(24),
         status="draft",
         billing_reason=asked.reason,
         customer_id=asked.customer.id,
@@ -179,17 +185,41 @@ def _lines(invoice: Invoice, lines: tuple[Line, ...]) -> list[InvoiceLine]:
 
 def _next_number(organization_id: str, counter: str, mark: str) -> str:
     """The next number, without a gap: the counter's row stays locked until the transaction that uses it has committed."""
+    reserved: list[str] | None = known((BillingSettings, organization_id, counter))
+    return reserved.pop(0) if reserved else _take_numbers(organization_id, counter, mark, 1)[0]
+
+
+def _take_numbers(organization_id: str, counter: str, mark: str, count: int) -> list[str]:
     settings(organization_id)
+    prefix, after = _raise_counter(organization_id, counter, count)
+    return [f"{prefix}-{mark}{number:06d}" for number in range(after - count, after)]
+
+
+def _raise_counter(organization_id: str, counter: str, by: int) -> tuple[str, int]:
     column = getattr(BillingSettings, counter)
     raised = (
         update(BillingSettings)
         .where(BillingSettings.organization_id == organization_id)
-        .values({counter: column + 1})
-        .returning(BillingSettings.invoice_prefix, column - 1)
+        .values({counter: column + by})
+        .returning(BillingSettings.invoice_prefix, column)
         .execution_options(synchronize_session=False)
     )
-    prefix, number = db.session.execute(raised).one()
-    return f"{prefix}-{mark}{number:06d}"
+    prefix, after = db.session.execute(raised).one()
+    return prefix, after
+
+
+def reserve_numbers(organization_id: str, count: int) -> None:
+    """Take the numbers of the next `count` invoices of the running transaction() in one statement; see `return_numbers`."""
+    reserved = _take_numbers(organization_id, "next_invoice", "", count)
+    know((BillingSettings, organization_id, "next_invoice"), reserved)
+
+
+def return_numbers(organization_id: str) -> None:
+    """Give back what was reserved and not used: the counter has been this transaction's alone, so no gap is left."""
+    reserved: list[str] = known((BillingSettings, organization_id, "next_invoice")) or []
+    if reserved:
+        _raise_counter(organization_id, "next_invoice", -len(reserved))
+        reserved.clear()
 
 
 def next_credit_note_number(organization_id: str) -> str:
@@ -253,10 +283,15 @@ def tell(invoice: Invoice, event_type: str) -> None:
 
 def locked(organization_id: str, invoice_id: str) -> Invoice:
     """The invoice, locked until the transaction ends; lock its subscription first. Raises NotFound."""
+    return once((Invoice, organization_id, invoice_id), lambda: _lock(organization_id, invoice_id))
+
+
+def _lock(organization_id: str, invoice_id: str) -> Invoice:
     wanted = invoice_of(organization_id, invoice_id).with_for_update().execution_options(populate_existing=True)
     return lookup.find(wanted, invoice_id, "in", "invoice")
 
 
 def find(organization_id: str, invoice_id: str) -> Invoice:
     """The invoice. Raises NotFound."""
-    return lookup.find(invoice_of(organization_id, invoice_id), invoice_id, "in", "invoice")
+    held: Invoice | None = known((Invoice, organization_id, invoice_id))
+    return held or lookup.find(invoice_of(organization_id, invoice_id), invoice_id, "in", "invoice")

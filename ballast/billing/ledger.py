@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, insert_row, once
 from ballast.ids import new_id
 from ballast.models import LedgerAccount, LedgerTransfer
 from ballast.models.ledger import CHART
@@ -27,34 +27,39 @@ def post(
     `source` is the id of the fact; a second posting of the same kind for it does nothing. In the caller's transaction.
     """
     accounts = _accounts(organization_id, currency, (debit, credit))
-    db.session.execute(
-        insert(LedgerTransfer)
-        .values(
-            organization_id=organization_id,
-            id=new_id("tr"),
-            kind=kind,
-            source=source,
-            debit_account_id=accounts[debit],
-            credit_account_id=accounts[credit],
-            amount=amount,
-            currency=currency,
-            payment_id=payment_id,
-            posted_at=now(),
-        )
-        .on_conflict_do_nothing(index_elements=["organization_id", "source", "kind"])
-    )
+    values = {
+        "organization_id": organization_id,
+        "id": new_id("tr"),
+        "kind": kind,
+        "source": source,
+        "debit_account_id": accounts[debit],
+        "credit_account_id": accounts[credit],
+        "amount": amount,
+        "currency": currency,
+        "payment_id": payment_id,
+        "posted_at": now(),
+    }
+    insert_row(LedgerTransfer, values, once_per=("organization_id", "source", "kind"))
 
 
 def _accounts(organization_id: str, currency: str, codes: tuple[str, ...]) -> dict[str, str]:
-    """The ids of the accounts, opened if this is their first use."""
+    """The ids of the accounts, opened if this is their first use. Ids never change, so a transaction reads them once."""
+    found = once(("ledger", organization_id, currency), lambda: _read_accounts(organization_id, currency))
+    if not found.keys() >= set(codes):
+        found |= _open_accounts(organization_id, currency, codes, found)
+    return found
+
+
+def _read_accounts(organization_id: str, currency: str) -> dict[str, str]:
     wanted = select(LedgerAccount.code, LedgerAccount.id).where(
-        LedgerAccount.organization_id == organization_id,
-        LedgerAccount.currency == currency,
-        LedgerAccount.code.in_(codes),
+        LedgerAccount.organization_id == organization_id, LedgerAccount.currency == currency
     )
-    found = {row[0]: row[1] for row in db.session.execute(wanted)}
-    if len(found) == len(set(codes)):
-        return found
+    return {row[0]: row[1] for row in db.session.execute(wanted)}
+
+
+def _open_accounts(
+    organization_id: str, currency: str, codes: tuple[str, ...], found: dict[str, str]
+) -> dict[str, str]:
     missing = [
         {
             "organization_id": organization_id,
@@ -71,4 +76,4 @@ def _accounts(organization_id: str, currency: str, codes: tuple[str, ...]) -> di
         .values(missing)
         .on_conflict_do_nothing(index_elements=["organization_id", "code", "currency"])
     )
-    return {row[0]: row[1] for row in db.session.execute(wanted)}
+    return _read_accounts(organization_id, currency)

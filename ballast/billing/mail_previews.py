@@ -1,4 +1,4 @@
-"""The mails about subscriptions as a customer would get them, with an example's data and the organization's own name and looks."""
+"""The mails about subscriptions and plans as a customer gets them, with an example's data and the organization's name and looks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from ballast import config
+from ballast.billing.financing import letters as plan_letters
+from ballast.billing.financing.mail_examples import ITEM, example
 from ballast.billing.subscriptions.letters import SUBJECTS
 from ballast.billing.subscriptions.plan import Plan
 from ballast.clock import now
@@ -35,14 +37,20 @@ class Preview:
 
 def kinds() -> dict[str, str]:
     """Every kind of mail, with its subject for an example."""
-    return {kind: subject.format(product="Coffee club", shop="Your shop") for kind, subject in SUBJECTS.items()}
+    subjects = SUBJECTS | plan_letters.SUBJECTS
+    return {kind: _subject(subject, "Your shop") for kind, subject in subjects.items()}
+
+
+def _subject(subject: str, shop: str) -> str:
+    return subject.format(product="Coffee club", item=ITEM, shop=shop)
 
 
 def render(organization: Organization, kind: str) -> Preview:
     """The mail, about somebody who does not exist. Nothing is written. Raises KeyError for a kind there is not."""
     shop = organization.shop_name or organization.name
-    subject = SUBJECTS[kind].format(product="Coffee club", shop=shop)
-    context = _example(organization, kind)
+    subject = _subject((SUBJECTS | plan_letters.SUBJECTS)[kind], shop)
+    is_plan = kind in plan_letters.SUBJECTS
+    context = example(organization, kind) if is_plan else _example(organization, kind)
     html = environment().get_template(f"emails/{kind}.html").render(**context)
     return Preview(subject, html, environment().get_template(f"emails/{kind}.txt").render(**context))
 

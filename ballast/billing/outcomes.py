@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,20 +11,19 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, ledger, orders, processing, receipts, velocity
+from ballast.billing import cards, invoices, ledger, orders, processing, receipts, velocity
 from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
 from ballast.billing.financing.servicing import arriving
 from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
-from ballast.billing.subscriptions import letters, settling
+from ballast.billing.subscriptions import letters, reading, settling
 from ballast.clock import now, real_time
-from ballast.db import db, transaction
+from ballast.db import among, db, gather, know, known, once, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
 from ballast.models.financing import agreements_of_order
-from ballast.models.invoices import invoice_of
 from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -48,27 +47,41 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     """
     with transaction():
         attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
-        if not attempt.is_open:
-            if isinstance(outcome, Approved):
-                _check_late_success(payment, attempt, outcome)
-            return
-        match outcome:
-            case Approved():
-                _approve(payment, attempt, outcome)
-            case Declined():
-                _decline(payment, attempt, outcome)
-            case ActionRequired():
-                _require_action(payment, attempt, outcome)
-            case Unknown():
-                _leave_unknown(payment, attempt, outcome)
-            case NotSent():
-                _give_up(payment, attempt, outcome)
+        _finish_with(payment, attempt, outcome)
+
+
+def record_all(organization_id: str, outcomes: Mapping[str, Outcome]) -> None:
+    """As `record`, for many attempts at invoices in one commit: what they have in common is read once, and rows are written together.
+    If one of them cannot be recorded none is. `outcomes`: by attempt. Raises ValueError for what is no invoice's.
+    """
+    with transaction():
+        gather()
+        for attempt, payment in lock_all(organization_id, outcomes):
+            _finish_with(payment, attempt, outcomes[attempt.id])
+
+
+def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
+    if not attempt.is_open:
+        if isinstance(outcome, Approved):
+            _check_late_success(payment, attempt, outcome)
+        return
+    match outcome:
+        case Approved():
+            _approve(payment, attempt, outcome)
+        case Declined():
+            _decline(payment, attempt, outcome)
+        case ActionRequired():
+            _require_action(payment, attempt, outcome)
+        case Unknown():
+            _leave_unknown(payment, attempt, outcome)
+        case NotSent():
+            _give_up(payment, attempt, outcome)
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
     """Cart, order, agreement, installments, subscription, invoice, payment, attempt: the order in which everybody locks."""
-    found_ids = db.session.execute(_belongings(organization_id, attempt_id)).one()
-    payment_id, order_id, cart_id, invoice_id, installment_ids = found_ids
+    found_ids = db.session.execute(_belongings(organization_id, [attempt_id])).one()
+    _, payment_id, order_id, cart_id, invoice_id, installment_ids = found_ids
     billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
     subscription_id = db.session.scalars(billed).one() if invoice_id else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
@@ -80,8 +93,27 @@ def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attem
         plans.lock(organization_id, installment_ids)
     _hold(organization_id, ((Subscription, subscription_id), (Invoice, invoice_id)))
     payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
+    know(("invoice of", payment_id), invoice_id)
     found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
     return db.session.scalars(found.with_for_update()).one(), payment
+
+
+def lock_all(organization_id: str, attempt_ids: Iterable[str]) -> list[tuple[Attempt, Payment]]:
+    """As `lock`, for many whose payments are for invoices; kind after kind in the same order, and by id within one. What recording
+    them asks for is read along with them. Raises ValueError for others.
+    """
+    found = db.session.execute(_belongings(organization_id, attempt_ids)).all()
+    if any(row[2] or row[4] is None for row in found):
+        raise ValueError("only payments of invoices are recorded together")
+    invoice_of_payment = {row[1]: row[4] for row in found}
+    reading.lock_invoices(organization_id, {invoice_id for invoice_id in invoice_of_payment.values() if invoice_id})
+    payments = {one.id: one for one in reading.locked(Payment, organization_id, invoice_of_payment)}
+    attempts = {one.id: one for one in reading.locked(Attempt, organization_id, (row[0] for row in found))}
+    reading.for_recording(organization_id, payments.values())
+    for payment_id, invoice_id in invoice_of_payment.items():
+        know(("invoice of", payment_id), invoice_id)
+        plans.know(payment_id, [])
+    return [(attempts[row[0]], payments[row[1]]) for row in found]
 
 
 def _hold(organization_id: str, named: Iterable[tuple[Any, str | None]]) -> None:
@@ -93,9 +125,9 @@ def _hold(organization_id: str, named: Iterable[tuple[Any, str | None]]) -> None
 
 
 def _belongings(
-    organization_id: str, attempt_id: str
-) -> Select[str, str | None, str | None, str | None, list[str] | None]:
-    """An attempt's payment, order, cart, invoice and installments: ids that never change."""
+    organization_id: str, attempt_ids: Iterable[str]
+) -> Select[str, str, str | None, str | None, str | None, list[str] | None]:
+    """Attempts with their payment, order, cart, invoice and installments: ids that never change."""
     claimed = (Claim.organization_id == Payment.organization_id) & (Claim.payment_id == Payment.id)
     of_plan = aliased(Claim)
     installments = (
@@ -108,11 +140,11 @@ def _belongings(
         .scalar_subquery()
     )
     return (
-        select(Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id, installments)
+        select(Attempt.id, Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id, installments)
         .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
         .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
         .outerjoin(Claim, claimed & (Claim.obligation == "period"))
-        .where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
+        .where(Attempt.organization_id == organization_id, among(Attempt.id, attempt_ids))
     )
 
 
@@ -171,14 +203,15 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
 
 def _invoice_of(payment: Payment) -> Invoice | None:
     """The invoice a payment is, or was, for; it is locked already (see `lock`)."""
+    invoice_id = once(("invoice of", payment.id), lambda: _claimed_invoice(payment))
+    return invoices.locked(payment.organization_id, invoice_id) if invoice_id is not None else None
+
+
+def _claimed_invoice(payment: Payment) -> str | None:
     claimed = select(Claim.obligation_id).where(
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.obligation == "period"
     )
-    invoice_id = db.session.scalars(claimed).first()
-    if invoice_id is None:
-        return None
-    wanted = invoice_of(payment.organization_id, invoice_id)
-    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
+    return db.session.scalars(claimed).first()
 
 
 def _settle(payment: Payment) -> Order | None:
@@ -200,6 +233,9 @@ def _settle(payment: Payment) -> Order | None:
 
 
 def _open_claims(payment: Payment) -> list[Claim]:
+    read: list[Claim] | None = known((Claim, payment.id))
+    if read is not None:
+        return [claim for claim in read if claim.status == "open"]
     wanted = select(Claim).where(
         Claim.organization_id == payment.organization_id, Claim.payment_id == payment.id, Claim.status == "open"
     )

@@ -12,12 +12,12 @@ One open attempt per payment and one open claim per obligation are unique indexe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import DateTime, Row, String, column, func, select, update, values
 from sqlalchemy.exc import IntegrityError
 
 from ballast import audit, money
@@ -26,7 +26,7 @@ from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
-from ballast.db import db, transaction
+from ballast.db import db, known, once, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, Customer, Payment, PaymentMethod, ProcessorAccount
@@ -78,6 +78,13 @@ def create(organization_id: str, asked: NewPayment) -> Payment:
     Raises InvalidRequest for an amount, currency, customer or processor we cannot take, Conflict(`idempotency_key_expired`) when a
     payment was made under this key before its stored answer expired.
     """
+    payment = draft(organization_id, asked)
+    _flush_once()
+    return payment
+
+
+def draft(organization_id: str, asked: NewPayment) -> Payment:
+    """As `create`, with the flush left to the caller, who makes many; not under an idempotency key. Raises InvalidRequest."""
     check_amount(asked.amount, asked.currency)
     card = cards.find_named(organization_id, asked.payment_method)
     customer_id = asked.customer_id or (card.customer_id if card else None)
@@ -107,7 +114,6 @@ def create(organization_id: str, asked: NewPayment) -> Payment:
         created_at=now(),
     )
     db.session.add(payment)
-    _flush_once()
     audit.record(
         organization_id,
         "payment.created",
@@ -131,10 +137,9 @@ def check_amount(amount: int, currency: str) -> None:
 def _account(organization_id: str, asked: NewPayment, card: PaymentMethod | None) -> ProcessorAccount:
     """The account of the stored card, else the one named, else the default one (of a processor, if one is named)."""
     account_id = card.processor_account_id if card else asked.account_id
-    wanted = (
-        account_of(organization_id, account_id) if account_id else default_account(organization_id, asked.processor)
+    account = known((ProcessorAccount, organization_id, account_id)) or _find_account(
+        organization_id, account_id, asked
     )
-    account = db.session.scalars(wanted).first()
     if account is None:
         said = (
             f"No {asked.processor} account is set up and enabled."
@@ -147,6 +152,13 @@ def _account(organization_id: str, asked: NewPayment, card: PaymentMethod | None
             "processor_mismatch", f"This card is stored at {account.processor}, and stays there.", param="processor"
         )
     return account
+
+
+def _find_account(organization_id: str, account_id: str | None, asked: NewPayment) -> ProcessorAccount | None:
+    wanted = (
+        account_of(organization_id, account_id) if account_id else default_account(organization_id, asked.processor)
+    )
+    return db.session.scalars(wanted).first()
 
 
 def _check_card(card: PaymentMethod | None, customer_id: str | None, asked: NewPayment) -> None:
@@ -170,12 +182,16 @@ def check_customer(organization_id: str, customer_id: str | None) -> None:
         return
     if to_uuid(customer_id, "cus") is None:
         raise InvalidRequest("customer_unknown", f"No such customer {customer_id[:64]}.", param="customer")
-    wanted = select(Customer.held_at).where(Customer.organization_id == organization_id, Customer.id == customer_id)
-    row = db.session.execute(wanted).first()
-    if row is None:
+    held = once(("held", organization_id, customer_id), lambda: _read_hold(organization_id, customer_id))
+    if held is None:
         raise InvalidRequest("customer_unknown", f"No such customer {customer_id}.", param="customer")
-    if row[0] is not None:
+    if held[0] is not None:
         raise Conflict("customer_held", "This customer's charges are on hold.")
+
+
+def _read_hold(organization_id: str, customer_id: str) -> Row[datetime | None] | None:
+    wanted = select(Customer.held_at).where(Customer.organization_id == organization_id, Customer.id == customer_id)
+    return db.session.execute(wanted).first()
 
 
 def _flush_once() -> None:
@@ -209,9 +225,24 @@ class Source:
 def begin(payment: Payment, source: Source | None = None, return_url: str | None = None) -> Begun:
     """Commit to an attempt: the payment becomes `processing`. In the caller's transaction, with the payment locked or new.
 
-    Raises Conflict(`payment_in_progress`) while another attempt is open, Conflict(`state_conflict`) for a payment that is final or
-    authorized already, Conflict(`customer_held`), InvalidRequest(`payment_method_required`, `payment_method_unknown`,
-    `payment_method_not_stored`), Conflict(`payment_method_blocked`, `retry_limit_reached`) where a network allows no more tries.
+    Raises Conflict(`payment_in_progress`) while another attempt is open, and what `write` raises.
+    """
+    begun = write(payment, source, return_url)
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            "payment_in_progress", "Another attempt at this payment is open. Wait for its outcome."
+        ) from error
+    return begun
+
+
+def write(payment: Payment, source: Source | None = None, return_url: str | None = None) -> Begun:
+    """As `begin`, with the flush left to the caller, who begins many: where another attempt is open, that raises IntegrityError.
+
+    Raises Conflict(`payment_in_progress`, `state_conflict`) for a payment that is tried, final or authorized already,
+    Conflict(`customer_held`), InvalidRequest(`payment_method_required`, `payment_method_unknown`, `payment_method_not_stored`),
+    Conflict(`payment_method_blocked`, `retry_limit_reached`) where a network allows no more tries.
     """
     if payment.status in ("processing", "requires_action"):
         raise Conflict("payment_in_progress", "Another attempt at this payment is open. Wait for its outcome.")
@@ -225,15 +256,9 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
     move(payment, "processing")
     payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
     row = _account_of(payment)
-    account = _opened(row)
+    account: Account = once((Account, row.id), lambda: _opened(row))
     attempt = _new_attempt(payment, account)
     db.session.add(attempt)
-    try:
-        db.session.flush()
-    except IntegrityError as error:
-        raise Conflict(
-            "payment_in_progress", "Another attempt at this payment is open. Wait for its outcome."
-        ) from error
     charge = _charge(payment, attempt, source, return_url)
     return Begun(payment.organization_id, attempt.id, account, charge, attempt.send_deadline_at)
 
@@ -302,15 +327,12 @@ def _opened(row: ProcessorAccount) -> Account:
 
 
 def _new_attempt(payment: Payment, account: Account) -> Attempt:
-    count = select(func.count()).where(
-        Attempt.organization_id == payment.organization_id, Attempt.payment_id == payment.id
-    )
     deadline = real_time() + processing.patience(account) + processing.SEND_SLACK
     return Attempt(
         id=new_id("att"),
         organization_id=payment.organization_id,
         payment_id=payment.id,
-        number=(db.session.scalar(count) or 0) + 1,
+        number=once((Attempt, payment.id), lambda: _count_attempts(payment)) + 1,
         status="created",
         processor=payment.processor,
         processor_account_id=account.id,
@@ -324,13 +346,20 @@ def _new_attempt(payment: Payment, account: Account) -> Attempt:
     )
 
 
+def _count_attempts(payment: Payment) -> int:
+    count = select(func.count()).where(
+        Attempt.organization_id == payment.organization_id, Attempt.payment_id == payment.id
+    )
+    return db.session.scalar(count) or 0
+
+
 def run(begun: Begun) -> None:
     """Take a begun attempt to the processor and record what it said. Holds no transaction while it waits."""
     prepared = processing.send(begun.account, lambda adapter: adapter.prepare(begun.charge), begun.send_by)
     if not isinstance(prepared, Prepared):
         record(begun.organization_id, begun.attempt_id, prepared)
         return
-    deadline = _mark_submitted(begun, prepared)
+    deadline = mark_submitted([(begun, prepared)]).get(begun.attempt_id)
     charge = replace(begun.charge, external_id=prepared.external_id)
     if deadline is None or real_time() > deadline:
         return  # We were paused for too long: the attempt is the resolver's now, and nothing may be sent.
@@ -338,23 +367,52 @@ def run(begun: Begun) -> None:
     record(begun.organization_id, begun.attempt_id, outcome)
 
 
-def _mark_submitted(begun: Begun, prepared: Prepared) -> datetime | None:
-    """Commit that the bank will be asked. Answers the moment until which it may be; None when that is too late already."""
+def mark_submitted(prepared: Sequence[tuple[Begun, Prepared]]) -> dict[str, datetime]:
+    """Commit that the bank will be asked. Answers by attempt the moment until which it may be; one for which that is too late
+    already, or that is not `created` any more, is not in the answer.
+    """
+    at = real_time()
+    deadline = at + processing.SEND_SLACK
+    told = values(
+        Attempt.organization_id,
+        Attempt.id,
+        column("external_id", String),
+        column("client_secret", String),
+        column("next_probe_at", DateTime(timezone=True)),
+        name="told",
+    ).data(
+        [
+            (
+                one.organization_id,
+                one.attempt_id,
+                said.external_id,
+                said.client_secret,
+                deadline + processing.patience(one.account),
+            )
+            for one, said in prepared
+        ]
+    )
+    marking = (
+        update(Attempt)
+        .where(
+            Attempt.organization_id == told.c.organization_id,
+            Attempt.id == told.c.id,
+            Attempt.status == "created",
+            Attempt.send_deadline_at >= at,
+        )
+        .values(
+            status="submitted",
+            external_id=told.c.external_id,
+            client_secret=told.c.client_secret,
+            submitted_at=at,
+            send_deadline_at=deadline,
+            next_probe_at=told.c.next_probe_at,
+        )
+        .returning(Attempt.id)
+        .execution_options(synchronize_session=False)
+    )
     with transaction() as session:
-        attempt = session.scalars(
-            select(Attempt)
-            .where(Attempt.organization_id == begun.organization_id, Attempt.id == begun.attempt_id)
-            .with_for_update()
-        ).one()
-        if attempt.status != "created" or real_time() > attempt.send_deadline_at:
-            return None
-        move(attempt, "submitted")
-        attempt.external_id = prepared.external_id
-        attempt.client_secret = prepared.client_secret
-        attempt.submitted_at = real_time()
-        attempt.send_deadline_at = deadline = attempt.submitted_at + processing.SEND_SLACK
-        attempt.next_probe_at = deadline + processing.patience(begun.account)
-        return deadline
+        return dict.fromkeys(session.scalars(marking), deadline)
 
 
 def confirm(
@@ -378,6 +436,11 @@ def change(organization_id: str, payment_id: str, wanted: Mapping[str, Any]) -> 
 
 def locked(organization_id: str, payment_id: str) -> Payment:
     """The payment, locked until the transaction ends. Raises NotFound."""
+    found: Payment = once((Payment, organization_id, payment_id), lambda: _lock(organization_id, payment_id))
+    return found
+
+
+def _lock(organization_id: str, payment_id: str) -> Payment:
     wanted = payment_of(organization_id, payment_id).with_for_update()
     # A payment read before it was locked may have been paid in between: what was read is read again.
     return lookup.find(wanted.execution_options(populate_existing=True), payment_id, "pay", "payment")

@@ -9,8 +9,18 @@ from sqlalchemy import select
 from ballast import config
 from ballast.billing import branding, explaining
 from ballast.billing.financing import rows
-from ballast.db import db
-from ballast.models import Customer, FinancingAgreement, Invoice, Order, OrderLine, Organization, Payment, Refund
+from ballast.db import db, known, once
+from ballast.models import (
+    Customer,
+    FinancingAgreement,
+    Invoice,
+    InvoiceLine,
+    Order,
+    OrderLine,
+    Organization,
+    Payment,
+    Refund,
+)
 from ballast.models.invoices import lines_of_invoice
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
@@ -80,7 +90,9 @@ def send_invoice(invoice: Invoice) -> None:
 def _billed(invoice: Invoice | None) -> list[Line]:
     if invoice is None:
         return []
-    found = db.session.scalars(lines_of_invoice(invoice.organization_id, invoice.id))
+    found = known((InvoiceLine, invoice.id)) or db.session.scalars(
+        lines_of_invoice(invoice.organization_id, invoice.id)
+    )
     return [Line(line.description, line.quantity, line.amount) for line in found]
 
 
@@ -129,6 +141,9 @@ def _recipient(payment: Payment, order: Order | None) -> str | None:
         return order.email
     if payment.customer_id is None:
         return None
+    customer: Customer | None = known((Customer, payment.organization_id, payment.customer_id))
+    if customer is not None:
+        return customer.email
     wanted = select(Customer.email).where(
         Customer.organization_id == payment.organization_id, Customer.id == payment.customer_id
     )
@@ -136,6 +151,11 @@ def _recipient(payment: Payment, order: Order | None) -> str | None:
 
 
 def _organization(organization_id: str) -> Organization:
+    found: Organization = once((Organization, organization_id), lambda: _read_organization(organization_id))
+    return found
+
+
+def _read_organization(organization_id: str) -> Organization:
     return db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
 
 

@@ -197,7 +197,7 @@ def refund_form(payment_id: str) -> Response:
     """The consequence, before it happens."""
     found = payments.find(g.organization.id, payment_id)
     if agreement_id := locks.agreement_id_of(g.organization.id, payment_id):
-        return see_other(url_for("plan_refunds.ask", agreement_id=agreement_id))
+        return see_other(url_for("agreement_acts.form", agreement_id=agreement_id, name="refund"))
     return _refund_page(found, str(to_decimal(refunds.refundable(found), found.currency)), "requested_by_customer")
 
 

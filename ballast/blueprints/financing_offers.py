@@ -101,7 +101,8 @@ def create() -> Response:
 def preview() -> Response:
     """What is typed as a shopper would see it, while it is typed."""
     currency = request.form.get("currency", "").strip().upper()[:12]
-    return render("admin/financing/offer_form.html", "preview", **_form_context(_typed(), currency))
+    context = _form_context(_typed(), currency)
+    return render("admin/financing/offer_form.html", "preview", **context, offer=None, errors={})
 
 
 @blueprint.get("/<offer_id>")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, jsonify, request
 
 from ballast import config, queue
+from ballast.billing.financing import notices as plan_notices
 from ballast.billing.subscriptions import notices
 from ballast.billing.subscriptions.notices import Notice
 from ballast.db import end_reading, organization, transaction
@@ -25,6 +26,11 @@ NOTICES: Final[dict[str, dict[str, tuple[str, Callable[[str, str], Notice]]]]] =
         "upcoming-charge": ("subscription", notices.upcoming_charge),
         "charge-failed": ("invoice", notices.charge_failed),
         "defaulted": ("subscription", notices.defaulted),
+    },
+    "financing": {
+        "upcoming-charge": ("agreement", plan_notices.upcoming_charge),
+        "charge-failed": ("installment", plan_notices.charge_failed),
+        "defaulted": ("agreement", plan_notices.defaulted),
     },
 }
 
@@ -58,7 +64,8 @@ def run_job(name: str) -> tuple[Response, int]:
 @blueprint.post("/notifications/<family>/<kind>")
 def notify(family: str, kind: str) -> tuple[Response, int]:
     """Write a mail from the present state, or send again the one that failed: `{"organization": "acme", "subscription": "sub_…"}`, or
-    its `invoice` for `charge-failed`. 202 with the mail there is; the same key is never written twice.
+    its `invoice` for `charge-failed`; of a plan its `agreement`, or an `installment`. 202 with the mail there is; the same key is
+    never written twice.
 
     The organization is named because the web's role sees one at a time. Raises NotFound, InvalidRequest(`parameter_missing`),
     Conflict(`state_conflict`) where there is nothing to tell.

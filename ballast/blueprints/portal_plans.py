@@ -16,10 +16,10 @@ from ballast.billing.financing.servicing import (
     acting,
     amendments,
     dates,
-    payloads,
     payoffs,
     plan_cards,
     prepayments,
+    wording,
 )
 from ballast.billing.financing.servicing.acting import Decide
 from ballast.billing.financing.servicing.charging import Means
@@ -185,6 +185,6 @@ def _page(
         heading=ACTS[act][0],
         typed={name: typed.get(name, "")[:60] for name in ("amount", "installment", "to", "months", "payment_method")},
         seen=seen,
-        lines=payloads.labeled(seen) if seen else [],
+        lines=wording.lines(seen) if seen else [],
         problem=problem,
     )

@@ -84,9 +84,7 @@ def create() -> Response:
     typed = _typed(PRODUCT_FIELDS)
     end_reading()
     try:
-        _check_words(typed)
-        if not typed["name"]:
-            raise InvalidRequest("parameter_missing", "Say what it is called.", param="name")
+        _check_product(typed)
         with transaction():
             product_id = catalog.create_product(
                 g.organization.id, NewProduct(typed["name"], tagline=typed["tagline"], description=typed["description"])
@@ -108,10 +106,17 @@ def _check_words(typed: dict[str, str]) -> None:
             raise InvalidRequest("parameter_invalid", f"Use at most {most} characters, and no card number.", param=name)
 
 
-def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
+def _check_product(typed: dict[str, str]) -> None:
+    _check_words(typed)
+    if not typed["name"]:
+        raise InvalidRequest("parameter_missing", "Say what it is called.", param="name")
+
+
+def _form(typed: dict[str, str], error: BallastError | None = None, product: Product | None = None) -> Response:
     return render(
         "admin/catalog/product_new.html",
         status=422 if error else 200,
+        product=product,
         typed=dict.fromkeys(PRODUCT_FIELDS, "") | typed,
         errors={error.param or "name": error.message} if error else {},
     )
@@ -137,6 +142,30 @@ def _page(product_id: str, typed: dict[str, str] | None = None, error: BallastEr
         typed=blank | (typed or {}),
         errors={error.param or "amount": error.message} if error else {},
     )
+
+
+@blueprint.get("/<product_id>/edit")
+@requires(RIGHT)
+def edit_form(product_id: str) -> Response:
+    """Its words, to be changed."""
+    product = kept.find(Product, g.organization.id, product_id)
+    return _form({name: getattr(product, name) for name in PRODUCT_FIELDS}, product=product)
+
+
+@blueprint.post("/<product_id>/edit")
+@requires(RIGHT)
+def edit(product_id: str) -> Response:
+    """Change its words. What was sold keeps the words it was sold with."""
+    typed = _typed(PRODUCT_FIELDS)
+    end_reading()
+    try:
+        _check_product(typed)
+        with transaction():
+            kept.change(Product, g.organization.id, product_id, typed)
+    except InvalidRequest as error:
+        return _form(typed, error, kept.find(Product, g.organization.id, product_id))
+    flash(f"{typed['name']} is changed.", "success")
+    return see_other(url_for(".show", product_id=product_id))
 
 
 @blueprint.post("/<product_id>/prices")

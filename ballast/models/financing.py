@@ -180,13 +180,34 @@ class FinancingAgreement(Scoped, Base):
             postgresql_where="status <> 'canceled'",
         ),
         Index("ix_financing_agreements_drafts", "id", postgresql_where="status = 'draft'"),
-        Index("ix_financing_agreements_due", "next_action_at", postgresql_where="next_action_at is not null"),
-        Index("ix_financing_agreements_reminder", "next_reminder_at", postgresql_where="next_reminder_at is not null"),
-        Index("ix_financing_agreements_accrual", "accrued_on", postgresql_where="accrued_on is not null"),
+        Index(
+            "ix_financing_agreements_due",
+            "organization_id",
+            "next_action_at",
+            postgresql_where="next_action_at is not null",
+        ),
+        Index(
+            "ix_financing_agreements_reminder",
+            "organization_id",
+            "next_reminder_at",
+            postgresql_where="next_reminder_at is not null",
+        ),
+        Index(
+            "ix_financing_agreements_accrual",
+            "organization_id",
+            "accrued_on",
+            postgresql_where="accrued_on is not null",
+        ),
         Index("ix_financing_agreements_customer", "organization_id", "customer_id", "id"),
         Index("ix_financing_agreements_status", "organization_id", "status", "id"),
         Index("ix_financing_agreements_offer", "organization_id", "offer_id", "id"),
         Index("ix_financing_agreements_card", "organization_id", "payment_method_id"),
+        Index(
+            "ix_financing_agreements_past_due",
+            "organization_id",
+            "past_due_since",
+            postgresql_where="past_due_since is not null",
+        ),
     )
     machine = "financing_agreement"
 
@@ -272,9 +293,18 @@ class Installment(Scoped, Base):
         within("agreement_id", "financing_agreements"),
         within("payment_id", "payments"),
         UniqueConstraint("organization_id", "agreement_id", "number"),
-        Index("ix_installments_due", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
+        Index(
+            "ix_installments_due", "organization_id", "next_attempt_at", postgresql_where="next_attempt_at is not null"
+        ),
         Index("ix_installments_payment", "organization_id", "payment_id"),
         Index("ix_installments_coming", "organization_id", "due_on", postgresql_where="paid_at is null"),
+        # What was paid on a later day than it was due (days of UTC, which an index can know; readers look again).
+        Index(
+            "ix_installments_paid_late",
+            "organization_id",
+            "paid_at",
+            postgresql_where="timezone('UTC', paid_at)::date > due_on",
+        ),
     )
     machine = "installment"
 
@@ -325,6 +355,11 @@ class Installment(Scoped, Base):
     def left(self) -> int:
         """Minor units still owed of it."""
         return self.principal_left + self.interest_left + self.late_fee_left
+
+    @property
+    def paid(self) -> int:
+        """Minor units that were paid of it."""
+        return self.principal_paid + self.interest_paid + self.late_fee_paid
 
     @property
     def amount(self) -> int:

@@ -60,7 +60,7 @@ class Invoice(Scoped, Base):
             unique=True,
             postgresql_where="billing_reason = 'subscription_update' and status = 'open'",
         ),
-        Index("ix_invoices_due", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
+        Index("ix_invoices_turn", "organization_id", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
         Index("ix_invoices_subscription", "organization_id", "subscription_id", "id"),
         Index("ix_invoices_customer", "organization_id", "customer_id", "id"),
         Index("ix_invoices_total", "organization_id", "total", "id"),

@@ -44,8 +44,15 @@ class Subscription(Scoped, Base):
         within("coupon_id", "coupons"),
         within("promotion_code_id", "promotion_codes"),
         UniqueConstraint("organization_id", "idempotency_key"),
-        Index("ix_subscriptions_due", "next_action_at", postgresql_where="next_action_at is not null"),
-        Index("ix_subscriptions_reminder", "next_reminder_at", postgresql_where="next_reminder_at is not null"),
+        Index(
+            "ix_subscriptions_turn", "organization_id", "next_action_at", postgresql_where="next_action_at is not null"
+        ),
+        Index(
+            "ix_subscriptions_reminder_turn",
+            "organization_id",
+            "next_reminder_at",
+            postgresql_where="next_reminder_at is not null",
+        ),
         Index("ix_subscriptions_customer", "organization_id", "customer_id", "id"),
         Index("ix_subscriptions_status", "organization_id", "status", "id"),
         Index("ix_subscriptions_card", "organization_id", "payment_method_id"),

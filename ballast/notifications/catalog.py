@@ -57,6 +57,21 @@ EVENTS: Final[dict[str, str]] = {
     "invoice.marked_uncollectible": "it is not expected any more, and can still be paid",
     "credit_note.created": "a paid invoice was taken back, in part or whole",
     "credit_note.voided": "its refund did not go, so nothing was taken back",
+    "financing.agreement.created": "a shopper has agreed to a plan, which waits for what is due today",
+    "financing.agreement.activated": "it runs: for the first time, or again once what was behind is paid",
+    "financing.agreement.updated": "its card or dates have changed",
+    "financing.agreement.late": "an installment was not paid on its day",
+    "financing.agreement.delinquent": "it is thirty days behind",
+    "financing.agreement.defaulted": "it is in default: nothing is charged by itself any more",
+    "financing.agreement.charged_off": "it is not expected any more, and can still be paid",
+    "financing.agreement.paid_off": "nothing of it is owed any more",
+    "financing.agreement.refunded": "what was owed is given back, and nothing was paid of it",
+    "financing.agreement.canceled": "it never ran: another one took its place, or the shopper left",
+    "financing.installment.upcoming": "it is charged in a few days, and the customer was told",
+    "financing.installment.paid": "nothing of it is owed any more",
+    "financing.installment.partially_paid": "a part of it was paid",
+    "financing.installment.payment_failed": "a try to collect it was declined",
+    "financing.installment.late_fee_charged": "it was not paid by the end of its grace, and costs a fee now",
 }
 MOST_PATTERNS: Final = 50
 

@@ -12,11 +12,10 @@ import requests
 import resend
 from resend.exceptions import ResendError
 from sqlalchemy import case, select, true, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, config, queue
 from ballast.clock import now, real_time
-from ballast.db import db, transaction
+from ballast.db import db, insert_row, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import Email
@@ -49,24 +48,21 @@ def compose(
     """Write a mail of `kind` (templates emails/<kind>.html and .txt), once per `dedupe_key`. In the caller's transaction."""
     html = environment().get_template(f"emails/{kind}.html").render(**context)
     text = environment().get_template(f"emails/{kind}.txt").render(**context)
-    db.session.execute(
-        insert(Email)
-        .values(
-            organization_id=organization_id,
-            id=new_id("em"),
-            kind=kind,
-            dedupe_key=dedupe_key,
-            resource_id=resource_id,
-            recipient=recipient,
-            subject=subject,
-            html=html,
-            text=text,
-            status="pending",
-            created_at=now(),
-            next_attempt_at=real_time(),
-        )
-        .on_conflict_do_nothing(index_elements=["organization_id", "dedupe_key"])
-    )
+    values = {
+        "organization_id": organization_id,
+        "id": new_id("em"),
+        "kind": kind,
+        "dedupe_key": dedupe_key,
+        "resource_id": resource_id,
+        "recipient": recipient,
+        "subject": subject,
+        "html": html,
+        "text": text,
+        "status": "pending",
+        "created_at": now(),
+        "next_attempt_at": real_time(),
+    }
+    insert_row(Email, values, once_per=("organization_id", "dedupe_key"))
     queue.wake(queue.SEND_EMAILS)
 
 

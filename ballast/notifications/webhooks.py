@@ -11,9 +11,10 @@ from sqlalchemy import select
 from ballast import config, queue
 from ballast.audit import actor
 from ballast.clock import now, real_time
-from ballast.db import db, once, transaction
+from ballast.db import db, gathers, insert_row, once, transaction
 from ballast.ids import new_id
 from ballast.models import Event, WebhookDelivery, WebhookEndpoint
+from ballast.models.outbox import API_VERSION
 from ballast.notifications import drain, lanes
 from ballast.notifications.drain import stopping
 from ballast.notifications.lanes import Parcel
@@ -29,44 +30,63 @@ SLOW_SECONDS = 1.0
 FAILING_SECONDS = 2.0
 
 
-def publish(organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]) -> Event:
+def publish(organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]) -> None:
     """Tell of a fact: one event, and one delivery for each enabled endpoint that asked for its type. In the caller's transaction."""
-    event = keep(organization_id, event_type, resource_type, resource_id, data)
+    event = _event(organization_id, event_type, resource_type, resource_id, data)
     endpoints = once(("endpoints", organization_id), lambda: _endpoints(organization_id))
-    for endpoint_id, patterns in endpoints:
-        if wants(patterns, event_type):
-            address(event, endpoint_id)
-    return event
+    addressed = [endpoint_id for endpoint_id, patterns in endpoints if wants(patterns, event_type)]
+    if gathers():
+        insert_row(Event, event)
+        for endpoint_id in addressed:
+            insert_row(WebhookDelivery, _delivery(event["organization_id"], event["id"], endpoint_id))
+    else:
+        db.session.add(Event(**event))
+        db.session.add_all(WebhookDelivery(**_delivery(organization_id, event["id"], one)) for one in addressed)
+    if addressed:
+        wake()
 
 
 def keep(organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]) -> Event:
     """An event for the record, sent to nobody so far. In the caller's transaction."""
-    event = Event(
-        id=new_id("evt"),
-        organization_id=organization_id,
-        type=event_type,
-        resource_type=resource_type,
-        resource_id=resource_id,
-        data=data,
-        request_id=actor().request_id,
-        created_at=now(),
-    )
+    event = Event(**_event(organization_id, event_type, resource_type, resource_id, data))
     db.session.add(event)
     return event
 
 
+def _event(
+    organization_id: str, event_type: str, resource_type: str, resource_id: str, data: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "id": new_id("evt"),
+        "organization_id": organization_id,
+        "type": event_type,
+        "resource_type": resource_type,
+        "resource_id": resource_id,
+        "api_version": API_VERSION,
+        "data": data,
+        "request_id": actor().request_id,
+        "created_at": now(),
+    }
+
+
 def address(event: Event, endpoint_id: str) -> WebhookDelivery:
     """A delivery of an event to one endpoint, due at once. In the caller's transaction."""
-    delivery = WebhookDelivery(
-        id=new_id("del"),
-        organization_id=event.organization_id,
-        endpoint_id=endpoint_id,
-        event_id=event.id,
-        next_attempt_at=real_time(),
-    )
+    delivery = WebhookDelivery(**_delivery(event.organization_id, event.id, endpoint_id))
     db.session.add(delivery)
     wake()
     return delivery
+
+
+def _delivery(organization_id: str, event_id: str, endpoint_id: str) -> dict[str, Any]:
+    return {
+        "id": new_id("del"),
+        "organization_id": organization_id,
+        "endpoint_id": endpoint_id,
+        "event_id": event_id,
+        "status": "pending",
+        "created_at": now(),
+        "next_attempt_at": real_time(),
+    }
 
 
 def wake() -> None:

@@ -260,7 +260,7 @@ def add_agreements() -> None:
     op.create_index(
         "ix_financing_agreements_accrual",
         "financing_agreements",
-        ["accrued_on"],
+        ["organization_id", "accrued_on"],
         unique=False,
         postgresql_where="accrued_on is not null",
     )
@@ -283,7 +283,7 @@ def add_agreements() -> None:
     op.create_index(
         "ix_financing_agreements_due",
         "financing_agreements",
-        ["next_action_at"],
+        ["organization_id", "next_action_at"],
         unique=False,
         postgresql_where="next_action_at is not null",
     )
@@ -291,9 +291,16 @@ def add_agreements() -> None:
         "ix_financing_agreements_offer", "financing_agreements", ["organization_id", "offer_id", "id"], unique=False
     )
     op.create_index(
+        "ix_financing_agreements_past_due",
+        "financing_agreements",
+        ["organization_id", "past_due_since"],
+        unique=False,
+        postgresql_where="past_due_since is not null",
+    )
+    op.create_index(
         "ix_financing_agreements_reminder",
         "financing_agreements",
-        ["next_reminder_at"],
+        ["organization_id", "next_reminder_at"],
         unique=False,
         postgresql_where="next_reminder_at is not null",
     )
@@ -412,9 +419,16 @@ def add_installments() -> None:
     op.create_index(
         "ix_installments_due",
         "installments",
-        ["next_attempt_at"],
+        ["organization_id", "next_attempt_at"],
         unique=False,
         postgresql_where="next_attempt_at is not null",
+    )
+    op.create_index(
+        "ix_installments_paid_late",
+        "installments",
+        ["organization_id", "paid_at"],
+        unique=False,
+        postgresql_where="timezone('UTC', paid_at)::date > due_on",
     )
     op.create_index("ix_installments_payment", "installments", ["organization_id", "payment_id"], unique=False)
 

@@ -171,7 +171,7 @@ def test_a_process_that_dies_at_the_charge_leaves_one_or_none_and_the_truth(
         if moment == "after":
             patch.setattr(payments, "record", die)
         else:
-            patch.setattr(payments, "_mark_submitted", after_it_die(payments._mark_submitted))
+            patch.setattr(payments, "mark_submitted", after_it_die(payments.mark_submitted))
         with pytest.raises(Died):
             shop.pay(shopper)
     assert status(shop.world) == "processing"
@@ -193,7 +193,7 @@ def test_who_sleeps_until_the_resolver_has_given_up_sends_nothing(
     shop: Shop, shopper: Shopper, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Within one process: the clock moves on while the call is under way. With SIGSTOP: tests/chaos/test_paused.py."""
-    real = payments._mark_submitted
+    real = payments.mark_submitted
 
     def overslept(*given: Any) -> Any:
         answer = real(*given)
@@ -202,9 +202,9 @@ def test_who_sleeps_until_the_resolver_has_given_up_sends_nothing(
         if place == "before the call":
             pause(minutes=5)
             return answer
-        return answer - timedelta(seconds=20) if answer else None
+        return {attempt: until - timedelta(seconds=20) for attempt, until in answer.items()}
 
-    monkeypatch.setattr(payments, "_mark_submitted", overslept)
+    monkeypatch.setattr(payments, "mark_submitted", overslept)
     if place == "inside the call":
         monkeypatch.setattr(payments, "real_time", lambda: real_time() - timedelta(minutes=1))
     shop.pay(shopper)

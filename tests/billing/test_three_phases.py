@@ -83,7 +83,7 @@ LINES = {
     "after begin committed": (before(payments, "run"), 0),
     "before the processor heard of it": (before(StripeAdapter, "prepare"), 0),
     "during prepare": (after("prepare"), 0),
-    "before its id is committed": (before(payments, "_mark_submitted"), 0),
+    "before its id is committed": (before(payments, "mark_submitted"), 0),
     "after its id is committed": (before(StripeAdapter, "submit"), 0),
     "after the charge": (after("submit"), 1),
     "while recording": (before(outcomes, "_tell"), 1),
@@ -188,8 +188,8 @@ def test_a_process_that_slept_during_prepare_sends_nothing(world: World, unpaid:
 
 
 def test_a_process_that_slept_before_sending_sends_nothing(world: World, unpaid: str, monkeypatch: Patch) -> None:
-    real = payments._mark_submitted
-    monkeypatch.setattr(payments, "_mark_submitted", lambda *given: (real(*given), pause(seconds=6))[0])
+    real = payments.mark_submitted
+    monkeypatch.setattr(payments, "mark_submitted", lambda *given: (real(*given), pause(seconds=6))[0])
     confirm(world, unpaid)
     assert wire(world, "/confirm") == []
     assert world.payment(unpaid).status == "processing"

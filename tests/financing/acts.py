@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from ballast import clock
 from ballast.billing import payments
-from ballast.billing.financing import balances, exposure, opening, quotes, quoting, rows
+from ballast.billing.financing import (
+    accrual,
+    balances,
+    charging,
+    earning,
+    exposure,
+    lateness,
+    opening,
+    paying,
+    quotes,
+    quoting,
+    reminding,
+    rows,
+)
 from ballast.billing.financing.terms import OfferTerms
 from ballast.clock import now
-from ballast.db import db, transaction
+from ballast.db import db, set_organization, transaction
 from ballast.ids import new_id
 from ballast.models import (
+    AgreementEntry,
     Customer,
     FinancingAgreement,
     FinancingOffer,
@@ -21,6 +37,8 @@ from ballast.models import (
     LedgerTransfer,
     Order,
     Organization,
+    Payment,
+    PaymentMethod,
 )
 from ballast.models.financing import installments_of
 from tests.subscriptions.acts import Desk
@@ -109,6 +127,64 @@ class Lender(Desk):
         db.session.add(order)
         db.session.flush()
         return order
+
+    # --- Collecting -----------------------------------------------------------------------------------------------------------
+
+    def work(self) -> int:
+        """What the worker would do about plans now, until nothing is due; answers how much that was."""
+        with self.world.worker_app.app_context(), clock.at(self.at):
+            set_organization(None)
+            jobs = (charging.charge_due, lateness.look_due, accrual.accrue_due, reminding.remind_due)
+            total = 0
+            while done := sum(job() for job in jobs):
+                total += done
+            return total
+
+    def live(self, moment: datetime) -> None:
+        """Let time pass to `moment`; what falls due on the way is done at its own instant."""
+        while (due := self._next_of_plans()) and due <= moment:
+            self.at = max(due, self.at)
+            assert self.work(), f"something was due at {due} and nothing happened"
+        self.at = moment
+        self.work()
+
+    def live_until(self, agreement_id: str, number: int, days: int = 0) -> None:
+        """Let time pass to so many days (and an hour) after an installment is due."""
+        one = self.installments(agreement_id)[number - 1]
+        self.live(one.due_at + timedelta(days=days, hours=1))
+
+    def _next_of_plans(self) -> datetime | None:
+        with self.clocked():
+            return charging.next_due(self.world.acme.id)
+
+    def pay(self, agreement_id: str, what: int | list[str], card: str = "pm_card_visa", **how: Any) -> Payment:
+        """Its customer pays on the page; answers the payment as it is then."""
+        with self.clocked():
+            source = payments.Source(card, save_card=how.pop("save_card", False))
+            payment_id = paying.pay(self.world.acme.id, agreement_id, what, source, **how)
+        return next(one for one in self.all(Payment) if one.id == payment_id)
+
+    def break_card(self, token: str = "pm_card_chargeCustomerFail") -> None:
+        """From now on the newest stored card is one that is declined."""
+        card_id = self.card().id
+        with self.clocked(), transaction() as session:
+            session.execute(update(PaymentMethod).where(PaymentMethod.id == card_id).values(external_id=token))
+
+    def check(self, agreement_id: str) -> None:
+        """What must be true at every moment: entries, installments and ledger say the same is owed and earned."""
+        with self.clocked():
+            agreement = rows.find(self.world.acme.id, agreement_id)
+            schedule = rows.installments(agreement)
+            wanted = select(AgreementEntry).where(AgreementEntry.agreement_id == agreement_id)
+            entries = sum(one.principal + one.interest + one.late_fee for one in db.session.scalars(wanted))
+            left = balances.of(schedule).total
+            net, earned, gone = earning.net_interest(schedule), agreement.interest_earned, agreement.charged_off_at
+        assert entries == left
+        assert self.account("financing_receivable") == left
+        assert self.account("unearned_interest") == (0 if gone else earned - net)
+        assert self.account("interest_income") == -earned
+        if gone:
+            assert self.account("charge_off_allowance") == -left
 
     def agreement(self, agreement_id: str) -> FinancingAgreement:
         with self.clocked():

@@ -16,6 +16,8 @@ from standardwebhooks import Webhook
 
 import ballast
 from ballast.billing import invoice_payloads, kept, payloads
+from ballast.billing.financing import payloads as plan_payloads
+from ballast.billing.financing import rows as agreements
 from ballast.billing.session_payloads import payload_of
 from ballast.billing.subscriptions import rows
 from ballast.db import db, organization
@@ -28,6 +30,8 @@ from ballast.models import (
     Customer,
     Dispute,
     Event,
+    FinancingAgreement,
+    Installment,
     Invoice,
     Payment,
     PaymentMethod,
@@ -38,6 +42,7 @@ from ballast.notifications.catalog import EVENTS, TEST_EVENT, check_patterns
 from ballast.notifications.signatures import signed_headers
 from ballast.security import new_webhook_secret
 from tests.app.populated import populate
+from tests.financing.acts import Lender
 from tests.notifications.acts import SECRET
 from tests.world import World
 
@@ -56,14 +61,14 @@ NOTES_ARGUMENTS = 3
 def told_in_source() -> set[str]:
     """The types that some code publishes: texts with a dot inside a call of publish(), tell(), _tell() or note(), and two tables."""
     found = {f"{kind.noun}.{verb}" for kind in kept.KINDS.values() for verb in ("created", "updated")}
-    found |= set(rows.EVENTS.values())
+    found |= set(rows.EVENTS.values()) | set(agreements.EVENTS.values())
     for path in HOME.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             name = ast.unparse(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
             if isinstance(call, ast.Call) and name in ("publish", "_tell", "tell", "note"):
                 args = call.args[NOTES_ARGUMENTS:] if name == "note" else call.args
                 texts = [one.value for given in args for one in ast.walk(given) if isinstance(one, ast.Constant)]
-                found |= {text for text in texts if isinstance(text, str) and re.fullmatch(r"\w+\.\w+", text)}
+                found |= {text for text in texts if isinstance(text, str) and re.fullmatch(r"\w+(\.\w+)+", text)}
     return found
 
 
@@ -90,6 +95,7 @@ def first(model: Any) -> Any:
 
 def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgres: Postgres) -> None:
     populate(world, postgres.owner_url)
+    Lender(world).agree()
     with organization(world.acme.id):
         real = {
             "payment": payloads.payment_payload(first(Payment)),
@@ -101,6 +107,8 @@ def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgr
             "subscription": invoice_payloads.subscription_payload(first(Subscription)),
             "invoice": invoice_payloads.invoice_payload(first(Invoice)),
             "credit_note": invoice_payloads.credit_note_payload(first(CreditNote)),
+            "financing_agreement": plan_payloads.agreement_payload(first(FinancingAgreement), [first(Installment)]),
+            "installment": plan_payloads.installment_payload(first(Installment)),
         } | {kind.noun: kept.payload(first(model)) for model, kind in kept.KINDS.items()}
         told = {event.type: event.data for event in db.session.scalars(select(Event))}
     for name, example in EXAMPLES.items():

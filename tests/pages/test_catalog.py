@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ballast.models import Coupon, Price, Product, PromotionCode, TaxRate
+from ballast.models import Coupon, OrderLine, Price, Product, PromotionCode, TaxRate
 from tests.billing.acts import rows
 from tests.pages.dashboard import after, page, send
+from tests.shopper import Shopper
 from tests.statements import counted
 from tests.world import World, csrf
 
@@ -122,3 +123,15 @@ def test_a_place_has_one_tax_rate_at_a_time(world: World) -> None:
     assert send(owner, path, **form).status_code == 303
     again = owner.post(f"{path}/{rate.id}/archived", data=token | {"archived": "no"})
     assert again.status_code == 422, "another one is in force"
+
+
+def test_a_products_words_are_changed_and_what_was_sold_keeps_its_own(world: World) -> None:
+    Shopper(world).buy()
+    owner, path = world.sign_in("owner"), f"/admin/products/{rows(world, Product)[0].id}"
+    nameless = send(owner, f"{path}/edit", name=" ")
+    assert nameless.status_code == 422
+    assert "Say what it is called." in nameless.get_data(as_text=True)
+    answer = send(owner, f"{path}/edit", name="Gooseneck kettle", tagline="Slow.", description="It pours.")
+    assert "Gooseneck kettle is changed." in after(owner, answer)
+    assert "Gooseneck kettle" in page(world.app.test_client(), f"/shop/{world.acme.slug}/")
+    assert rows(world, OrderLine)[0].name == "Kettle"

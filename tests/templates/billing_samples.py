@@ -412,8 +412,12 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/catalog/products.html", "full", index | {"rows": rows}
     yield "admin/catalog/products.html", "archived", index | {"archived": True, "may_change": False}
     typed: Context = {"name": "", "tagline": "", "description": ""}
-    yield "admin/catalog/product_new.html", "fresh", ADMIN | {"typed": typed, "errors": {}}
-    yield "admin/catalog/product_new.html", "wrong", ADMIN | {"typed": typed, "errors": {"name": "Say what."}}
+    yield "admin/catalog/product_new.html", "fresh", ADMIN | {"product": None, "typed": typed, "errors": {}}
+    yield (
+        "admin/catalog/product_new.html",
+        "wrong",
+        ADMIN | {"product": product, "typed": typed, "errors": {"name": "Say what."}},
+    )
     names = ("amount", "currency", "interval", "interval_count", "trial_days", "setup_fee", "nickname")
     show: Context = ADMIN | {"product": Row(**vars(product), archived_at=None), "prices": [*prices, once], "errors": {}}
     show |= {"may_change": True, "every": [("", "Once"), ("month", "Month")], "typed": dict.fromkeys(names, "")}

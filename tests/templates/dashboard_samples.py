@@ -36,6 +36,10 @@ def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
     yield from mail_samples()
     yield from search_samples()
     yield from job_samples()
+    items = [Row(title="Tax", done=done, says="Invoices are taxed.") for done in (True, False)]
+    listed = [{"item": items[0], "link": ("/admin/tax-rates", "Tax rates")}, {"item": items[1], "link": None}]
+    yield "admin/settings/go_live.html", "some", ADMIN | {"items": listed, "done": 1}
+    yield "admin/settings/go_live.html", "all", ADMIN | {"items": listed[:1], "done": 1}
 
 
 def order_samples() -> Iterator[tuple[str, str, Context]]:

@@ -8,6 +8,9 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
+from ballast.billing.financing import advertising, quotes
+from ballast.billing.financing.disclosure import Disclosure
+from ballast.billing.financing.terms import OfferTerms
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -56,6 +59,19 @@ PRODUCTS = [
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
     return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+
+
+def _plan(name: str, terms: OfferTerms) -> Row:
+    """A plan for the espresso machine, as a shop shows it."""
+    quote = quotes.quote(64000, "USD", terms, NOW.date())
+    said = {"line": advertising.line(quote), "terms": advertising.terms(quote)}
+    return Row(offer=Row(name=name), quote=quote, **said, box=Disclosure(quote, "Acme Corp", "Quote"))
+
+
+PLANS = [
+    _plan("Two years", OfferTerms(24, rate_bps=1490)),
+    _plan("Pay in 4", OfferTerms(3, down_payment_bps=2500, grace_days=10)),
+]
 
 
 def _order_line(product: Row, quantity: int) -> Row:
@@ -236,13 +252,17 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
-    shop: Context = {"shop": SHOP, "cart": EMPTY_CART}
+    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None}
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
     bare = _product("Filter papers", "papers", "kettle", 600, "")
     bare.image = None
     yield "storefront/index.html", "no-image", shop | {"products": [bare]}
     yield "storefront/product.html", "plain", shop | {"product": PRODUCTS[0]}
+    for_some = {"plans": PLANS, "countries": [("US", "United States"), ("CA", "Canada")], "country": "US"}
+    yield "storefront/product.html", "in parts", shop | {"product": PRODUCTS[0]} | for_some
+    yield "storefront/index.html", "in parts", shop | {"products": PRODUCTS, "plans": PLANS}
+    yield "storefront/cart.html", "in parts", shop | {"cart": CART, "plans": PLANS}
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
     yield "storefront/cart.html", "empty", shop
@@ -819,7 +839,9 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.billing_samples import billing_samples
     from tests.templates.customer_samples import invoice_samples, portal_samples, subscribing_samples
     from tests.templates.dashboard_samples import dashboard_samples
+    from tests.templates.financing_samples import financing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
+    from tests.templates.plan_mail_samples import plan_mail_samples
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
@@ -834,6 +856,8 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from selling_samples()
     yield from billing_samples()
     yield from subscription_samples()
+    yield from financing_samples()
+    yield from plan_mail_samples()
     yield from invoice_samples()
     yield from portal_samples()
     yield from subscribing_samples()

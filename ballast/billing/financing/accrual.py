@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import DateTime, Interval, cast, func, literal
+from sqlalchemy import DateTime, Interval, bindparam, cast, func, literal
 
 from ballast import queue
 from ballast.billing.financing import earning, rows
-from ballast.billing.subscriptions.charging import work
+from ballast.billing.subscriptions.charging import due_rows, work
 from ballast.db import transaction
 from ballast.models import FinancingAgreement
 from ballast.notifications.drain import drain
@@ -32,7 +32,9 @@ def accrue_due(organization_id: str | None = None) -> int:
     `organization_id`: of that organization alone, which may have a clock of its own; the caller has set the clock then.
     """
     queue.forget_mark(queue.FINANCING_ACCRUAL)
-    return drain("financing_accrual", lambda: work(FinancingAgreement, DUE_AT, organization_id, accrue, THREADS))
+    wanted = [bindparam("now", type_=DateTime(timezone=True)) >= DUE_AT]
+    earning_ones = due_rows(FinancingAgreement, FinancingAgreement.accrued_on, organization_id, wanted)
+    return drain("financing_accrual", lambda: work(earning_ones, accrue, THREADS))
 
 
 def accrue(organization_id: str, agreement_id: str) -> None:

@@ -8,15 +8,18 @@ dies); a lease that its process did not live to release runs out after five minu
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from ballast import queue
+from ballast.billing import pace
 from ballast.billing.financing import collecting, rows
-from ballast.billing.subscriptions.charging import earliest, work
-from ballast.billing.subscriptions.pace import pace_of
+from ballast.billing.subscriptions.charging import due_rows, earliest, work
 from ballast.billing.subscriptions.rows import card_of_row
 from ballast.db import db
 from ballast.models import FinancingAgreement, Installment, ProcessorAccount
 from ballast.notifications.drain import drain
+
+THREADS: Final = 16
 
 
 def charge_due(organization_id: str | None = None) -> int:
@@ -25,8 +28,8 @@ def charge_due(organization_id: str | None = None) -> int:
     `organization_id`: of that organization alone, which may have a clock of its own; the caller has set the clock then.
     """
     queue.forget_mark(queue.CHARGE_FINANCING)
-    column = Installment.next_attempt_at
-    return drain("charge_financing", lambda: work(Installment, column, organization_id, _collect))
+    waiting = due_rows(Installment, Installment.next_attempt_at, organization_id)
+    return drain("charge_financing", lambda: work(waiting, _collect, THREADS))
 
 
 def _collect(organization_id: str, installment_id: str) -> None:
@@ -34,7 +37,7 @@ def _collect(organization_id: str, installment_id: str) -> None:
     account = _account_of(organization_id, installment_id)
     db.session.rollback()
     if account is not None:
-        pace_of(*account).wait()
+        pace.wait(*account)
     collecting.collect(organization_id, installment_id)
 
 

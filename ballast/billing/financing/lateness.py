@@ -28,7 +28,7 @@ from ballast.billing.financing import (
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.terms import OfferTerms
 from ballast.billing.minimums import to_step
-from ballast.billing.subscriptions.charging import work
+from ballast.billing.subscriptions.charging import due_rows, work
 from ballast.clock import now
 from ballast.db import transaction
 from ballast.models import FinancingAgreement, Installment
@@ -60,8 +60,8 @@ def look_due(organization_id: str | None = None) -> int:
     `organization_id`: of that organization alone, which may have a clock of its own; the caller has set the clock then.
     """
     queue.forget_mark(queue.FINANCING_LATENESS)
-    column = FinancingAgreement.next_action_at
-    return drain("financing_lateness", lambda: work(FinancingAgreement, column, organization_id, look, THREADS))
+    waiting = due_rows(FinancingAgreement, FinancingAgreement.next_action_at, organization_id)
+    return drain("financing_lateness", lambda: work(waiting, look, THREADS))
 
 
 def look(organization_id: str, agreement_id: str) -> None:

@@ -5,14 +5,16 @@ One transaction each: before its commit nothing was written, after it the mail w
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from ballast import queue
 from ballast.billing import card_expiry
 from ballast.billing.financing import balances, letters, rows, standing
-from ballast.billing.subscriptions.charging import work
+from ballast.billing.subscriptions.charging import due_rows, work
+from ballast.billing.subscriptions.rehearsal import keys_due
 from ballast.clock import now
-from ballast.db import transaction
+from ballast.db import organization, transaction
 from ballast.models import FinancingAgreement, Installment, PaymentMethod
 from ballast.models.states import COLLECTED
 from ballast.notifications.drain import drain
@@ -23,8 +25,21 @@ THREADS: Final = 4
 def remind_due(organization_id: str | None = None) -> int:
     """Tell whoever is to be told now. The job behind `queue.FINANCING_REMIND`; answers how many agreements were looked at."""
     queue.forget_mark(queue.FINANCING_REMIND)
-    column = FinancingAgreement.next_reminder_at
-    return drain("financing_reminders", lambda: work(FinancingAgreement, column, organization_id, remind, THREADS))
+    coming = due_rows(FinancingAgreement, FinancingAgreement.next_reminder_at, organization_id)
+    return drain("financing_reminders", lambda: work(coming, remind, THREADS))
+
+
+def due_now(organization_id: str | None = None) -> list[tuple[str, str | None, datetime]]:
+    """Who would be told of what is coming: agreement, address, and when it comes."""
+    keys = keys_due(FinancingAgreement, FinancingAgreement.next_reminder_at, organization_id)
+    return [found for owner, agreement_id in keys if (found := _coming(owner, agreement_id))]
+
+
+def _coming(owner: str, agreement_id: str) -> tuple[str, str | None, datetime] | None:
+    with organization(owner), transaction():
+        agreement = rows.find(owner, agreement_id)
+        coming = next_charge(agreement, rows.installments(agreement))
+        return (agreement.id, rows.customer_of(agreement).email, coming.due_at) if coming else None
 
 
 def remind(organization_id: str, agreement_id: str) -> None:

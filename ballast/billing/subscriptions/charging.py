@@ -1,32 +1,48 @@
 """The nightly run, every few seconds: periods end, invoices fall due, cards are charged.
 
-Rows are claimed under a lease in batches, those of organizations with a clock of their own left out (they are driven by their clock).
-Each row is one short transaction of its own, so a bad one spoils no other; a processor is asked by at most as many threads as its
-pace needs, and no faster than its pace.
+Rows are claimed under a lease in batches, of each organization in its turn, so that one with very many keeps no other waiting; those
+with a clock of their own are left out (their clock drives them). What a batch does it does in one transaction for each
+organization; where that fails, row by row, so that a bad one spoils no other. Between the database and the processors stand
+`attempts_under_way`: one thread, this one, reads and writes, and the others only wait for processors.
+
+If the process dies …
+  before a claim commits: nothing happened. After it: the rows wait for their lease to run out, five minutes.
+  before a batch of periods commits: nothing happened to any of them. After it: their invoices are due.
+  before a batch of attempts commits: their invoices are due. From there on: see `attempts_under_way`.
 """
 
 from __future__ import annotations
 
+import logging
+import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select
 
 from ballast import queue
+from ballast.billing import claims
+from ballast.billing.attempts_under_way import UnderWay
+from ballast.billing.claims import Key, release
+from ballast.billing.pace import pace_of
 from ballast.billing.subscriptions import collecting, rolling
-from ballast.billing.subscriptions.pace import pace_of
 from ballast.clock import now, real_time
-from ballast.db import db, organization, transaction
+from ballast.db import among, db, organization, transaction
 from ballast.models import Customer, Installment, Invoice, PaymentMethod, ProcessorAccount, Subscription
 from ballast.models.customers import is_held
 from ballast.models.financing import is_chargeable
 from ballast.models.identity import lives_by_real_time
-from ballast.notifications.drain import BATCH, drain, run_all
+from ballast.notifications import drain
 
-THREADS: Final = 16
-LEASE: Final = timedelta(minutes=5)
-Key = tuple[str, str]
+log = logging.getLogger(__name__)
+
+# How many periods are ended in one transaction, and how many attempts begun: each holds its rows' locks for about a tenth of a second.
+ROLL: Final = 64
+BEGIN: Final = 32
+# How long the run sleeps where it has nothing to do until a processor answers.
+GLANCE_SECONDS: Final = 0.1
 
 
 def charge_due(organization_id: str | None = None) -> int:
@@ -35,49 +51,144 @@ def charge_due(organization_id: str | None = None) -> int:
     `organization_id`: of that organization alone, which may have a clock of its own; the caller has set the clock then.
     """
     queue.forget_mark(queue.CHARGE_SUBSCRIPTIONS)
-    return drain("charge_subscriptions", lambda: _batch(organization_id))
+    began_at, run = real_time(), _Run(organization_id)
+    with UnderWay() as under_way:
+        run.go(under_way)
+    drain.note_run("charge_subscriptions", began_at, run.taken, run.failed + under_way.failed)
+    if run.is_over():
+        queue.wake_now(queue.CHARGE_SUBSCRIPTIONS)
+    return run.taken
 
 
-def _batch(organization_id: str | None) -> tuple[int, int]:
-    rolled = work(Subscription, Subscription.next_action_at, organization_id, rolling.roll)
-    charged = work(Invoice, Invoice.next_attempt_at, organization_id, _collect)
-    return rolled[0] + charged[0], rolled[1] + charged[1]
+class _Run:
+    """What is due, taken until there is nothing more, time is up or the worker stops."""
+
+    def __init__(self, organization_id: str | None) -> None:
+        self.taken = self.failed = 0
+        self._until = time.monotonic() + drain.BATCH_SECONDS
+        self._periods = due_rows(Subscription, Subscription.next_action_at, organization_id)
+        self._invoices = due_rows(Invoice, Invoice.next_attempt_at, organization_id)
+        self._few_invoices = True
+        # Until when rows were put back for which their account had no room: the run is not done before.
+        self._back_until = 0.0
+
+    def is_over(self) -> bool:
+        return drain.stopping.is_set() or time.monotonic() > self._until
+
+    def go(self, under_way: UnderWay) -> None:
+        while True:
+            took = 0 if self.is_over() else self._take(under_way)
+            self.taken += took
+            waits = time.monotonic() < self._back_until and not self.is_over()
+            if not took and not under_way.count and not waits:
+                return
+            under_way.tend(0 if took else GLANCE_SECONDS)
+
+    def _take(self, under_way: UnderWay) -> int:
+        """End some periods where few invoices were left, and begin to charge as many invoices as there is room for."""
+        rolled = self._roll() if self._few_invoices else 0
+        room = min(under_way.room(), BEGIN)
+        if room < BEGIN // 2:
+            self._few_invoices = False
+            return rolled
+        keys = self._invoices.claim(room)
+        self._few_invoices = len(keys) < room
+        return rolled + self._charge(keys, under_way)
+
+    def _roll(self) -> int:
+        keys = self._periods.claim(ROLL)
+        for owner, ids in _by_owner(keys):
+            done = self._at_once(owner, ids, rolling.roll_all) or set()
+            rest = [row_id for row_id in ids if row_id not in done]
+            self._one_by_one(Subscription, owner, rest, rolling.roll)
+        return len(keys)
+
+    def _charge(self, keys: Sequence[Key], under_way: UnderWay) -> int:
+        put_back: dict[float, list[Key]] = defaultdict(list)
+        for owner, ids in _by_owner(keys):
+            with organization(owner):
+                now_or_later = _with_room(owner, ids, under_way)
+            for seconds, later in now_or_later[1].items():
+                put_back[seconds] += [(owner, row_id) for row_id in later]
+            self._begin(owner, now_or_later[0], under_way)
+        for seconds, later_keys in put_back.items():
+            release(Invoice, later_keys, timedelta(seconds=seconds))
+            self._back_until = max(self._back_until, time.monotonic() + seconds)
+        return len(keys) - sum(len(later_keys) for later_keys in put_back.values())
+
+    def _begin(self, owner: str, ids: list[str], under_way: UnderWay) -> None:
+        begun = self._at_once(owner, ids, collecting.begin_all) if ids else []
+        if begun is None:
+            self._one_by_one(Invoice, owner, ids, lambda *key: under_way.add(collecting.begin_all(key[0], [key[1]])))
+        else:
+            under_way.add(begun)
+
+    def _at_once(self, owner: str, ids: list[str], act: Callable[[str, Sequence[str]], Any]) -> Any:
+        """What `act` answers; None where it could not be done, and nothing was."""
+        try:
+            with organization(owner):
+                return act(owner, ids)
+        except Exception:
+            log.warning("a batch of %s failed, and is done one by one", len(ids), exc_info=True)
+            return None
+
+    def _one_by_one(self, model: Any, owner: str, ids: Sequence[str], act: Callable[[str, str], Any]) -> None:
+        """Each in a transaction of its own; what fails waits for its lease."""
+        done = []
+        for row_id in ids:
+            try:
+                with organization(owner):
+                    act(owner, row_id)
+                done.append((owner, row_id))
+            except Exception:
+                self.failed += 1
+                log.exception("a row that is due failed: %s", row_id)
+        release(model, done)
 
 
-def work(
-    model: Any, due_at: Any, organization_id: str | None, act: Callable[[str, str], Any], threads: int = THREADS
-) -> tuple[int, int]:
+def _by_owner(keys: Sequence[Key]) -> list[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for owner, row_id in keys:
+        found[owner].append(row_id)
+    return list(found.items())
+
+
+def _with_room(
+    organization_id: str, invoice_ids: list[str], under_way: UnderWay
+) -> tuple[list[str], dict[float, list[str]]]:
+    """Those whose account has room, and those for which it has none now, by the seconds it takes to work off as many."""
+    account_of = _accounts_of(organization_id, invoice_ids)
+    room = {account: under_way.room_at(*account) for account in set(account_of.values())}
+    fits, later = [], defaultdict(list)
+    for invoice_id in invoice_ids:
+        account = account_of.get(invoice_id)
+        if account is None or room[account] > 0:
+            fits.append(invoice_id)
+            if account is not None:
+                room[account] -= 1
+        else:
+            later[account].append(invoice_id)
+    return fits, {max(1.0, len(ids) / pace_of(*account).per_second): ids for account, ids in later.items()}
+
+
+def work(rows: claims.Due, act: Callable[[str, str], Any], threads: int) -> tuple[int, int]:
     """Do `act` (organization, id) to a batch of what is due, each row alone; answers how many were taken, and how many failed."""
-    keys = claim(model, due_at, organization_id)
+    keys = rows.claim(drain.BATCH)
 
     def one(key: Key) -> None:
         with organization(key[0]):
             act(*key)
 
-    results = run_all(one, keys, threads)
-    release(model, [key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception)])
-    return len(keys), sum(1 for result in results if isinstance(result, Exception))
+    results = drain.run_all(one, keys, threads)
+    release(rows.model, [key for key, done in zip(keys, results, strict=True) if not isinstance(done, Exception)])
+    return len(keys), sum(1 for done in results if isinstance(done, Exception))
 
 
-def claim(model: Any, due_at: Any, organization_id: str | None) -> list[Key]:
-    """Take what is due by the organization's clock, the longest due first, for `LEASE`. Commits."""
-    chosen = (
-        select(model.organization_id, model.id)
-        .where(*due(model, due_at, organization_id), (model.lease_until.is_(None)) | (model.lease_until < real_time()))
-        .order_by(due_at)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-        .cte("chosen")
-    )
-    taking = (
-        update(model)
-        .where(tuple_(model.organization_id, model.id).in_(select(chosen)))
-        .values(lease_until=real_time() + LEASE)
-        .returning(model.organization_id, model.id)
-        .execution_options(synchronize_session=False)
-    )
-    with transaction() as session:
-        return [(row[0], row[1]) for row in session.execute(taking)]
+def due_rows(
+    model: Any, due_at: Any, organization_id: str | None, wanted: Sequence[ColumnElement[bool]] = ()
+) -> claims.Due:
+    """What may be claimed of a model; `wanted` are further conditions."""
+    return claims.Due(model, due_at, organization_id, [*_chargeable(model), *wanted])
 
 
 def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElement[bool]]:
@@ -94,32 +205,11 @@ def _chargeable(model: Any) -> list[ColumnElement[bool]]:
     return [is_chargeable()] if model is Installment else []
 
 
-def release(model: Any, keys: list[Key]) -> None:
-    """What was done may fall due again at once; what failed waits for its lease."""
-    if not keys:
-        return
-    with transaction() as session:
-        session.execute(
-            update(model)
-            .where(tuple_(model.organization_id, model.id).in_(keys))
-            .values(lease_until=None)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _collect(organization_id: str, invoice_id: str) -> None:
-    """Charge it at its processor's pace."""
-    account = _account_of(organization_id, invoice_id)
-    db.session.rollback()
-    if account is not None:
-        pace_of(*account).wait()
-    collecting.collect(organization_id, invoice_id)
-
-
-def _account_of(organization_id: str, invoice_id: str) -> tuple[str, str] | None:
-    """The account, and its processor, that will be asked: of the subscription's card, else of the customer's."""
+def _accounts_of(organization_id: str, invoice_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The accounts, and their processors, that will be asked, by invoice: of the subscription's card, else of the customer's."""
     wanted = (
-        select(ProcessorAccount.id, ProcessorAccount.processor)
+        select(Invoice.id, ProcessorAccount.id, ProcessorAccount.processor)
+        .select_from(ProcessorAccount)
         .join(
             PaymentMethod,
             (PaymentMethod.organization_id == ProcessorAccount.organization_id)
@@ -139,10 +229,10 @@ def _account_of(organization_id: str, invoice_id: str) -> tuple[str, str] | None
             Invoice,
             (Invoice.organization_id == Subscription.organization_id) & (Invoice.subscription_id == Subscription.id),
         )
-        .where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
+        .where(Invoice.organization_id == organization_id, among(Invoice.id, invoice_ids))
     )
-    found = db.session.execute(wanted).first()
-    return (found[0], found[1]) if found else None
+    with transaction() as session:
+        return {row[0]: (row[1], row[2]) for row in session.execute(wanted)}
 
 
 def next_due(organization_id: str) -> datetime | None:

@@ -9,17 +9,18 @@ at the invoice's row lock; past that, at the unique indexes on open attempts and
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, select
 
 from ballast.billing import budgets, invoices, payments, retries
 from ballast.billing.outcomes import UNPAID
-from ballast.billing.subscriptions import ending, letters, mandates, rows, settling
+from ballast.billing.subscriptions import ending, letters, mandates, reading, rows, settling
 from ballast.clock import now
-from ballast.db import db, transaction
+from ballast.db import db, gather, know, transaction
 from ballast.errors import Conflict
-from ballast.models import Claim, Invoice, Payment, PaymentMethod, Subscription
+from ballast.models import Attempt, Claim, Invoice, Payment, PaymentMethod, Subscription
 
 PAYABLE = ("open", "uncollectible")
 
@@ -37,11 +38,41 @@ def collect(organization_id: str, invoice_id: str) -> bool:
     """Charge an invoice that is due, if it still is and its card may be tried. Answers whether a processor was asked."""
     with transaction():
         found = ready(organization_id, invoice_id)
-        begun = _begin(found) if found else None
+        begun = _begin(found, payment_for(found.invoice, found.card.id)) if found else None
     if begun is None:
         return False
     payments.run(begun)
     return True
+
+
+def begin_all(organization_id: str, invoice_ids: Sequence[str]) -> list[payments.Begun]:
+    """Begin to charge many invoices in one transaction, each if it still is due and its card may be tried; `payments.run` does the
+    rest of each. What they have in common is read once, and rows are written together. If one of them cannot be begun none is.
+
+    A card is tried for one invoice at a time: a second one stays due.
+    """
+    with transaction():
+        gather()
+        due = reading.for_charging(organization_id, invoice_ids)
+        for invoice in due:
+            invoice.lease_until = None
+        found = _one_per_card(one for invoice in due if (one := ready(organization_id, invoice.id)))
+        present = [_present_payment(one.invoice) for one in found]
+        fresh = [payment or _new_payment(one.invoice, one.card.id) for one, payment in zip(found, present, strict=True)]
+        db.session.flush()
+        for one, payment, before in zip(found, fresh, present, strict=True):
+            if before is None:
+                know((Attempt, payment.id), 0)
+                _claim(one.invoice, payment)
+        return [begun for one, payment in zip(found, fresh, strict=True) if (begun := _begin(one, payment))]
+
+
+def _one_per_card(found: Iterable[Ready]) -> list[Ready]:
+    """What a card has been tried was counted once for the whole batch (`budgets.hold`)."""
+    by_card: dict[str, Ready] = {}
+    for one in found:
+        by_card.setdefault(one.card.id, one)
+    return list(by_card.values())
 
 
 def lock(organization_id: str, invoice_id: str) -> tuple[Subscription | None, Invoice]:
@@ -98,24 +129,37 @@ def _needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
     return mandates.needs_holder(invoice.currency, invoice.customer_email, invoice.amount_due, card)
 
 
-def _begin(due: Ready) -> payments.Begun | None:
-    payment = payment_for(due.invoice, due.card.id)
+def _begin(due: Ready, payment: Payment) -> payments.Begun | None:
+    """The attempt, to be flushed by the caller."""
     due.invoice.next_attempt_at = None
     if payment.status not in UNPAID:
         return None  # Under way already, or taken: what comes of it is recorded where it is known.
     payment.off_session = True
-    return payments.begin(payment, payments.Source(due.card.id, series="recurring"))
+    return payments.write(payment, payments.Source(due.card.id, series="recurring"))
 
 
 def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
     """The invoice's payment, locked; a new one where it has none, or the last one was closed. With the invoice locked."""
-    organization_id = invoice.organization_id
-    if invoice.payment_id is not None:
-        payment = payments.locked(organization_id, invoice.payment_id)
-        if payment.status not in ("canceled", "failed"):
-            return payment
-    payment = payments.create(
-        organization_id,
+    payment = _present_payment(invoice)
+    if payment is not None:
+        return payment
+    payment = _new_payment(invoice, card_id)
+    db.session.flush()
+    _claim(invoice, payment)
+    db.session.flush()
+    return payment
+
+
+def _present_payment(invoice: Invoice) -> Payment | None:
+    if invoice.payment_id is None:
+        return None
+    payment = payments.locked(invoice.organization_id, invoice.payment_id)
+    return None if payment.status in ("canceled", "failed") else payment
+
+
+def _new_payment(invoice: Invoice, card_id: str | None) -> Payment:
+    return payments.draft(
+        invoice.organization_id,
         payments.NewPayment(
             amount=invoice.amount_due,
             currency=invoice.currency,
@@ -126,9 +170,14 @@ def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
             metadata={"invoice": invoice.number or invoice.id},
         ),
     )
+
+
+def _claim(invoice: Invoice, payment: Payment) -> None:
+    """The payment, which is written already, is to settle the invoice, and no other may meanwhile."""
+    invoice.payment_id = payment.id
     db.session.add(
         Claim(
-            organization_id=organization_id,
+            organization_id=invoice.organization_id,
             payment_id=payment.id,
             obligation="period",
             obligation_id=invoice.id,
@@ -137,9 +186,6 @@ def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
             created_at=now(),
         )
     )
-    invoice.payment_id = payment.id
-    db.session.flush()
-    return payment
 
 
 def begin_with(invoice: Invoice, source: payments.Source, return_url: str | None = None) -> payments.Begun:

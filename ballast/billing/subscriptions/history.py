@@ -119,7 +119,8 @@ def pending_of(subscription: Subscription) -> plans.Plan | None:
 
 def budget_of(card: PaymentMethod, amount: int) -> Budget:
     """What the card's network allows for this amount (minor units)."""
-    return Budget(amount, budgets.meters(card, amount), budgets.is_blocked(card), budgets.free_at(card, amount))
+    counted = budgets.meters(card, amount)
+    return Budget(amount, counted, budgets.is_blocked(card), budgets.free_at(card, amount, counted))
 
 
 def _budget(card: PaymentMethod | None, owed: list[Invoice], coming: Forecast | None) -> Budget | None:

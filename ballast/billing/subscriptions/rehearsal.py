@@ -41,6 +41,11 @@ class Item:
         """What it is about."""
         return self.subscription_id
 
+    @property
+    def is_charge(self) -> bool:
+        """Whether a card would be charged the amount."""
+        return self.amount > 0
+
 
 Found = TypeVar("Found")
 

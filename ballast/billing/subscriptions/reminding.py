@@ -11,7 +11,7 @@ from ballast import queue
 from ballast.billing import card_expiry
 from ballast.billing.invoice_payloads import subscription_payload
 from ballast.billing.subscriptions import letters, rolling, rows
-from ballast.billing.subscriptions.charging import due, work
+from ballast.billing.subscriptions.charging import due, due_rows, work
 from ballast.clock import now
 from ballast.db import transaction
 from ballast.models import Customer, PaymentMethod, Subscription
@@ -25,10 +25,8 @@ THREADS: Final = 4
 def remind_due(organization_id: str | None = None) -> int:
     """Tell whoever is to be told now. The job behind `queue.REMIND`; answers how many subscriptions were looked at."""
     queue.forget_mark(queue.REMIND)
-    return drain(
-        "send_upcoming_charge_reminders",
-        lambda: work(Subscription, Subscription.next_reminder_at, organization_id, remind, THREADS),
-    )
+    coming = due_rows(Subscription, Subscription.next_reminder_at, organization_id)
+    return drain("send_upcoming_charge_reminders", lambda: work(coming, remind, THREADS))
 
 
 def due_now(organization_id: str | None = None) -> list[tuple[str, str | None, datetime]]:

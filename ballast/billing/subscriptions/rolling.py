@@ -7,15 +7,16 @@ nothing happened; after it, the invoice is due. The same period twice is refused
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from ballast.billing import coupons, invoices
-from ballast.billing.subscriptions import ending, letters, rows, settling
+from ballast.billing.subscriptions import ending, letters, reading, rows, settling
 from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
-from ballast.db import transaction
+from ballast.db import gather, once, transaction
 from ballast.models import Invoice, Subscription
 from ballast.models.states import RENEWING
 
@@ -28,9 +29,27 @@ HELD_WAIT: Final = timedelta(hours=6)
 def roll(organization_id: str, subscription_id: str) -> None:
     """Do what is due for a subscription, if it still is."""
     with transaction():
-        subscription = rows.locked(organization_id, subscription_id)
-        if subscription.next_action_at is None or subscription.next_action_at > now():
-            return
+        _act_if_due(rows.locked(organization_id, subscription_id))
+
+
+def roll_all(organization_id: str, subscription_ids: Sequence[str]) -> set[str]:
+    """As `roll`, for many in one transaction, of those whose period simply ends: what they have in common is read once, and rows are
+    written together. Answers which it did; if one of them cannot be done none is.
+    """
+    with transaction():
+        gather()
+        found = reading.for_rolling(organization_id, subscription_ids)
+        if found:
+            invoices.reserve_numbers(organization_id, len(found))
+        for subscription in found:
+            act(subscription)
+            subscription.lease_until = None
+        invoices.return_numbers(organization_id)
+        return {subscription.id for subscription in found}
+
+
+def _act_if_due(subscription: Subscription) -> None:
+    if subscription.next_action_at is not None and subscription.next_action_at <= now():
         act(subscription)
 
 
@@ -93,7 +112,7 @@ def _after_hold(subscription: Subscription) -> None:
 
 def _withdraw_change(subscription: Subscription) -> bool:
     """A change that was not paid by the end of its period is off; a charge under way is waited for. Answers whether to go on."""
-    for invoice in ending.open_invoices(subscription):
+    for invoice in once(("changes", subscription.id), lambda: ending.open_invoices(subscription)):
         if not invoice.change:
             continue
         if ending.has_charge_under_way(invoice):

@@ -9,7 +9,7 @@ from ballast import audit, config
 from ballast.billing import invoices, lookup
 from ballast.billing.invoice_payloads import subscription_payload
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, once
 from ballast.models import Customer, FinancingAgreement, PaymentMethod, Subscription
 from ballast.models.states import RENEWING, move
 from ballast.models.subscriptions import subscription_of
@@ -33,6 +33,14 @@ LONG_INTERVAL: Final = timedelta(days=175)
 
 def locked(organization_id: str, subscription_id: str) -> Subscription:
     """The subscription, locked until the transaction ends: before its invoice, and that before its payment. Raises NotFound."""
+    found: Subscription = once(
+        (Subscription, organization_id, subscription_id),
+        lambda: _lock(organization_id, subscription_id),
+    )
+    return found
+
+
+def _lock(organization_id: str, subscription_id: str) -> Subscription:
     wanted = subscription_of(organization_id, subscription_id).with_for_update()
     return lookup.find(wanted.execution_options(populate_existing=True), subscription_id, "sub", "subscription")
 

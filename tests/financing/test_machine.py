@@ -1,0 +1,131 @@
+"""Payments, declines, lateness and time in any order: what is owed is the same everywhere, and nothing is charged twice.
+
+`servicing` adds its acts as rules of its own to `Plans`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ballast.billing.financing.paying import PAYABLE
+from ballast.billing.financing.terms import OfferTerms
+from ballast.errors import BallastError
+from ballast.models import Attempt, Payment
+from tests.financing.acts import Lender
+from tests.world import World
+
+OFFERS = (
+    OfferTerms(installments=3, grace_days=5, late_fee_amount=500, default_after_days=40),
+    OfferTerms(installments=4, rate_bps=2400, grace_days=3, late_fee_bps=500, default_after_days=40, accelerates=True),
+    OfferTerms(installments=3, rate_bps=900, interval="week", interval_count=2, prepayment="no_rebate"),
+)
+CARDS = ("pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_mastercard")
+# What a payment may be refused for, at this moment.
+REFUSED = (
+    "amount_invalid",
+    "amount_leaves_rest",
+    "agreement_not_payable",
+    "payment_in_progress",
+    "retry_limit_reached",
+)
+
+
+class Plans(RuleBasedStateMachine):
+    """One plan, its customer, and time."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lender = Lender(self.world)
+        self.charges_before = len(self.world.charges())
+        self.plan = ""
+
+    @initialize(offer=st.sampled_from(OFFERS), price=st.integers(200, 900))
+    def agree(self, offer: OfferTerms, price: int) -> None:
+        self.plan = self.lender.agree(price * 100, offer)
+
+    def is_payable(self) -> bool:
+        return bool(self.plan) and self.lender.agreement(self.plan).status in PAYABLE
+
+    @rule(days=st.integers(1, 45))
+    def time_passes(self, days: int) -> None:
+        self.lender.live(self.lender.at + timedelta(days=days))
+
+    @rule(card=st.sampled_from(CARDS))
+    def the_card_changes(self, card: str) -> None:
+        self.lender.break_card(card)
+
+    @precondition(is_payable)
+    @rule(part=st.integers(1, 120), card=st.sampled_from(CARDS[:1]))
+    def the_customer_pays_an_amount(self, part: int, card: str) -> None:
+        self._pay(max(self.lender.balance(self.plan) * part // 100, 1), card)
+
+    @precondition(is_payable)
+    @rule(which=st.integers(0, 3))
+    def the_customer_pays_an_installment(self, which: int) -> None:
+        waiting = [one.id for one in self.lender.installments(self.plan) if one.left]
+        self._pay([waiting[which % len(waiting)]], "pm_card_visa")
+
+    @precondition(is_payable)
+    @rule()
+    def the_answer_is_lost(self) -> None:
+        self.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+        self._pay(max(self.lender.balance(self.plan) // 3, 1), "pm_card_visa")
+        self.world.forget_faults()
+        self.lender.work()
+        self.lender.settle()
+
+    def _pay(self, what: Any, card: str) -> None:
+        try:
+            self.lender.pay(self.plan, what, card)
+        except BallastError as refused:
+            if refused.code not in REFUSED:
+                raise
+
+    @invariant()
+    def what_is_owed_is_the_same_everywhere(self) -> None:
+        if self.plan:
+            self.lender.check(self.plan)
+
+    @invariant()
+    def nothing_is_charged_twice(self) -> None:
+        taken = [one for one in self.lender.all(Payment) if one.amount_captured]
+        charges = self.world.charges()[self.charges_before :]
+        unknown = [one for one in self.lender.all(Attempt) if one.status in ("submitted", "unknown")]
+        assert len(charges) - len(unknown) <= len(taken) <= len(charges)
+        if not unknown:
+            assert sum(one["amount"] for one in charges) == sum(one.amount_captured for one in taken)
+
+
+@pytest.mark.timeout(600)
+def test_whatever_happens_the_books_agree(world: World, empty: Any) -> None:
+    class Here(Plans):
+        def __init__(self) -> None:
+            empty()
+            super().__init__()
+
+    Here.world = world
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=6,
+            stateful_step_count=8,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+        ),
+    )

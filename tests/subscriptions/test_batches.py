@@ -1,0 +1,200 @@
+"""Batches of renewals leave what one by one would leave, at a fraction of the statements, and keep no organization waiting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from sqlalchemy import select, update
+
+from ballast import clock
+from ballast.billing.claims import FIRST, Due
+from ballast.billing.subscriptions import charging, collecting, rolling
+from ballast.clock import real_time
+from ballast.db import db, organization, set_organization, transaction
+from ballast.ids import new_id, to_uuid
+from ballast.local.postgres import Postgres
+from ballast.models import (
+    Attempt,
+    AuditEntry,
+    Claim,
+    Customer,
+    Email,
+    Event,
+    Invoice,
+    InvoiceLine,
+    LedgerTransfer,
+    Payment,
+    Subscription,
+    WebhookDelivery,
+)
+from tests.conftest import superuser
+from tests.statements import counted
+from tests.subscriptions.acts import Desk
+from tests.subscriptions.fleet import plant
+from tests.world import World
+
+WRITTEN = (Invoice, InvoiceLine, Payment, Attempt, Claim, LedgerTransfer, Email, Event, AuditEntry, WebhookDelivery)
+MANY = 20_000
+
+
+def due(desk: Desk, count: int) -> None:
+    desk.start(desk.price(2000), desk.customer())
+    desk.at = plant(desk, count)
+
+
+def shape(rows: list[Any]) -> Counter[tuple[str, tuple[str, ...]]]:
+    """Rows by what they are and which of their columns are filled, and how; ids, tokens, times and texts aside."""
+    return Counter(
+        (
+            type(row).__name__,
+            tuple(
+                f"{column.key}={value if isinstance(value, (int, bool)) or column.key in WORDS else value is None}"
+                for column in row.__table__.columns
+                if column.key != "sequence"
+                for value in [getattr(row, column.key if column.key != "metadata" else "metadata_")]
+            ),
+        )
+        for row in rows
+    )
+
+
+WORDS = ("status", "kind", "type", "action", "currency", "billing_reason", "obligation", "processor", "resource_type")
+
+
+def test_a_batch_leaves_behind_what_one_by_one_does(desk: Desk) -> None:
+    due(desk, 2)
+    before = {model: {row.id for row in desk.all(model)} for model in WRITTEN}
+    alone = sorted(one.id for one in desk.all(Subscription))[0]
+    with desk.world.worker_app.app_context(), organization(desk.world.acme.id), clock.at(desk.at):
+        rolling.roll(desk.world.acme.id, alone)
+        wanted = select(Invoice.id).where(Invoice.subscription_id == alone, Invoice.status == "open")
+        invoice_id = db.session.scalars(wanted).one()
+        db.session.rollback()
+        assert collecting.collect(desk.world.acme.id, invoice_id)
+    first = {model: [row for row in desk.all(model) if row.id not in before[model]] for model in WRITTEN}
+    done = {model: before[model] | {row.id for row in first[model]} for model in WRITTEN}
+    assert desk.run()
+    for model in WRITTEN:
+        batched = [row for row in desk.all(model) if row.id not in done[model]]
+        assert shape(batched) == Counter({key: 2 * times for key, times in shape(first[model]).items()}), model
+    assert len({one.number for one in desk.invoices()}) == 4
+    assert desk.world.charges()[-1]["amount"] == 2000
+
+
+def test_one_that_cannot_be_renewed_spoils_no_other(desk: Desk) -> None:
+    due(desk, 4)
+    bad = desk.all(Subscription)[2].id
+    with desk.clocked(), transaction() as session:
+        one_time = update(Subscription).where(Subscription.id == bad).values(price_id=desk.world.acme.price_id)
+        session.execute(one_time)
+    desk.run()
+    assert Counter(one.status for one in desk.invoices()) == {"paid": 5}
+    assert sorted(one.number or "" for one in desk.invoices()) == [f"ACME-{number:06d}" for number in range(1, 6)]
+    waiting = desk.subscription(bad)
+    assert waiting.period == 0
+    assert waiting.lease_until
+    assert waiting.lease_until > real_time() + timedelta(minutes=4)
+
+
+def test_two_invoices_of_one_card_are_charged_one_after_the_other(desk: Desk) -> None:
+    due(desk, 1)
+    twin, other = desk.all(Subscription)
+    with desk.clocked(), transaction() as session:
+        customer = session.get_one(Customer, (desk.world.acme.id, other.customer_id))
+        customer.default_payment_method_id = other.payment_method_id
+        row = session.get_one(Subscription, (desk.world.acme.id, twin.id))
+        row.customer_id, row.payment_method_id = other.customer_id, None
+    desk.run()
+    assert Counter(one.status for one in desk.invoices()) == {"paid": 3}
+    assert len(desk.world.charges()) == 3
+
+
+def test_many_ask_the_database_little_more_than_few(desk: Desk) -> None:
+    due(desk, 30)
+    with desk.clocked(), transaction() as session:
+        later = update(Subscription).where(Subscription.id.in_([one.id for one in desk.all(Subscription)[5:]]))
+        session.execute(later.values(next_action_at=desk.at + timedelta(seconds=1)))
+    few = statements_of(desk)
+    desk.move(seconds=1)
+    many = statements_of(desk)
+    assert len(desk.world.charges()) == 32
+    assert many < 2.5 * few, "26 were charged, and 5 before"
+
+
+def statements_of(desk: Desk) -> int:
+    with counted(desk.world.worker_app) as seen:
+        desk.run()
+    return len(seen)
+
+
+# --- Whose turn it is --------------------------------------------------------------------------------------------------------
+
+
+def test_an_organization_with_very_many_due_keeps_no_other_waiting(
+    desk: Desk, postgres: Postgres, world: World
+) -> None:
+    desk.start(desk.price(2000), desk.customer())
+    model = desk.all(Subscription)[0]
+    others = [new_id("org") for _ in range(10)]
+    with superuser(postgres) as connection:
+        for owner in others:
+            copies(connection, "organizations", world.acme.id, 1, id=owner, slug=owner)
+            copies(connection, "subscriptions", world.acme.id, 10, organization_id=owner)
+        copies(connection, "subscriptions", world.acme.id, MANY)
+        connection.execute("analyze subscriptions")
+    with world.worker_app.app_context(), clock.at(model.next_action_at):
+        set_organization(None)
+        rows = charging.due_rows(Subscription, Subscription.next_action_at, None)
+        batches = [rows.claim(64) for _ in range(3)]
+        taken = Counter(owner for batch in batches for owner, _ in batch)
+        assert {owner: taken[owner] for owner in others} == dict.fromkeys(others, 10)
+        assert all(any(owner == world.acme.id for owner, _ in batch) for batch in batches)
+        assert len({row_id for batch in batches for _, row_id in batch}) == sum(len(batch) for batch in batches)
+        assert "Seq Scan on subscriptions" not in plans(rows, world.acme.id)
+
+
+def copies(connection: psycopg.Connection, table: str, of: str, count: int, **changed: str) -> None:
+    """As many copies of an organization's first row of a table, each with an id and a token of its own."""
+    asked = "select column_name from information_schema.columns where table_schema = 'public' and table_name = %s"
+    columns = [str(row[0]) for row in connection.execute(asked, [table])]
+    values = {name: f"%({name})s" for name in changed}
+    own = {"id": "gen_random_uuid()", "token": "gen_random_uuid()::text"}
+    chosen = ", ".join(values.get(name) or own.get(name) or f"row.{name}" for name in columns)
+    owner = "id" if table == "organizations" else "organization_id"
+    given = {name: uuid_of(value) for name, value in changed.items()} | {"of": uuid_of(of), "count": count}
+    connection.execute(
+        f"insert into {table} ({', '.join(columns)}) select {chosen} from "  # type: ignore[arg-type]
+        f"(select * from {table} where {owner} = %(of)s limit 1) as row, generate_series(1, %(count)s)",
+        given,
+    )
+
+
+def uuid_of(value: str) -> Any:
+    return to_uuid(value, "org")
+
+
+def plans(rows: Due, owner: str) -> str:
+    """How Postgres finds whose turn it is, and what is due of them."""
+    given = rows.moment() | {"after": FIRST, "owners": [owner], "share": 64}
+    found = []
+    with transaction() as session:
+        for statement in (rows.owners, rows.heads):
+            named = {name: value for name, value in given.items() if name in statement.compile().params}
+            asked = statement.params(**named).compile(db.engine, compile_kwargs={"literal_binds": True})
+            found += [row[0] for row in session.connection().exec_driver_sql(f"explain {asked}")]
+    return "\n".join(found)
+
+
+def test_a_small_organization_is_charged_while_a_large_one_still_is(world: World) -> None:
+    large, small = Desk(world), Desk(replace(world, acme=world.stranger))
+    due(large, 90)
+    due(small, 3)
+    large.run()
+    sent = {desk: sorted(one.submitted_at for one in desk.all(Attempt)) for desk in (large, small)}
+    assert len(sent[large]) == 92
+    assert len(sent[small]) == 5
+    assert sent[small][-1] < sent[large][60]
