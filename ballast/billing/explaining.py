@@ -139,6 +139,9 @@ def _of_plan(payment: Payment, agreement: FinancingAgreement, tries: tuple[Try, 
     terms = OfferTerms.from_dict(agreement.terms["offer"])
     found = _settled(payment, agreement)
     parts = [part for one, entry in found for part in _parts(agreement, terms, one, *entry)]
+    ahead = payment.amount - sum(part.amount for part in parts) if parts else 0
+    if ahead:
+        parts.append(Part("Set against it", ahead, "Interest that was paid ahead and is not owed any more"))
     item = letters.item_of(agreement)
     numbers = ", ".join(str(one.number) for one, _entry in found)
     heading = f"Payment {numbers or '–'} of your plan for {item}"
