@@ -128,7 +128,7 @@ def _send(agreement: FinancingAgreement, kind: str, key: str, **detail: Any) -> 
         "item": item,
         "card": card_of_row(agreement, customer),
         "plan_url": plan_url(agreement),
-        "manage_url": portal_links.url(organization_id, customer.id),
+        "manage_url": f"{portal_links.url(organization_id, customer.id)}/plans/{agreement.id}",
         **detail,
     }
     emails.compose(organization_id, kind, customer.email, SUBJECTS[kind].format(item=item), key, agreement.id, context)

@@ -24,7 +24,7 @@ def example(organization: Organization, kind: str) -> dict[str, Any]:
         "item": ITEM,
         "card": PaymentMethod(brand="visa", last4="4242", exp_month=expires.month, exp_year=expires.year),
         "plan_url": f"{base}/plans/example",
-        "manage_url": f"{base}/portal/example",
+        "manage_url": f"{base}/portal/example/plans/example",
         **_of_kind(kind, today),
     }
 
