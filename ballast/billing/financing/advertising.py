@@ -83,7 +83,7 @@ def _payments(quote: Quote) -> str:
 
 
 def _cost(quote: Quote) -> str:
-    rate = f"{quote.apr} % annual percentage rate"
+    rate = f"{quote.apr}\u00a0% annual percentage rate"
     if not quote.finance_charge:
         return f"{rate}, no interest and no fees."
     charge, total = (format_money(one, quote.currency) for one in (quote.finance_charge, quote.total_sale_price))

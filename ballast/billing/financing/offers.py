@@ -160,9 +160,9 @@ def has_any(organization_id: str) -> bool:
 
 
 def examples(offer: FinancingOffer) -> tuple[int, ...]:
-    """The amounts that are tried before it is published, minor units: the least, a middle one, the greatest."""
+    """The amounts that are tried before it is published, minor units: the least, a middle one in round figures, the greatest."""
     middle = (offer.minimum_amount + offer.maximum_amount) // 2
-    middle -= minimums.remainder(middle, offer.currency)
+    middle -= middle % 10 ** max(len(str(middle)) - 2, 1)
     return tuple(sorted({offer.minimum_amount, max(middle, offer.minimum_amount), offer.maximum_amount}))
 
 

@@ -14,6 +14,7 @@ from ballast.billing.financing.offer_payloads import offer_payload, quote_payloa
 from ballast.billing.financing.quotes import Quote
 from ballast.blueprints.api.answers import Done, json_answer, key_of_request, list_answer, once, where_given
 from ballast.blueprints.api.financing_schemas import (
+    OfferAct,
     OfferCreate,
     OfferList,
     OfferOut,
@@ -94,9 +95,9 @@ def update_offer(path: OfferPath, body: OfferPatch) -> Response:
     responses={200: OfferOut},
     openapi_extensions=TAKES_KEY,
 )
-def publish_offer(path: OfferPath) -> Response:
+def publish_offer(path: OfferPath, body: OfferAct) -> Response:
     """Shown to shoppers from now on. Refused unless it works at its least, a middle and its greatest amount."""
-    return _do(offers.publish, path.offer_id)
+    return _do(offers.publish, path, body)
 
 
 @blueprint.post(
@@ -105,9 +106,9 @@ def publish_offer(path: OfferPath) -> Response:
     responses={200: OfferOut},
     openapi_extensions=TAKES_KEY,
 )
-def unpublish_offer(path: OfferPath) -> Response:
+def unpublish_offer(path: OfferPath, body: OfferAct) -> Response:
     """Shown to nobody, a draft again. Agreements go on."""
-    return _do(offers.unpublish, path.offer_id)
+    return _do(offers.unpublish, path, body)
 
 
 @blueprint.post(
@@ -116,9 +117,9 @@ def unpublish_offer(path: OfferPath) -> Response:
     responses={200: OfferOut},
     openapi_extensions=TAKES_KEY,
 )
-def archive_offer(path: OfferPath) -> Response:
+def archive_offer(path: OfferPath, body: OfferAct) -> Response:
     """Put away. Agreements go on."""
-    return _do(offers.archive, path.offer_id)
+    return _do(offers.archive, path, body)
 
 
 @blueprint.post(
@@ -127,13 +128,14 @@ def archive_offer(path: OfferPath) -> Response:
     responses={200: OfferOut},
     openapi_extensions=TAKES_KEY,
 )
-def restore_offer(path: OfferPath) -> Response:
+def restore_offer(path: OfferPath, body: OfferAct) -> Response:
     """Out of the archive, a draft."""
-    return _do(offers.restore, path.offer_id)
+    return _do(offers.restore, path, body)
 
 
-def _do(act: Callable[[str, str], FinancingOffer], offer_id: str) -> Response:
-    return once(key_of_request(), lambda: Done(act(g.organization_id, offer_id).id), _shown)
+def _do(act: Callable[[str, str], FinancingOffer], path: OfferPath, body: OfferAct) -> Response:
+    assert body is not None
+    return once(key_of_request(), lambda: Done(act(g.organization_id, path.offer_id).id), _shown)
 
 
 @blueprint.post("/financing/quotes", summary="Quote a price", responses={200: QuoteList}, openapi_extensions=TAKES_KEY)

@@ -114,6 +114,12 @@ class OfferPatch(OfferTermsIn):
     metadata: MetadataPatch = Field(default_factory=dict)
 
 
+class OfferAct(Strict):
+    """Nothing to say, so far."""
+
+    model_config = example({}, "forbid")
+
+
 class OfferPath(BaseModel):
     """Which offer."""
 
