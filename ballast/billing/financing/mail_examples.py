@@ -43,4 +43,4 @@ def _of_kind(kind: str, today: date) -> dict[str, Any]:
             return {"owed": 49000, "due": 33000}
         case "agreement_dates_moved":
             return {"parts_left": [Part(number, 4, today + timedelta(days=30 * number), 16000) for number in (3, 4)]}
-    return {"part": part}
+    return {"part": part, "paid": 64000}
