@@ -32,6 +32,8 @@ PAGES: Final = (
     "invoice_page",
     "plan_page",
     "portal",
+    "explanation",
+    "portal_plans",
     "plan_quotes",
     "brand",
     "auth",

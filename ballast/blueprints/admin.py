@@ -9,7 +9,8 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, select
 
 from ballast import answers
-from ballast.billing import dispute_reasons, figures, payments, refunds, timeline
+from ballast.billing import dispute_reasons, explaining, figures, payments, refunds, timeline
+from ballast.billing.financing import locks
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
@@ -179,6 +180,7 @@ def payment(payment_id: str) -> Response:
         emails=history.emails,
         inbox=history.inbox,
         pending=history.pending,
+        why=explaining.explain(history.payment),
     )
 
 
@@ -195,6 +197,8 @@ def _left(history: timeline.History) -> int:
 def refund_form(payment_id: str) -> Response:
     """The consequence, before it happens."""
     found = payments.find(g.organization.id, payment_id)
+    if agreement_id := locks.agreement_id_of(g.organization.id, payment_id):
+        return see_other(url_for("agreement_acts.form", agreement_id=agreement_id, name="refund"))
     return _refund_page(found, str(to_decimal(refunds.refundable(found), found.currency)), "requested_by_customer")
 
 

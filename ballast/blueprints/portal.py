@@ -9,23 +9,31 @@ from typing import Any, Final
 
 from dateutil.relativedelta import relativedelta
 from flask import Blueprint, Response, flash, g, make_response, request, url_for
-from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import branding, checkout_form, new_cards, payments, portal, portal_links, velocity, ways
+from ballast.billing import (
+    checkout_form,
+    new_cards,
+    payments,
+    portal,
+    portal_links,
+    portal_plans,
+    velocity,
+    ways,
+)
 from ballast.billing.card_setup import Outcome
 from ballast.billing.portal import Held
 from ballast.billing.subscriptions import changing, ending, forecasting, rows
 from ballast.billing.subscriptions.changing import Change
 from ballast.clock import now
-from ballast.db import db, end_reading, set_organization, transaction
+from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, NotFound, RateLimited
-from ballast.models import Organization, Subscription
-from ballast.models.customers import customer_of
+from ballast.models import Subscription
 from ballast.models.invoices import invoices_of_subscription
 from ballast.money import to_decimal
+from ballast.portal_frame import over, portal_pages
 from ballast.templating import show_date
-from ballast.web import act, is_htmx, policy, render, see_other
+from ballast.web import is_htmx, policy, render, see_other
 
 blueprint = Blueprint("portal", __name__, url_prefix="/portal/<token>")
 # How many months a pause may be asked for; 0 is until it is resumed.
@@ -33,38 +41,7 @@ PAUSES: Final = (1, 2, 3, 0)
 Act = Callable[[Subscription], Any]
 
 
-@blueprint.before_request
-def find_customer() -> Response | None:
-    """Whose page this is; from here on the request works for that organization. An address whose time is over opens nothing."""
-    g.token = (request.view_args or {}).pop("token", "")
-    link = portal_links.read(g.token)
-    set_organization(link.organization_id)
-    act("customer", link.customer_id)
-    g.link = link
-    g.shop = db.session.scalars(select(Organization).where(Organization.id == link.organization_id)).one()
-    if link.is_over:
-        return None if request.endpoint == "portal.send_link" else _over()
-    customer = db.session.scalars(customer_of(link.organization_id, link.customer_id)).first()
-    if customer is None:
-        raise NotFound("page")
-    g.customer = customer
-    return None
-
-
-@blueprint.url_defaults
-def add_token(_endpoint: str, values: dict[str, Any]) -> None:
-    """Every address in here is of the same customer."""
-    values.setdefault("token", g.get("token", ""))
-
-
-@blueprint.context_processor
-def frame() -> dict[str, Any]:
-    """What the layout needs; nothing on the page of an error that came before we knew whose page this is."""
-    return {"shop": g.shop, "brand": branding.of(g.shop)} if "shop" in g else {}
-
-
-def _over(sent: bool = False, problem: str | None = None, status: int = 410) -> Response:
-    return render("portal/expired.html", status=status, sent=sent, problem=problem)
+portal_pages(blueprint)
 
 
 @blueprint.post("/link")
@@ -76,10 +53,10 @@ def send_link() -> Response:
         with transaction():
             portal_links.send(link.organization_id, link.customer_id)
     except RateLimited as error:
-        response = _over(problem=error.message, status=error.status)
+        response = over(problem=error.message, status=error.status)
         response.headers["Retry-After"] = str(error.retry_after)
         return response
-    return _over(sent=True, status=200)
+    return over(sent=True, status=200)
 
 
 @blueprint.get("")
@@ -89,6 +66,7 @@ def show() -> Response:
         "portal/index.html",
         customer=g.customer,
         held=portal.subscriptions(g.customer),
+        plans=portal_plans.of(g.customer),
         invoices=portal.invoices(g.customer),
         notes=portal.credit_notes(g.customer),
         credit=portal.credit(g.customer),

@@ -29,6 +29,7 @@ from ballast.blueprints.api.session_schemas import SESSION_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
 from ballast.db import organization, transaction
 from ballast.models import Organization
+from tests.api.lending import with_a_plan
 from tests.api.selling import PAY_IN_FOUR, Seller
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
@@ -55,7 +56,7 @@ def desk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
     """The sample, about things that exist."""
-    source = with_what_is_sold(api, name, source)
+    source = with_what_is_sold(api, name, with_a_plan(desk.world, api, name, source))
     if OFFER_ID in source:
         source = source.replace(OFFER_ID, offer_for(Seller(api), name)["id"])
     if PAYMENT_ID in source:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from ballast.billing import payment_links
 from ballast.billing.financing import lending_settings
+from ballast.billing.financing.servicing import dates
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.identity import members
@@ -40,6 +41,7 @@ from ballast.models import (
 )
 from tests.api.selling import PAY_IN_FOUR, Seller
 from tests.financing.acts import Lender
+from tests.financing.servant import Servant
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -88,6 +90,7 @@ def populate(world: World, owner_url: str) -> Known:
     _sell_by_link(world)
     sold = _sell_subscriptions(world)
     _rows_no_flow_writes(world)
+    sold["agreement_id"] = _lend(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
@@ -184,11 +187,18 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
         "promotion_code_id": code,
         "tax_rate_id": rate,
         "offer_id": offer,
-        "agreement_id": Lender(world).agree(),
         "subscription_id": subscription["id"],
         "invoice_id": seller.bill(name="Acme's own customer")["id"],
         "credit_note_id": note,
     }
+
+
+def _lend(world: World) -> str:
+    """An agreement that runs and was amended; its id."""
+    servant = Servant(world, real_time())
+    agreement_id = servant.agree(64000)
+    servant.do(agreement_id, dates.pause, 1, reason="Acme's own words")
+    return agreement_id
 
 
 def _refund(world: World, payment_id: str) -> None:

@@ -85,6 +85,11 @@ GUARDS = {
     "POST /portal/<token>/subscriptions/<subscription_id>/plan": TOKEN,
     "POST /portal/<token>/subscriptions/<subscription_id>/resume": TOKEN,
     "GET /portal/<token>/subscriptions/<subscription_id>/return": TOKEN,
+    "GET /portal/<token>/plans/<agreement_id>": TOKEN,
+    "GET /portal/<token>/plans/<agreement_id>/return": TOKEN,
+    "GET /portal/<token>/plans/<agreement_id>/<act>": TOKEN,
+    "POST /portal/<token>/plans/<agreement_id>/<act>": TOKEN,
+    "GET /charges/<token>": TOKEN,
     "GET /buy/<token>": TOKEN,
     "POST /buy/<token>": TOKEN,
     "GET /admin/": MEMBER,
@@ -415,6 +420,26 @@ GUARDS = {
     "POST /api/v1/financing/offers/<offer_id>/archive": KEY,
     "POST /api/v1/financing/offers/<offer_id>/restore": KEY,
     "POST /api/v1/financing/quotes": KEY,
+    "GET /api/v1/financing/agreements": KEY,
+    "GET /api/v1/financing/agreements/<agreement_id>": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/card": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/card/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/date_moves": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/date_moves/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/pauses": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/pauses/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/payments": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/payments/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/payoff": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/payoff/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/refunds": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/refunds/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/reschedules": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/reschedules/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/waivers": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/waivers/preview": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/write_offs": KEY,
+    "POST /api/v1/financing/agreements/<agreement_id>/write_offs/preview": KEY,
     "GET /api/v1/disputes": KEY,
     "GET /api/v1/disputes/<dispute_id>": KEY,
     "POST /api/v1/disputes/<dispute_id>/evidence": KEY,
@@ -438,6 +463,7 @@ GUARDS = {
     "GET /hooks/<processor>/<account_id>": SIGNED,
 }
 LISTS = (
+    "/financing/agreements",
     "/payments",
     "/refunds",
     "/customers",
@@ -497,8 +523,24 @@ ROUTE_VARIABLES = (
     "kind",
     "act",
 )
+# What acts on a plan are told.
+PREVIEWED = {"preview_hash": "0" * 64}
+ACTS = {
+    "payoff": {},
+    "payments": {},
+    "waivers": {},
+    "write_offs": {},
+    "refunds": {},
+    "card": {"payment_method": "pm_1"},
+    "date_moves": {"installment": 1, "to": "2027-01-15"},
+    "pauses": {"months": 1},
+    "reschedules": {"installments": 3, "first_due_on": "2027-01-15"},
+}
+ON_PLAN = "POST /api/v1/financing/agreements/<agreement_id>"
 # What a route must be sent to get as far as its id.
 BODIES = {
+    **{f"{ON_PLAN}/{act}/preview": asked for act, asked in ACTS.items()},
+    **{f"{ON_PLAN}/{act}": asked | PREVIEWED for act, asked in ACTS.items()},
     "POST /api/v1/disputes/<dispute_id>/evidence": {"text": "They have it."},
     "POST /api/v1/webhooks/endpoints/<endpoint_id>/replay": {"start": "2026-11-01", "end": "2026-11-02"},
     "PATCH /api/v1/organizations/me/members/<member_id>": {"role": "viewer"},

@@ -122,10 +122,10 @@ class Servant(Lender):
     def run_plan(self, terms: OfferTerms, price: int = 60000) -> str:
         """An agreement that runs with the newest stored card, which a first one stored; its id."""
         if self._offer is None:
-            self.agree(100, IN_FOUR)
+            self.agree(64000, IN_FOUR)
             self._offer, self._card = self.offer(terms), self.card()
         with self.clocked(), transaction():
-            order = self._order(self._card.customer_id, price, "USD")
+            order = self._order(str(self._card.customer_id), price, "USD")
             made = quotes.quote(price, "USD", terms, now().date())
             consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", None, "tests", "America/New_York")
             agreement = opening.draft(order, self._offer, made, consent)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ballast.billing.financing.servicing.forms import ACTS
-from ballast.models import AgreementAmendment
+from ballast.models import AgreementAmendment, Payment
 from tests.financing.book import MONTHLY, Book
 from tests.pages.dashboard import after, fields, page, review
 from tests.statements import counted
@@ -47,6 +47,8 @@ def test_a_payoff_charges_to_the_cent_what_its_page_showed(world: World, book: B
     assert book.balance(plan) == 0
     again = owner.post(path, data=fields(shown))
     assert (again.status_code, len(world.charges())) == (409, 2), "a form sent twice is one charge"
+    settled = book.installments(plan)[-1].payment_id
+    assert "Pays installments 1, 2, 3" in page(owner, f"/admin/payments/{settled}")
 
 
 def test_an_outdated_preview_shows_the_new_one_and_does_nothing(world: World, book: Book, plan: str) -> None:
@@ -97,6 +99,13 @@ def test_a_refund_shows_where_it_goes_before_the_click(world: World, book: Book)
     assert "This cannot be taken back." in shown
     assert "The refund is made." in after(owner, owner.post(path, data=fields(shown)))
     assert book.balance(in_four) == 0
+    customer_id = book.agreement(in_four).customer_id
+    with counted(world.app) as statements:
+        of_customer = page(owner, f"/admin/customers/{customer_id}")
+    assert len(statements) <= MOST_STATEMENTS
+    assert f"/admin/financing/agreements/{in_four}" in of_customer
+    down_payment = world.all_of(Payment)[0].id
+    assert "Pays the down payment of" in page(owner, f"/admin/payments/{down_payment}")
 
 
 def test_a_plan_is_written_off_only_once_it_is_long_past_due(world: World) -> None:

@@ -187,7 +187,7 @@ def _agreements() -> Iterator[tuple[str, str, Context]]:
 
 
 def _acts() -> Iterator[tuple[str, str, Context]]:
-    cards = [{"card": stored_card(), "processor": "stripe"}]
+    cards = [{"card": stored_card(blocked_because=None, blocked_until=None), "processor": "stripe"}]
     base: Context = ADMIN | {
         "agreement": agreement(),
         "customer": customer(),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ballast.billing.branding import Brand
 from tests.templates.samples import CHECKOUT, NOW, PAYMENT, SHOP, SOFT, Context
+from tests.templates.servicing_samples import every_plan, servicing_samples
 
 BRAND = Brand(
     "Acme Coffee", "Acme Corp", "#aa3355", "#ffffff", "#e08aa2", "#06201d", True, support_email="help@acme.test"
@@ -208,7 +209,8 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
         "brand": PLAIN,
         "customer": Row(name="Ada", email="ada@example.com", country="US", region=""),
     }
-    home = base | {"held": [held()], "invoices": [], "notes": {}, "credit": []}
+    yield from servicing_samples(base)
+    home = base | {"held": [held()], "plans": [], "invoices": [], "notes": {}, "credit": []}
     late = invoice(failures=2, next_attempt_at=NOW + timedelta(days=3))
     paused = subscription(status="paused", resumes_at=LATER)
     all_of_them = [
@@ -230,7 +232,13 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
     ]
     yield "portal/index.html", "one", home
     yield "portal/index.html", "empty", home | {"held": []}
-    full: Context = {"held": all_of_them, "invoices": past, "notes": {"in_2": [NOTE]}, "brand": BRAND}
+    full: Context = {
+        "held": all_of_them,
+        "plans": every_plan(),
+        "invoices": past,
+        "notes": {"in_2": [NOTE]},
+        "brand": BRAND,
+    }
     yield "portal/index.html", "every-status", home | full | {"credit": [Row(amount=900, currency="USD")]}
     yield "portal/expired.html", "over", base | {"sent": False, "problem": None}
     yield "portal/expired.html", "sent", base | {"sent": True, "problem": None}
@@ -272,5 +280,11 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
             "pdf_url": "https://pay.acme.test/invoices/t0k3n.pdf",
         }
         yield f"emails/invoice.{ending}", "manual", told | billed
-        paid: Context = {"payment": PAYMENT, "order": None, "agreement": None, "receipt_url": billed["pay_url"]}
+        paid: Context = {
+            "payment": PAYMENT,
+            "order": None,
+            "agreement": None,
+            "receipt_url": billed["pay_url"],
+            "why_url": "/charges/t0k3n",
+        }
         yield f"emails/receipt.{ending}", "invoice", told | billed | paid

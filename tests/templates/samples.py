@@ -355,6 +355,7 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
+    "why": Row(heading="Order ACME-1042", parts=(), facts=(), tries=()),
     "disputes": [],
     "lost": 0,
     "may_answer": True,
@@ -721,6 +722,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "order": ORDER,
         "lines": ORDER_LINES,
         "receipt_url": "http://127.0.0.1:8000/checkout/t/receipt",
+        "why_url": "http://127.0.0.1:8000/charges/t0k3n",
         "brand": Brand("Acme Coffee", "Acme Corp"),
         "invoice": None,
         "agreement": None,
@@ -731,6 +733,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "order": None,
         "lines": [],
         "receipt_url": None,
+        "why_url": "http://127.0.0.1:8000/charges/t0k3n",
     }
     for ending in ("html", "txt"):
         yield f"emails/organization_live.{ending}", "live", {"organization": SHOP, "processors_url": "http://x/p"}

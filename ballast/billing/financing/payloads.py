@@ -34,6 +34,7 @@ def agreement_payload(agreement: FinancingAgreement, installments: Sequence[Inst
             "total": left.total,
         },
         "past_due_since": agreement.past_due_since.isoformat() if agreement.past_due_since else None,
+        "paused_until": agreement.paused_until.isoformat() if agreement.paused_until else None,
         "installments": [installment_payload(one) for one in installments],
         "terms_hash": agreement.terms_hash,
         "consented_at": agreement.consented_at.isoformat(),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from ballast.db import db
-from ballast.models import Claim, FinancingAgreement, Installment, Payment
+from ballast.models import AgreementEntry, FinancingAgreement, Installment, Payment
 
 
 @dataclass(frozen=True)
@@ -28,32 +28,21 @@ class Settled:
 
 
 def by(payment: Payment) -> list[Settled]:
-    """What it claims or has paid of plans, and the plan whose order it is for; one statement."""
-    agreement, claim = FinancingAgreement, Claim
-    of_agreement = and_(
-        Installment.organization_id == agreement.organization_id, Installment.agreement_id == agreement.id
+    """What it has paid of plans, or is under way for, and the plan whose order it is for; one statement."""
+    agreement, ours = FinancingAgreement, payment.organization_id
+    entered = select(AgreementEntry.installment_id).where(
+        AgreementEntry.organization_id == ours, AgreementEntry.payment_id == payment.id
     )
-    claimed = and_(
-        claim.organization_id == Installment.organization_id,
-        claim.obligation_id == Installment.id,
-        claim.obligation == "installment",
-        claim.payment_id == payment.id,
-        claim.status != "released",
-    )
-    paid = (
-        select(Installment.agreement_id)
-        .join(claim, claimed)
-        .where(Installment.organization_id == payment.organization_id)
-    )
-    number = case((claim.id.is_not(None), Installment.number))
+    is_paid = or_(Installment.payment_id == payment.id, Installment.id.in_(entered))
+    touched = select(Installment.agreement_id).where(Installment.organization_id == ours, is_paid)
+    of_order = and_(agreement.order_id == payment.order_id, agreement.status != "canceled")
     wanted = (
-        select(agreement.id, func.array_agg(number).filter(number.is_not(None)), func.count(Installment.id.distinct()))
-        .join(Installment, of_agreement)
-        .outerjoin(claim, claimed)
-        .where(
-            agreement.organization_id == payment.organization_id,
-            or_(agreement.id.in_(paid), and_(agreement.order_id == payment.order_id, agreement.status != "canceled")),
+        select(agreement.id, func.array_agg(Installment.number).filter(is_paid), func.count())
+        .join(
+            Installment,
+            and_(Installment.organization_id == agreement.organization_id, Installment.agreement_id == agreement.id),
         )
+        .where(agreement.organization_id == ours, or_(agreement.id.in_(touched), of_order))
         .group_by(agreement.id)
     )
     return [Settled(row[0], tuple(sorted(row[1] or ())), row[2]) for row in db.session.execute(wanted)]

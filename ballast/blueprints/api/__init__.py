@@ -1,6 +1,7 @@
 """The JSON API under /api/v1, its OpenAPI description and its reference page."""
 
 from ballast.blueprints.api import (
+    agreements,
     audit,
     auth,
     balance,
@@ -37,6 +38,7 @@ PARTS = tuple(
         invoices,
         credit_notes,
         financing,
+        agreements,
         clock,
         disputes,
         events,

@@ -214,7 +214,7 @@ class AgreementRefund(Acted, AgreementRefundPreview):
 # --- What is answered ----------------------------------------------------------------------------------------------------------
 
 
-class BalanceOut(BaseModel):
+class PlanBalanceOut(BaseModel):
     """Minor units still owed, by part."""
 
     principal: int
@@ -306,8 +306,9 @@ class AgreementOut(BaseModel):
     fee: int
     principal: int
     interest: int
-    balance: BalanceOut
+    balance: PlanBalanceOut
     past_due_since: str | None
+    paused_until: str | None
     installments: list[InstallmentOut]
     amendments: list[AmendmentOut] = Field(default_factory=list, description="Of one agreement; not in a list.")
     terms_hash: str = Field(description="SHA-256 of the terms as they were agreed.")
@@ -329,7 +330,7 @@ class AgreementList(BaseModel):
     has_more: bool
 
 
-class PreviewLine(BaseModel):
+class PlanPreviewLine(BaseModel):
     """An installment before or after."""
 
     number: int
@@ -349,7 +350,7 @@ class LabeledLine(BaseModel):
     value: str
 
 
-class BackOut(BaseModel):
+class PlanBackOut(BaseModel):
     """What goes back to the card of a payment."""
 
     payment: str
@@ -395,12 +396,12 @@ class AgreementPreviewOut(BaseModel):
     rebated: int
     credited: int
     waived: int
-    back: list[BackOut]
-    balance_before: BalanceOut
-    balance_after: BalanceOut
+    back: list[PlanBackOut]
+    balance_before: PlanBalanceOut
+    balance_after: PlanBalanceOut
     status_after: Literal[tuple(AGREEMENT)]  # type: ignore[valid-type]
-    before: list[PreviewLine]
-    after: list[PreviewLine]
+    before: list[PlanPreviewLine]
+    after: list[PlanPreviewLine]
     lines: list[LabeledLine]
     mails: list[str]
     events: list[str]

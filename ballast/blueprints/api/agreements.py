@@ -122,7 +122,7 @@ def _do(path: AgreementPath, body: Acted, decide: Decide, payment_method: str | 
 def _answer(charged: list[str], agreement_id: str) -> Response:
     agreement = payloads.whole(rows.find(g.organization_id, agreement_id))
     refused = payloads.refused(g.organization_id, charged[0]) if charged else None
-    return refusals.answer(200, agreement, refused, agreement=agreement)
+    return refusals.refusal(refused, agreement=agreement) if refused else json_answer(200, agreement)
 
 
 @blueprint.post(

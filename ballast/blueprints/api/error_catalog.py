@@ -258,6 +258,34 @@ CATALOG: Final[dict[str, Entry]] = {
     "unavailable": Entry(
         503, "Our database cannot be reached. Send the same request again after `Retry-After` seconds."
     ),
+    # Running plans
+    "preview_outdated": Entry(
+        409,
+        "What the preview showed is not what would happen now. Ask for it again, look, and send its `preview_hash`.",
+    ),
+    "agreement_not_running": Entry(409, "Only a plan that has begun is serviced; this one is a draft, or canceled."),
+    "agreement_closed": Entry(409, "Nothing is owed on this plan any more."),
+    "installment_absent": Entry(409, "The plan has no installment of this number."),
+    "installment_paid": Entry(409, "Nothing is owed of this installment any more."),
+    "date_move_refused": Entry(
+        409, "This date cannot be moved: too late, or as often as the lender allows. `message` says which."
+    ),
+    "date_move_invalid": Entry(400, "The day is not one it can be moved to. `message` says from when to when."),
+    "pause_refused": Entry(409, "This plan cannot be paused by who asks, or has nothing that is charged by itself."),
+    "pause_invalid": Entry(400, "A pause lasts from one month to as many as the lending settings say."),
+    "late_fee_absent": Entry(409, "No late fee is owed here."),
+    "write_off_refused": Entry(409, "Only a plan that is `delinquent` or `defaulted` is written off."),
+    "card_unchanged": Entry(409, "The plan is charged to this card already."),
+    "payoff_date_invalid": Entry(
+        400, "A payoff is quoted for today or some days ahead: as many as the lending settings say."
+    ),
+    "received_on_invalid": Entry(400, "A payment is recorded for a day from the start of the plan to today."),
+    "financing_amount_too_large": Entry(400, "The amount is more than pays everything. `message` says how much does."),
+    "reschedule_refused": Entry(409, "Nothing of this plan is charged by itself, so it has no schedule to change."),
+    "reschedule_invalid": Entry(400, "No schedule comes of these numbers. `param` names which, `message` says why."),
+    "payment_on_plan": Entry(
+        409, "This payment is on an installment plan. Refund the agreement: `POST /financing/agreements/{id}/refunds`."
+    ),
 }
 
 

@@ -17,9 +17,14 @@ REFUSED: Final = ("requires_payment_method", "requires_capture")
 
 def answer(status: int, payload: dict[str, Any], payment: Payment | None, **beside: Any) -> Response:
     """`payload`; or 402 with the last refusal of `payment`, which stands beside it with whatever else is given."""
-    error = payment.last_error if payment is not None and payment.status in REFUSED else None
-    if payment is None or error is None:
+    if payment is None or payment.last_error is None or payment.status not in REFUSED:
         return json_answer(status, payload)
+    return refusal(payment, **beside)
+
+
+def refusal(payment: Payment, **beside: Any) -> Response:
+    """402 with what the bank said of a payment, which has an error."""
+    error = payment.last_error or {}
     body = error_body(
         error["type"],
         error["code"],

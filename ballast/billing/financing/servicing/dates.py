@@ -19,7 +19,7 @@ def move(plan: Plan, number: int, to: date) -> Consequence:
     """One due date to another day. Staff may go as far as the day before the next one; the customer as far as the lender's rules say,
     so often as they say, and not once a late fee was charged.
 
-    Raises Conflict(`agreement_closed`, `installment_unknown`, `installment_paid`, `date_move_refused`),
+    Raises Conflict(`agreement_closed`, `installment_absent`, `installment_paid`, `date_move_refused`),
     InvalidRequest(`date_move_invalid`).
     """
     plans.refuse_closed(plan)

@@ -11,29 +11,10 @@ from sqlalchemy import select
 from ballast.billing.financing.balances import Balance
 from ballast.billing.financing.payloads import agreement_payload
 from ballast.billing.financing.rows import installments
-from ballast.billing.financing.servicing import amendments
+from ballast.billing.financing.servicing import amendments, wording
 from ballast.billing.financing.servicing.previews import Line, Preview
 from ballast.db import db
 from ballast.models import AgreementAmendment, FinancingAgreement, Installment, Payment
-from ballast.money import format_money
-from ballast.templating import show_date
-
-KINDS = {
-    "payment_early": "Pay the next installment",
-    "payoff": "Pay off",
-    "extra_payment": "Pay an amount",
-    "recorded_payment": "Record a payment",
-    "date_moved": "Move a date",
-    "card_changed": "Change the card",
-    "paused": "Pause",
-    "late_fee_waived": "Waive a late fee",
-    "rescheduled": "New schedule",
-    "written_off": "Write off",
-    "refunded": "Refund",
-    "dispute_lost": "A dispute",
-    "accelerated": "All due at once",
-    "canceled": "Cancel",
-}
 
 
 def listed(found: Sequence[FinancingAgreement]) -> list[dict[str, Any]]:
@@ -95,7 +76,7 @@ def preview(seen: Preview) -> dict[str, Any]:
         "status_after": seen.status_after,
         "before": [_line(one) for one in seen.before],
         "after": [_line(one) for one in seen.after],
-        "lines": [{"label": label, "value": value} for label, value in labeled(seen)],
+        "lines": [{"label": label, "value": value} for label, value in wording.lines(seen)],
         "mails": list(seen.mails),
         "events": list(seen.events),
         "preview_hash": seen.hash,
@@ -108,24 +89,6 @@ def _balance(found: Balance) -> dict[str, int]:
 
 def _line(one: Line) -> dict[str, Any]:
     return asdict(one) | {"due_on": one.due_on.isoformat()}
-
-
-def labeled(seen: Preview) -> list[tuple[str, str]]:
-    """The preview in lines to read, for customers and staff: only what happens."""
-    wanted, currency = seen.consequence, seen.currency
-    amounts = (
-        ("Charged now", wanted.charged),
-        ("Received", wanted.recorded),
-        ("Interest you save", seen.rebated),
-        ("Off what is owed", seen.credited),
-        ("Late fees waived", seen.waived),
-    )
-    lines = [(label, format_money(amount, currency)) for label, amount in amounts if amount]
-    lines += [(f"Back to {one.card}", format_money(one.amount, currency)) for one in wanted.back]
-    lines += [(f"Payment {number} due", show_date(day)) for number, day in wanted.dates]
-    left = (format_money(seen.balance_before.total, currency), format_money(seen.balance_after.total, currency))
-    lines.append(("Left to pay", left[1] if left[0] == left[1] else f"{left[0]} → {left[1]}"))
-    return lines
 
 
 def refused(organization_id: str, payment_id: str) -> Payment | None:

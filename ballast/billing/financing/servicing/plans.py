@@ -46,10 +46,10 @@ class Plan:
         return balances.unpaid(self.installments)
 
     def numbered(self, number: int) -> Installment:
-        """The installment of that number. Raises Conflict(`installment_unknown`)."""
+        """The installment of that number. Raises Conflict(`installment_absent`)."""
         found = next((one for one in self.installments if one.number == number), None)
         if found is None:
-            raise Conflict("installment_unknown", f"This plan has no installment {number}.", param="installment")
+            raise Conflict("installment_absent", f"This plan has no installment {number}.", param="installment")
         return found
 
 

@@ -12,7 +12,7 @@ from ballast.money import format_money
 
 
 def waive(plan: Plan, number: int | None = None) -> Consequence:
-    """The late fee of an installment, or of all. Raises Conflict(`installment_unknown`, `late_fee_absent`)."""
+    """The late fee of an installment, or of all. Raises Conflict(`installment_absent`, `late_fee_absent`)."""
     chosen = plan.installments if number is None else (plan.numbered(number),)
     changes = tuple(
         Change("late_fee_waived", one.number, Parts(late_fee=-one.late_fee_left)) for one in chosen if one.late_fee_left

@@ -55,7 +55,7 @@ def _lines(seen: Preview, card: str) -> Iterator[tuple[str, str]]:
     yield "Late fees taken off", _money(seen, seen.waived)
     yield "Paused until", show_date(wanted.paused_until) if wanted.paused_until else ""
     yield "Left of the plan", _change(*(_left(seen, one.total) for one in (seen.balance_before, seen.balance_after)))
-    yield "The plan will be", seen.status_after.replace("_", " ")
+    yield "The plan will be", seen.status_after.replace("_", " ").capitalize()
 
 
 def _left(seen: Preview, amount: int) -> str:

@@ -1,0 +1,190 @@
+"""A customer's installment plans in the portal: paid early, paid off, moved, paused, charged to another card. Each act is shown first,
+then done exactly so. Works without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from typing import Final
+
+from flask import Blueprint, Response, flash, g, request, url_for
+
+from ballast import config
+from ballast.billing import on_session, portal_plans
+from ballast.billing.financing.servicing import (
+    acting,
+    amendments,
+    dates,
+    payoffs,
+    plan_cards,
+    prepayments,
+    wording,
+)
+from ballast.billing.financing.servicing.acting import Decide
+from ballast.billing.financing.servicing.charging import Means
+from ballast.billing.financing.servicing.previews import Preview
+from ballast.billing.portal_plans import Shown
+from ballast.db import db, end_reading, transaction
+from ballast.errors import BallastError, InvalidRequest, NotFound
+from ballast.models import Payment
+from ballast.money import format_money, from_decimal
+from ballast.portal_frame import portal_pages
+from ballast.web import render, see_other
+
+blueprint = Blueprint("portal_plans", __name__, url_prefix="/portal/<token>/plans/<agreement_id>")
+portal_pages(blueprint)
+# Act → (heading, the field it needs to be previewed).
+ACTS: Final[dict[str, tuple[str, str | None]]] = {
+    "pay": ("Pay the next payment", None),
+    "amount": ("Pay another amount", "amount"),
+    "payoff": ("Pay off the plan", None),
+    "date": ("Move a payment date", "to"),
+    "pause": ("Pause the plan", "months"),
+    "card": ("Change card", "payment_method"),
+}
+CHECKING: Final = "We're checking with your bank. Your payment may have gone through, so please don't pay again."
+
+
+@blueprint.get("")
+def show(agreement_id: str) -> Response:
+    """One plan: what is left, what comes next, what may be done."""
+    return render("portal/agreement.html", plan=portal_plans.find(g.customer, agreement_id))
+
+
+@blueprint.get("/return")
+def returned(agreement_id: str) -> Response:
+    """Back from the bank: the processor is asked."""
+    plan = portal_plans.find(g.customer, agreement_id)
+    payment_id = (plan.agreement.under_way or {}).get("payment")
+    payment = db.session.get(Payment, (g.shop.id, payment_id)) if payment_id else None
+    on_session.look_again(payment)
+    if payment_id:
+        _say(payment_id)
+    return see_other(url_for("portal_plans.show", agreement_id=agreement_id))
+
+
+@blueprint.get("/<act>")
+def ask(agreement_id: str, act: str) -> Response:
+    """What has to be said; once it is, what comes of it, with the button that does it."""
+    plan, typed = portal_plans.find(g.customer, agreement_id), request.args.to_dict()
+    _heading, field = _act(act)
+    if field is not None and not typed.get(field):
+        return _page(plan, act, typed)
+    return _look(plan, act, typed)
+
+
+@blueprint.post("/<act>")
+def do(agreement_id: str, act: str) -> Response:
+    """What was shown, exactly."""
+    plan, typed = portal_plans.find(g.customer, agreement_id), request.form.to_dict()
+    _act(act)
+    back = f"{config.current().public_url}{url_for('portal_plans.returned', agreement_id=agreement_id)}"
+    organization_id = g.shop.id
+    try:
+        decide = _decide(plan, act, typed)
+        end_reading()
+        with transaction():
+            by = amendments.signed(typed.get("preview_hash", ""))
+            done = acting.act(organization_id, agreement_id, decide, by, Means(return_url=back))
+        acting.finish(done)
+    except NotFound:
+        raise
+    except BallastError as error:
+        return _look(portal_plans.find(g.customer, agreement_id), act, typed, error.message, _status(error))
+    return _done(agreement_id, done.payment_id)
+
+
+def _done(agreement_id: str, payment_id: str | None) -> Response:
+    """Home, with what came of it; to the bank, where that asks first."""
+    if payment_id is None:
+        flash("Done. This is your plan now.", "success")
+    elif bank := _say(payment_id):
+        return see_other(bank)
+    return see_other(url_for("portal_plans.show", agreement_id=agreement_id))
+
+
+def _say(payment_id: str) -> str | None:
+    """Tell what became of a payment; answers the bank's address where it wants to ask."""
+    payment = db.session.get_one(Payment, (g.shop.id, payment_id), populate_existing=True)
+    shown = format_money(payment.amount, payment.currency)
+    match on_session.state_of(payment):
+        case "paid":
+            flash(f"Thank you. We received {shown} and charged you once.", "success")
+        case "processing":
+            flash(CHECKING, "warning")
+        case "action":
+            address: str | None = (payment.next_action or {}).get("url")
+            flash(f"Confirm with your bank. You'll pay {shown} only after you approve.", "warning")
+            return address
+        case _:
+            flash(f"{on_session.decline_of(payment) or 'Nothing was charged.'} Your plan is as it was.", "danger")
+    return None
+
+
+def _act(act: str) -> tuple[str, str | None]:
+    if act not in ACTS:
+        raise NotFound("page")
+    return ACTS[act]
+
+
+def _decide(plan: Shown, act: str, typed: Mapping[str, str]) -> Decide:
+    """The act that a form asks for. Raises InvalidRequest for what cannot be read."""
+    match act:
+        case "amount":
+            return partial(prepayments.extra, amount=from_decimal(typed.get("amount", ""), plan.agreement.currency))
+        case "payoff":
+            return payoffs.decide
+        case "date":
+            return partial(dates.move, number=_number(typed.get("installment", "")), to=_day(typed.get("to", "")))
+        case "pause":
+            return partial(dates.pause, months=_number(typed.get("months", "")))
+        case "card":
+            return partial(plan_cards.change, card_id=typed.get("payment_method", ""))
+    return prepayments.next_installment
+
+
+def _number(typed: str) -> int:
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 5 else 0
+
+
+def _day(typed: str) -> date:
+    try:
+        return date.fromisoformat(typed)
+    except ValueError as error:
+        raise InvalidRequest("date_move_invalid", "Enter a day.", param="to") from error
+
+
+def _status(error: BallastError) -> int:
+    """Of a form that comes again."""
+    return {400: 422, 404: 409}.get(error.status, error.status)
+
+
+def _look(plan: Shown, act: str, typed: Mapping[str, str], problem: str | None = None, status: int = 200) -> Response:
+    """The preview, or why there is none; a problem that came before goes first."""
+    try:
+        seen = acting.preview(g.shop.id, plan.agreement.id, _decide(plan, act, typed))
+    except BallastError as error:
+        return _page(plan, act, typed, problem=problem or error.message, status=_status(error))
+    return _page(plan, act, typed, seen, problem, status)
+
+
+def _page(
+    plan: Shown,
+    act: str,
+    typed: Mapping[str, str],
+    seen: Preview | None = None,
+    problem: str | None = None,
+    status: int = 200,
+) -> Response:
+    return render(
+        "portal/agreement_act.html",
+        status=status,
+        plan=plan,
+        act=act,
+        heading=ACTS[act][0],
+        typed={name: typed.get(name, "")[:60] for name in ("amount", "installment", "to", "months", "payment_method")},
+        seen=seen,
+        lines=wording.lines(seen) if seen else [],
+        problem=problem,
+    )
