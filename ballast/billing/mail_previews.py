@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from ballast import config
+from ballast.billing import branding
 from ballast.billing.financing import agreement_letters
 from ballast.billing.subscriptions import letters
 from ballast.billing.subscriptions.plan import Plan
@@ -93,6 +94,7 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
     )
     return _example_plan(organization) | {
         "organization": organization,
+        "brand": branding.of(organization),
         "customer": Customer(organization_id=organization.id, name="Ada Okafor", email="ada@example.com"),
         "subscription": subscription,
         "plan": Plan("", "Coffee club", 1800, currency, "month", 1, 0, 0, 3),

@@ -71,7 +71,6 @@ class Known:
 def populate(world: World, owner_url: str) -> Known:
     """Buy, refund, leave a cart, have an unconfirmed payment, and add what no flow writes yet."""
     checkout = Shopper(world).buy()
-    _sell_on_a_plan(world)
     waiting = Shopper(world)
     waiting.add()
     key = "5f0c2f6e-3b0e-4a53-9d6e-0d8f0a1b2c3d"
@@ -84,6 +83,7 @@ def populate(world: World, owner_url: str) -> Known:
     _sell_by_link(world)
     sold = _sell_subscriptions(world)
     _rows_no_flow_writes(world)
+    _sell_on_a_plan(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
