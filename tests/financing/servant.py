@@ -122,7 +122,7 @@ class Servant(Lender):
     def run_plan(self, terms: OfferTerms, price: int = 60000) -> str:
         """An agreement that runs with the newest stored card, which a first one stored; its id."""
         if self._offer is None:
-            self.agree(100, IN_FOUR)
+            self.agree(64000, IN_FOUR)
             self._offer, self._card = self.offer(terms), self.card()
         with self.clocked(), transaction():
             order = self._order(self._card.customer_id, price, "USD")
