@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from sqlalchemy import select
@@ -80,9 +81,7 @@ def populate(world: World, owner_url: str) -> Known:
     key = "5f0c2f6e-3b0e-4a53-9d6e-0d8f0a1b2c3d"
     open_id = world.api(world.acme.api_key).pay(confirm=False, description="Acme's own words").get_json()["id"]
     with organization(world.acme.id):
-        payment_id, customer_id = db.session.execute(
-            select(Payment.id, Payment.customer_id).where(Payment.order_id.is_not(None))
-        ).one()
+        payment_id, customer_id = db.session.execute(bought(Payment.id, Payment.customer_id)).one()
     _refund(world, payment_id)
     _sell_by_link(world)
     sold = _sell_subscriptions(world)
@@ -141,6 +140,12 @@ def populate(world: World, owner_url: str) -> Known:
         email_id=email_id,
         sold=sold,
     )
+
+
+def bought(*wanted: Any) -> Any:
+    """What is wanted of the payment of the cart that was bought."""
+    joined = (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id)
+    return select(*wanted).join(Order, joined).where(Order.cart_id.is_not(None))
 
 
 def _sell_by_link(world: World) -> None:
@@ -207,7 +212,7 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="ignored",
             )
         )
-        payment = session.scalars(select(Payment).where(Payment.order_id.is_not(None))).one()
+        payment = session.scalars(bought(Payment)).one()
         session.add(
             PaymentMethod(
                 organization_id=world.acme.id,
