@@ -190,7 +190,8 @@ def transaction() -> Iterator[Session]:
 
 def once(key: Hashable, find: Callable[[], Found]) -> Found:
     """What `find` answers, asked once in the running transaction(); for what many of its steps read and none of them changes."""
-    found: dict[Hashable, Any] = db.session().info.setdefault("once", {}) if db.session().info.get("in_block") else {}
+    info = db.session().info
+    found: dict[Hashable, Any] = info["once"] if info.get("in_block") else {}
     if key not in found:
         found[key] = find()
     answer: Found = found[key]

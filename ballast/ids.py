@@ -25,15 +25,14 @@ def id_at(prefix: str, instant: datetime, noise: int) -> str:
 
 def to_uuid(public_id: str, prefix: str) -> UUID | None:
     """The UUID inside `public_id`, or None when it is not an id of this kind."""
-    head, _, _ = public_id.rpartition("_")
-    if head != prefix or len(public_id) != len(prefix) + 27:
-        return None
-    return _decoded(public_id)
+    return _decoded(public_id, prefix) if len(public_id) == len(prefix) + 27 else None
 
 
 @lru_cache(maxsize=8192)
-def _decoded(public_id: str) -> UUID | None:
+def _decoded(public_id: str, prefix: str) -> UUID | None:
     """Kept, because the same few ids stand in one row after another."""
+    if public_id.rpartition("_")[0] != prefix:
+        return None
     try:
         return UUID(str(TypeID.from_string(public_id).uuid))
     except (TypeIDException, ValueError):

@@ -177,6 +177,13 @@ def empty(connection: psycopg.Connection) -> None:
     connection.execute("; ".join(f"delete from {table}" for table in tables(connection)))  # type: ignore[arg-type]
 
 
+def fill(connection: psycopg.Connection, kept: dict[str, bytes]) -> None:
+    """Put back the rows that were kept, by table."""
+    for table, rows in kept.items():
+        with connection.cursor().copy(f"copy {table} from stdin") as copy:  # type: ignore[arg-type]
+            copy.write(rows)
+
+
 def tables(connection: psycopg.Connection) -> list[str]:
     """Names of all tables of ours."""
     wanted = "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
@@ -203,9 +210,7 @@ def kept_world(
 def world(kept_world: KeptWorld, clean: None, superuser: psycopg.Connection) -> Iterator[World]:
     """Acme and its people, a stranger's organization, and the sandbox, inside the web application's context."""
     world, kept = kept_world
-    for table, rows in kept.items():
-        with superuser.cursor().copy(f"copy {table} from stdin") as copy:  # type: ignore[arg-type]
-            copy.write(rows)
+    fill(superuser, kept)
     circuits._breaker.cache_clear()  # the accounts are the same ones as in the test before
     world.tell_receiver()
     with world.app.app_context():

@@ -1,8 +1,9 @@
 """Many attempts at once: begun by the caller, taken to their processors, recorded in batches.
 
-One thread, the caller's, speaks to the database, in few and large transactions; a pool of threads only waits for processors, holding
-no transaction and no connection. An attempt goes: prepared at the processor (a thread) · given a slot of its account's pace · marked
-`submitted` in one commit with others · sent when its slot comes (a thread) · recorded in one commit with others.
+One thread, the tender, speaks to the database beside the caller's own, in few and large transactions, so that one works while the
+other waits for Postgres; a pool of threads only waits for processors, holding no transaction and no connection. An attempt goes:
+prepared at the processor (a thread), given a slot of its account's pace, marked `submitted` in one commit with others, sent when its
+slot comes (a thread), recorded in one commit with others.
 
 If the process dies …
   before an attempt is marked: nothing was charged. The resolver closes it as `not_sent` once nobody can send it any more.
@@ -13,6 +14,7 @@ A commit that fails is made again one by one; what cannot be recorded even so is
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -41,14 +43,19 @@ LEAST: Final = 4
 # Outcomes are recorded when there are so many, or when the first of them has waited so long.
 RECORD: Final = 24
 LINGER_SECONDS: Final = 0.3
+# How long the tender sleeps at most where nothing arrives.
+GLANCE_SECONDS: Final = 0.05
 
 
 class UnderWay:
-    """The attempts of one run. `add` them, and `tend` to them again and again until `count` is 0. A context manager."""
+    """The attempts of one run: a context manager, which is left when all that were added are done."""
 
     def __init__(self) -> None:
         self.count = self.failed = 0
         self._by_account: Counter[str] = Counter()
+        self._counting = threading.Condition()
+        self._is_closed = False
+        self._tender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tender")
         self._pool = ThreadPoolExecutor(max_workers=MOST, thread_name_prefix="charge")
         self._back: SimpleQueue[tuple[Begun, Any]] = SimpleQueue()
         self._prepared: dict[str, list[tuple[Begun, Prepared]]] = defaultdict(list)
@@ -56,16 +63,28 @@ class UnderWay:
         self._answered_at = 0.0
 
     def __enter__(self) -> UnderWay:
+        self._tending = drain.start(self._tender, UnderWay._tend_all, self)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self._is_closed = True
+        self._tender.shutdown(wait=True)
         self._pool.shutdown(wait=True)
 
     def room(self) -> int:
-        """How many more may be begun."""
-        return MOST - self.count
+        """How many more may be begun; none once the tender has died of an error, which the log has then."""
+        return 0 if self._tending.done() else MOST - self.count
+
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, or nobody tends to it any more."""
+        return self.count == 0 or self._tending.done()
+
+    def wait(self, patience: float) -> None:
+        """Until some are done, `patience` seconds at most."""
+        with self._counting:
+            self._counting.wait(patience)
 
     def room_at(self, account_id: str, processor: str) -> int:
         """How many more may be begun at one account: what its pace lets out soon, so that a slow one takes no other's room."""
@@ -74,24 +93,29 @@ class UnderWay:
 
     def add(self, begun: Sequence[Begun]) -> None:
         """Take these to their processors. Their beginning is committed."""
+        with self._counting:
+            self.count += len(begun)
+            self._by_account.update(one.account.id for one in begun)
         for one in begun:
-            self.count += 1
-            self._by_account[one.account.id] += 1
             self._start(_prepare, one, one)
 
-    def tend(self, patience: float) -> None:
-        """Send what is prepared and record what has come back; wait for either, `patience` seconds at most."""
-        for one, answer in self._arrived(patience):
+    def _tend_all(self) -> None:
+        while not self._is_closed or self.count:
+            self._tend()
+
+    def _tend(self) -> None:
+        """Send what is prepared and record what has come back; wait for either."""
+        for one, answer in self._arrived():
             self._sort(one, answer)
         for account_id in list(self._prepared):
             self._send_off(account_id)
         if self._answers and (len(self._answers) >= RECORD or self._is_late()):
             self._record()
 
-    def _arrived(self, patience: float) -> list[tuple[Begun, Any]]:
+    def _arrived(self) -> list[tuple[Begun, Any]]:
         found = []
         try:
-            found.append(self._back.get(timeout=patience) if patience > 0 else self._back.get_nowait())
+            found.append(self._back.get(timeout=GLANCE_SECONDS))
             while True:
                 found.append(self._back.get_nowait())
         except Empty:
@@ -158,8 +182,10 @@ class UnderWay:
         self.failed += len(several) - len(_all_or_each(several, record_all, record))
 
     def _drop(self, one: Begun) -> None:
-        self.count -= 1
-        self._by_account[one.account.id] -= 1
+        with self._counting:
+            self.count -= 1
+            self._by_account[one.account.id] -= 1
+            self._counting.notify_all()
 
     def _start(self, work: Callable[[Any], Any], one: Begun, given: Any) -> None:
         future = drain.start(self._pool, work, given)

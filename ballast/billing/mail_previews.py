@@ -7,13 +7,25 @@ from datetime import timedelta
 from typing import Any
 
 from ballast import config
+from ballast.billing.financing import agreement_letters
 from ballast.billing.financing import letters as plan_letters
 from ballast.billing.financing.mail_examples import ITEM, example
-from ballast.billing.subscriptions.letters import SUBJECTS
+from ballast.billing.subscriptions import letters
 from ballast.billing.subscriptions.plan import Plan
 from ballast.clock import now
-from ballast.models import Customer, Invoice, Organization, PaymentMethod, Subscription
+from ballast.models import (
+    Customer,
+    FinancingAgreement,
+    Installment,
+    Invoice,
+    Order,
+    Organization,
+    PaymentMethod,
+    Subscription,
+)
 from ballast.templating import environment
+
+SUBJECTS = letters.SUBJECTS | agreement_letters.SUBJECTS | plan_letters.SUBJECTS
 
 # What a subscription is when it is written of so; active otherwise.
 STATUSES = {
@@ -37,8 +49,7 @@ class Preview:
 
 def kinds() -> dict[str, str]:
     """Every kind of mail, with its subject for an example."""
-    subjects = SUBJECTS | plan_letters.SUBJECTS
-    return {kind: _subject(subject, "Your shop") for kind, subject in subjects.items()}
+    return {kind: _subject(subject, "Your shop") for kind, subject in SUBJECTS.items()}
 
 
 def _subject(subject: str, shop: str) -> str:
@@ -48,7 +59,7 @@ def _subject(subject: str, shop: str) -> str:
 def render(organization: Organization, kind: str) -> Preview:
     """The mail, about somebody who does not exist. Nothing is written. Raises KeyError for a kind there is not."""
     shop = organization.shop_name or organization.name
-    subject = _subject((SUBJECTS | plan_letters.SUBJECTS)[kind], shop)
+    subject = _subject(SUBJECTS[kind], shop)
     is_plan = kind in plan_letters.SUBJECTS
     context = example(organization, kind) if is_plan else _example(organization, kind)
     html = environment().get_template(f"emails/{kind}.html").render(**context)
@@ -87,7 +98,7 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
         created_at=now(),
         finalized_at=now(),
     )
-    return {
+    return _example_plan(organization) | {
         "organization": organization,
         "customer": Customer(organization_id=organization.id, name="Ada Okafor", email="ada@example.com"),
         "subscription": subscription,
@@ -100,4 +111,38 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
         "decline_class": "authentication" if kind == "action_needed" else "soft",
         "pay_url": f"{base}/invoices/example",
         "manage_url": f"{base}/subscriptions/example",
+    }
+
+
+def _example_plan(organization: Organization) -> dict[str, Any]:
+    """Four quarters of 640.00, the first paid at once."""
+    today, base = now().date(), config.current().public_url
+    terms = {"down_payment": 16000, "fee_upfront": 0, "apr": "0.00", "finance_charge": 0, "amount_financed": 48000}
+    agreement = FinancingAgreement(
+        organization_id=organization.id,
+        status="active",
+        currency=organization.currency,
+        timezone=organization.timezone,
+        price=64000,
+        down_payment=16000,
+        terms=terms | {"total_of_payments": 48000, "total_sale_price": 64000},
+        consented_at=now(),
+    )
+    installments = [
+        Installment(
+            number=number,
+            status="scheduled",
+            due_on=today + timedelta(days=30 * number),
+            principal=16000,
+            interest=0,
+            late_fee=0,
+        )
+        for number in (1, 2, 3)
+    ]
+    return {
+        "agreement": agreement,
+        "installments": installments,
+        "order": Order(id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad", currency=organization.currency, amount=64000),
+        "plan_url": f"{base}/plans/example",
+        "pdf_url": f"{base}/plans/example/disclosure.pdf",
     }

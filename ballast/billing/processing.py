@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
@@ -132,7 +132,9 @@ def try_out(given: Credentials) -> Connection:
     return found
 
 
+@cache
 def _repeated(repeatable: Callable[[Any], bool]) -> Retrying:
+    """One for all threads: what it keeps of a call it keeps for each."""
     return Retrying(
         retry=retry_if_result(repeatable) | retry_if_exception(repeatable),
         stop=stop_after_attempt(TRIES) | stop_after_delay(REPEATING.total_seconds()),

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from ballast.billing import cards
+from ballast.billing.financing import settled
+from ballast.billing.financing.settled import Settled
 from ballast.db import db
 from ballast.models import (
     Attempt,
@@ -80,6 +82,7 @@ class History:
     disputes: list[Dispute]
     lines: list[OrderLine] = field(default_factory=list)
     stored_card: PaymentMethod | None = None
+    settles: list[Settled] = field(default_factory=list)
 
     @property
     def entries(self) -> list[Entry]:
@@ -126,6 +129,7 @@ def read(payment: Payment) -> History:
         disputes=list(db.session.scalars(disputes_of(organization_id, payment_id))),
         lines=list(db.session.scalars(lines_of_order(organization_id, order.id))) if order else [],
         stored_card=cards.of_payment(payment),
+        settles=settled.by(payment),
     )
 
 

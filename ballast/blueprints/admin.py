@@ -167,6 +167,7 @@ def payment(payment_id: str) -> Response:
         stored_card=history.stored_card,
         order=history.order,
         lines=history.lines,
+        settles=history.settles,
         refunds=history.refunds,
         disputes=history.disputes,
         lost=history.lost,

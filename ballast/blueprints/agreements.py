@@ -3,12 +3,12 @@ agreement_acts."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, g, make_response, render_template, request, url_for
 from sqlalchemy import Select
 
-from ballast.billing.financing import agreement_history, listing, papers, progress
+from ballast.billing.financing import agreement_history, listing, papers
 from ballast.billing.financing.listing import BUCKETS
 from ballast.billing.financing.servicing import forms
 from ballast.db import db
@@ -50,11 +50,10 @@ def index() -> Response:
     chosen["bucket"] = chosen["bucket"].replace("90 ", "90+")  # an address where the + was not escaped
     edges = (request.args.get("before"), request.args.get("after"))
     page = keyset(_wanted(chosen), FinancingAgreement.id, "agr", *edges)
-    come = progress.of_all(g.organization.id, [row[0] for row in page.rows])
     return render(
         "admin/agreements/index.html",
         "list",
-        rows=[_row(row, come) for row in page.rows],
+        rows=listing.shown(g.organization.id, page.rows),
         chosen=chosen,
         customer=_customer(chosen["customer"]),
         buckets=tuple(BUCKETS),
@@ -78,17 +77,6 @@ def _wanted(chosen: dict[str, str]) -> Select[FinancingAgreement, Customer, str]
     if chosen["q"]:
         wanted = wanted.where(Customer.email.startswith(chosen["q"].lower(), autoescape=True))
     return wanted
-
-
-def _row(row: Any, come: dict[str, progress.Progress]) -> dict[str, Any]:
-    agreement, customer, offer = row
-    return {
-        "agreement": agreement,
-        "customer": customer,
-        "offer": offer,
-        "progress": come[agreement.id],
-        "days": listing.days_past_due(agreement),
-    }
 
 
 def _customer(customer_id: str) -> Customer | None:

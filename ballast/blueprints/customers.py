@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from ballast import answers
 from ballast.billing import card_removal, cards, customers, payments, stored_charges
+from ballast.billing.financing import listing
 from ballast.billing.stored_charges import StoredCharge
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, NotFound
@@ -32,6 +33,7 @@ COLUMNS: Final[answers.Columns] = {
     "region": lambda customer: customer.region,
     "created_at": lambda customer: customer.created_at,
 }
+MOST_PLANS = 5
 
 
 @blueprint.get("")
@@ -77,7 +79,7 @@ def show(customer_id: str) -> Response:
     customer = customers.find(g.organization.id, customer_id)
     paid = select(Payment).where(Payment.organization_id == g.organization.id, Payment.customer_id == customer.id)
     page = keyset(paid, Payment.id, "pay", request.args.get("before"), request.args.get("after"))
-    stored = _stored(customer)
+    stored, plans = _stored(customer), listing.of_customer(g.organization.id, customer.id, MOST_PLANS + 1)
     return render(
         "admin/customers/show.html",
         "payments",
@@ -86,6 +88,8 @@ def show(customer_id: str) -> Response:
         leaving=[_row(row) for row in db.session.execute(cards_leaving(g.organization.id, customer.id))],
         may_charge=users.may(g.role, "charge") and bool(stored) and customer.held_at is None,
         may_remove=users.may(g.role, "charge"),
+        plans=plans[:MOST_PLANS],
+        more_plans=len(plans) > MOST_PLANS,
         payments=[{"payment": row[0], "customer": customer} for row in page.rows],
         previous_url=url_for(".show", customer_id=customer.id, before=page.before) if page.before else None,
         next_url=url_for(".show", customer_id=customer.id, after=page.after) if page.after else None,

@@ -15,6 +15,7 @@ from ballast.db import db, organization, transaction
 from ballast.identity import members
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
+    AgreementAmendment,
     ApiKey,
     Attempt,
     Cart,
@@ -39,6 +40,7 @@ from ballast.models import (
     WebhookDelivery,
 )
 from tests.api.selling import PAY_IN_FOUR, Seller
+from tests.financing.acts import Lender
 from tests.financing.servant import Servant
 from tests.shopper import Shopper
 from tests.world import World, csrf
@@ -75,6 +77,7 @@ class Known:
 def populate(world: World, owner_url: str) -> Known:
     """Buy, refund, leave a cart, have an unconfirmed payment, and add what no flow writes yet."""
     checkout = Shopper(world).buy()
+    _sell_on_a_plan(world)
     waiting = Shopper(world)
     waiting.add()
     key = "5f0c2f6e-3b0e-4a53-9d6e-0d8f0a1b2c3d"
@@ -141,6 +144,19 @@ def populate(world: World, owner_url: str) -> Known:
         email_id=email_id,
         sold=sold,
     )
+
+
+def _sell_on_a_plan(world: World) -> None:
+    """An agreement that runs, and an amendment of it, which no flow writes yet."""
+    lender = Lender(world, real_time())
+    agreement_id = lender.agree()
+    with organization(world.acme.id), transaction() as session:
+        wanted = {"number": 1, "kind": "card_changed", "actor": "system", "reason": "Acme's own words"}
+        session.add(
+            AgreementAmendment(
+                organization_id=world.acme.id, agreement_id=agreement_id, effective_at=real_time(), **wanted
+            )
+        )
 
 
 def _sell_by_link(world: World) -> None:

@@ -17,7 +17,14 @@ from ballast.local.postgres import Postgres
 from tests.app.populated import populate
 from tests.world import World
 
-APPEND_ONLY = ("audit_entries", "ledger_transfers", "credit_entries")
+APPEND_ONLY = (
+    "audit_entries",
+    "ledger_transfers",
+    "credit_entries",
+    "agreement_documents",
+    "agreement_entries",
+    "agreement_amendments",
+)
 # Of no organization: the platform's own entries, and seals, which the web cannot even read.
 SHARED_APPEND_ONLY = ("platform_entries", "audit_seals")
 
@@ -260,6 +267,7 @@ def test_the_questions_asked_before_the_organization_is_known_answer_no_more_tha
         "job_runs_found",
         "organization_by_slug",
         "organization_of_account",
+        "organization_of_agreement",
         "organization_of_api_key",
         "organization_of_invitation",
         "organization_of_invoice",

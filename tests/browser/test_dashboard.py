@@ -178,13 +178,16 @@ def test_signing_in_and_out(page: Page, stack: Stack) -> None:
     expect(page).to_have_url(re.compile("/sign-in"))
 
 
-def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merchant], paid: str) -> None:
+def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merchant], stack: Stack, paid: str) -> None:
+    stack.pay()  # a list to walk has two rows
     owner = merchant("owner")
     page = owner.page
     page.goto("/admin/")
     page.keyboard.press("Control+k")
     expect(page.get_by_role("dialog", name="Search")).to_be_visible()
-    page.keyboard.type(paid)
+    words = page.locator("#palette").get_by_role("searchbox")
+    expect(words).to_be_focused()
+    words.fill(paid)
     expect(page.locator("#palette-found").get_by_role("link")).to_have_count(1)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -205,7 +208,8 @@ def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merch
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("Control+k")
-    page.keyboard.type("ledg")
+    expect(words).to_be_focused()
+    words.fill("ledg")
     expect(page.locator("#palette-found").get_by_role("link", name="Ledger")).to_be_visible()
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin/ledger")

@@ -41,7 +41,7 @@ def test_a_shopper_chooses_a_plan_reads_it_agrees_and_confirms_with_the_bank(buy
     pay.click()
     buyer.see_challenge()
     expect(page.get_by_text("You'll pay $160.00 only after you approve.")).to_be_visible()
-    buyer.answer_challenge("Complete")
+    buyer.answer_bank("Approve")
     buyer.see_receipt()
     receipt = page.get_by_role("region", name="Receipt")
     expect(receipt).to_contain_text("Paid today")

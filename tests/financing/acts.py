@@ -171,20 +171,24 @@ class Lender(Desk):
             session.execute(update(PaymentMethod).where(PaymentMethod.id == card_id).values(external_id=token))
 
     def check(self, agreement_id: str) -> None:
-        """What must be true at every moment: entries, installments and ledger say the same is owed and earned."""
+        """What must be true at every moment: entries and installments say the same is owed of a plan, the ledger of all together; what
+        of their interest is not earned yet, what was, and what is not expected any more."""
         with self.clocked():
-            agreement = rows.find(self.world.acme.id, agreement_id)
-            schedule = rows.installments(agreement)
             wanted = select(AgreementEntry).where(AgreementEntry.agreement_id == agreement_id)
             entries = sum(one.principal + one.interest + one.late_fee for one in db.session.scalars(wanted))
-            left = balances.of(schedule).total
-            net, earned, gone = earning.net_interest(schedule), agreement.interest_earned, agreement.charged_off_at
-        assert entries == left
-        assert self.account("financing_receivable") == left
-        assert self.account("unearned_interest") == (0 if gone else earned - net)
+            lines = list(db.session.scalars(select(Installment)))
+            running = db.session.scalars(select(FinancingAgreement).where(FinancingAgreement.activated_at.is_not(None)))
+            plans = [(plan, [one for one in lines if one.agreement_id == plan.id]) for plan in running]
+            left = {plan.id: balances.of(schedule).total for plan, schedule in plans}
+            earned = sum(plan.interest_earned for plan, _ in plans)
+            waiting = [(plan, schedule) for plan, schedule in plans if not plan.charged_off_at]
+            unearned = sum(earning.net_interest(schedule) - plan.interest_earned for plan, schedule in waiting)
+            given_up = sum(left[plan.id] for plan, _ in plans if plan.charged_off_at)
+        assert entries == left[agreement_id]
+        assert self.account("financing_receivable") == sum(left.values())
+        assert self.account("unearned_interest") == -unearned
         assert self.account("interest_income") == -earned
-        if gone:
-            assert self.account("charge_off_allowance") == -left
+        assert self.account("charge_off_allowance") == -given_up
 
     def agreement(self, agreement_id: str) -> FinancingAgreement:
         with self.clocked():
@@ -205,8 +209,8 @@ class Lender(Desk):
     def account(self, code: str, currency: str = "USD") -> int:
         """What an account of the ledger holds: debits less credits, minor units."""
         with self.clocked():
-            wanted = select(LedgerAccount.id).where(LedgerAccount.code == code, LedgerAccount.currency == currency)
-            account = db.session.scalars(wanted).first()
-            transfers = list(db.session.scalars(select(LedgerTransfer)))
-            debits = sum(one.amount for one in transfers if one.debit_account_id == account)
-            return debits - sum(one.amount for one in transfers if one.credit_account_id == account)
+            account = select(LedgerAccount.id).where(LedgerAccount.code == code, LedgerAccount.currency == currency)
+            debited = LedgerTransfer.debit_account_id == account.scalar_subquery()
+            credited = LedgerTransfer.credit_account_id == account.scalar_subquery()
+            signed = LedgerTransfer.amount * case((debited, 1), else_=-1)
+            return int(db.session.scalar(select(func.sum(signed)).where(or_(debited, credited))) or 0)

@@ -8,11 +8,9 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
-
 from ballast import audit
 from ballast.billing import disputes, refunds
-from ballast.billing.financing import balances, earning, entries, opening, postings, quotes, rows, standing
+from ballast.billing.financing import entries, opening, postings, quotes, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.servicing import acting, amendments
 from ballast.billing.financing.servicing.acting import Done
@@ -23,14 +21,13 @@ from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.models import (
     AgreementAmendment,
-    AgreementEntry,
     FinancingAgreement,
     Installment,
     Payment,
     PaymentMethod,
     Refund,
 )
-from ballast.models.financing import installments_of
+from ballast.models.financing import amendments_of, entries_of
 from ballast.models.payments import approved_attempt_of
 from ballast.processors import base
 from tests.financing.acts import IN_FOUR, WITH_INTEREST, Lender
@@ -158,13 +155,16 @@ class Servant(Lender):
     # --- What came of it ------------------------------------------------------------------------------------------------------
 
     def amendments(self, agreement_id: str) -> list[AgreementAmendment]:
-        found = [one for one in self.all(AgreementAmendment) if one.agreement_id == agreement_id]
-        return sorted(found, key=lambda one: one.number)
+        with self.clocked():
+            found = list(db.session.scalars(amendments_of(self.world.acme.id, agreement_id)))
+            db.session.expunge_all()
+            return found
 
     def payments_of(self, agreement_id: str) -> list[str]:
         """Payments that installments were paid with, newest last."""
-        found = [one for one in self.all(AgreementEntry) if one.agreement_id == agreement_id and one.payment_id]
-        return list(dict.fromkeys(one.payment_id for one in sorted(found, key=lambda one: one.id)))
+        with self.clocked():
+            written = db.session.scalars(entries_of(self.world.acme.id, agreement_id))
+            return list(dict.fromkeys(one.payment_id for one in written if one.payment_id))
 
     def charges_of(self, agreement_id: str) -> list[int]:
         """What cards were charged for the plan after it had begun, minor units."""
@@ -174,22 +174,6 @@ class Servant(Lender):
     def figures(self, agreement_id: str) -> list[tuple[Any, ...]]:
         """The schedule, to compare."""
         return [(one.due_on, one.left, one.status, one.next_attempt_at) for one in self.installments(agreement_id)]
-
-    def check(self, agreement_id: str) -> None:
-        """Balance = entries = ledger; unearned interest is what is neither earned nor let off. The ledger is all plans' together."""
-        with self.clocked():
-            wanted = select(AgreementEntry).where(AgreementEntry.agreement_id == agreement_id)
-            total = sum(one.principal + one.interest + one.late_fee for one in db.session.scalars(wanted))
-            assert (
-                total == balances.of(list(db.session.scalars(installments_of(self.world.acme.id, agreement_id)))).total
-            )
-            agreements = list(db.session.scalars(select(FinancingAgreement)))
-            lines = list(db.session.scalars(select(Installment)))
-            owed, earned = balances.of(lines).total, sum(one.interest_earned for one in agreements)
-            net, charged_off = earning.net_interest(lines), any(one.charged_off_at for one in agreements)
-        assert self.account("financing_receivable") == owed
-        if not charged_off:
-            assert self.account("unearned_interest") == earned - net
 
 
 def _decide(decide: Any, args: tuple[Any, ...], plan: Any) -> Any:

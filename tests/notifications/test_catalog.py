@@ -18,6 +18,7 @@ import ballast
 from ballast.billing import invoice_payloads, kept, payloads
 from ballast.billing.financing import payloads as plan_payloads
 from ballast.billing.financing import rows as agreements
+from ballast.billing.financing.offer_payloads import offer_payload
 from ballast.billing.session_payloads import payload_of
 from ballast.billing.subscriptions import rows
 from ballast.db import db, organization
@@ -31,6 +32,7 @@ from ballast.models import (
     Dispute,
     Event,
     FinancingAgreement,
+    FinancingOffer,
     Installment,
     Invoice,
     Payment,
@@ -108,6 +110,7 @@ def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgr
             "invoice": invoice_payloads.invoice_payload(first(Invoice)),
             "credit_note": invoice_payloads.credit_note_payload(first(CreditNote)),
             "financing_agreement": plan_payloads.agreement_payload(first(FinancingAgreement), [first(Installment)]),
+            "financing_offer": offer_payload(first(FinancingOffer)),
             "installment": plan_payloads.installment_payload(first(Installment)),
         } | {kind.noun: kept.payload(first(model)) for model, kind in kept.KINDS.items()}
         told = {event.type: event.data for event in db.session.scalars(select(Event))}

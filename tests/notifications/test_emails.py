@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy.dialects.postgresql import insert
 
 from ballast.clock import shifted
 from ballast.db import organization, transaction
@@ -24,7 +25,7 @@ def compose(world: World, dedupe_key: str = "receipt/1", recipient: str = "ada@e
         from ballast.clock import now
 
         session.execute(
-            emails.insert(Email)
+            insert(Email)
             .values(
                 organization_id=world.acme.id,
                 id=new_id("em"),

@@ -19,12 +19,13 @@ ROOT = Path(__file__).parent.parent.parent
 WORKER = """
 import json, sys
 from datetime import datetime, timedelta
+from importlib import import_module
 from ballast import clock, create_app
 from ballast.config import Settings
 from ballast.billing import resolver
-from ballast.billing.subscriptions import charging
 
 asked = json.loads(sys.argv[1])
+charging = import_module(f"ballast.billing.{asked['package']}.charging")
 app = create_app("worker", Settings(_env_file=None, **asked["settings"]))
 print("ready", flush=True)
 with app.app_context(), clock.at(datetime.fromisoformat(asked["at"])), clock.shifted(timedelta(minutes=asked["shift"])):
@@ -46,10 +47,11 @@ def plant(desk: Desk, count: int) -> datetime:
     return due
 
 
-def worker(world: World, at: datetime, shift: int) -> subprocess.Popen[str]:
-    """A worker of its own, at `at` on the organizations' clock and `shift` minutes ahead in real time; ready when this returns."""
+def worker(world: World, at: datetime, shift: int, package: str = "subscriptions") -> subprocess.Popen[str]:
+    """A worker of its own that charges for a package of billing, at `at` on the organizations' clock and `shift` minutes ahead in real
+    time; ready when this returns."""
     settings = world.settings.model_dump(mode="json")
-    asked = {"settings": settings, "at": at.isoformat(), "shift": shift}
+    asked = {"settings": settings, "at": at.isoformat(), "shift": shift, "package": package}
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, json.dumps(asked)],
         cwd=ROOT,

@@ -184,7 +184,8 @@ def plans(rows: Due, owner: str) -> str:
     with transaction() as session:
         for statement in (rows.owners, rows.heads):
             named = {name: value for name, value in given.items() if name in statement.compile().params}
-            asked = statement.params(**named).compile(db.engine, compile_kwargs={"literal_binds": True})
+            asked = str(statement.params(**named).compile(db.engine, compile_kwargs={"literal_binds": True}))
+            asked = asked.replace("'])", "']::uuid[])")
             found += [row[0] for row in session.connection().exec_driver_sql(f"explain {asked}")]
     return "\n".join(found)
 

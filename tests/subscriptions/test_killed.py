@@ -31,7 +31,7 @@ def test_a_run_killed_three_times_charges_each_subscription_once(world: World) -
     began = time.monotonic()
     for kill in range(3):
         with worker(world, desk.at, shift=60 * kill) as process:
-            _await(world, 1 + COUNT * (kill + 1) // 5)
+            await_charges(world, 1 + COUNT * (kill + 1) // 5)
             process.kill()
     for minutes in (0, 5):  # What a kill kept from being sent is due a minute after that is found out.
         with worker(world, desk.at + timedelta(minutes=minutes), shift=60 * 24 + minutes) as last:
@@ -47,7 +47,8 @@ def test_a_run_killed_three_times_charges_each_subscription_once(world: World) -
     print(f"{COUNT + 1} renewals, a worker killed three times: {took:.0f} s, {(COUNT + 1) / took / 80:.2f} of the pace")
 
 
-def _await(world: World, charged: int) -> None:
+def await_charges(world: World, charged: int) -> None:
+    """Until the sandbox has charged so often."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if len(world.charges()) >= charged:

@@ -283,6 +283,7 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
         paid: Context = {
             "payment": PAYMENT,
             "order": None,
+            "agreement": None,
             "receipt_url": billed["pay_url"],
             "why_url": "/charges/t0k3n",
         }

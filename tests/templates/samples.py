@@ -10,6 +10,7 @@ from typing import Any
 from ballast.billing.branding import Brand
 from ballast.billing.financing import advertising, quotes
 from ballast.billing.financing.disclosure import Disclosure
+from ballast.billing.financing.settled import Settled
 from ballast.billing.financing.terms import OfferTerms
 from ballast.blueprints.api.error_catalog import CATALOG
 
@@ -191,7 +192,7 @@ CHECKOUT: Context = {
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
 
-def _stored_card(**changes: Any) -> Row:
+def stored_card(**changes: Any) -> Row:
     fields: Context = {
         "id": "pm_01kbe8wv6pe2r9f3x7m5d0t1ag",
         "status": "active",
@@ -234,7 +235,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
-        yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": _stored_card(status=status)}
+        yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": stored_card(status=status)}
     refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
     pending = Row(amount=500, status="pending", created_at=NOW)
     yield "checkout/receipt.html", "refunded", receipt | {"payment": refunded, "refunds": [REFUND, pending]}
@@ -370,6 +371,7 @@ SHOW: Context = ADMIN | {
     "stored_card": None,
     "order": ORDER,
     "lines": ORDER_LINES,
+    "settles": [],
     "refunds": [],
     "may_capture": False,
     "may_refund": True,
@@ -582,17 +584,19 @@ def admin_samples() -> Iterator[tuple[str, str, Context]]:
 def payment_samples() -> Iterator[tuple[str, str, Context]]:
     show = "admin/payments/show.html"
     yield show, "paid", SHOW
+    pays = [Settled("agr_01kbe8wv6pe2r9f3x7m5d0t1ac", (2,), 3), Settled("agr_01kbe8wv6pe2r9f3x7m5d0t1ad", (), 3)]
+    yield show, "installment", SHOW | {"settles": pays, "order": None, "lines": []}
     for status in ("active", "pending", "failed", "detached"):
-        yield show, f"card-{status}", SHOW | {"stored_card": _stored_card(status=status)}
+        yield show, f"card-{status}", SHOW | {"stored_card": stored_card(status=status)}
     charged = _payment(payment_method_id="pm_1", off_session=True)
-    yield show, "off-session", SHOW | {"payment": charged, "stored_card": _stored_card(), "order": None, "lines": []}
+    yield show, "off-session", SHOW | {"payment": charged, "stored_card": stored_card(), "order": None, "lines": []}
     asked = _payment(
         status="requires_payment_method",
         off_session=True,
         amount_captured=0,
         last_error={"type": "card_error", "decline_class": "authentication", "message": SOFT},
     )
-    yield show, "needs-customer", SHOW | {"payment": asked, "stored_card": _stored_card()}
+    yield show, "needs-customer", SHOW | {"payment": asked, "stored_card": stored_card()}
     bare = _payment(
         status="requires_payment_method", amount_captured=0, card_last4=None, card_brand=None, description=None
     )
@@ -721,6 +725,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "why_url": "http://127.0.0.1:8000/charges/t0k3n",
         "brand": Brand("Acme Coffee", "Acme Corp"),
         "invoice": None,
+        "agreement": None,
         "pdf_url": None,
     }
     api: Context = receipt | {
@@ -756,7 +761,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/endpoint_disabled.{ending}", "gone", off | {"endpoint": gone, "because": "gone"}
 
 
-def _customer(**changes: Any) -> Row:
+def customer(**changes: Any) -> Row:
     fields: Context = {
         "id": "cus_01kbe8wv6pe2r9f3x7m5d0t1ae",
         "email": "noor.haddad@example.com",
@@ -768,10 +773,10 @@ def _customer(**changes: Any) -> Row:
 
 
 def customer_samples() -> Iterator[tuple[str, str, Context]]:
-    bare = _stored_card(id="pm_01kbe8wv6pe2r9f3x7m5d0t1ah", exp_month=None, exp_year=None, brand=None)
+    bare = stored_card(id="pm_01kbe8wv6pe2r9f3x7m5d0t1ah", exp_month=None, exp_year=None, brand=None)
     rows = [
-        {"customer": _customer(), "cards": [_stored_card(), bare]},
-        {"customer": _customer(email=None, name=""), "cards": []},
+        {"customer": customer(), "cards": [stored_card(), bare]},
+        {"customer": customer(email=None, name=""), "cards": []},
     ]
     index: Context = ADMIN | {
         "customers": rows,
@@ -782,24 +787,24 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "full", index
     yield "admin/customers/index.html", "empty", index | {"customers": [], "next_url": None}
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
-    stored = [{"card": _stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
-    show: Context = ADMIN | {"customer": _customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
-    show |= {"leaving": [], "may_remove": True}
+    stored = [{"card": stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
+    show: Context = ADMIN | {"customer": customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
+    show |= {"leaving": [], "may_remove": True, "plans": [], "more_plans": False}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
     yield "admin/customers/show.html", "empty", show | nothing
     leaving = [
-        {"card": _stored_card(status="detached", removal=removal, message="403"), "processor": "braintree"}
+        {"card": stored_card(status="detached", removal=removal, message="403"), "processor": "braintree"}
         for removal in ("pending", "refused")
     ]
     yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
-    yield "admin/customers/remove.html", "page", ADMIN | {"customer": _customer()} | stored[0]
-    held = {"customer": _customer(name="", held_at=NOW), "may_charge": False}
+    yield "admin/customers/remove.html", "page", ADMIN | {"customer": customer()} | stored[0]
+    held = {"customer": customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held
     typed = {"amount": "20.00", "description": "Beans, December", "card": stored[0]["card"].id, "form_key": "0190"}
     form: Context = ADMIN | {
-        "customer": _customer(),
+        "customer": customer(),
         "cards": stored,
         "form_key": "0190",
         "problem": None,
@@ -810,9 +815,9 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/charge.html", "errors", form | {"typed": typed, "errors": errors}
     yield "admin/customers/charge.html", "held", form | {"typed": typed, "problem": "Charges are on hold."}
     yield "admin/customers/charge.html", "no-card", form | {"typed": typed, "cards": []}
-    review = ADMIN | {"customer": _customer(), "amount": 2000, "typed": typed} | stored[0]
+    review = ADMIN | {"customer": customer(), "amount": 2000, "typed": typed} | stored[0]
     yield "admin/customers/review.html", "page", review
-    yield "admin/customers/review.html", "no-address", review | {"customer": _customer(email=None)}
+    yield "admin/customers/review.html", "no-address", review | {"customer": customer(email=None)}
 
 
 def auth_samples() -> Iterator[tuple[str, str, Context]]:
@@ -839,12 +844,14 @@ def other_samples() -> Iterator[tuple[str, str, Context]]:
 
 def samples() -> Iterator[tuple[str, str, Context]]:
     """(template, name of the state, context) for every page."""
+    from tests.templates.agreement_samples import agreement_samples
     from tests.templates.billing_samples import billing_samples
     from tests.templates.customer_samples import invoice_samples, portal_samples, subscribing_samples
     from tests.templates.dashboard_samples import dashboard_samples
     from tests.templates.financing_samples import financing_samples
     from tests.templates.identity_samples import identity_samples  # it takes its people and its clock from here
     from tests.templates.plan_mail_samples import plan_mail_samples
+    from tests.templates.plan_samples import plan_samples
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
@@ -858,6 +865,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from webhook_samples()
     yield from selling_samples()
     yield from billing_samples()
+    yield from agreement_samples()
     yield from subscription_samples()
     yield from financing_samples()
     yield from plan_mail_samples()
@@ -866,6 +874,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from subscribing_samples()
     yield from storefront_samples()
     yield from checkout_samples()
+    yield from plan_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Date, Select, cast, func, select
 
-from ballast.billing.financing import balances, rows
+from ballast.billing.financing import balances, progress, rows
 from ballast.clock import now
+from ballast.db import db
 from ballast.models import Customer, FinancingAgreement, FinancingOffer
 from ballast.models.states import COLLECTED
 
@@ -31,6 +33,28 @@ def listed(organization_id: str) -> Select[FinancingAgreement, Customer, str]:
         .join(FinancingOffer, of_offer)
         .where(FinancingAgreement.organization_id == organization_id)
     )
+
+
+def shown(organization_id: str, found: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of `listed` as a page shows them, each with how far it has come; one statement more."""
+    come = progress.of_all(organization_id, [row[0] for row in found])
+    return [
+        {
+            "agreement": agreement,
+            "customer": customer,
+            "offer": offer,
+            "progress": come[agreement.id],
+            "days": days_past_due(agreement),
+        }
+        for agreement, customer, offer in found
+    ]
+
+
+def of_customer(organization_id: str, customer_id: str, most: int) -> list[dict[str, Any]]:
+    """A customer's newest agreements, as `shown`."""
+    wanted = listed(organization_id).where(FinancingAgreement.customer_id == customer_id)
+    newest = wanted.order_by(FinancingAgreement.id.desc()).limit(most)
+    return shown(organization_id, db.session.execute(newest).all())
 
 
 def days_behind() -> Any:

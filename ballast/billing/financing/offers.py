@@ -56,7 +56,7 @@ def create(organization_id: str, given: Mapping[str, Any], idempotency_key: str 
     offer = built(organization_id, given)
     offer.idempotency_key = idempotency_key
     db.session.add(offer)
-    _tell(offer, "created")
+    _tell(offer, "financing.offer.created")
     return offer
 
 
@@ -93,7 +93,7 @@ def edit(organization_id: str, offer_id: str, wanted: Mapping[str, Any]) -> Fina
         _check(offer)
         if offer.status == "published":
             _check_publishable(offer)
-        _tell(offer, "updated", differences)
+        _tell(offer, "financing.offer.updated", differences)
     return offer
 
 
@@ -265,13 +265,12 @@ def _check_publishable(offer: FinancingOffer) -> None:
 def _moved(offer: FinancingOffer, status: str) -> FinancingOffer:
     before = offer.status
     move(offer, status)
-    _tell(offer, "updated", {"status": {"before": before, "after": status}})
+    _tell(offer, "financing.offer.updated", {"status": {"before": before, "after": status}})
     return offer
 
 
-def _tell(offer: FinancingOffer, verb: str, differences: dict[str, Any] | None = None) -> None:
+def _tell(offer: FinancingOffer, event: str, differences: dict[str, Any] | None = None) -> None:
     db.session.flush()
-    audit.record(offer.organization_id, f"financing_offer.{verb}", "financing_offer", offer.id, differences)
-    webhooks.publish(
-        offer.organization_id, f"financing.offer.{verb}", "financing_offer", offer.id, offer_payload(offer)
-    )
+    action = event.replace("financing.offer", "financing_offer")
+    audit.record(offer.organization_id, action, "financing_offer", offer.id, differences)
+    webhooks.publish(offer.organization_id, event, "financing_offer", offer.id, offer_payload(offer))

@@ -3,7 +3,7 @@
 Rows are claimed under a lease in batches, of each organization in its turn, so that one with very many keeps no other waiting; those
 with a clock of their own are left out (their clock drives them). What a batch does it does in one transaction for each
 organization; where that fails, row by row, so that a bad one spoils no other. Between the database and the processors stand
-`attempts_under_way`: one thread, this one, reads and writes, and the others only wait for processors.
+`attempts_under_way`: this thread ends periods and begins attempts, another records their outcomes, the rest only wait for processors.
 
 If the process dies …
   before a claim commits: nothing happened. After it: the rows wait for their lease to run out, five minutes.
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 # How many periods are ended in one transaction, and how many attempts begun: each holds its rows' locks for about a tenth of a second.
 ROLL: Final = 64
 BEGIN: Final = 32
-# How long the run sleeps where it has nothing to do until a processor answers.
+# How long the run sleeps at most where it has nothing to do until some of what is under way is done.
 GLANCE_SECONDS: Final = 0.1
 
 
@@ -80,9 +80,11 @@ class _Run:
             took = 0 if self.is_over() else self._take(under_way)
             self.taken += took
             waits = time.monotonic() < self._back_until and not self.is_over()
-            if not took and not under_way.count and not waits:
+            if took:
+                continue
+            if under_way.is_idle() and not waits:
                 return
-            under_way.tend(0 if took else GLANCE_SECONDS)
+            under_way.wait(GLANCE_SECONDS)
 
     def _take(self, under_way: UnderWay) -> int:
         """End some periods where few invoices were left, and begin to charge as many invoices as there is room for."""
