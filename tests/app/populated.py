@@ -84,7 +84,7 @@ def populate(world: World, owner_url: str) -> Known:
     open_id = world.api(world.acme.api_key).pay(confirm=False, description="Acme's own words").get_json()["id"]
     with organization(world.acme.id):
         payment_id, customer_id = db.session.execute(
-            select(Payment.id, Payment.customer_id).where(Payment.order_id.is_not(None))
+            select(Payment.id, Payment.customer_id).where(Payment.order_id.is_not(None)).order_by(Payment.id).limit(1)
         ).one()
     _refund(world, payment_id)
     _sell_by_link(world)
@@ -223,7 +223,9 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="ignored",
             )
         )
-        payment = session.scalars(select(Payment).where(Payment.order_id.is_not(None))).one()
+        payment = session.scalars(
+            select(Payment).where(Payment.order_id.is_not(None)).order_by(Payment.id).limit(1)
+        ).one()
         session.add(
             PaymentMethod(
                 organization_id=world.acme.id,
