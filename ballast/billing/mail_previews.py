@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from ballast import config
+from ballast.billing import branding
 from ballast.billing.financing import agreement_letters
 from ballast.billing.financing import letters as plan_letters
 from ballast.billing.financing.mail_examples import ITEM, example
@@ -100,6 +101,7 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
     )
     return _example_plan(organization) | {
         "organization": organization,
+        "brand": branding.of(organization),
         "customer": Customer(organization_id=organization.id, name="Ada Okafor", email="ada@example.com"),
         "subscription": subscription,
         "plan": Plan("", "Coffee club", 1800, currency, "month", 1, 0, 0, 3),

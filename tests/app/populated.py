@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from sqlalchemy import select
@@ -15,7 +16,6 @@ from ballast.db import db, organization, transaction
 from ballast.identity import members
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
-    AgreementAmendment,
     ApiKey,
     Attempt,
     Cart,
@@ -40,7 +40,6 @@ from ballast.models import (
     WebhookDelivery,
 )
 from tests.api.selling import PAY_IN_FOUR, Seller
-from tests.financing.acts import Lender
 from tests.financing.servant import Servant
 from tests.shopper import Shopper
 from tests.world import World, csrf
@@ -77,15 +76,12 @@ class Known:
 def populate(world: World, owner_url: str) -> Known:
     """Buy, refund, leave a cart, have an unconfirmed payment, and add what no flow writes yet."""
     checkout = Shopper(world).buy()
-    _sell_on_a_plan(world)
     waiting = Shopper(world)
     waiting.add()
     key = "5f0c2f6e-3b0e-4a53-9d6e-0d8f0a1b2c3d"
     open_id = world.api(world.acme.api_key).pay(confirm=False, description="Acme's own words").get_json()["id"]
     with organization(world.acme.id):
-        payment_id, customer_id = db.session.execute(
-            select(Payment.id, Payment.customer_id).where(Payment.order_id.is_not(None)).order_by(Payment.id).limit(1)
-        ).one()
+        payment_id, customer_id = db.session.execute(bought(Payment.id, Payment.customer_id)).one()
     _refund(world, payment_id)
     _sell_by_link(world)
     sold = _sell_subscriptions(world)
@@ -146,17 +142,10 @@ def populate(world: World, owner_url: str) -> Known:
     )
 
 
-def _sell_on_a_plan(world: World) -> None:
-    """An agreement that runs, and an amendment of it, which no flow writes yet."""
-    lender = Lender(world, real_time())
-    agreement_id = lender.agree()
-    with organization(world.acme.id), transaction() as session:
-        wanted = {"number": 1, "kind": "card_changed", "actor": "system", "reason": "Acme's own words"}
-        session.add(
-            AgreementAmendment(
-                organization_id=world.acme.id, agreement_id=agreement_id, effective_at=real_time(), **wanted
-            )
-        )
+def bought(*wanted: Any) -> Any:
+    """What is wanted of the payment of the cart that was bought."""
+    joined = (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id)
+    return select(*wanted).join(Order, joined).where(Order.cart_id.is_not(None))
 
 
 def _sell_by_link(world: World) -> None:
@@ -223,9 +212,7 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="ignored",
             )
         )
-        payment = session.scalars(
-            select(Payment).where(Payment.order_id.is_not(None)).order_by(Payment.id).limit(1)
-        ).one()
+        payment = session.scalars(bought(Payment)).one()
         session.add(
             PaymentMethod(
                 organization_id=world.acme.id,

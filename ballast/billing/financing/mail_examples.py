@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from ballast import config
+from ballast.billing import branding
 from ballast.billing.financing.letters import Part
 from ballast.clock import now
 from ballast.models import Customer, FinancingAgreement, Organization, PaymentMethod
@@ -19,6 +20,7 @@ def example(organization: Organization, kind: str) -> dict[str, Any]:
     expires = today + timedelta(days=7)
     return {
         "organization": organization,
+        "brand": branding.of(organization),
         "customer": Customer(organization_id=organization.id, name="Ada Okafor", email="ada@example.com"),
         "agreement": FinancingAgreement(currency=organization.currency, timezone=organization.timezone),
         "item": ITEM,

@@ -29,7 +29,7 @@ const KEYS = {
   },
   "]": () => press("a[rel=next]"),
   "[": () => press("a[rel=prev]"),
-  "?": () => document.getElementById("keys")?.showModal(),
+  "?": () => document.getElementById("keyboard")?.showModal(),
   g: () => { going = Date.now() + 1200; },
 };
 
