@@ -176,8 +176,9 @@ class Lender(Desk):
         with self.clocked():
             wanted = select(AgreementEntry).where(AgreementEntry.agreement_id == agreement_id)
             entries = sum(one.principal + one.interest + one.late_fee for one in db.session.scalars(wanted))
-            plans = [(plan, rows.installments(plan)) for plan in db.session.scalars(select(FinancingAgreement))]
-            plans = [(plan, schedule) for plan, schedule in plans if plan.activated_at]
+            lines = list(db.session.scalars(select(Installment)))
+            running = db.session.scalars(select(FinancingAgreement).where(FinancingAgreement.activated_at.is_not(None)))
+            plans = [(plan, [one for one in lines if one.agreement_id == plan.id]) for plan in running]
             left = {plan.id: balances.of(schedule).total for plan, schedule in plans}
             earned = sum(plan.interest_earned for plan, _ in plans)
             waiting = [(plan, schedule) for plan, schedule in plans if not plan.charged_off_at]
@@ -208,8 +209,8 @@ class Lender(Desk):
     def account(self, code: str, currency: str = "USD") -> int:
         """What an account of the ledger holds: debits less credits, minor units."""
         with self.clocked():
-            wanted = select(LedgerAccount.id).where(LedgerAccount.code == code, LedgerAccount.currency == currency)
-            account = db.session.scalars(wanted).first()
-            transfers = list(db.session.scalars(select(LedgerTransfer)))
-            debits = sum(one.amount for one in transfers if one.debit_account_id == account)
-            return debits - sum(one.amount for one in transfers if one.credit_account_id == account)
+            account = select(LedgerAccount.id).where(LedgerAccount.code == code, LedgerAccount.currency == currency)
+            debited = LedgerTransfer.debit_account_id == account.scalar_subquery()
+            credited = LedgerTransfer.credit_account_id == account.scalar_subquery()
+            signed = LedgerTransfer.amount * case((debited, 1), else_=-1)
+            return int(db.session.scalar(select(func.sum(signed)).where(or_(debited, credited))) or 0)

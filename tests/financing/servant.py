@@ -21,13 +21,13 @@ from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.models import (
     AgreementAmendment,
-    AgreementEntry,
     FinancingAgreement,
     Installment,
     Payment,
     PaymentMethod,
     Refund,
 )
+from ballast.models.financing import amendments_of, entries_of
 from ballast.models.payments import approved_attempt_of
 from ballast.processors import base
 from tests.financing.acts import IN_FOUR, WITH_INTEREST, Lender
@@ -155,13 +155,16 @@ class Servant(Lender):
     # --- What came of it ------------------------------------------------------------------------------------------------------
 
     def amendments(self, agreement_id: str) -> list[AgreementAmendment]:
-        found = [one for one in self.all(AgreementAmendment) if one.agreement_id == agreement_id]
-        return sorted(found, key=lambda one: one.number)
+        with self.clocked():
+            found = list(db.session.scalars(amendments_of(self.world.acme.id, agreement_id)))
+            db.session.expunge_all()
+            return found
 
     def payments_of(self, agreement_id: str) -> list[str]:
         """Payments that installments were paid with, newest last."""
-        found = [one for one in self.all(AgreementEntry) if one.agreement_id == agreement_id and one.payment_id]
-        return list(dict.fromkeys(one.payment_id for one in sorted(found, key=lambda one: one.id)))
+        with self.clocked():
+            written = db.session.scalars(entries_of(self.world.acme.id, agreement_id))
+            return list(dict.fromkeys(one.payment_id for one in written if one.payment_id))
 
     def charges_of(self, agreement_id: str) -> list[int]:
         """What cards were charged for the plan after it had begun, minor units."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from random import Random
 
 import pytest
 from sqlalchemy import update
@@ -17,6 +18,7 @@ from ballast.billing.financing.servicing import (
     recordings,
     relief,
     reschedules,
+    returns,
 )
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -300,3 +302,46 @@ def test_a_month_end_that_was_cut_comes_back_after_a_pause(servant: Servant) -> 
     assert servant.installments(agreement_id)[0].due_on == date(2026, 2, 28)
     servant.do(agreement_id, dates.pause, 1)
     assert [one.due_on for one in servant.installments(agreement_id)][:2] == [day(3, 31), day(4, 30)]
+
+
+def _random_act(servant: Servant, agreement_id: str, dice: Random) -> None:
+    """One act, of the size the dice say; what the plan does not allow is refused and changes nothing."""
+    coming = [one for one in servant.installments(agreement_id) if one.left]
+    today = servant.at.date()
+    match dice.choice(("record", "early", "move", "pause", "waive", "reschedule", "refund", "fee", "time")):
+        case "record":
+            day_before = today - timedelta(days=dice.randrange(20))
+            servant.do(agreement_id, recordings.decide, dice.randrange(1, 20000), day_before)
+        case "early":
+            servant.do(agreement_id, prepayments.next_installment)
+        case "move" if coming:
+            servant.do(agreement_id, dates.move, coming[0].number, coming[0].due_on + timedelta(days=dice.randrange(9)))
+        case "pause":
+            servant.do(agreement_id, dates.pause, dice.randrange(1, 4))
+        case "waive":
+            servant.do(agreement_id, relief.waive)
+        case "reschedule":
+            servant.do(agreement_id, reschedules.decide, dice.randrange(2, 9), today + timedelta(days=9))
+        case "refund":
+            servant.do(agreement_id, returns.decide, dice.randrange(1, 15000))
+        case "fee" if coming and not coming[0].late_fee:
+            servant.late_fee(agreement_id, coming[0].number, dice.randrange(1, 900))
+        case _:
+            servant.move(days=dice.randrange(1, 25))
+            servant.lateness(agreement_id)
+
+
+def test_whatever_is_done_to_plans_in_whatever_order_balance_entries_and_ledger_agree(servant: Servant) -> None:
+    begun = servant.at
+    done = 0
+    for seed in range(8):
+        dice, servant.at = Random(seed), begun
+        agreement_id = servant.run_plan(WITH_INTEREST)
+        for _ in range(12):
+            try:
+                _random_act(servant, agreement_id, dice)
+            except (Conflict, InvalidRequest):
+                done -= 1
+            done += 1
+            servant.check(agreement_id)
+    assert done > 40
