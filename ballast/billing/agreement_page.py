@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ballast.billing.financing import agreement_letters, balances, opening, rows
+from ballast.billing.financing import agreement_letters, balances, opening, progress, rows
 from ballast.billing.financing.balances import Balance
+from ballast.billing.financing.progress import Progress
 from ballast.billing.financing.terms import OfferTerms
 from ballast.db import db
 from ballast.errors import NotFound
@@ -50,9 +51,9 @@ class Seen:
         return opening.due_today(self.agreement)
 
     @property
-    def segments(self) -> list[str]:
-        """The load line: one segment for each installment."""
-        return ["paid" if not one.left else "late" if one.status == "late" else "" for one in self.installments]
+    def progress(self) -> Progress:
+        """How far it has come, as the dashboard counts: what was paid at the start is a payment too."""
+        return progress.of(self.agreement, self.installments)
 
 
 def find(organization_id: str, token: str) -> Seen:

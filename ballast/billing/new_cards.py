@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 from ballast import queue
-from ballast.billing import card_setup, financing_checkout, portal, subscription_checkout, ways
+from ballast.billing import card_setup, financing_checkout, portal, portal_plans, subscription_checkout, ways
 from ballast.billing.card_setup import Outcome, Setup
 from ballast.billing.checkout_form import Token
 from ballast.billing.financing import collecting as installments
+from ballast.billing.financing import rows as financing_rows
 from ballast.billing.subscriptions import collecting, rows
 from ballast.db import db, end_reading, transaction
 from ballast.errors import InvalidRequest
-from ballast.models import Order, PaymentMethod, Subscription
+from ballast.models import FinancingAgreement, Order, PaymentMethod, Subscription
 from ballast.models.customers import customer_of
 
 
-def replace(organization_id: str, subscription_id: str, typed: Token) -> tuple[str, Outcome]:
-    """Store a new card for a subscription, charge it from then on, and what is owed at once; answers the card's id and how it stands.
+def replace(organization_id: str, purpose: str, typed: Token) -> tuple[str, Outcome]:
+    """Store a new card for a subscription or an agreement, charge it from then on, and what is owed at once; answers the card's id and
+    how it stands. `purpose`: its id.
 
-    Raises NotFound, Conflict(`processor_changed`), InvalidRequest(`payment_method_required`) and what `card_setup.begin` raises.
+    Raises NotFound, Conflict(`agreement_closed`, `processor_changed`), InvalidRequest(`payment_method_required`) and what
+    `card_setup.begin` raises.
     """
     end_reading()
     with transaction():
-        setup = _begin(organization_id, subscription_id, typed)
+        setup = _begin(organization_id, purpose, typed)
     outcome = card_setup.run(setup, use)
     if outcome.state == "stored":
-        charge_owed(organization_id, subscription_id)
+        charge_owed(organization_id, purpose)
     return setup.card_id, outcome
 
 
-def _begin(organization_id: str, subscription_id: str, typed: Token) -> Setup:
-    subscription = rows.find(organization_id, subscription_id)
-    amount = portal.setup_amount(subscription)
-    account_id = ways.check(organization_id, typed.account_id, amount, subscription.currency)
+def _begin(organization_id: str, purpose: str, typed: Token) -> Setup:
+    found: Subscription | FinancingAgreement
+    if purpose.startswith("agr_"):
+        found = financing_rows.find(organization_id, purpose)
+        amount = portal_plans.setup_amount(found)
+    else:
+        found = rows.find(organization_id, purpose)
+        amount = portal.setup_amount(found)
+    account_id = ways.check(organization_id, typed.account_id, amount, found.currency)
     if account_id is None:
         raise InvalidRequest("payment_method_required", "Enter your card details.", param="payment_method")
-    return card_setup.begin(organization_id, subscription.customer_id, typed, account_id, subscription.id)
+    return card_setup.begin(organization_id, found.customer_id, typed, account_id, found.id)
 
 
-def look(organization_id: str, subscription_id: str, card_id: str) -> Outcome:
+def look(organization_id: str, purpose: str, card_id: str) -> Outcome:
     """How the storing of a card stands; see `card_setup.look`."""
     end_reading()
-    outcome = card_setup.look(organization_id, card_id, subscription_id, use)
+    outcome = card_setup.look(organization_id, card_id, purpose, use)
     if outcome.state == "stored":
-        charge_owed(organization_id, subscription_id)
+        charge_owed(organization_id, purpose)
     return outcome
 
 
@@ -56,10 +64,13 @@ def look_for_order(order: Order) -> Outcome | None:
     return card_setup.look(organization_id, card_id, order_id, use)
 
 
-def charge_owed(organization_id: str, subscription_id: str) -> None:
-    """Charge what a subscription owes and is due, now, while its customer looks on."""
+def charge_owed(organization_id: str, purpose: str) -> None:
+    """Charge what a subscription or an agreement owes and is due, now, while its customer looks on."""
+    if purpose.startswith("agr_"):
+        installments.charge_owed(organization_id, purpose)
+        return
     with transaction():
-        owed = [invoice.id for invoice in db.session.scalars(collecting.due_of(organization_id, subscription_id))]
+        owed = [invoice.id for invoice in db.session.scalars(collecting.due_of(organization_id, purpose))]
     for invoice_id in owed:
         collecting.collect(organization_id, invoice_id)
 

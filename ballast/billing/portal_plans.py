@@ -7,13 +7,13 @@ from datetime import date, timedelta
 
 from sqlalchemy import select
 
-from ballast.billing import agreement_page
+from ballast.billing import agreement_page, minimums
 from ballast.billing.agreement_page import Seen
 from ballast.billing.financing import letters, rows, standing
 from ballast.billing.financing.balances import unpaid
 from ballast.billing.financing.servicing import amendments, dates, plans
 from ballast.db import db
-from ballast.errors import NotFound
+from ballast.errors import Conflict, NotFound
 from ballast.models import Customer, FinancingAgreement, Installment, PaymentMethod
 from ballast.models.states import COLLECTED
 
@@ -81,6 +81,22 @@ def find(customer: Customer, agreement_id: str) -> Shown:
     if agreement.customer_id != customer.id or agreement.activated_at is None:
         raise NotFound("plan", agreement_id)
     return _shown(agreement)
+
+
+def setup_amount(agreement: FinancingAgreement) -> int:
+    """What a new card is likely to be charged, minor units. Raises Conflict(`agreement_closed`) where nothing is left to charge."""
+    left = unpaid(rows.installments(agreement))
+    if not left:
+        raise Conflict("agreement_closed", "Nothing is left to pay on this plan.")
+    return max(left[0].left, minimums.least(agreement.currency))
+
+
+def at_once(shown: Shown) -> int:
+    """What is charged to a new card right away, minor units: what was declined, see `settling.retry_now`."""
+    if shown.agreement.status not in COLLECTED:
+        return 0
+    declined = [one for one in unpaid(shown.seen.installments) if one.first_failed_at and one.kind == "scheduled"]
+    return sum(one.left for one in declined)
 
 
 def _shown(agreement: FinancingAgreement) -> Shown:

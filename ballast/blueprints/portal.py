@@ -8,19 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from dateutil.relativedelta import relativedelta
-from flask import Blueprint, Response, flash, g, make_response, request, url_for
+from flask import Blueprint, Response, flash, g, request, url_for
 
 from ballast import config
-from ballast.billing import (
-    checkout_form,
-    new_cards,
-    payments,
-    portal,
-    portal_links,
-    portal_plans,
-    velocity,
-    ways,
-)
+from ballast.billing import new_cards, payments, portal, portal_links, portal_plans
 from ballast.billing.card_setup import Outcome
 from ballast.billing.portal import Held
 from ballast.billing.subscriptions import changing, ending, forecasting, rows
@@ -30,10 +21,10 @@ from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, NotFound, RateLimited
 from ballast.models import Subscription
 from ballast.models.invoices import invoices_of_subscription
-from ballast.money import to_decimal
-from ballast.portal_frame import over, portal_pages
+from ballast.money import format_money
+from ballast.portal_frame import Place, card_page, card_status_page, over, portal_pages, say_stored, store_card
 from ballast.templating import show_date
-from ballast.web import is_htmx, policy, render, see_other
+from ballast.web import render, see_other
 
 blueprint = Blueprint("portal", __name__, url_prefix="/portal/<token>")
 # How many months a pause may be asked for; 0 is until it is resumed.
@@ -258,26 +249,17 @@ def returned(subscription_id: str) -> Response:
 @blueprint.get("/subscriptions/<subscription_id>/card")
 def ask_card(subscription_id: str) -> Response:
     """The processor's own field, for a new card."""
-    return _card_page(subscription_id)
+    return card_page(_place(subscription_id))
 
 
 @blueprint.post("/subscriptions/<subscription_id>/card")
 def change_card(subscription_id: str) -> Response:
     """Store it, charge it from now on, and what is owed at once."""
     portal.subscription(g.customer, subscription_id)
-    organization_id = g.shop.id
-    typed = {name: value for name, value in request.form.items() if isinstance(value, str)}
-    problems = checkout_form.check_token(typed)
-    if problems:
-        return _card_page(subscription_id, problem=problems["payment_method"], status=422)
-    token = checkout_form.read_token(typed)
-    end_reading()
     try:
-        velocity.check(organization_id, token.payment_method, token.account_id)
-        card_id, outcome = new_cards.replace(organization_id, subscription_id, token)
+        card_id, outcome = store_card(subscription_id)
     except BallastError as error:
-        said = ways.CHANGED if error.code == "resource_missing" else error.message
-        return _card_page(subscription_id, problem=said, status=_status(error))
+        return card_page(_place(subscription_id), error.message, _status(error))
     return _card_answer(subscription_id, card_id, outcome)
 
 
@@ -290,61 +272,28 @@ def card_status(subscription_id: str, card_id: str) -> Response:
 
 def _card_answer(subscription_id: str, card_id: str, outcome: Outcome) -> Response:
     if outcome.state == "declined":
-        return _card_page(subscription_id, problem=outcome.sentence, status=422)
+        return card_page(_place(subscription_id), outcome.sentence, 422)
     if outcome.state == "stored":
         found = portal.subscription(g.customer, subscription_id)
-        is_paid = not any(invoice.failures for invoice in found.owed)
-        said = (
-            "Your new card is in use." if is_paid else "Your new card is stored, but what is open could not be charged."
-        )
-        flash(said, "success" if is_paid else "warning")
+        say_stored(is_paid=not any(invoice.failures for invoice in found.owed))
         return see_other(url_for("portal.show"))
-    if outcome.state == "action" and is_htmx():
-        return see_other(url_for("portal.card_status", subscription_id=subscription_id, card_id=card_id))
-    return _card_page(subscription_id, card_id=card_id, outcome=outcome, block="processing")
+    return card_status_page(_place(subscription_id), card_id, outcome)
 
 
-def _card_page(
-    subscription_id: str,
-    problem: str | None = None,
-    status: int = 200,
-    card_id: str = "",
-    outcome: Outcome | None = None,
-    block: str | None = None,
-) -> Response:
+def _place(subscription_id: str) -> Place:
     held = portal.subscription(g.customer, subscription_id)
-    way = _way(held.subscription, card_id)
-    held = portal.subscription(g.customer, subscription_id)
-    home = url_for("portal.card_status", subscription_id=subscription_id, card_id=card_id or "-")
-    response = make_response(
-        render(
-            "portal/card.html",
-            block,
-            status,
-            held=held,
-            customer=g.customer,
-            state=outcome.state if outcome else "form",
-            problem=problem,
-            errors={},
-            processor=way.for_page if way else None,
-            due=f"{to_decimal(portal.setup_amount(held.subscription), held.subscription.currency):f}",
-            currency=held.subscription.currency,
-            not_confirmed=ways.NOT_CONFIRMED,
-            action={
-                "redirect_url": None,
-                "client_secret": outcome.client_secret if outcome else None,
-                "return_url": home,
-            },
-            status_url=home,
-            polling=True,
-        )
+    found = held.subscription
+    owed = next((one for one in held.owed if one.failures and one.status == "open"), None)
+    at_once = f"{format_money(owed.amount_due, owed.currency)} for invoice {owed.number}" if owed else ""
+    return Place(
+        id=found.id,
+        kind="subscription",
+        item=held.plan.name,
+        card=held.card,
+        at_once=at_once,
+        amount=portal.setup_amount(found),
+        currency=found.currency,
+        seed=found.token,
+        trail=(("Your subscriptions", url_for("portal.show")),),
+        url=url_for("portal.ask_card", subscription_id=found.id),
     )
-    response.headers["Content-Security-Policy"] = policy(dict(way.config.csp) if way else {})
-    return response
-
-
-def _way(found: Subscription, card_id: str) -> ways.Way | None:
-    """What takes a new card; or the account of the card whose bank asks."""
-    if card_id:
-        return ways.of_card(found.organization_id, card_id, found.currency)
-    return ways.to_pay(g.shop, portal.setup_amount(found), found.currency, found.token)

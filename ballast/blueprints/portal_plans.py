@@ -11,7 +11,8 @@ from typing import Final
 from flask import Blueprint, Response, flash, g, request, url_for
 
 from ballast import config
-from ballast.billing import on_session, portal_plans
+from ballast.billing import new_cards, on_session, portal_plans
+from ballast.billing.card_setup import Outcome
 from ballast.billing.financing.servicing import (
     acting,
     amendments,
@@ -29,7 +30,7 @@ from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest, NotFound
 from ballast.models import Payment
 from ballast.money import format_money, from_decimal
-from ballast.portal_frame import portal_pages
+from ballast.portal_frame import Place, card_page, card_status_page, portal_pages, say_stored, store_card
 from ballast.web import render, see_other
 
 blueprint = Blueprint("portal_plans", __name__, url_prefix="/portal/<token>/plans/<agreement_id>")
@@ -61,6 +62,63 @@ def returned(agreement_id: str) -> Response:
     on_session.look_again(payment)
     if payment_id:
         _say(payment_id)
+    return _home(agreement_id)
+
+
+@blueprint.get("/card/new")
+def ask_card(agreement_id: str) -> Response:
+    """The processor's own field, for a new card."""
+    plan = portal_plans.find(g.customer, agreement_id)
+    return card_page(_place(plan)) if plan.is_open else _home(agreement_id)
+
+
+@blueprint.post("/card/new")
+def add_card(agreement_id: str) -> Response:
+    """Store it, charge it from now on, and what was declined at once."""
+    plan = portal_plans.find(g.customer, agreement_id)
+    try:
+        card_id, outcome = store_card(plan.agreement.id)
+    except BallastError as error:
+        plan = portal_plans.find(g.customer, agreement_id)
+        return card_page(_place(plan), error.message, _status(error)) if plan.is_open else _home(agreement_id)
+    return _card_answer(agreement_id, card_id, outcome)
+
+
+@blueprint.get("/card/new/<card_id>")
+def card_status(agreement_id: str, card_id: str) -> Response:
+    """How the storing of a card stands: polled, and where the bank sends its customer back to."""
+    portal_plans.find(g.customer, agreement_id)
+    return _card_answer(agreement_id, card_id, new_cards.look(g.shop.id, agreement_id, card_id))
+
+
+def _card_answer(agreement_id: str, card_id: str, outcome: Outcome) -> Response:
+    plan = portal_plans.find(g.customer, agreement_id)
+    if outcome.state == "stored" or not plan.is_open:
+        say_stored(is_paid=not portal_plans.at_once(plan))
+        return _home(agreement_id)
+    if outcome.state == "declined":
+        return card_page(_place(plan), outcome.sentence, 422)
+    return card_status_page(_place(plan), card_id, outcome)
+
+
+def _place(plan: Shown) -> Place:
+    agreement, at_once = plan.agreement, portal_plans.at_once(plan)
+    here = url_for("portal_plans.show", agreement_id=agreement.id)
+    return Place(
+        id=agreement.id,
+        kind="payment plan",
+        item=plan.item,
+        card=plan.seen.card,
+        at_once=f"{format_money(at_once, agreement.currency)}, which is late," if at_once else "",
+        amount=portal_plans.setup_amount(agreement),
+        currency=agreement.currency,
+        seed=agreement.token,
+        trail=(("Your page", url_for("portal.show")), (plan.item, here)),
+        url=url_for("portal_plans.ask_card", agreement_id=agreement.id),
+    )
+
+
+def _home(agreement_id: str) -> Response:
     return see_other(url_for("portal_plans.show", agreement_id=agreement_id))
 
 
@@ -101,7 +159,7 @@ def _done(agreement_id: str, payment_id: str | None) -> Response:
         flash("Done. This is your plan now.", "success")
     elif bank := _say(payment_id):
         return see_other(bank)
-    return see_other(url_for("portal_plans.show", agreement_id=agreement_id))
+    return _home(agreement_id)
 
 
 def _say(payment_id: str) -> str | None:

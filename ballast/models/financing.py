@@ -362,6 +362,11 @@ class Installment(Scoped, Base):
         return self.principal_paid + self.interest_paid + self.late_fee_paid
 
     @property
+    def forgiven(self) -> int:
+        """Minor units of it that nobody has to pay any more: credited, rebated or waived."""
+        return self.principal_credited + self.interest_waived + self.late_fee_waived
+
+    @property
     def amount(self) -> int:
         """What it came to, the late fee included."""
         return self.principal + self.interest + self.late_fee

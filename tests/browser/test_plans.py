@@ -49,7 +49,7 @@ def test_a_shopper_chooses_a_plan_reads_it_agrees_and_confirms_with_the_bank(buy
     expect(receipt.get_by_role("row").filter(has_text="$160.00")).to_have_count(3)
     check(page)
     page.get_by_role("link", name="See your plan").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("$480.00 left of $480.00")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("$480.00 left of $640.00")
     check(page)
     agreement = await_value(lambda: [mail for mail in stack.mails(buyer.email) if "/plans/" in mail["text"]])[0]
     assert agreement["text"].count("$160.00") == 4, "today, and three times"

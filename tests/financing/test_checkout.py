@@ -295,7 +295,7 @@ def test_the_plans_own_page_shows_what_was_agreed_and_gives_the_paper(world: Wor
     (agreement,), (document,) = noor.agreements(), noor.lender.all(AgreementDocument)
     path = f"/plans/{agreement.token}"
     page = noor.client.get(path).get_data(as_text=True)
-    assert "$67.50</span> left of" in page
+    assert '$67.50</span> <span class="of-total">left of' in page
     assert document.sha256 in page
     assert "/portal/" not in page, "whoever holds this address is not let in there"
     assert noor.client.get(f"{path}/disclosure.html").get_data(as_text=True) == document.html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from itertools import pairwise
 
@@ -95,7 +96,7 @@ def test_a_card_that_needs_its_holder_leads_to_a_page_and_is_not_tried_without_t
     assert lender.installments(plan)[0].failures == 1
     assert lender.mails().count("installment_action_needed") == 1
     mail = next(one for one in lender.all(Email) if one.kind == "installment_action_needed")
-    assert f"/plans/{lender.agreement(plan).token}" in mail.text
+    assert re.search(rf"/portal/\S+/plans/{plan}$", mail.text, re.MULTILINE), "where it is paid, and the bank asks"
     paid = lender.pay(plan, [lender.installments(plan)[0].id])
     assert paid.status == "succeeded"
     assert statuses(lender, plan)[0] == "paid"

@@ -141,4 +141,4 @@ def test_what_was_paid_late_was_behind_at_the_month_ends_in_between_and_is_no_mo
 def test_an_empty_portfolio_and_an_empty_list_say_what_will_be_there(world: World) -> None:
     viewer = world.sign_in("viewer")
     assert "No agreements yet" in page(viewer, BASE)
-    assert "Nothing is lent yet" in page(viewer, "/admin/financing/portfolio")
+    assert "Nothing is lent at the moment" in page(viewer, "/admin/financing/portfolio")

@@ -58,7 +58,7 @@ def ada(world: World) -> Ada:
 
 def test_the_home_says_what_is_left_and_what_comes_next(ada: Ada) -> None:
     page = ada.page()
-    for said in ("$480.00 left of $480.00", "$160.00 on", "4242", "Pay off", "0 of 3 payments"):
+    for said in ("$480.00 left of $640.00", "$160.00 on", "4242", "Pay off", "1 of 4 payments"):
         assert said in page or said in ada.raw(""), said
 
 
@@ -90,7 +90,7 @@ def test_a_plan_is_paid_off_with_the_interest_saved(world: World) -> None:
 def test_an_amount_a_date_and_a_pause_are_asked_for_then_shown_then_done(ada: Ada) -> None:
     assert "Up to $480.00" in ada.page(ada.plan("amount"))
     assert ada.do("amount", "?amount=50").status_code == 303
-    assert "$430.00 left of $480.00" in ada.page()
+    assert "$430.00 left of $640.00" in ada.page()
     first = ada.servant.installments(ada.agreement_id)[0].due_on
     to = (first + timedelta(days=5)).isoformat()
     assert ada.do("date", f"?installment=1&to={to}").status_code == 303

@@ -263,10 +263,26 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
     credit = Row(**(vars(seen) | {"amount_due": 0, "credit": 1200}))
     yield "portal/plan.html", "credit", plan | {"seen": credit}
     yield "portal/plan.html", "renewal", plan | {"seen": seen, "when": "renewal"}
-    card = CHECKOUT | base | {"held": held(), "problem": None, "due": "0.00", "status_url": "/portal/card"}
+    place = Row(
+        kind="subscription",
+        item="Beans",
+        card=CARD,
+        at_once="",
+        trail=(("Your subscriptions", "/portal/t0k3n"),),
+        url="/portal/card",
+    )
+    late_plan = Row(
+        kind="payment plan",
+        item="Espresso machine",
+        card=None,
+        at_once="$175.00, which is late,",
+        trail=(("Your page", "/portal/t0k3n"), ("Espresso machine", "/portal/t0k3n/plans/agr_1")),
+        url="/portal/card",
+    )
+    card = CHECKOUT | base | {"place": place, "problem": None, "due": "0.00", "status_url": "/portal/card"}
     for state in ("form", "action", "processing"):
         yield "portal/card.html", state, card | {"state": state}
-    yield "portal/card.html", "declined", card | {"problem": SOFT, "held": held("past_due", owed=[late], card=None)}
+    yield "portal/card.html", "declined", card | {"problem": SOFT, "place": late_plan}
     yield "portal/card.html", "unavailable", card | {"processor": None}
     for ending in ("html", "txt"):
         told: Context = {"organization": SHOP, "brand": BRAND, "manage_url": "https://pay.acme.test/portal/t0k3n"}

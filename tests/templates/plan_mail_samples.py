@@ -36,7 +36,7 @@ def plan_mail_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/installment_late.{ending}", "late", late | {"stage": "late"}
         yield f"emails/installment_late.{ending}", "fee", late | {"stage": "fee", "fee": 0, "added": 500}
         yield f"emails/installment_late.{ending}", "delinquent", late | {"stage": "delinquent", "fee": 0}
-        yield f"emails/agreement_defaulted.{ending}", "whole", BASE | {"owed": 49000, "due": 33000}
-        yield f"emails/agreement_paid_off.{ending}", "whole", BASE
+        yield f"emails/agreement_defaulted.{ending}", "whole", BASE | {"paid": 64000} | {"owed": 49000, "due": 33000}
+        yield f"emails/agreement_paid_off.{ending}", "whole", BASE | {"paid": 64000}
         yield f"emails/agreement_dates_moved.{ending}", "two", BASE | {"parts_left": [PART, PART]}
         yield f"emails/agreement_card_expiring.{ending}", "soon", BASE

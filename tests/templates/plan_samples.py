@@ -40,6 +40,7 @@ def seen(terms: OfferTerms = IN_FOUR, paid: int = 1, card: PaymentMethod | None 
         terms=frozen,
         terms_hash=hash_of(frozen),
         consented_at=NOW,
+        activated_at=NOW,
     )
     installments = [
         Installment(

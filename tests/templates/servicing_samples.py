@@ -9,6 +9,7 @@ from typing import Any
 
 from ballast.billing.explaining import Explanation, Part, Try
 from ballast.billing.financing.balances import Balance
+from ballast.billing.financing.progress import Progress
 from ballast.billing.financing.servicing.letters import SAYS
 from ballast.models.states import AGREEMENT
 from tests.templates.samples import APPROVED, DECLINED, NOW, PAYMENT, SHOP, Context
@@ -40,6 +41,7 @@ def installment(number: int, **changes: Any) -> Row:
         "due_on": DAY + timedelta(days=30 * number),
         "amount": 16000,
         "left": 16000,
+        "forgiven": 0,
         "late_fee_at": None,
     }
     return Row(**(fields | changes))
@@ -61,8 +63,13 @@ def shown(status: str = "active", **changes: Any) -> Row:
         card=CARD,
         balance=Balance(sum(one.left for one in installments), 0, 0),
         next=coming,
-        terms={"total_of_payments": 48000},
-        segments=["paid" if not one.left else "late" if one.status == "late" else "" for one in installments],
+        progress=Progress(
+            paid=16000,
+            left=sum(one.left for one in installments),
+            segments=tuple("paid" if not one.left else "late" if one.status == "late" else "" for one in installments),
+            next_on=coming.due_on if coming else None,
+            next_amount=coming.left if coming else 0,
+        ),
     )
     fields: Context = {
         "agreement": agreement,

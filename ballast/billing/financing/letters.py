@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from ballast import config
 from ballast.billing import branding, portal_links
-from ballast.billing.financing import balances, rows
+from ballast.billing.financing import balances, progress, rows
 from ballast.billing.financing.terms import OfferTerms
 from ballast.billing.subscriptions.rows import card_of_row
 from ballast.db import db
@@ -95,9 +95,10 @@ def defaulted(agreement: FinancingAgreement, installments: Sequence[Installment]
 
 
 def paid_off(agreement: FinancingAgreement) -> None:
-    """Nothing is owed any more."""
+    """Nothing is owed any more; what was paid in all, minor units."""
     closed = agreement.closed_at.isoformat() if agreement.closed_at else ""
-    _send(agreement, "agreement_paid_off", f"agreement_paid_off/{agreement.id}/{closed}")
+    paid = progress.of(agreement, rows.installments(agreement)).paid
+    _send(agreement, "agreement_paid_off", f"agreement_paid_off/{agreement.id}/{closed}", paid=paid)
 
 
 def dates_moved(agreement: FinancingAgreement, installments: Sequence[Installment]) -> None:
@@ -128,7 +129,7 @@ def _send(agreement: FinancingAgreement, kind: str, key: str, **detail: Any) -> 
         "item": item,
         "card": card_of_row(agreement, customer),
         "plan_url": plan_url(agreement),
-        "manage_url": portal_links.url(organization_id, customer.id),
+        "manage_url": f"{portal_links.url(organization_id, customer.id)}/plans/{agreement.id}",
         **detail,
     }
     emails.compose(organization_id, kind, customer.email, SUBJECTS[kind].format(item=item), key, agreement.id, context)

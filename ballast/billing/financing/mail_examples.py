@@ -26,7 +26,7 @@ def example(organization: Organization, kind: str) -> dict[str, Any]:
         "item": ITEM,
         "card": PaymentMethod(brand="visa", last4="4242", exp_month=expires.month, exp_year=expires.year),
         "plan_url": f"{base}/plans/example",
-        "manage_url": f"{base}/portal/example",
+        "manage_url": f"{base}/portal/example/plans/example",
         **_of_kind(kind, today),
     }
 
@@ -45,4 +45,4 @@ def _of_kind(kind: str, today: date) -> dict[str, Any]:
             return {"owed": 49000, "due": 33000}
         case "agreement_dates_moved":
             return {"parts_left": [Part(number, 4, today + timedelta(days=30 * number), 16000) for number in (3, 4)]}
-    return {"part": part}
+    return {"part": part, "paid": 64000}

@@ -47,7 +47,7 @@ def agreement_payload(agreement: FinancingAgreement, installments: Sequence[Inst
 
 
 def installment_payload(installment: Installment) -> dict[str, Any]:
-    """One installment; `left` is what is still owed of it, minor units."""
+    """One installment, minor units: `amount` is `paid`, `forgiven` (credited, rebated, waived) and `left` together."""
     return {
         "id": installment.id,
         "object": "installment",
@@ -60,6 +60,8 @@ def installment_payload(installment: Installment) -> dict[str, Any]:
         "interest": installment.interest,
         "late_fee": installment.late_fee,
         "amount": installment.amount,
+        "paid": installment.paid,
+        "forgiven": installment.forgiven,
         "left": installment.left,
         "payment": installment.payment_id,
         "paid_at": _time(installment.paid_at),

@@ -224,7 +224,7 @@ class PlanBalanceOut(BaseModel):
 
 
 class InstallmentOut(BaseModel):
-    """One payment of a plan; minor units."""
+    """One payment of a plan; minor units. `amount` is `paid`, `forgiven` and `left` together."""
 
     id: str
     object: Literal["installment"]
@@ -236,6 +236,8 @@ class InstallmentOut(BaseModel):
     interest: int
     late_fee: int
     amount: int
+    paid: int
+    forgiven: int = Field(description="Credited, rebated or waived: nobody has to pay it any more.")
     left: int
     payment: str | None
     paid_at: str | None
