@@ -16,7 +16,7 @@ from sqlalchemy import select
 from ballast import audit, money
 from ballast.billing import (
     acceptance,
-    financing_checkout,
+    financed_orders,
     lookup,
     orders,
     outcomes,
@@ -79,7 +79,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
 
     Raises InvalidRequest: `lines_invalid`, `price_unknown`, `product_unknown`, `quantity_invalid`,
     `currency_unknown`, `currency_mismatch`, `amount_invalid`, `customer_unknown`, `return_url_invalid`, `expires_at_invalid`,
-    `processor_unavailable`, what `financing_checkout.check_offered` raises; Conflict(`customer_held`).
+    `processor_unavailable`, what `financed_orders.check_offered` raises; Conflict(`customer_held`).
     """
     until = _read_expiry(asked.expires_at)
     success_url = return_urls.check(asked.success_url, shop.mode, "success_url")
@@ -113,9 +113,9 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
 
 
 def _check_plan(order: Order, asked: NewSession) -> None:
-    """Raises InvalidRequest(`parameter_conflict`), and what `financing_checkout.check_offered` raises."""
+    """Raises InvalidRequest(`parameter_conflict`), and what `financed_orders.check_offered` raises."""
     if asked.mode == "financing":
-        financing_checkout.check_offered(order, asked.financing_offer_id)
+        financed_orders.check_offered(order, asked.financing_offer_id)
         order.financing_offer_id = asked.financing_offer_id
     elif asked.financing_offer_id is not None:
         said = "A plan is for sessions in mode financing."

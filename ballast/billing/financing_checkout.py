@@ -20,9 +20,9 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import card_setup, order_payments, orders, payments, ways
+from ballast.billing import card_setup, financed_orders, order_payments, orders, payments, ways
 from ballast.billing.card_setup import Setup
-from ballast.billing.checkout_form import HOME_COUNTRY, Details
+from ballast.billing.checkout_form import Details
 from ballast.billing.financing import (
     agreement_letters,
     disclosure,
@@ -36,7 +36,7 @@ from ballast.billing.financing.quotes import Quote
 from ballast.billing.financing.terms import hash_of
 from ballast.billing.payments import Begun
 from ballast.db import db
-from ballast.errors import BallastError, Conflict, InvalidRequest
+from ballast.errors import Conflict
 from ballast.models import (
     Cart,
     CheckoutSession,
@@ -47,16 +47,11 @@ from ballast.models import (
     Organization,
     Payment,
     PaymentMethod,
-    Price,
 )
-from ballast.models.financing import published_offers
-from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 from ballast.templating import show_every
 
 IN_FULL: Final = "full"
-# Of an order's products, what is none of the catalog's: a plan for certain products is not for it.
-NO_PRODUCT: Final = ""
 
 
 @dataclass(frozen=True)
@@ -133,8 +128,8 @@ def choices(order: Order, session: CheckoutSession | None) -> list[Plan]:
     """The plans an order may be paid with, in the merchant's order; where a program named one, that alone. Two or three statements."""
     if not is_open_to(session):
         return []
-    shop = _shop(order)
-    found = quoting.choices(shop, order.amount, order.currency, *_sale(order), order_id=order.id)
+    shop = financed_orders.shop_of(order)
+    found = quoting.choices(shop, order.amount, order.currency, *financed_orders.sale_of(order), order_id=order.id)
     named = session.financing_offer_id if session else None
     return [_plan(shop, order, offer, quote) for offer, quote in found if named in (None, offer.id)]
 
@@ -149,26 +144,6 @@ def chosen(order: Order, session: CheckoutSession | None, plans: list[Plan]) -> 
 def _plan(shop: Organization, order: Order, offer: FinancingOffer, quote: Quote) -> Plan:
     box = quoting.box(shop, quote, f"Order {order.number}")
     return Plan(offer, quote, box.creditor, box.reference)
-
-
-def _shop(order: Order) -> Organization:
-    return db.session.scalars(select(Organization).where(Organization.id == order.organization_id)).one()
-
-
-def _sale(order: Order) -> tuple[str, tuple[str, ...], Customer | None]:
-    """Country, products and customer of an order, as far as they are known."""
-    customer = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
-    return (order.address or {}).get("country") or HOME_COUNTRY, products_of(order), customer
-
-
-def products_of(order: Order) -> tuple[str, ...]:
-    """The products in an order, NO_PRODUCT for a line that is of no catalog."""
-    priced = [line.price_id for line in db.session.scalars(lines_of_order(order.organization_id, order.id))]
-    wanted = select(Price.id, Price.product_id).where(
-        Price.organization_id == order.organization_id, Price.id.in_([one for one in priced if one])
-    )
-    known = {row[0]: row[1] for row in db.session.execute(wanted)}
-    return tuple(dict.fromkeys(known.get(price_id or "", NO_PRODUCT) for price_id in priced))
 
 
 # --- Consent -----------------------------------------------------------------------------------------------------------------
@@ -188,7 +163,7 @@ def begin(
         return None
     earlier, payment = found
     plan = _look_again(order, session, agreed)
-    consent = plan.consent(agreed.agent, _shop(order).timezone)
+    consent = plan.consent(agreed.agent, financed_orders.shop_of(order).timezone)
     customer = db.session.get_one(Customer, (order.organization_id, order.customer_id))
     exposure.reserve(plan.offer, customer, plan.quote.total_of_payments, order.id)
     draft = opening.draft(order, plan.offer.id, plan.quote, consent)
@@ -203,11 +178,13 @@ def begin(
 
 def _look_again(order: Order, session: CheckoutSession | None, agreed: Agreed) -> Plan:
     """The plan as it is now, under the order's lock, if it is what the shopper's page has shown."""
-    shop = _shop(order)
+    shop = financed_orders.shop_of(order)
     if session is not None and session.financing_offer_id not in (None, agreed.offer_id):
         raise Conflict("total_changed", "This order is to be paid with another plan. Please look at it.")
     offer = quoting.find(order.organization_id, agreed.offer_id)
-    quote = quoting.quote_for(shop, offer.id, order.amount, order.currency, *_sale(order), order_id=order.id)
+    quote = quoting.quote_for(
+        shop, offer.id, order.amount, order.currency, *financed_orders.sale_of(order), order_id=order.id
+    )
     plan = _plan(shop, order, offer, quote)
     if plan.fingerprint != agreed.fingerprint:
         due = format_money(plan.due, order.currency)
@@ -280,34 +257,3 @@ def _locked(organization_id: str, order_id: str) -> Order | None:
         held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
         db.session.execute(held.with_for_update())
     return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
-
-
-# --- Asked for by a program --------------------------------------------------------------------------------------------------
-
-
-def check_offered(order: Order, offer_id: str | None) -> None:
-    """Whether an order that a program made can be paid with a plan, wherever its shopper turns out to be.
-
-    Raises NotFound for an offer there is not, InvalidRequest as `quoting.quote_for` does, and `financing_not_offered` where none fits.
-    """
-    shop = _shop(order)
-    if offer_id is not None:
-        _quote_anywhere(shop, order, quoting.find(shop.id, offer_id))
-        return
-    if not any(_is_offered(shop, order, offer) for offer in db.session.scalars(published_offers(shop.id))):
-        said = f"No plan you have published is for {format_money(order.amount, order.currency)} of these."
-        raise InvalidRequest("financing_not_offered", said, param="mode")
-
-
-def _is_offered(shop: Organization, order: Order, offer: FinancingOffer) -> bool:
-    try:
-        _quote_anywhere(shop, order, offer)
-    except BallastError:
-        return False
-    return True
-
-
-def _quote_anywhere(shop: Organization, order: Order, offer: FinancingOffer) -> None:
-    country = offer.countries[0] if offer.countries else None
-    _home, products, customer = _sale(order)
-    quoting.quote_for(shop, offer.id, order.amount, order.currency, country, products, customer)

@@ -238,6 +238,7 @@ def _page(
             offer=offer,
             plans=plans,
             plan=plan,
+            agreed=found.agreement.terms if found.agreement and found.state != "form" else None,
             price=found.order.amount,
             in_full=None if _needs_plan(found) else found.order.amount,
             code=found.order.promotion_code,

@@ -68,8 +68,10 @@ def review_reset() -> Response:
 @blueprint.post("/reset")
 @requires(RIGHT)
 def reset() -> Response:
-    """Archive this organization and go on in a fresh one."""
-    organization_id = g.organization.id
+    """Archive this organization and go on in a fresh one; its address, typed, says that it is meant."""
+    organization_id, slug = g.organization.id, g.organization.slug
+    if request.form.get("confirm", "").strip().lower() != slug:
+        return render("admin/clock/reset.html", None, 422, problem=f"Type {slug} to confirm.")
     end_reading()
     try:
         session["organization"] = clock_resets.reset(organization_id)

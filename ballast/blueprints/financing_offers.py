@@ -60,17 +60,6 @@ def index() -> Response:
     )
 
 
-@blueprint.post("/pay-in-4")
-@requires(RIGHT)
-def start() -> Response:
-    """The ready-made offer, in one click."""
-    end_reading()
-    with transaction():
-        offer_id = offers.ready_made(g.organization).id
-    flash("“Pay in 4” is published. Shoppers see it from now on.", "success")
-    return see_other(url_for(".show", offer_id=offer_id))
-
-
 @blueprint.get("/new")
 @requires(RIGHT)
 def new() -> Response:
@@ -81,7 +70,9 @@ def new() -> Response:
 @blueprint.post("/new")
 @requires(RIGHT)
 def create() -> Response:
-    """Make it, a draft; or look at what it would be."""
+    """Make it, a draft; or look at what it would be; or take the ready-made one."""
+    if "ready_made" in request.form:
+        return _start()
     typed, currency = _typed(), request.form.get("currency", "").strip().upper()[:12]
     if "preview" in request.form:
         return _form(typed, currency)
@@ -96,13 +87,23 @@ def create() -> Response:
     return see_other(url_for(".show", offer_id=offer_id))
 
 
+def _start() -> Response:
+    """“Pay in 4”, in one click."""
+    end_reading()
+    with transaction():
+        offer_id = offers.ready_made(g.organization).id
+    flash("“Pay in 4” is published. Shoppers see it from now on.", "success")
+    return see_other(url_for(".show", offer_id=offer_id))
+
+
 @blueprint.post("/preview")
 @requires(RIGHT)
 def preview() -> Response:
     """What is typed as a shopper would see it, while it is typed."""
     currency = request.form.get("currency", "").strip().upper()[:12]
     context = _form_context(_typed(), currency)
-    return render("admin/financing/offer_form.html", "preview", **context, offer=None, errors={})
+    status = 422 if context["problem"] else 200
+    return render("admin/financing/offer_form.html", "preview", status, **context, offer=None, errors={})
 
 
 @blueprint.get("/<offer_id>")

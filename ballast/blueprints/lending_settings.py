@@ -47,8 +47,7 @@ def switch() -> Response:
     end_reading()
     try:
         with transaction():
-            if request.form.get("allow") == "yes":
-                _check_confirmed()
+            if _wants_it():
                 lending_settings.allow_interest(g.organization.id, current_user.id)
             else:
                 lending_settings.disallow_interest(g.organization.id)
@@ -58,9 +57,14 @@ def switch() -> Response:
     return see_other(url_for(".index"))
 
 
-def _check_confirmed() -> None:
-    if request.form.get("confirmed") != "yes":
+def _wants_it() -> bool:
+    """Whether it is to be allowed. Raises InvalidRequest(`parameter_missing`) without a choice, or unconfirmed."""
+    allow = request.form.get("allow")
+    if allow not in ("yes", "no"):
+        raise InvalidRequest("parameter_missing", "Choose whether to allow it.", param="switch")
+    if allow == "yes" and request.form.get("confirmed") != "yes":
         raise InvalidRequest("parameter_missing", "Confirm that you know what the law asks.", param="confirmed")
+    return allow == "yes"
 
 
 def _number(name: str, text: str) -> int:

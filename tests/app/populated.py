@@ -40,7 +40,6 @@ from ballast.models import (
     WebhookDelivery,
 )
 from tests.api.selling import PAY_IN_FOUR, Seller
-from tests.financing.acts import Lender
 from tests.financing.servant import Servant
 from tests.shopper import Shopper
 from tests.world import World, csrf

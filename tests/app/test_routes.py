@@ -211,7 +211,6 @@ GUARDS = {
     "GET /admin/financing/offers": MEMBER,
     "GET /admin/financing/offers/new": RIGHT,
     "POST /admin/financing/offers/new": RIGHT,
-    "POST /admin/financing/offers/pay-in-4": RIGHT,
     "POST /admin/financing/offers/preview": RIGHT,
     "GET /admin/financing/offers/<offer_id>": MEMBER,
     "GET /admin/financing/offers/<offer_id>/edit": RIGHT,

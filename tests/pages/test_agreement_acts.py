@@ -105,7 +105,7 @@ def test_a_refund_shows_where_it_goes_before_the_click(world: World, book: Book)
     assert len(statements) <= MOST_STATEMENTS
     assert f"/admin/financing/agreements/{in_four}" in of_customer
     down_payment = world.all_of(Payment)[0].id
-    assert "Pays the down payment of" in page(owner, f"/admin/payments/{down_payment}")
+    assert "Pays what was due at the start of" in page(owner, f"/admin/payments/{down_payment}")
 
 
 def test_a_plan_is_written_off_only_once_it_is_long_past_due(world: World) -> None:

@@ -78,7 +78,7 @@ def test_an_offer_at_a_cost_is_drafted_then_allowed_then_published_and_who_may_d
     assert "Published" in text_of(client, path)
     send(client, f"{path}/edit", f"{path}/edit", **FORM | {"maximum_amount": "2000"})
     assert [one.maximum_amount for one in world.all_of(FinancingOffer)] == [200000]
-    kept = client.post(f"{settings}/interest", data={"csrf_token": csrf(client.get(settings).text)})
+    kept = client.post(f"{settings}/interest", data={"allow": "no", "csrf_token": csrf(client.get(settings).text)})
     assert (kept.status_code, "Unpublish these offers first: Six months" in kept.text) == (409, True)
     with organization(world.acme.id):
         assert lending_settings.read(world.acme.id).interest_allowed_by is not None
@@ -106,7 +106,7 @@ def test_a_form_that_cannot_be_read_keeps_what_was_typed(world: World, typed: di
 
 
 def test_pay_in_4_begins_with_one_click_and_is_in_the_shop_with_its_terms_and_disclosure(world: World) -> None:
-    send(world.sign_in("owner"), "/admin/financing/offers", "/admin/financing/offers/pay-in-4")
+    send(world.sign_in("owner"), "/admin/financing/offers", "/admin/financing/offers/new", ready_made="pay_in_4")
     client = world.app.test_client()
     page = text_of(client, f"/shop/{world.acme.slug}/products/kettle")
     assert "4 × $22.50, 0 %" in page

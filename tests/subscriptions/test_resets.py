@@ -69,7 +69,10 @@ def test_the_owner_goes_on_in_the_fresh_one_and_a_viewer_may_not_start_over(worl
     owner, viewer = world.sign_in("owner"), world.sign_in("viewer")
     page = owner.get("/admin/clock/reset").text
     assert viewer.get("/admin/clock/reset").status_code == 403
-    answer = owner.post("/admin/clock/reset", data={"csrf_token": csrf(page)}, follow_redirects=True)
+    form = {"csrf_token": csrf(page), "confirm": "another"}
+    assert owner.post("/admin/clock/reset", data=form).status_code == 422
+    form["confirm"] = world.acme.slug
+    answer = owner.post("/admin/clock/reset", data=form, follow_redirects=True)
     assert "fresh sandbox" in answer.text
     assert owner.get("/admin/payments").status_code == 200
     assert viewer.get("/admin/payments").status_code in (302, 303, 403, 404)

@@ -72,6 +72,8 @@ def plan_samples() -> Iterator[tuple[str, str, Context]]:
         "plan-unread",
         chosen | {"plan": plans[0], "amount": plans[0].due, "in_full": None, "errors": unread},
     )
+    at_the_bank: Context = {"state": "action", "agreed": {"total_of_payments": 48000, "total_sale_price": 64000}}
+    yield "checkout/show.html", "plan-action", chosen | {"amount": 16000} | at_the_bank
     card = PaymentMethod(brand="visa", last4="4242", status="active")
     planned: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": [REFUND]}
     planned |= {"seen": seen(card=card), "delivers": True}

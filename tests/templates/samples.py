@@ -186,6 +186,7 @@ CHECKOUT: Context = {
     "code": "",
     "plans": [],
     "plan": None,
+    "agreed": None,
     "price": 67600,
     "in_full": 67600,
 }

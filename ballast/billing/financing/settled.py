@@ -20,9 +20,9 @@ class Settled:
 
     @property
     def words(self) -> str:
-        """installment 2 of 3 of; installments 2, 3 of 3 of; the down payment of."""
+        """installment 2 of 3 of; installments 2, 3 of 3 of; what was due at the start of."""
         if not self.numbers:
-            return "the down payment of"
+            return "what was due at the start of"
         one = "installment" if len(self.numbers) == 1 else "installments"
         return f"{one} {', '.join(str(number) for number in self.numbers)} of {self.count} of"
 

@@ -137,7 +137,7 @@ def preview_payoff(path: AgreementPath, body: PayoffPreview) -> Response:
 
 
 @blueprint.post(
-    f"{AT}/payoff", summary="Pay off", responses={200: AgreementOut, 402: ErrorOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/payoff", summary="Pay off a plan", responses={200: AgreementOut, 402: ErrorOut}, openapi_extensions=TAKES_KEY
 )
 def payoff(path: AgreementPath, body: Payoff) -> Response:
     """Charges what the preview said. Until the money is there nothing has changed; after a 402 nothing has either."""
@@ -166,7 +166,10 @@ def preview_payment(path: AgreementPath, body: AgreementPaymentPreview) -> Respo
 
 
 @blueprint.post(
-    f"{AT}/payments", summary="Pay early", responses={200: AgreementOut, 402: ErrorOut}, openapi_extensions=TAKES_KEY
+    f"{AT}/payments",
+    summary="Pay a plan early",
+    responses={200: AgreementOut, 402: ErrorOut},
+    openapi_extensions=TAKES_KEY,
 )
 def pay(path: AgreementPath, body: AgreementPayment) -> Response:
     """The next installment, an amount, or what came by another road, which is written down."""
@@ -184,7 +187,9 @@ def preview_date_move(path: AgreementPath, body: DateMovePreview) -> Response:
     return _look(path, lambda plan: dates.move(plan, body.installment, body.to))
 
 
-@blueprint.post(f"{AT}/date_moves", summary="Move a date", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY)
+@blueprint.post(
+    f"{AT}/date_moves", summary="Move a due date", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY
+)
 def move_date(path: AgreementPath, body: DateMove) -> Response:
     """The installment is due, and charged, on that day."""
     return _do(path, body, lambda plan: dates.move(plan, body.installment, body.to))
@@ -241,7 +246,9 @@ def _reschedule(body: ReschedulePreview) -> Decide:
     return lambda plan: reschedules.decide(plan, body.installments, body.first_due_on, body.interest)
 
 
-@blueprint.post(f"{AT}/reschedules", summary="Reschedule", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY)
+@blueprint.post(
+    f"{AT}/reschedules", summary="Reschedule a plan", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY
+)
 def reschedule(path: AgreementPath, body: Reschedule) -> Response:
     """The new schedule is in force; the agreement's terms stay as they were agreed."""
     return _do(path, body, _reschedule(body))
@@ -259,7 +266,9 @@ def preview_write_off(path: AgreementPath, body: WriteOffPreview) -> Response:
     return _look(path, relief.write_off)
 
 
-@blueprint.post(f"{AT}/write_offs", summary="Write off", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY)
+@blueprint.post(
+    f"{AT}/write_offs", summary="Write off a plan", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY
+)
 def write_off(path: AgreementPath, body: WriteOff) -> Response:
     """Charged off: owed all the same, charged no more, and what comes in after all is a recovery."""
     return _do(path, body, relief.write_off)
@@ -276,7 +285,9 @@ def preview_card(path: AgreementPath, body: AgreementCardPreview) -> Response:
     return _look(path, lambda plan: plan_cards.change(plan, body.payment_method))
 
 
-@blueprint.post(f"{AT}/card", summary="Change the card", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY)
+@blueprint.post(
+    f"{AT}/card", summary="Change a plan's card", responses={200: AgreementOut}, openapi_extensions=TAKES_KEY
+)
 def change_card(path: AgreementPath, body: AgreementCard) -> Response:
     """Charged from now on, and for what is late at once."""
     return _do(path, body, lambda plan: plan_cards.change(plan, body.payment_method))
