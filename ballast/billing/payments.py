@@ -114,14 +114,10 @@ def draft(organization_id: str, asked: NewPayment) -> Payment:
         created_at=now(),
     )
     db.session.add(payment)
-    audit.record(
-        organization_id,
-        "payment.created",
-        "payment",
-        payment.id,
-        {"amount": payment.amount, "currency": payment.currency},
-    )
-    webhooks.publish(organization_id, "payment_intent.created", "payment", payment.id, payment_payload(payment))
+    said = {"amount": payment.amount, "currency": payment.currency}
+    with db.session.no_autoflush:  # a key that was used before is found where the payment is flushed
+        audit.record(organization_id, "payment.created", "payment", payment.id, said)
+        webhooks.publish(organization_id, "payment_intent.created", "payment", payment.id, payment_payload(payment))
     return payment
 
 

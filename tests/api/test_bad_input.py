@@ -10,8 +10,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
+from ballast.db import organization, transaction
+from ballast.models import ApiKey
 from ballast.money import MAX_AMOUNT
 from tests.api.conftest import VALID, problem
 from tests.world import Api, World
@@ -390,6 +393,8 @@ Call = Callable[..., TestResponse]
 def call(world: World) -> Call:
     """Makes a call with a key of Acme's, or with its owner's access token where only people do this."""
     token = world.token("owner")
+    with organization(world.acme.id), transaction() as session:
+        session.execute(update(ApiKey).values(rate_limit=100_000))
 
     def make(method: str, path: str, **more: Any) -> TestResponse:
         by_people = path.startswith(("/organizations", "/api-keys"))

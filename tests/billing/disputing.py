@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from ballast.billing import demo, dispute_answers, payments, processing
+from ballast.billing import dispute_answers, payments, processing, sandbox_hooks
 from ballast.billing.payments import NewPayment
 from ballast.db import organization, transaction
 from ballast.models import Attempt, Dispute, InboxEvent, ProcessorAccount
@@ -47,7 +47,7 @@ def connect(world: World, processor: str) -> str:
     """An account of Acme's at the processor, whose events come to us; answers its id."""
     account_id = world.use(processor)
     with organization(world.acme.id):
-        demo._listen(world.acme.id, account_id)
+        sandbox_hooks.listen(world.acme.id, account_id)
     return account_id
 
 

@@ -62,7 +62,7 @@ class Book(Lender):
             entries.receive(agreement, schedule, amount, fact)
             postings.received_elsewhere(agreement, fact.source, amount)
             standing.refresh(agreement, schedule)
-            one.paid_at = standing.begins(agreement, day) + timedelta(hours=9)
+            one.paid_at = rows.begins(agreement, day) + timedelta(hours=9)
 
     def charge_late_fee(self, agreement_id: str, number: int, amount: int) -> None:
         with self.clocked(), transaction():
