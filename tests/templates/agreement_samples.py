@@ -98,7 +98,11 @@ def installment(number: int, status: str, **changes: Any) -> Row:
 
 
 FAILING = installment(2, "late", failures=2, first_failed_at=NOW, next_attempt_at=NOW + timedelta(days=2))
-INSTALLMENTS = [installment(1, "paid", forgiven=120), FAILING, installment(3, "scheduled", kind="reopened", late_fee=500)]
+INSTALLMENTS = [
+    installment(1, "paid", forgiven=120),
+    FAILING,
+    installment(3, "scheduled", kind="reopened", late_fee=500),
+]
 PROGRESS = Progress(32737, 33474, ("paid", "paid", "late", ""), TODAY, 16737)
 METER = Row(used=2, limit=Row(attempts=16, window=timedelta(days=30)))
 
