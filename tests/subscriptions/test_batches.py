@@ -16,7 +16,6 @@ from ballast.billing.subscriptions import charging, collecting, rolling
 from ballast.clock import real_time
 from ballast.db import db, organization, set_organization, transaction
 from ballast.ids import new_id, to_uuid
-from ballast.local.postgres import Postgres
 from ballast.models import (
     Attempt,
     AuditEntry,
@@ -31,7 +30,6 @@ from ballast.models import (
     Subscription,
     WebhookDelivery,
 )
-from tests.conftest import superuser
 from tests.statements import counted
 from tests.subscriptions.acts import Desk
 from tests.subscriptions.fleet import plant
@@ -135,17 +133,16 @@ def statements_of(desk: Desk) -> int:
 
 
 def test_an_organization_with_very_many_due_keeps_no_other_waiting(
-    desk: Desk, postgres: Postgres, world: World
+    desk: Desk, superuser: psycopg.Connection, world: World
 ) -> None:
     desk.start(desk.price(2000), desk.customer())
     model = desk.all(Subscription)[0]
     others = [new_id("org") for _ in range(10)]
-    with superuser(postgres) as connection:
-        for owner in others:
-            copies(connection, "organizations", world.acme.id, 1, id=owner, slug=owner)
-            copies(connection, "subscriptions", world.acme.id, 10, organization_id=owner)
-        copies(connection, "subscriptions", world.acme.id, MANY)
-        connection.execute("analyze subscriptions")
+    for owner in others:
+        copies(superuser, "organizations", world.acme.id, 1, id=owner, slug=owner)
+        copies(superuser, "subscriptions", world.acme.id, 10, organization_id=owner)
+    copies(superuser, "subscriptions", world.acme.id, MANY)
+    superuser.execute("analyze subscriptions")
     with world.worker_app.app_context(), clock.at(model.next_action_at):
         set_organization(None)
         rows = charging.due_rows(Subscription, Subscription.next_action_at, None)
