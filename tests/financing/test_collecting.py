@@ -230,3 +230,15 @@ def test_a_debit_in_rupees_is_announced_a_day_ahead(lender: Lender) -> None:
     charged = lender.all(Attempt)[-1].created_at
     assert charged - announced[0] >= timedelta(hours=24)
     assert statuses(lender, plan)[0] == "paid"
+
+
+def test_interest_paid_ahead_comes_back_with_a_payoff_also_where_its_installment_is_not_paid_whole(
+    lender: Lender,
+) -> None:
+    agreement_id = lender.agree(59000, OfferTerms(installments=4, rate_bps=2400))
+    for percent in (55, 71, 95):
+        lender.pay(agreement_id, lender.balance(agreement_id) * percent // 100)
+        lender.check(agreement_id)
+    assert lender.agreement(agreement_id).status == "paid_off"
+    assert sum(charge["amount"] for charge in lender.world.charges()) == 59000 + 100
+    assert lender.account("interest_income") == 0

@@ -62,10 +62,7 @@ def _waive_unpaid(agreement: FinancingAgreement, installments: Sequence[Installm
 
 def _return_paid(agreement: FinancingAgreement, installments: Sequence[Installment], amount: int, fact: Fact) -> None:
     """Rebate interest that was paid before it was earned: its payment is taken back from it, and pays something else."""
-    early = sorted(
-        (one for one in installments if not one.left), key=lambda one: (one.due_on, one.number), reverse=True
-    )
-    for one in early:
+    for one in sorted(installments, key=lambda one: (one.due_on, one.number), reverse=True):
         part = min(amount, one.interest_paid)
         entries.entry(agreement, one, replace(fact, kind="payment_reversed"), Parts(interest=part))
         entries.entry(agreement, one, replace(fact, kind="interest_rebated"), Parts(interest=-part))
