@@ -63,6 +63,7 @@ def test_with_the_keyboard_alone_from_the_shop_to_the_receipt(buyer: Buyer) -> N
         page.keyboard.type(text)
     expect(page.get_by_label("Country")).to_have_value("NO")
     expect(buyer.card.get_by_label("Card number")).to_be_visible()
+    go_to(page, page.get_by_role("radio", name=re.compile("^In full")))
     page.keyboard.press("Tab")
     expect(buyer.card.get_by_label("Card number")).to_be_focused()
     expect(page.locator("#card-field [data-part]")).to_have_class(re.compile("is-focus"))
