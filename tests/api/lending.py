@@ -8,6 +8,7 @@ from typing import Any
 from ballast.blueprints.api import agreement_schemas as schemas
 from ballast.blueprints.api.people import CARD_ID
 from ballast.clock import real_time
+from ballast.ids import new_id
 from tests.financing.acts import IN_FOUR
 from tests.financing.servant import Servant
 from tests.world import Api, World
@@ -44,7 +45,7 @@ def plan_for(world: World, act: str) -> tuple[str, dict[str, str]]:
     now = real_time().replace(microsecond=0)
     servant = Servant(world, now - timedelta(days=75) if act == "write_offs" else now)
     agreement_id = servant.agree(64000, IN_FOUR)
-    other = servant.another_card() if act == "card" else ""
+    other = servant.another_card(new_id("pm")) if act == "card" else ""
     servant.at = now
     if act == "waivers":
         servant.late_fee(agreement_id)
