@@ -108,7 +108,10 @@ MANY = (
     f"select o.id, gen_random_uuid(), 'x' || i || '@example.com', 'First' || i || ' Last' || i {ROWS}",
     "insert into orders (organization_id, id, token, amount, currency, email) "
     f"select o.id, gen_random_uuid(), 'token' || i, 100, 'USD', 'x' || i || '@example.com' {ROWS}",
-    "analyze customers, orders",
+    "insert into payments (organization_id, id, amount, currency, status, processor, processor_account_id, card_last4) "
+    "select a.organization_id, gen_random_uuid(), 100 + i, 'USD', 'requires_payment_method', a.processor, a.id, "
+    "lpad((i % 9999)::text, 4, '0') from processor_accounts a, generate_series(1, 20000) as i",
+    "analyze customers, orders, payments",
 )
 BIG = ("payments", "customers", "orders", "invoices", "payment_methods", "attempts")
 
