@@ -87,6 +87,8 @@ def _close(agreement: FinancingAgreement, installments: list[Installment], row: 
     left = sum(entries.receive(agreement, others, amount, fact) for amount, fact in freed)
     if left:
         settling.give_credit(agreement, source, left)
+        if agreement.charged_off_at is not None:
+            postings.recovered(agreement, source, -left)  # it was counted as one, and is not owed
     one.next_attempt_at = None
     _finish(agreement, installments, row, before, "The bank gave a payment back that it had taken.")
 
