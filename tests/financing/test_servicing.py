@@ -225,6 +225,22 @@ def test_a_customer_moves_a_date_within_the_policy_and_so_often_and_staff_as_far
     assert servant.balance(agreement_id) == 48000
 
 
+def test_what_stays_in_front_of_a_later_one_that_is_late_too_cannot_be_moved_and_it_says_what_can_be_done(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    servant.move(days=70)
+    servant.lateness(agreement_id)
+    for move_to in (day(3, 10), day(4, 20)):
+        with pytest.raises(Conflict) as caught:
+            servant.see(agreement_id, dates.move, 1, move_to)
+        assert caught.value.code == "date_move_refused"
+        assert "can't be moved" in caught.value.message
+        assert caught.value.message.endswith("You can move installment 2 or 3, or pause the plan, or reschedule it.")
+    servant.do(agreement_id, dates.move, 2, day(4, 10))
+    servant.do(agreement_id, dates.move, 1, day(4, 9))
+
+
 def test_in_hardship_every_date_is_put_off_and_nothing_is_added(servant: Servant) -> None:
     agreement_id = servant.agree(60000, WITH_INTEREST)
     servant.move(days=35)

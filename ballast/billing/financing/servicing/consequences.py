@@ -40,7 +40,8 @@ class Back:
 @dataclass(frozen=True)
 class Consequence:
     """`kind`: one of AMENDMENT_KINDS. `on`: the day it counts from. `charged`: minor units taken from a card before anything else of
-    it happens; `recorded`: received by another road; `credit`: of what was paid, minor units that become the customer's credit. `notes`: sentences for whoever decides."""
+    it happens; `recorded`: received by another road; `credit`: of what was paid, what becomes the customer's credit. `notes`:
+    sentences for whoever decides."""
 
     kind: str
     on: date
