@@ -242,3 +242,14 @@ def test_interest_paid_ahead_comes_back_with_a_payoff_also_where_its_installment
     assert lender.agreement(agreement_id).status == "paid_off"
     assert sum(charge["amount"] for charge in lender.world.charges()) == 59000 + 100
     assert lender.account("interest_income") == 0
+
+
+def test_a_payoff_gives_back_both_parts_of_an_interest_that_was_paid_ahead_in_part(lender: Lender) -> None:
+    """The line is one entry then: of an installment there is one of a kind and a source."""
+    plan = lender.agree(60000, WITH_INTEREST)
+    lines = lender.installments(plan)
+    lender.pay(plan, sum(one.amount for one in lines[:5]) + lines[5].interest // 2)
+    assert (lender.installments(plan)[5].interest_paid, lender.installments(plan)[5].interest_left) == (51, 51)
+    lender.pay(plan, lender.balance(plan))
+    assert lender.agreement(plan).status == "paid_off"
+    lender.check(plan)

@@ -38,32 +38,26 @@ def quote(agreement: FinancingAgreement, installments: Sequence[Installment], on
 def rebate(agreement: FinancingAgreement, installments: Sequence[Installment], amount: int, fact: Fact) -> int:
     """Give back what is not earned, if `amount` (minor units) received settles the plan on the fact's day; else nothing.
 
-    Answers how much there is to allocate: the amount, and interest that was paid too early, which pays principal now. In the caller's
-    transaction, with the rows locked and before the money is allocated.
+    Interest nobody has paid goes first; then what was paid before it was earned, which is taken back from it. Answers how much there
+    is to allocate: the amount, and what was taken back. In the caller's transaction, with the rows locked.
     """
     found = quote(agreement, installments, fact.on)
     if not found.rebate or amount < found.amount:
         return amount
-    given = replace(fact, kind="interest_rebated")
-    rest = _waive_unpaid(agreement, installments, found.rebate, given)
-    _return_paid(agreement, installments, rest, fact)
+    unpaid = _take(balances.unpaid(installments), found.rebate, "interest_left")
+    paid_ahead = _take(installments, found.rebate - sum(unpaid.values()), "interest_paid")
+    for one in installments:
+        ahead, part = paid_ahead.get(one.number, 0), unpaid.get(one.number, 0)
+        entries.entry(agreement, one, replace(fact, kind="payment_reversed"), Parts(interest=ahead))
+        entries.entry(agreement, one, replace(fact, kind="interest_rebated"), Parts(interest=-part - ahead))
     postings.changed(agreement, "interest_rebated", fact.source, Parts(interest=-found.rebate))
-    return amount + rest
+    return amount + sum(paid_ahead.values())
 
 
-def _waive_unpaid(agreement: FinancingAgreement, installments: Sequence[Installment], amount: int, fact: Fact) -> int:
-    """Rebate interest nobody has paid, the last due first; answers what more there is to give."""
-    for one in reversed(balances.unpaid(installments)):
-        part = min(amount, one.interest_left)
-        entries.entry(agreement, one, fact, Parts(interest=-part))
-        amount -= part
-    return amount
-
-
-def _return_paid(agreement: FinancingAgreement, installments: Sequence[Installment], amount: int, fact: Fact) -> None:
-    """Rebate interest that was paid before it was earned: its payment is taken back from it, and pays something else."""
+def _take(installments: Sequence[Installment], amount: int, column: str) -> dict[int, int]:
+    """Number → how much of an amount (minor units) comes off what stands in a column, the last due first."""
+    taken = {}
     for one in sorted(installments, key=lambda one: (one.due_on, one.number), reverse=True):
-        part = min(amount, one.interest_paid)
-        entries.entry(agreement, one, replace(fact, kind="payment_reversed"), Parts(interest=part))
-        entries.entry(agreement, one, replace(fact, kind="interest_rebated"), Parts(interest=-part))
-        amount -= part
+        taken[one.number] = min(amount, getattr(one, column))
+        amount -= taken[one.number]
+    return taken
