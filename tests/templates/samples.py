@@ -146,6 +146,7 @@ PAYMENT = _payment()
 REFUND = Row(
     id="re_01kbe9000pe2r9f3x7m5d0t1aa",
     amount=2000,
+    of_invoice=0,
     currency="USD",
     status="succeeded",
     reason="requested_by_customer",
@@ -519,6 +520,8 @@ REFUND_FORM: Context = ADMIN | {
     "reason": "requested_by_customer",
     "reasons": [("requested_by_customer", "The customer asked"), ("duplicate", "Paid twice"), ("fraudulent", "Fraud")],
     "errors": {},
+    "parts": [],
+    "part": "",
     "problem": None,
     "form_key": "0190",
 }
@@ -669,6 +672,7 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
 def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
+    yield refund, "parts", REFUND_FORM | {"parts": [("", "The order first"), ("order", "The order alone")]}
     yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
     yield (
         refund,
