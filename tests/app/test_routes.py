@@ -103,6 +103,7 @@ GUARDS = {
     "POST /admin/payment-links/<link_id>/active": RIGHT,
     "GET /admin/payments": MEMBER,
     "GET /admin/payments/<payment_id>": MEMBER,
+    "GET /admin/payments/<payment_id>/why": MEMBER,
     "GET /admin/payments/export.csv": MEMBER,
     "GET /admin/search": MEMBER,
     "GET /admin/refunds": MEMBER,

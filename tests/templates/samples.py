@@ -356,7 +356,6 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
-    "why": Row(heading="Order ACME-1042", parts=(), facts=(), tries=()),
     "disputes": [],
     "lost": 0,
     "may_answer": True,
@@ -636,6 +635,12 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
+    tries = (
+        Row(attempt=DECLINED, outcome="Declined: generic_decline", operator="Soft decline: it may be tried again."),
+    )
+    part = Row(label="Kettle × 1", amount=67600, how="")
+    why = Row(heading="Order ACME-1042", parts=(part,), facts=(("Order", "ord_1"),), tries=tries)
+    yield "admin/payments/why.html", "order", ADMIN | {"payment": PAYMENT, "why": why}
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
     yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
