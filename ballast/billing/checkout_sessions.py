@@ -23,6 +23,7 @@ from ballast.billing import (
     payments,
     return_urls,
     session_ends,
+    shipping,
     subscription_orders,
 )
 from ballast.billing.financing import opening
@@ -72,6 +73,7 @@ class NewSession:
     metadata: Mapping[str, str] = field(default_factory=dict)
     payment_link_id: str | None = None
     financing_offer_id: str | None = None
+    shipping_rates: Sequence[str] = ()
 
 
 def create(shop: Organization, asked: NewSession) -> CheckoutSession:
@@ -79,7 +81,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
 
     Raises InvalidRequest: `lines_invalid`, `price_unknown`, `product_unknown`, `quantity_invalid`,
     `currency_unknown`, `currency_mismatch`, `amount_invalid`, `customer_unknown`, `return_url_invalid`, `expires_at_invalid`,
-    `processor_unavailable`, what `financed_orders.check_offered` raises; Conflict(`customer_held`).
+    `processor_unavailable`, `shipping_rate_unknown`, what `financed_orders.check_offered` raises; Conflict(`customer_held`).
     """
     until = _read_expiry(asked.expires_at)
     success_url = return_urls.check(asked.success_url, shop.mode, "success_url")
@@ -87,6 +89,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     payments.check_customer(shop.id, asked.customer_id)
     order = OPENERS[asked.mode](shop, asked)
     order.customer_id = asked.customer_id
+    rates = shipping.check_options(shop.id, asked.shipping_rates, order.currency)
     _check_plan(order, asked)
     order.email, order.name = _contact(shop.id, asked)
     session = CheckoutSession(
@@ -99,6 +102,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         customer_email=asked.customer_email,
         payment_link_id=asked.payment_link_id,
         financing_offer_id=asked.financing_offer_id,
+        shipping_rates=rates,
         success_url=success_url,
         cancel_url=cancel_url,
         metadata_=dict(asked.metadata),
@@ -106,6 +110,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         created_at=now(),
     )
     db.session.add(session)
+    shipping.choose(order, session, None)
     db.session.flush()
     changes = {"amount": order.amount, "currency": order.currency}
     audit.record(shop.id, "checkout_session.created", "checkout_session", session.id, changes)
@@ -154,7 +159,8 @@ def _open_payment(shop: Organization, asked: NewSession) -> Order:
         raise InvalidRequest("lines_invalid", f"Send 1 to {MOST_LINES} lines.", param="lines")
     found = [_find(shop, line) for line in asked.lines]
     currency = _currency(shop, asked.currency, [one[0].currency for one in found if one])
-    lines = [_sold(line, one) for line, one in zip(asked.lines, found, strict=True)]
+    is_sent = bool(asked.shipping_rates)
+    lines = [_sold(line, one, is_sent) for line, one in zip(asked.lines, found, strict=True)]
     total = sum(line.amount for line in lines)
     payments.check_amount(total, currency)
     found_accounts = db.session.scalars(accounts_of(shop.id))
@@ -232,13 +238,16 @@ def _currency(shop: Organization, asked: str | None, priced: Sequence[str]) -> s
     return currency
 
 
-def _sold(line: Line, found: tuple[Price, Product] | None) -> NewLine:
+def _sold(line: Line, found: tuple[Price, Product] | None, is_sent: bool) -> NewLine:
+    """`is_sent`: the program offers ways to send it; what is no product of the catalog is sent as well then."""
     if found is not None:
         price, product = found
-        return NewLine(product.name, line.quantity, price.amount, price.id, product.image)
+        return NewLine(
+            product.name, line.quantity, price.amount, price.id, product.image, is_sent and product.shippable
+        )
     assert line.name is not None, "a line that is not of the catalog has a name"
     assert line.amount is not None, "… and an amount"
-    return NewLine(line.name, line.quantity, line.amount)
+    return NewLine(line.name, line.quantity, line.amount, shippable=is_sent)
 
 
 # --- Finding and expiring ----------------------------------------------------------------------------------------------------

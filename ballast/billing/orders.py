@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from ballast.billing import session_ends
+from ballast.billing import session_ends, stock
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
@@ -19,13 +19,15 @@ from ballast.models.states import move
 
 @dataclass(frozen=True)
 class NewLine:
-    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did."""
+    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did;
+    `shippable`: it is sent by post."""
 
     name: str
     quantity: int
     unit_amount: int
     price_id: str | None = None
     image: str | None = None
+    shippable: bool = False
 
     @property
     def amount(self) -> int:
@@ -47,6 +49,7 @@ def make(organization_id: str, currency: str, lines: Sequence[NewLine], cart_id:
         status="pending",
         amount=sum(line.amount for line in lines),
         currency=currency,
+        fulfillment="unfulfilled" if any(line.shippable for line in lines) else None,
         created_at=now(),
     )
     db.session.add(made)
@@ -67,6 +70,7 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
         quantity=line.quantity,
         unit_amount=line.unit_amount,
         amount=line.amount,
+        shippable=line.shippable,
     )
 
 
@@ -74,6 +78,7 @@ def mark_paid(order: Order) -> None:
     """What was due of it today is here, or nothing was; its session is complete. In the caller's transaction, with it locked."""
     move(order, "paid")
     order.paid_at = now()
+    stock.sell(order)
     session_ends.complete(order)
 
 

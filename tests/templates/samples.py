@@ -77,13 +77,22 @@ PLANS = [
 
 def _order_line(product: Row, quantity: int) -> Row:
     unit = product.price.amount
-    return Row(name=product.name, image=product.image, quantity=quantity, unit_amount=unit, amount=unit * quantity)
+    return _sold_line(product.name, product.image, quantity, unit)
+
+
+def _sold_line(name: str, image: str | None, quantity: int, unit: int, kind: str = "item") -> Row:
+    return Row(name=name, image=image, quantity=quantity, unit_amount=unit, amount=unit * quantity, kind=kind)
 
 
 CART_LINES = [_cart_line(PRODUCTS[0], 1), _cart_line(PRODUCTS[3], 2)]
 CART = Row(lines=CART_LINES, amount=67600, currency="USD", count=3)
 EMPTY_CART = Row(lines=[], amount=0, currency="USD", count=0)
 ORDER_LINES = [_order_line(PRODUCTS[0], 1), _order_line(PRODUCTS[3], 2)]
+RATES = [
+    {"rate": Row(id="shr_1", name="Standard"), "amount": 0, "words": "3 to 5 days"},
+    {"rate": Row(id="shr_2", name="Express"), "amount": 1500, "words": "1 day"},
+]
+SENT_LINES = [*ORDER_LINES, _sold_line("Delivery: Express", None, 1, 1500, "shipping")]
 ADDRESS = {
     "line1": "12 Harbor Street",
     "line2": "",
@@ -166,6 +175,8 @@ CHECKOUT: Context = {
     "amount": 67600,
     "currency": "USD",
     "lines": ORDER_LINES,
+    "rates": None,
+    "rate": None,
     "values": {},
     "errors": {},
     "decline": None,
@@ -215,6 +226,9 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     show = "checkout/show.html"
     for name in PROCESSORS:
         yield show, name, CHECKOUT | {"processor": _processor(name)}
+    sent = CHECKOUT | {"lines": SENT_LINES, "rates": RATES, "rate": "shr_2", "amount": 69100}
+    yield "checkout/show.html", "delivery", sent
+    yield "checkout/show.html", "delivered nowhere", sent | {"rates": [], "errors": {"country": "Choose another."}}
     yield show, "changed", CHECKOUT | {"values": TYPED | {"save_card": "yes"}, "notice": CHANGED}
     yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
     errors = {
