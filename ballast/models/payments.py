@@ -205,6 +205,7 @@ class Refund(Scoped, Base):
     __table_args__ = (
         one_of("status", REFUND),
         *money_checks(),
+        CheckConstraint("of_invoice between 0 and amount", name="of_invoice_within_amount"),
         within("payment_id", "payments"),
         within("attempt_id", "attempts"),
         UniqueConstraint("organization_id", "idempotency_key"),
@@ -222,6 +223,11 @@ class Refund(Scoped, Base):
     payment_id: Mapped[str] = reference("pay")
     attempt_id: Mapped[str] = reference("att")
     amount: Mapped[int]
+    of_invoice: Mapped[int] = mapped_column(
+        default=0,
+        server_default="0",
+        doc="of the amount, what goes back of an invoice that was paid together with an order",
+    )
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     reason: Mapped[str | None]
