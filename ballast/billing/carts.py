@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from ballast.billing import orders, outcomes, subscription_checkout, subscription_orders
+from ballast.billing import orders, outcomes, shipping, stock, subscription_checkout, subscription_orders
 from ballast.billing.financing import opening
 from ballast.billing.orders import NewLine
 from ballast.billing.subscriptions import plan as plans
@@ -165,7 +165,7 @@ def _price(organization_id: str, price_id: str) -> Price:
 def order(organization: Organization, token: str | None) -> Order:
     """Freeze the cart into an order. The last unpaid order is given again, or replaced if the cart or a price has changed since.
 
-    Raises Conflict(`cart_empty`), Conflict(`payment_in_progress`) when the order to replace is being paid.
+    Raises Conflict(`cart_empty`, `out_of_stock`), Conflict(`payment_in_progress`) when the order to replace is being paid.
     """
     with transaction() as session:
         cart = _open_cart(organization.id, token, lock=True)
@@ -178,12 +178,22 @@ def order(organization: Organization, token: str | None) -> Order:
             return earlier
         if earlier is not None:
             _replace(earlier)
+        stock.check(organization.id, _pieces(rows))
         first = sum(_first_amount(organization.id, line, price) for line, price, _product in rows)
         lines = [_sold(*row) for row in rows]
         made = orders.make(organization.id, cart.currency, lines, cart.id, subscription_amount=first)
+        shipping.choose(made, None, None)
         session.refresh(made)
         session.expunge(made)
         return made
+
+
+def _pieces(rows: list[Any]) -> dict[str, int]:
+    """How many of each product."""
+    found: dict[str, int] = {}
+    for line, _price_of_line, product in rows:
+        found[product.id] = found.get(product.id, 0) + line.quantity
+    return found
 
 
 def _pending_order(organization_id: str, cart_id: str) -> Order | None:
@@ -196,7 +206,7 @@ def _pending_order(organization_id: str, cart_id: str) -> Order | None:
 def _fits(earlier: Order, rows: list[Any]) -> bool:
     """Whether the order says what the cart says now, at today's prices."""
     frozen = db.session.scalars(lines_of_order(earlier.organization_id, earlier.id))
-    ordered = [(line.price_id, line.name, line.quantity, line.unit_amount) for line in frozen]
+    ordered = [(line.price_id, line.name, line.quantity, line.unit_amount) for line in frozen if line.kind == "item"]
     return ordered == [(price.id, product.name, line.quantity, price.amount) for line, price, product in rows]
 
 
@@ -210,12 +220,12 @@ def _replace(earlier: Order) -> None:
         if payment.status not in ("canceled", "failed"):
             outcomes.cancel(payment)
     move(earlier, "canceled")
-    db.session.flush()
+    stock.give_back(earlier)
 
 
 def _sold(line: CartLine, price: Price, product: Product) -> NewLine:
     is_recurring = price.kind == "recurring"
-    return NewLine(product.name, line.quantity, price.amount, price.id, product.image, is_recurring)
+    return NewLine(product.name, line.quantity, price.amount, price.id, product.image, product.shippable, is_recurring)
 
 
 def _first_amount(organization_id: str, line: CartLine, price: Price) -> int:

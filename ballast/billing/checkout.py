@@ -22,6 +22,8 @@ from ballast.billing import (
     payment_links,
     payments,
     session_ends,
+    shipping,
+    stock,
     subscription_checkout,
     velocity,
     ways,
@@ -47,6 +49,7 @@ from ballast.models import (
 from ballast.models.financing import offer_of
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import refunds_of
+from ballast.money import format_money
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,11 @@ class Checkout:
         return len({line.is_recurring for line in self.lines}) == 2
 
     @property
+    def is_sent(self) -> bool:
+        """Whether something of it is sent by post."""
+        return shipping.is_sent(self.order)
+
+    @property
     def decline(self) -> str | None:
         """Why the last try did not work, in plain words."""
         if self.is_storing and self.setup is not None:
@@ -129,11 +137,12 @@ def find(organization_id: str, token: str) -> Checkout:
 def pay(
     organization_id: str, token: str, details: Details, shown: int | None = None, agreed: Agreed | None = None
 ) -> None:
-    """Try to collect the order with the card given. What came of it is read with `find`. `shown`: minor units due, as the page of a
-    subscription said. `agreed`: the plan to pay it with; None for in full.
+    """Try to collect the order with the card given. What came of it is read with `find`. `shown`: minor units due, as the page said,
+    where it said it. `agreed`: the plan to pay it with; None for in full.
 
     An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
-    new is tried. Raises TooManyAttempts, and then nothing was sent to a processor.
+    new is tried. What it is for is held meanwhile. Raises TooManyAttempts, Conflict(`out_of_stock`, `shipping_unavailable`,
+    `total_changed`), and then nothing was sent to a processor.
     """
     end_reading()
     take_back_challenge(organization_id, token)
@@ -145,11 +154,12 @@ def pay(
             return
         payment_links.take_place(session)
         details = _as_asked(details, session)
+        stock.reserve(order)
         return_url = f"{config.current().public_url}/checkout/{token}/return"
         if due_today.is_for(order):
             begun = _subscribe(order, details, session, agreed, shown, return_url)
         else:
-            begun = _begin(order, details, session, agreed, return_url)
+            begun = _begin(order, details, session, shown, agreed, return_url)
     match begun:
         case payments.Begun():
             payments.run(begun)
@@ -158,18 +168,34 @@ def pay(
 
 
 def _begin(
-    order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed | None, return_url: str
+    order: Order,
+    details: Details,
+    session: CheckoutSession | None,
+    shown: int | None,
+    agreed: Agreed | None,
+    return_url: str,
 ) -> payments.Begun | card_setup.Setup | None:
     """Begin to pay it once, or what of a plan is due today; None where it is paid, or being paid."""
     _keep_details(order, details, session.customer_id if session else None)
+    if financing_checkout.unpaid(order) is None:
+        return None
+    shipping.require(order, session, details.shipping_rate)
     if agreed is not None:
         return financing_checkout.begin(order, details, session, agreed, return_url)
     if session is not None and session.mode == "financing":
         raise Conflict("total_changed", "This order is to be paid with a plan. Please choose one.")
+    if shown not in (None, order.amount):
+        raise Conflict("total_changed", total_changed(order))
     payment = financing_checkout.begin_in_full(order)
     if payment is None:
         return None
     return payments.begin(payment, _source(order.organization_id, order, details), return_url=return_url)
+
+
+def total_changed(order: Order) -> str:
+    """What a shopper reads whose page has shown another total."""
+    due = format_money(order.amount, order.currency)
+    return f"With delivery for what you typed, {due} is due today. Please look at it, and enter your card again."
 
 
 def _subscribe(
@@ -190,8 +216,8 @@ def _subscribe(
 
 
 def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
-    """Keep what a subscription's tax and discount depend on, and which plan is chosen, as it was typed (country, region,
-    promotion_code, pay_with), while nothing is paid or being paid. Raises NotFound."""
+    """Keep what tax, discount and delivery depend on, and which plan is chosen, as it was typed (country, region, promotion_code,
+    shipping_rate, pay_with), while nothing is paid or being paid. Raises NotFound."""
     end_reading()
     with transaction():
         order = _locked(organization_id, token)
@@ -201,6 +227,7 @@ def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
         known = {name: typed.get(name, "").strip()[:100] for name in ("country", "region")}
         order.address = {**(order.address or {}), **known}
         order.promotion_code = typed.get("promotion_code", "").strip()[:64]
+        shipping.choose(order, session_ends.of_order(order), typed.get("shipping_rate"))
 
 
 def _offered(organization_id: str, chosen: str) -> str | None:

@@ -33,7 +33,7 @@ def sale_of(order: Order) -> tuple[str, tuple[str, ...], Customer | None]:
 def products_of(order: Order) -> tuple[str, ...]:
     """The products that are bought once in an order, NO_PRODUCT for a line that is of no catalog."""
     lines = db.session.scalars(lines_of_order(order.organization_id, order.id).where(OrderLine.is_recurring.is_(False)))
-    priced = [line.price_id for line in lines]
+    priced = [line.price_id for line in lines if line.kind == "item"]
     wanted = select(Price.id, Price.product_id).where(
         Price.organization_id == order.organization_id, Price.id.in_([one for one in priced if one])
     )

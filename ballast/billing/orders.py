@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from ballast.billing import session_ends
+from ballast.billing import session_ends, stock
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
@@ -19,15 +19,15 @@ from ballast.models.states import move
 
 @dataclass(frozen=True)
 class NewLine:
-    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did.
-    `is_recurring`: it starts a subscription.
-    """
+    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did;
+    `shippable`: it is sent by post; `is_recurring`: it starts a subscription."""
 
     name: str
     quantity: int
     unit_amount: int
     price_id: str | None = None
     image: str | None = None
+    shippable: bool = False
     is_recurring: bool = False
 
     @property
@@ -60,6 +60,7 @@ def make(
         amount=sum(line.amount for line in lines if not line.is_recurring) + subscription_amount,
         subscription_amount=subscription_amount,
         currency=currency,
+        fulfillment="unfulfilled" if any(line.shippable for line in lines) else None,
         created_at=now(),
     )
     db.session.add(made)
@@ -80,6 +81,7 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
         quantity=line.quantity,
         unit_amount=line.unit_amount,
         amount=line.amount,
+        shippable=line.shippable,
         is_recurring=line.is_recurring,
     )
 
@@ -88,6 +90,7 @@ def mark_paid(order: Order) -> None:
     """What was due of it today is here, or nothing was; its session is complete. In the caller's transaction, with it locked."""
     move(order, "paid")
     order.paid_at = now()
+    stock.sell(order)
     session_ends.complete(order)
 
 

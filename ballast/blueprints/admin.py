@@ -160,7 +160,7 @@ def _page_url(chosen: str, **edge: Any) -> str | None:
 @blueprint.get("/payments/<payment_id>")
 def payment(payment_id: str) -> Response:
     """One payment and all that belongs to it."""
-    history = timeline.read(payments.find(g.organization.id, payment_id))
+    history = timeline.read(g.organization.id, payment_id)
     return render(
         "admin/payments/show.html",
         "live",
@@ -184,8 +184,14 @@ def payment(payment_id: str) -> Response:
         emails=history.emails,
         inbox=history.inbox,
         pending=history.pending,
-        why=explaining.explain(history.payment),
     )
+
+
+@blueprint.get("/payments/<payment_id>/why")
+def why(payment_id: str) -> Response:
+    """Explain this charge: what the amount is made of, and why it was or was not tried again."""
+    found = payments.find(g.organization.id, payment_id)
+    return render("admin/payments/why.html", payment=found, why=explaining.explain(found))
 
 
 def _left(history: timeline.History) -> int:
@@ -203,7 +209,7 @@ def refund_form(payment_id: str) -> Response:
     found = payments.find(g.organization.id, payment_id)
     if agreement_id := locks.agreement_id_of(g.organization.id, payment_id):
         return see_other(url_for("agreement_acts.form", agreement_id=agreement_id, name="refund"))
-    return _refund_page(found, str(to_decimal(refunds.refundable(found), found.currency)), "requested_by_customer")
+    return _refund_page(found, None, "requested_by_customer")
 
 
 @blueprint.post("/payments/<payment_id>/refund")
@@ -247,9 +253,11 @@ def _tell_refund(refund_id: str, shown: str) -> None:
 
 
 def _refund_page(
-    found: Payment, typed: str, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
+    found: Payment, typed: str | None, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
 ) -> Response:
+    """`typed`: the amount as it was typed; none for all that is left."""
     left = refunds.refundable(found)
+    typed = str(to_decimal(left, found.currency)) if typed is None else typed
     disputed = refunds.is_disputed(found)
     if not errors and not problem and (left <= 0 or disputed):
         problem = "Nothing is left to refund on this payment."

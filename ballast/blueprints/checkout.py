@@ -23,6 +23,7 @@ from ballast.billing import (
     payment_links,
     portal,
     return_urls,
+    shipping,
     subscription_checkout,
     ways,
 )
@@ -85,14 +86,21 @@ def pay(token: str) -> Response:
 def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
     """The form again, where the shopper asks what their choice comes to, or has to look at it again before they pay; else None."""
     token, chosen = found.order.token, typed.get("pay_with", IN_FULL)
-    if found.is_subscription or "pay_with" in typed:
+    if found.is_subscription or "pay_with" in typed or "shown" in typed:
         checkout.note(g.shop.id, token, typed)
         found = checkout.find(g.shop.id, token)
         if typed.get("intent") == "look":
             return _page(found, checkout_form.shown_again(typed))
     if chosen != typed.get("shown_with", chosen):
         return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
-    problems = _problems(typed, chosen)
+    problems = _problems(typed, chosen) | _undelivered(found, typed)
+    if (
+        not problems
+        and chosen == IN_FULL
+        and not found.is_subscription
+        and _shown(typed) not in (None, found.order.amount)
+    ):
+        return _page(found, checkout_form.shown_again(typed), status=409, notice=checkout.total_changed(found.order))
     return _page(found, checkout_form.shown_again(typed), problems, status=422) if problems else None
 
 
@@ -106,8 +114,16 @@ def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
     return problems
 
 
+def _undelivered(found: checkout.Checkout, typed: dict[str, str]) -> dict[str, str]:
+    """As `_problems`, for a country to which nothing is sent."""
+    country = typed.get("country", "")
+    if not country or shipping.options(found.order, found.session, country) != []:
+        return {}
+    return {"country": shipping.unavailable(country)}
+
+
 def _shown(typed: dict[str, str]) -> int | None:
-    """What the page of a subscription said is due today."""
+    """What the page said is due today."""
     said = typed.get("shown", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
 
@@ -180,7 +196,7 @@ def receipt(token: str) -> Response:
         payment=found.payment,
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
-        delivers=found.session is None,
+        delivers=found.is_sent,
     )
 
 
@@ -227,7 +243,7 @@ def _on_plan(found: checkout.Checkout) -> Response:
         payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
         refunds=found.refunds,
         seen=agreement_page.of(found.agreement),
-        delivers=found.session is None,
+        delivers=found.is_sent,
     )
 
 
@@ -271,8 +287,10 @@ def _page(
             code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
+            rates=_rates(found),
+            rate=found.order.shipping_rate_id,
             values=typed or _known(found),
-            errors=problems or {},
+            errors=problems or _undelivered(found, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             countries=countries(),
@@ -281,7 +299,7 @@ def _page(
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
-            delivers=found.session is None,
+            delivers=found.is_sent,
             fixed_email=_is_email_fixed(found),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
@@ -289,6 +307,14 @@ def _page(
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
+
+
+def _rates(found: checkout.Checkout) -> list[dict[str, object]] | None:
+    """How it may be sent, while the shopper may choose; None where there is nothing to choose."""
+    options = shipping.options(found.order, found.session) if found.state == "form" else None
+    if options is None:
+        return None
+    return [{"rate": one.rate, "amount": one.amount, "words": shipping.words(one.rate)} for one in options]
 
 
 def _plans(found: checkout.Checkout) -> list[Plan]:

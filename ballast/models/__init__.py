@@ -22,10 +22,13 @@ from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
+from ballast.models.media import Download, ProductFile, ProductImage
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
+from ballast.models.shipping import Shipment, ShipmentLine, ShippingRate
+from ballast.models.stock import StockHold
 from ballast.models.subscriptions import BillingSettings, Subscription
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "Customer",
     "DailyFigure",
     "Dispute",
+    "Download",
     "Email",
     "Event",
     "FigureChange",
@@ -77,8 +81,14 @@ __all__ = [
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
+    "ProductFile",
+    "ProductImage",
     "PromotionCode",
     "Refund",
+    "Shipment",
+    "ShipmentLine",
+    "ShippingRate",
+    "StockHold",
     "Subscription",
     "TaxRate",
     "UnsealedEntry",

@@ -136,6 +136,10 @@ INSTALLMENT: Final = _table(
     waived="scheduled due late partially_paid",
     refunded="scheduled due late paid partially_paid waived",
 )
+# Parcel by parcel.
+FULFILLMENT: Final = _table(unfulfilled="partially_fulfilled fulfilled", partially_fulfilled="fulfilled", fulfilled="")
+# `released`: the order was given up, or nobody paid it in time; it holds anew where somebody pays after all.
+STOCK_HOLD: Final = _table(held="sold released", sold="", released="")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",
@@ -157,6 +161,7 @@ MACHINES: Final[dict[str, Transitions]] = {
     "card": CARD,
     "dispute": DISPUTE,
     "order": ORDER,
+    "stock_hold": STOCK_HOLD,
     "checkout_session": CHECKOUT_SESSION,
     "cart": CART,
     "subscription": SUBSCRIPTION,
@@ -202,3 +207,16 @@ def turn_removal(card: Removable, target: str) -> None:
     if not begins and (card.removal is None or target not in CARD_REMOVAL[card.removal]):
         raise Conflict("state_conflict", f"A removal that is {card.removal} cannot become {target}.")
     card.removal = target
+
+
+class Sendable(Protocol):
+    """An order of which something is sent by post, whose way to the shopper is a machine of its own."""
+
+    fulfillment: str | None
+
+
+def turn_fulfillment(order: Sendable, target: str) -> None:
+    """Set how far an order is sent. Raises Conflict(`state_conflict`) for what is no edge."""
+    if order.fulfillment is None or target not in FULFILLMENT[order.fulfillment]:
+        raise Conflict("state_conflict", f"An order that is {order.fulfillment} cannot become {target}.")
+    order.fulfillment = target

@@ -80,6 +80,7 @@ class BraintreeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=True,
         registers_webhooks=False,
+        asks_for_page=True,
         tells_every_charge=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
         authorization_days=AUTHORIZATION_DAYS,

@@ -87,6 +87,7 @@ class SquareAdapter:
         idempotent_void=False,
         refund_waits_for_settlement=False,
         registers_webhooks=True,
+        asks_for_page=False,
         tells_every_charge=True,
         absent_after_seconds=60,
         authorization_days=AUTHORIZATION_DAYS,

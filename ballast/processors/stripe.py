@@ -86,6 +86,7 @@ class StripeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=False,
         registers_webhooks=True,
+        asks_for_page=False,
         tells_every_charge=True,
         absent_after_seconds=60,
         authorization_days=AUTHORIZATION_DAYS,

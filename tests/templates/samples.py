@@ -83,7 +83,11 @@ PLANS = [
 
 def _order_line(product: Row, quantity: int) -> Row:
     unit = product.price.amount
-    of_one: Context = {"name": product.name, "image": product.image, "unit_amount": unit, "is_recurring": False}
+    return _sold_line(product.name, product.image, quantity, unit)
+
+
+def _sold_line(name: str, image: str | None, quantity: int, unit: int, kind: str = "item") -> Row:
+    of_one: Context = {"name": name, "image": image, "unit_amount": unit, "kind": kind, "is_recurring": False}
     return Row(**of_one, quantity=quantity, amount=unit * quantity)
 
 
@@ -92,6 +96,11 @@ MIXED = Row(lines=[*CART_LINES, _club_line()], amount=69600, currency="USD", cou
 CART = Row(lines=CART_LINES, amount=67600, currency="USD", count=3)
 EMPTY_CART = Row(lines=[], amount=0, currency="USD", count=0)
 ORDER_LINES = [_order_line(PRODUCTS[0], 1), _order_line(PRODUCTS[3], 2)]
+RATES = [
+    {"rate": Row(id="shr_1", name="Standard"), "amount": 0, "words": "3 to 5 days"},
+    {"rate": Row(id="shr_2", name="Express"), "amount": 1500, "words": "1 day"},
+]
+SENT_LINES = [*ORDER_LINES, _sold_line("Delivery: Express", None, 1, 1500, "shipping")]
 ADDRESS = {
     "line1": "12 Harbor Street",
     "line2": "",
@@ -175,6 +184,8 @@ CHECKOUT: Context = {
     "amount": 67600,
     "currency": "USD",
     "lines": ORDER_LINES,
+    "rates": None,
+    "rate": None,
     "values": {},
     "errors": {},
     "decline": None,
@@ -233,6 +244,9 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     show = "checkout/show.html"
     for name in PROCESSORS:
         yield show, name, CHECKOUT | {"processor": _processor(name)}
+    sent = CHECKOUT | {"lines": SENT_LINES, "rates": RATES, "rate": "shr_2", "amount": 69100}
+    yield "checkout/show.html", "delivery", sent
+    yield "checkout/show.html", "delivered nowhere", sent | {"rates": [], "errors": {"country": "Choose another."}}
     yield show, "changed", CHECKOUT | {"values": TYPED | {"save_card": "yes"}, "notice": CHANGED}
     yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
     errors = {
@@ -388,7 +402,6 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
-    "why": Row(heading="Order ACME-1042", parts=(), facts=(), tries=()),
     "disputes": [],
     "lost": 0,
     "may_answer": True,
@@ -577,7 +590,9 @@ METRICS = [
     Row(label="Volume", value="$38,256.00", note="12 % more than before"),
     Row(label="Payments", value="412", note="of 431 tried"),
     Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
-    Row(label="Refunded", value="$1,204.00", note="9 refunds"),
+    Row(label="Owed on plans", value="$9,120.00", note="$320.00 past due"),
+    Row(label="Webhooks delivered", value="99%", note="1,204 of 1,210 deliveries"),
+    Row(label="API keys", value="3", note="2 used in the last 30 days"),
 ]
 ATTENTION = [
     Row(tone="danger", text="3 webhook deliveries gave up", url="/admin/payments", action="Look"),
@@ -670,6 +685,12 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
+    tries = (
+        Row(attempt=DECLINED, outcome="Declined: generic_decline", operator="Soft decline: it may be tried again."),
+    )
+    part = Row(label="Kettle × 1", amount=67600, how="")
+    why = Row(heading="Order ACME-1042", parts=(part,), facts=(("Order", "ord_1"),), tries=tries)
+    yield "admin/payments/why.html", "order", ADMIN | {"payment": PAYMENT, "why": why}
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
     yield refund, "parts", REFUND_FORM | {"parts": [("", "The order first"), ("order", "The order alone")]}
