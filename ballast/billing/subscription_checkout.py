@@ -178,10 +178,13 @@ def account_amount(order: Order) -> int:
 
 
 def customer_for(order: Order, details: Details) -> Customer:
-    """The order's own customer: somebody new, for nobody else's credit, cards or page may be reached by typing their address."""
-    known = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
+    """The order's own customer: who the shopper has shown to be, else somebody new, for nobody else's credit, cards or page may be
+    reached by typing their address."""
+    known_id = details.customer_id or order.customer_id
+    known = db.session.get(Customer, (order.organization_id, known_id)) if known_id else None
     session = session_ends.of_order(order)
-    is_named = known is not None and session is not None and session.customer_id == known.id
+    names = (details.customer_id, session.customer_id if session else None)
+    is_named = known is not None and known.id in names
     if known is not None and (is_named or known.email == details.email):
         if not _is_placed(order, known):
             known.country, known.region = details.address.get("country", ""), details.address.get("region", "")

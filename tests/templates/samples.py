@@ -204,6 +204,8 @@ CHECKOUT: Context = {
     "cancel_url": None,
     "offer": None,
     "outlook": None,
+    "returning": None,
+    "cards": [],
     "every": "",
     "code": "",
     "plans": [],
@@ -257,6 +259,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
+    cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
+    yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
+    yield show, "saved-none", CHECKOUT | mine | {"values": TYPED | {"card": "new"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
