@@ -34,7 +34,7 @@ COLUMNS: Final[answers.Columns] = {
 @blueprint.get("")
 def index() -> Response:
     """Accounts and what stands on them, by currency."""
-    return render("admin/ledger/index.html", balances=trial_balance.read(g.organization.id))
+    return render("admin/ledger/index.html", balances=trial_balance.read(g.organization))
 
 
 @blueprint.get("/transfers")

@@ -21,10 +21,11 @@ from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
-from ballast.models.ledger import LedgerAccount, LedgerTransfer
+from ballast.models.ledger import BalanceSnapshot, LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.reconciliation import Drift, Payout, Reconciliation
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
 from ballast.models.subscriptions import BillingSettings, Subscription
 
@@ -36,6 +37,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "AuditSeal",
+    "BalanceSnapshot",
     "BillingSettings",
     "Cart",
     "CartLine",
@@ -48,6 +50,7 @@ __all__ = [
     "Customer",
     "DailyFigure",
     "Dispute",
+    "Drift",
     "Email",
     "Event",
     "FigureChange",
@@ -72,12 +75,14 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentMethod",
+    "Payout",
     "PlatformEntry",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
     "PromotionCode",
+    "Reconciliation",
     "Refund",
     "Subscription",
     "TaxRate",
