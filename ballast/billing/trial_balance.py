@@ -62,6 +62,12 @@ def read(organization: Organization, day: date | None = None) -> list[Balance]:
     return [Balance(currency, found) for currency, found in sorted(rows.items())]
 
 
+def of_account(organization: Organization, account: LedgerAccount, day: date) -> Row:
+    """One account at the end of a day of the organization's time zone."""
+    posted = _posted_until(organization, day)
+    return Row(account, *(posted[f"{side}/{account.code}", account.currency] for side in ("debit", "credit")))
+
+
 def _posted(organization_id: str) -> Counter[tuple[str, str]]:
     """By side with account, and currency."""
     posted: Counter[tuple[str, str]] = Counter()

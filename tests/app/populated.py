@@ -22,19 +22,23 @@ from ballast.models import (
     CartLine,
     CheckoutSession,
     Dispute,
+    Drift,
     Email,
     Event,
     HeldBack,
     HoldAction,
     InboxEvent,
     Invitation,
+    LedgerAccount,
     Membership,
     Order,
     Organization,
     Payment,
     PaymentLink,
     PaymentMethod,
+    Payout,
     ProcessorCustomer,
+    Reconciliation,
     Refund,
     WebhookAttempt,
     WebhookDelivery,
@@ -87,6 +91,7 @@ def populate(world: World, owner_url: str) -> Known:
     sold = _sell_subscriptions(world)
     _rows_no_flow_writes(world)
     sold["agreement_id"] = _lend(world)
+    sold |= _reconcile(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
@@ -94,6 +99,10 @@ def populate(world: World, owner_url: str) -> Known:
         )
         connection.execute(
             "insert into daily_figures (organization_id, figure, currency, day) values (%s, 'declined', 'USD', '2026-11-01')",
+            [to_uuid(world.acme.id, "org")],
+        )
+        connection.execute(
+            "insert into balance_snapshots (organization_id, currency, debit, credit) values (%s, 'USD', 'bad_debt', 'sales')",
             [to_uuid(world.acme.id, "org")],
         )
     with organization(world.acme.id):
@@ -195,6 +204,38 @@ def _refund(world: World, payment_id: str) -> None:
     page = owner.get(f"/admin/payments/{payment_id}/refund").get_data(as_text=True)
     form = {"amount": "1.00", "reason": "other", "csrf_token": csrf(page)}
     assert owner.post(f"/admin/payments/{payment_id}/refund", data=form).status_code == 303
+
+
+def _reconcile(world: World) -> dict[str, str]:
+    """A day that was compared, what differed, and a payout; ids by the names in addresses."""
+    with organization(world.acme.id), transaction() as session:
+        run = Reconciliation(
+            organization_id=world.acme.id, processor_account_id=world.acme.account_id, day=real_time().date()
+        )
+        run.status, run.next_attempt_at = "done", None
+        session.add(run)
+        session.flush()
+        drift = Drift(
+            organization_id=world.acme.id,
+            reconciliation_id=run.id,
+            drift_class="missing_here",
+            kind="charge",
+            subject="pi_acmes_own",
+            theirs={"status": "captured"},
+        )
+        payout = Payout(
+            organization_id=world.acme.id,
+            processor_account_id=world.acme.account_id,
+            external_id="po_acmes_own",
+            amount=100,
+            currency="USD",
+            status="paid",
+            sent_at=real_time(),
+        )
+        session.add_all([drift, payout])
+        session.flush()
+        ledger_account_id = session.scalars(select(LedgerAccount.id).limit(1)).one()
+        return {"reconciliation_id": run.id, "drift_id": drift.id, "ledger_account_id": ledger_account_id}
 
 
 def _rows_no_flow_writes(world: World) -> None:

@@ -122,11 +122,14 @@ def refund(lines: list[Listed], ours: OurRefund | None, now: datetime) -> Iterat
 
 
 def _refund_stands(line: Listed, ours: OurRefund, now: datetime) -> bool:
+    is_fresh = ours.sent_at is None or now - ours.sent_at <= SETTLING
     match ours.status:
-        case "succeeded" | "processing":
-            return line.status == ours.status
+        case "succeeded":
+            return line.status == "succeeded"
+        case "processing":  # the word that it arrived is on its way
+            return line.status == "processing" or is_fresh
         case "submitted" | "unknown":
-            return ours.sent_at is None or now - ours.sent_at <= SETTLING
+            return is_fresh
         case _:
             return line.status == "failed"
 
