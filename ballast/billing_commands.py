@@ -270,4 +270,24 @@ def _reconciled(found: Run) -> str:
     return f"{row.day}\t{found.account.processor}\t{found.account.external_account}\t{state}"
 
 
-COMMANDS = (jobs, clock_group, reconcile)
+@click.command("verify-ledger")
+@click.option("--organization", "slug", help="Its address; every organization if left out.")
+@with_appcontext
+def verify_ledger(slug: str | None) -> None:
+    """Add the ledger up anew and look for every capture and refund in it; fails where a row is wrong, and names the first."""
+    from ballast.billing import ledger_proof
+
+    with _as_worker():
+        if slug is None:
+            proofs = ledger_proof.verify()
+        else:
+            with _working_for(slug) as found:
+                proofs = ledger_proof.verify(found.id)
+    for proof in proofs:
+        state = f"BROKEN\t{proof.broken}" if proof.broken else f"ok\t{proof.transfers} transfers"
+        click.echo(f"{proof.slug}\t{state}")
+    if any(proof.broken for proof in proofs):
+        raise SystemExit(1)
+
+
+COMMANDS = (jobs, clock_group, reconcile, verify_ledger)

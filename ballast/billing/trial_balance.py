@@ -68,6 +68,11 @@ def of_account(organization: Organization, account: LedgerAccount, day: date) ->
     return Row(account, *(posted[f"{side}/{account.code}", account.currency] for side in ("debit", "credit")))
 
 
+def posted_in_all(organization: Organization) -> Counter[tuple[str, str]]:
+    """What the days that are added up, and what waits, come to by side with account, and currency."""
+    return _posted_until(organization, date.max)
+
+
 def _posted(organization_id: str) -> Counter[tuple[str, str]]:
     """By side with account, and currency."""
     posted: Counter[tuple[str, str]] = Counter()
