@@ -40,6 +40,7 @@ REMIND = "ballast.billing.subscriptions.reminding.remind_due"
 CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
 ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
 ADD_FIGURES = "ballast.billing.rollups.add_due"
+RECONCILE = "ballast.billing.reconciliation.days.reconcile_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 CHARGE_FINANCING = "ballast.billing.financing.charging.charge_due"
 FINANCING_LATENESS = "ballast.billing.financing.lateness.look_due"
@@ -72,6 +73,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     FINANCING_CARD_EXPIRY: ("default", 3600),
     ADVANCE_CLOCKS: ("charges", 5),
     ADD_FIGURES: ("default", 30),
+    RECONCILE: ("default", 300),
     REMIND: ("default", 60),
     CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),

@@ -43,6 +43,7 @@ PAGES: Final = (
     "refunds",
     "orders",
     "ledger",
+    "reconciliation",
     "mails",
     "events",
     "settings",

@@ -74,6 +74,7 @@ ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "payments": ("admin.payments", {"status": "processing"}),
     "inbox": ("processor_events.index", {"status": "failed"}),
     "emails": ("mails.index", {"status": "failed"}),
+    "drifts": ("reconciliation.index", {}),
     "cards": ("subscriptions.index", {"card": "expiring"}),
 }
 

@@ -129,6 +129,7 @@ class Attempt(Scoped, Base):
             "created_at",
             postgresql_where="payment_method_id is not null",
         ),
+        Index("ix_attempts_sent", "processor_account_id", "send_deadline_at"),
         Index("ix_attempts_probe", "next_probe_at", postgresql_where=OPEN_ATTEMPT_SQL),
     )
     machine = "attempt"
@@ -211,6 +212,8 @@ class Refund(Scoped, Base):
         UniqueConstraint("organization_id", "idempotency_key"),
         Index("ix_refunds_status", "organization_id", "status", "id"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
+        Index("ix_refunds_external", "organization_id", "external_id"),
+        Index("ix_refunds_sent", "organization_id", "sent_at"),
         Index(
             "ix_refunds_due",
             "next_attempt_at",

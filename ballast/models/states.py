@@ -148,6 +148,12 @@ DELIVERY: Final = _table(
     delivered="pending",
 )
 EMAIL: Final = _table(pending="sent failed", failed="pending sent", sent="pending")
+# `failed`: its processor could not be asked for days. Any day may be compared again.
+RECONCILIATION: Final = _table(waiting="done failed", done="waiting", failed="waiting")
+# `gone`: looked for again and not found any more.
+DRIFT: Final = _table(open="repaired gone", repaired="open", gone="open")
+# A bank may send back what had arrived.
+PAYOUT: Final = _table(in_transit="paid failed", paid="failed", failed="")
 INBOX: Final = _table(
     received="applied ignored failed", failed="received applied ignored", applied="received", ignored="received"
 )
@@ -173,6 +179,9 @@ MACHINES: Final[dict[str, Transitions]] = {
     "delivery": DELIVERY,
     "email": EMAIL,
     "inbox": INBOX,
+    "reconciliation": RECONCILIATION,
+    "drift": DRIFT,
+    "payout": PAYOUT,
 }
 
 
