@@ -21,10 +21,12 @@ from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
+from ballast.models.late_successes import LateSuccess
 from ballast.models.ledger import LedgerAccount, LedgerTransfer
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.prevented import Prevented
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
 from ballast.models.subscriptions import BillingSettings, Subscription
 
@@ -63,6 +65,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "JobRun",
+    "LateSuccess",
     "LedgerAccount",
     "LedgerTransfer",
     "Membership",
@@ -73,6 +76,7 @@ __all__ = [
     "PaymentLink",
     "PaymentMethod",
     "PlatformEntry",
+    "Prevented",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",

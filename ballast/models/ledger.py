@@ -15,6 +15,7 @@ from ballast.models.columns import Scoped, created_column, id_column, money_chec
 CHART: Final = {
     "processor_receivable": "asset",
     "customer_credit": "liability",
+    "late_receipts": "liability",  # taken for an attempt that had been given up, until it has gone back
     "receivables": "asset",
     "financing_receivable": "asset",  # installments: principal, all interest of the schedule, late fees
     "other_receipts": "asset",  # money that came by another road than a processor

@@ -207,7 +207,15 @@ class Refund(Scoped, Base):
         *money_checks(),
         within("payment_id", "payments"),
         within("attempt_id", "attempts"),
+        within("late_success_id", "late_successes"),
         UniqueConstraint("organization_id", "idempotency_key"),
+        Index(
+            "uq_refunds_late_once",
+            "organization_id",
+            "late_success_id",
+            unique=True,
+            postgresql_where="late_success_id is not null and status not in ('failed', 'canceled')",
+        ),
         Index("ix_refunds_status", "organization_id", "status", "id"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
         Index(
@@ -221,6 +229,7 @@ class Refund(Scoped, Base):
     id: Mapped[str] = id_column("re")
     payment_id: Mapped[str] = reference("pay")
     attempt_id: Mapped[str] = reference("att")
+    late_success_id: Mapped[str | None] = reference("late", doc="what came late and goes back: no part of the payment")
     amount: Mapped[int]
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")

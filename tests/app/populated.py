@@ -28,12 +28,14 @@ from ballast.models import (
     HoldAction,
     InboxEvent,
     Invitation,
+    LateSuccess,
     Membership,
     Order,
     Organization,
     Payment,
     PaymentLink,
     PaymentMethod,
+    Prevented,
     ProcessorCustomer,
     Refund,
     WebhookAttempt,
@@ -243,6 +245,18 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="failed",
             )
         )
+        session.add(
+            LateSuccess(
+                organization_id=world.acme.id,
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                amount=100,
+                currency="USD",
+                was="declined",
+                answer="dispute",
+            )
+        )
+        session.add(Prevented(organization_id=world.acme.id, route="open_attempt", source=payment.id))
         delivery = session.scalars(select(WebhookDelivery).limit(1)).one()
         session.add(
             WebhookAttempt(
