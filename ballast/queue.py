@@ -27,6 +27,7 @@ SEND_EMAILS = "ballast.notifications.emails.send_due"
 APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
+RELEASE_LATE = "ballast.billing.late_releases.release_due"
 HOLDS = "ballast.billing.holds.act_due"
 REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
@@ -56,6 +57,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     RESOLVE: ("payments", 5),
     REFUND: ("payments", 10),
     HOLDS: ("payments", 10),
+    RELEASE_LATE: ("payments", 30),
     STORE_CARDS: ("payments", 10),
     SET_UP_CARDS: ("payments", 10),
     REMOVE_CARDS: ("payments", 10),

@@ -21,6 +21,7 @@ from ballast.billing import (
     order_payments,
     payment_links,
     payments,
+    prevented,
     session_ends,
     shipping,
     stock,
@@ -151,6 +152,7 @@ def pay(
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)
         if order.status != "pending" or (session and session.is_over):
+            _note_second(order)
             return
         payment_links.take_place(session)
         details = _as_asked(details, session)
@@ -160,11 +162,20 @@ def pay(
             begun = _subscribe(order, details, session, agreed, shown, return_url)
         else:
             begun = _begin(order, details, session, shown, agreed, return_url)
+        if begun is None:
+            _note_second(order)
     match begun:
         case payments.Begun():
             payments.run(begun)
         case card_setup.Setup():
             card_setup.run(begun, new_cards.use)
+
+
+def _note_second(order: Order) -> None:
+    """Pay was pressed again, here or in another tab, on what is paid or being paid."""
+    if (payment := order_payments.newest(order)) is not None and payment.status in order_payments.UNDER_WAY:
+        route = "paid_already" if payment.status == "succeeded" else "open_attempt"
+        prevented.note(order.organization_id, route, payment.id, payment.id)
 
 
 def _begin(

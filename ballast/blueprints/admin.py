@@ -195,7 +195,8 @@ def _left(history: timeline.History) -> int:
     """Nothing while a dispute is open: whatever goes back goes back through it."""
     if any(dispute.is_open for dispute in history.disputes):
         return 0
-    held = sum(refund.amount for refund in history.refunds if refund.status not in ("failed", "canceled"))
+    ours = [refund for refund in history.refunds if refund.late_success_id is None]
+    held = sum(refund.amount for refund in ours if refund.status not in ("failed", "canceled"))
     return history.payment.amount_captured - held - history.lost
 
 

@@ -21,11 +21,13 @@ from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
+from ballast.models.late_successes import LateSuccess
 from ballast.models.ledger import BalanceSnapshot, LedgerAccount, LedgerTransfer
 from ballast.models.media import Download, ProductFile, ProductImage
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.prevented import Prevented
 from ballast.models.reconciliation import Drift, Payout, Reconciliation
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
 from ballast.models.shipping import Shipment, ShipmentLine, ShippingRate
@@ -70,6 +72,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "JobRun",
+    "LateSuccess",
     "LedgerAccount",
     "LedgerTransfer",
     "Membership",
@@ -81,6 +84,7 @@ __all__ = [
     "PaymentMethod",
     "Payout",
     "PlatformEntry",
+    "Prevented",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",

@@ -30,6 +30,7 @@ from ballast.models import (
     HoldAction,
     InboxEvent,
     Invitation,
+    LateSuccess,
     LedgerAccount,
     Membership,
     Order,
@@ -39,6 +40,7 @@ from ballast.models import (
     PaymentLink,
     PaymentMethod,
     Payout,
+    Prevented,
     Price,
     ProcessorCustomer,
     ProductFile,
@@ -317,6 +319,18 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="failed",
             )
         )
+        session.add(
+            LateSuccess(
+                organization_id=world.acme.id,
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                amount=100,
+                currency="USD",
+                was="declined",
+                answer="dispute",
+            )
+        )
+        session.add(Prevented(organization_id=world.acme.id, route="open_attempt", source=payment.id))
         delivery = session.scalars(select(WebhookDelivery).limit(1)).one()
         session.add(
             WebhookAttempt(

@@ -159,6 +159,7 @@ REFUND = Row(
     status="succeeded",
     reason="requested_by_customer",
     message=None,
+    late_success_id=None,
     created_at=NOW,
     finished_at=NOW,
 )
@@ -797,6 +798,12 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
         yield f"emails/refund.{ending}", "order", receipt | refund
         yield f"emails/refund.{ending}", "api", api | refund
+        came_late = {"refund": Row(**(vars(REFUND) | {"late_success_id": "late_01kbe9000pe2r9f3x7m5d0t1aa"}))}
+        yield f"emails/refund.{ending}", "late", receipt | refund | came_late
+        for done in ("refund", "credit", "release", "dispute"):
+            late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
+            told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
+            yield f"emails/late_success.{ending}", done, told_late
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}

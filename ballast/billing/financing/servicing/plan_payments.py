@@ -85,6 +85,7 @@ def returned(agreement: FinancingAgreement, payments: Sequence[Payment]) -> int:
     held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
         Refund.organization_id == agreement.organization_id,
         Refund.payment_id.in_([one.id for one in payments]),
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
     )
     return int(db.session.scalar(held) or 0) - int(db.session.scalar(credited) or 0)
