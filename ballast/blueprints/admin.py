@@ -9,8 +9,9 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, select
 
 from ballast import answers
-from ballast.billing import dispute_reasons, explaining, figures, payments, refunds, timeline
+from ballast.billing import dispute_reasons, explaining, figures, order_parts, payments, refunds, timeline
 from ballast.billing.financing import locks
+from ballast.billing.refund_parts import Part
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
@@ -30,6 +31,9 @@ REASONS = [
     ("other", "Something else"),
 ]
 
+
+# What of a payment for an order and an invoice goes back; none of them: the order's part first.
+PARTS: Final[dict[str, Part]] = {"order": "order", "invoice": "invoice"}
 
 # Of a payment and its customer.
 COLUMNS: Final[answers.Columns] = {
@@ -216,13 +220,15 @@ def refund(payment_id: str) -> Response:
     """Give money back. The form's key makes a form that is sent twice one refund."""
     found = payments.find(g.organization.id, payment_id)
     typed, reason = request.form.get("amount", ""), request.form.get("reason", "")
+    part = PARTS.get(request.form.get("part", ""))
     if reason not in refunds.REASONS:
         return _refund_page(found, typed, "", {"reason": "Choose a reason."})
     try:
         amount = from_decimal(typed, found.currency)
         end_reading()
         with transaction():
-            made = refunds.request(g.organization.id, payment_id, amount, reason, request.form.get("form_key") or None)
+            key = request.form.get("form_key") or None
+            made = refunds.request(g.organization.id, payment_id, amount, reason, key, part=part)
             refund_id, was_new = made.id, made.status == "pending"
         if was_new:
             refunds.send(g.organization.id, refund_id)
@@ -269,10 +275,22 @@ def _refund_page(
         amount=_amount_or(typed, found.currency, left),
         reason=reason,
         reasons=REASONS,
+        parts=_parts(found) if order_parts.is_mixed(found) else [],
+        part=request.form.get("part", ""),
         errors=errors or {},
         problem=problem,
         form_key=request.form.get("form_key") or str(uuid4()),
     )
+
+
+def _parts(found: Payment) -> list[tuple[str, str]]:
+    """What of a payment for an order and an invoice may go back, each with how much at most."""
+    order, invoice = (format_money(refunds.refundable(found, part), found.currency) for part in PARTS.values())
+    return [
+        ("", "The order first, then the subscription"),
+        ("order", f"The order alone, {order} at most"),
+        ("invoice", f"The subscription alone, {invoice} at most"),
+    ]
 
 
 def _amount_or(typed: str, currency: str, otherwise: int) -> int:

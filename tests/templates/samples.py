@@ -155,6 +155,7 @@ PAYMENT = _payment()
 REFUND = Row(
     id="re_01kbe9000pe2r9f3x7m5d0t1aa",
     amount=2000,
+    of_invoice=0,
     currency="USD",
     status="succeeded",
     reason="requested_by_customer",
@@ -533,6 +534,8 @@ REFUND_FORM: Context = ADMIN | {
     "reason": "requested_by_customer",
     "reasons": [("requested_by_customer", "The customer asked"), ("duplicate", "Paid twice"), ("fraudulent", "Fraud")],
     "errors": {},
+    "parts": [],
+    "part": "",
     "problem": None,
     "form_key": "0190",
 }
@@ -691,6 +694,7 @@ def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/payments/why.html", "order", ADMIN | {"payment": PAYMENT, "why": why}
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
+    yield refund, "parts", REFUND_FORM | {"parts": [("", "The order first"), ("order", "The order alone")]}
     yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
     yield (
         refund,
