@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from ballast.billing import session_ends, stock
+from ballast.billing import downloads, session_ends, stock
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
@@ -91,6 +91,7 @@ def mark_paid(order: Order) -> None:
     move(order, "paid")
     order.paid_at = now()
     stock.sell(order)
+    downloads.grant(order)
     session_ends.complete(order)
 
 

@@ -25,6 +25,7 @@ PERMISSION_WORDS: Final = {
     "disputes": "Answer disputes",
     "replay": "Replay processor events",
     "catalog": "Change the catalog",
+    "orders": "Send orders",
     "lending": "Change financing offers and lending settings",
     "mails": "Read and resend mails",
     "clock": "Move the clock of a sandbox",

@@ -24,6 +24,7 @@ _ADMIN: Final = frozenset(
         "api_keys",
         "webhooks",
         "catalog",
+        "orders",
         "lending",
         "replay",
         "clock",

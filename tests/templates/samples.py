@@ -109,7 +109,10 @@ ADDRESS = {
     "postal_code": "04101",
     "country": "US",
 }
+# What a receipt says of delivery and downloads where there is neither.
+NOT_SENT: Context = {"parcels": [], "offered": [], "takes": None}
 ORDER = Row(
+    fulfillment=None,
     number="7M5D0T1A",
     id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad",
     token="t0k3n",
@@ -266,6 +269,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= NOT_SENT
     receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
@@ -921,6 +925,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
+    from tests.templates.shop_samples import shop_samples
     from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
@@ -941,6 +946,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from plan_samples()
+    yield from shop_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()
