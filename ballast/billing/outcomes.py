@@ -11,7 +11,18 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, invoices, late_successes, ledger, orders, prevented, processing, receipts, velocity
+from ballast.billing import (
+    cards,
+    invoices,
+    late_successes,
+    ledger,
+    orders,
+    prevented,
+    processing,
+    receipts,
+    unknown_alerts,
+    velocity,
+)
 from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
 from ballast.billing.financing.servicing import arriving
@@ -349,6 +360,7 @@ def _leave_unknown(payment: Payment, attempt: Attempt, outcome: Unknown) -> None
         payment.next_action = None
     attempt.message = outcome.reason
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
+    unknown_alerts.send_if_old(payment, attempt)
 
 
 def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
