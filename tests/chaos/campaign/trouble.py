@@ -53,7 +53,10 @@ class Trouble:
     def kill(self) -> None:
         """`kill -9`, and wait until the supervisor has started another."""
         name = self.rng.choice(KILLED)
-        before = self.stack.kill(name)
+        try:
+            before = self.stack.kill(name)
+        except ProcessLookupError:  # it has just ended, for want of another part
+            return
         self.counts["kills"] += 1
         self.counts[f"kill {name}"] += 1
         self.stack.await_restart(name, before)
@@ -61,8 +64,7 @@ class Trouble:
     def pause(self) -> None:
         """Stand still (SIGSTOP), for a moment or past every timeout."""
         name, seconds = self.rng.choice(PAUSED), self.rng.choice((0.5, 2.0, 10.0))
-        parent = psutil.Process(self.stack.pid_of(name))
-        halted = [parent, *parent.children(recursive=True)]
+        halted = family(self.stack.pid_of(name))
         for process in halted:
             change(process, process.suspend)
         time.sleep(seconds)
@@ -80,6 +82,15 @@ class Trouble:
         """Every subscription falls due at once, as if its month were over."""
         act(self.stack, "update subscriptions set next_action_at = now() where status = 'active'")
         self.counts["renewals due"] += 1
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all below it; none where it has just ended."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def change(process: psutil.Process, do: Callable[[], None]) -> None:
