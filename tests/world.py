@@ -31,6 +31,7 @@ from ballast.billing import (
     refunds,
     resolver,
     routing,
+    stock,
 )
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
@@ -179,6 +180,7 @@ class World:
                     card_removal.remove_due(),
                     dispute_answers.send_due(),
                     checkout_sessions.expire_due(),
+                    stock.release_due(),
                     abandoned_plans.cancel_due(),
                     authorizations.expire_due(),
                     holds.act_due(),

@@ -10,7 +10,7 @@ from alembic import op
 from migrations import wall
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
