@@ -27,6 +27,7 @@ _ADMIN: Final = frozenset(
         "orders",
         "lending",
         "replay",
+        "resolve",
         "clock",
         "mails",
     }
@@ -36,8 +37,8 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "owner": _ADMIN | {"members", "settings", "processors"},
     "admin": _ADMIN,
     "viewer": frozenset({"read"}),
-    # Platform staff look at any organization and change none.
-    "staff": frozenset({"read", "audit"}),
+    # Platform staff look at any organization and change nothing of it, but they have its processors asked.
+    "staff": frozenset({"read", "audit", "resolve"}),
 }
 
 

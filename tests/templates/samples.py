@@ -812,6 +812,12 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
             late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
             told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
             yield f"emails/late_success.{ending}", done, told_late
+        open_one: Context = {"organization": SHOP, "payment": PAYMENT, "attempt": APPROVED, "since": NOW}
+        yield (
+            f"emails/payment_unknown.{ending}",
+            "open",
+            open_one | {"attempt_url": "http://x/admin/radar/unknown/att_1"},
+        )
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
