@@ -27,10 +27,12 @@ SEND_EMAILS = "ballast.notifications.emails.send_due"
 APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
+RELEASE_LATE = "ballast.billing.late_releases.release_due"
 HOLDS = "ballast.billing.holds.act_due"
 REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
+RELEASE_STOCK = "ballast.billing.stock.release_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ABANDON_DRAFTS = "ballast.billing.abandoned_plans.cancel_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
@@ -55,12 +57,14 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     RESOLVE: ("payments", 5),
     REFUND: ("payments", 10),
     HOLDS: ("payments", 10),
+    RELEASE_LATE: ("payments", 30),
     STORE_CARDS: ("payments", 10),
     SET_UP_CARDS: ("payments", 10),
     REMOVE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     SEAL_AUDIT: ("default", 300),
     EXPIRE_SESSIONS: ("payments", 30),
+    RELEASE_STOCK: ("default", 30),
     ABANDON_DRAFTS: ("default", 300),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),

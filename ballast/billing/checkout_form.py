@@ -51,12 +51,14 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class Details(Token):
-    """What the shopper typed. `save_card`: keep the card for the next time."""
+    """What the shopper typed. `save_card`: keep the card for the next time; `shipping_rate`: at which rate it is to be
+    sent."""
 
     email: str
     name: str
     address: dict[str, str]
     save_card: bool = False
+    shipping_rate: str | None = None
 
 
 def check(typed: dict[str, str]) -> dict[str, str]:
@@ -96,6 +98,7 @@ def read_details(typed: dict[str, str]) -> Details:
         name=typed["name"].strip(),
         address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
         save_card=typed.get("save_card") == "yes",
+        shipping_rate=typed.get("shipping_rate") or None,
         **vars(read_token(typed)),
     )
 

@@ -16,11 +16,14 @@ from ballast.billing import (
     cards,
     checkout,
     checkout_form,
+    due_dates,
     financing_checkout,
     on_session,
+    outlook,
     payment_links,
     portal,
     return_urls,
+    shipping,
     subscription_checkout,
     ways,
 )
@@ -83,14 +86,21 @@ def pay(token: str) -> Response:
 def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
     """The form again, where the shopper asks what their choice comes to, or has to look at it again before they pay; else None."""
     token, chosen = found.order.token, typed.get("pay_with", IN_FULL)
-    if found.is_subscription or "pay_with" in typed:
+    if found.is_subscription or "pay_with" in typed or "shown" in typed:
         checkout.note(g.shop.id, token, typed)
         found = checkout.find(g.shop.id, token)
         if typed.get("intent") == "look":
             return _page(found, checkout_form.shown_again(typed))
     if chosen != typed.get("shown_with", chosen):
         return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
-    problems = _problems(typed, chosen)
+    problems = _problems(typed, chosen) | _undelivered(found, typed)
+    if (
+        not problems
+        and chosen == IN_FULL
+        and not found.is_subscription
+        and _shown(typed) not in (None, found.order.amount)
+    ):
+        return _page(found, checkout_form.shown_again(typed), status=409, notice=checkout.total_changed(found.order))
     return _page(found, checkout_form.shown_again(typed), problems, status=422) if problems else None
 
 
@@ -104,8 +114,16 @@ def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
     return problems
 
 
+def _undelivered(found: checkout.Checkout, typed: dict[str, str]) -> dict[str, str]:
+    """As `_problems`, for a country to which nothing is sent."""
+    country = typed.get("country", "")
+    if not country or shipping.options(found.order, found.session, country) != []:
+        return {}
+    return {"country": shipping.unavailable(country)}
+
+
 def _shown(typed: dict[str, str]) -> int | None:
-    """What the page of a subscription said is due today."""
+    """What the page said is due today."""
     said = typed.get("shown", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
 
@@ -162,6 +180,8 @@ def _next(found: checkout.Checkout) -> str:
 def receipt(token: str) -> Response:
     """The receipt, for whoever holds the token."""
     found = checkout.find(g.shop.id, token)
+    if found.is_mixed and found.state == "paid":
+        return _together(found)
     if found.is_subscription and found.state == "paid":
         return _subscribed(found)
     if found.agreement is not None and found.state == "paid":
@@ -176,7 +196,7 @@ def receipt(token: str) -> Response:
         payment=found.payment,
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
-        delivers=found.session is None,
+        delivers=found.is_sent,
     )
 
 
@@ -192,6 +212,26 @@ def _subscribed(found: checkout.Checkout) -> Response:
     )
 
 
+def _together(found: checkout.Checkout) -> Response:
+    """Goods and a subscription: what was paid today, and what comes when."""
+    return render(
+        "checkout/together.html",
+        shop=g.shop,
+        order=found.order,
+        lines=found.lines,
+        payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
+        refunds=found.refunds,
+        delivers=found.session is None,
+        outlook=outlook.of(found.order),
+        every=_every(outlook.of(found.order)),
+        plan_url=url_for("plan_page.show", token=found.agreement.token) if found.agreement else None,
+    )
+
+
+def _every(seen: outlook.Outlook | None) -> str:
+    return seen.repeating[0].every if seen and seen.repeating else ""
+
+
 def _on_plan(found: checkout.Checkout) -> Response:
     """What has been bought with a plan: what was paid today, and what comes when."""
     assert found.agreement is not None, "asked for orders with a plan alone"
@@ -203,7 +243,7 @@ def _on_plan(found: checkout.Checkout) -> Response:
         payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
         refunds=found.refunds,
         seen=agreement_page.of(found.agreement),
-        delivers=found.session is None,
+        delivers=found.is_sent,
     )
 
 
@@ -226,6 +266,7 @@ def _page(
     plan = _plan(found, plans)
     if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
         return _unavailable(found)
+    seen = _outlook(found, offer, plan)
     response = make_response(
         render(
             "checkout/show.html",
@@ -236,25 +277,29 @@ def _page(
             state=found.state,
             amount=_due(found, offer, plan),
             offer=offer,
+            outlook=seen,
+            every=_every(seen),
             plans=plans,
             plan=plan,
             agreed=found.agreement.terms if found.agreement and found.state != "form" else None,
-            price=found.order.amount,
-            in_full=None if _needs_plan(found) else found.order.amount,
+            price=found.order.goods_amount,
+            in_full=None if _needs_plan(found) else found.order.goods_amount,
             code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
+            rates=_rates(found),
+            rate=found.order.shipping_rate_id,
             values=typed or _known(found),
-            errors=problems or {},
+            errors=problems or _undelivered(found, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,
-            due=f"{to_decimal(_asked_about(found, offer, plan), found.order.currency):f}",
+            due=f"{to_decimal(checkout.account_amount(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
-            delivers=found.session is None,
+            delivers=found.is_sent,
             fixed_email=_is_email_fixed(found),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
@@ -262,6 +307,14 @@ def _page(
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
+
+
+def _rates(found: checkout.Checkout) -> list[dict[str, object]] | None:
+    """How it may be sent, while the shopper may choose; None where there is nothing to choose."""
+    options = shipping.options(found.order, found.session) if found.state == "form" else None
+    if options is None:
+        return None
+    return [{"rate": one.rate, "amount": one.amount, "words": shipping.words(one.rate)} for one in options]
 
 
 def _plans(found: checkout.Checkout) -> list[Plan]:
@@ -280,18 +333,20 @@ def _needs_plan(found: checkout.Checkout) -> bool:
 
 def _due(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
     """Minor units today; what is being tried, once it is."""
-    if offer is not None:
-        return offer.due
     if found.state != "form":
         return 0 if found.is_storing or found.payment is None else found.payment.amount
-    return plan.due if plan else found.order.amount
+    return (plan.due if plan else found.order.goods_amount) + (offer.due if offer else 0)
 
 
-def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
-    """What the bank is asked about: what is due; where nothing is, what comes then."""
-    if offer is not None:
-        return offer.due or subscription_checkout.account_amount(found.order)
-    return plan.account_amount if plan else found.order.amount
+def _outlook(
+    found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None
+) -> outlook.Outlook | None:
+    """What is due today and what later, where both goods and a subscription are bought; as it was agreed to, once it is being paid."""
+    if offer is None or not found.is_mixed:
+        return None
+    kept = outlook.of(found.order) if found.state != "form" else None
+    order, timezone = found.order, g.shop.timezone
+    return kept or due_dates.of_checkout(order.currency, found.lines, offer, plan, timezone)
 
 
 def _action(found: checkout.Checkout) -> dict[str, str | None]:

@@ -21,12 +21,17 @@ from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
+from ballast.models.late_successes import LateSuccess
 from ballast.models.ledger import BalanceSnapshot, LedgerAccount, LedgerTransfer
+from ballast.models.media import Download, ProductFile, ProductImage
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.prevented import Prevented
 from ballast.models.reconciliation import Drift, Payout, Reconciliation
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
+from ballast.models.shipping import Shipment, ShipmentLine, ShippingRate
+from ballast.models.stock import StockHold
 from ballast.models.subscriptions import BillingSettings, Subscription
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "Customer",
     "DailyFigure",
     "Dispute",
+    "Download",
     "Drift",
     "Email",
     "Event",
@@ -66,6 +72,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "JobRun",
+    "LateSuccess",
     "LedgerAccount",
     "LedgerTransfer",
     "Membership",
@@ -77,13 +84,20 @@ __all__ = [
     "PaymentMethod",
     "Payout",
     "PlatformEntry",
+    "Prevented",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
+    "ProductFile",
+    "ProductImage",
     "PromotionCode",
     "Reconciliation",
     "Refund",
+    "Shipment",
+    "ShipmentLine",
+    "ShippingRate",
+    "StockHold",
     "Subscription",
     "TaxRate",
     "UnsealedEntry",

@@ -17,6 +17,7 @@ CHART: Final = {
     "payouts_in_transit": "asset",  # on their way from a processor to the bank
     "bank": "asset",  # payouts that arrived
     "customer_credit": "liability",
+    "late_receipts": "liability",  # taken for an attempt that had been given up, until it has gone back
     "receivables": "asset",
     "financing_receivable": "asset",  # installments: principal, all interest of the schedule, late fees
     "other_receipts": "asset",  # money that came by another road than a processor

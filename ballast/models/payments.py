@@ -206,9 +206,18 @@ class Refund(Scoped, Base):
     __table_args__ = (
         one_of("status", REFUND),
         *money_checks(),
+        CheckConstraint("of_invoice between 0 and amount", name="of_invoice_within_amount"),
         within("payment_id", "payments"),
         within("attempt_id", "attempts"),
+        within("late_success_id", "late_successes"),
         UniqueConstraint("organization_id", "idempotency_key"),
+        Index(
+            "uq_refunds_late_once",
+            "organization_id",
+            "late_success_id",
+            unique=True,
+            postgresql_where="late_success_id is not null and status not in ('failed', 'canceled')",
+        ),
         Index("ix_refunds_status", "organization_id", "status", "id"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
         Index("ix_refunds_external", "organization_id", "external_id"),
@@ -224,7 +233,13 @@ class Refund(Scoped, Base):
     id: Mapped[str] = id_column("re")
     payment_id: Mapped[str] = reference("pay")
     attempt_id: Mapped[str] = reference("att")
+    late_success_id: Mapped[str | None] = reference("late", doc="what came late and goes back: no part of the payment")
     amount: Mapped[int]
+    of_invoice: Mapped[int] = mapped_column(
+        default=0,
+        server_default="0",
+        doc="of the amount, what goes back of an invoice that was paid together with an order",
+    )
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     reason: Mapped[str | None]

@@ -111,7 +111,8 @@ INVOICE: Final = _table(
 CREDIT_NOTE: Final = _table(issued="void", void="")
 # A plan on offer. Unpublished again it is a draft, which is edited like any other.
 OFFER: Final = _table(draft="published archived", published="draft archived", archived="draft")
-# `late`: 1 to 29 days past due; `delinquent`: 30 and more. A lost dispute brings back a debt that was paid off or refunded.
+# `late`: 1 to 29 days past due; `delinquent`: 30 and more. A lost dispute brings back a debt that was paid off or refunded;
+# what had been charged off is not expected then either.
 AGREEMENT: Final = _table(
     draft="active canceled",
     active="late delinquent defaulted paid_off canceled refunded",
@@ -119,8 +120,8 @@ AGREEMENT: Final = _table(
     delinquent="active late defaulted charged_off paid_off canceled refunded",
     defaulted="active late delinquent charged_off paid_off refunded",
     charged_off="paid_off refunded",
-    paid_off="active late refunded",
-    refunded="active late paid_off",
+    paid_off="active late charged_off refunded",
+    refunded="active late charged_off paid_off",
     canceled="",
 )
 # Charged by schedule in these.
@@ -136,6 +137,10 @@ INSTALLMENT: Final = _table(
     waived="scheduled due late partially_paid",
     refunded="scheduled due late paid partially_paid waived",
 )
+# Parcel by parcel.
+FULFILLMENT: Final = _table(unfulfilled="partially_fulfilled fulfilled", partially_fulfilled="fulfilled", fulfilled="")
+# `released`: the order was given up, or nobody paid it in time; it holds anew where somebody pays after all.
+STOCK_HOLD: Final = _table(held="sold released", sold="", released="")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",
@@ -163,6 +168,7 @@ MACHINES: Final[dict[str, Transitions]] = {
     "card": CARD,
     "dispute": DISPUTE,
     "order": ORDER,
+    "stock_hold": STOCK_HOLD,
     "checkout_session": CHECKOUT_SESSION,
     "cart": CART,
     "subscription": SUBSCRIPTION,
@@ -211,3 +217,16 @@ def turn_removal(card: Removable, target: str) -> None:
     if not begins and (card.removal is None or target not in CARD_REMOVAL[card.removal]):
         raise Conflict("state_conflict", f"A removal that is {card.removal} cannot become {target}.")
     card.removal = target
+
+
+class Sendable(Protocol):
+    """An order of which something is sent by post, whose way to the shopper is a machine of its own."""
+
+    fulfillment: str | None
+
+
+def turn_fulfillment(order: Sendable, target: str) -> None:
+    """Set how far an order is sent. Raises Conflict(`state_conflict`) for what is no edge."""
+    if order.fulfillment is None or target not in FULFILLMENT[order.fulfillment]:
+        raise Conflict("state_conflict", f"An order that is {order.fulfillment} cannot become {target}.")
+    order.fulfillment = target

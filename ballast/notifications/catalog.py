@@ -38,6 +38,8 @@ EVENTS: Final[dict[str, str]] = {
     "promotion_code.updated": "it is archived, or good again",
     "tax_rate.created": "invoices to a place are taxed from now on",
     "tax_rate.updated": "its name has changed, or it is archived",
+    "shipping_rate.created": "there is another way to send an order",
+    "shipping_rate.updated": "its name has changed, or it is archived",
     "financing.offer.created": "a plan in installments was made, a draft so far",
     "financing.offer.updated": "its terms have changed, or it is published, unpublished or archived",
     "subscription.created": "a subscription was started, and may still wait for its first payment",

@@ -87,6 +87,7 @@ class Capabilities:
     `prepares`: the charge exists before the bank is asked. `challenge`: where 3-D Secure happens, inside the charge or before it.
     `saves`: a card is stored with the charge itself, or by `save_card` from a charge that was approved.
     `registers_webhooks`: `listen` can tell the processor where we listen. `tells_every_charge`: there is an event for each.
+    `asks_for_page`: `client_config` calls the processor; else it answers from the credentials.
     `tells_fees`: a list of charges says what each cost. `tells_payouts`: the processor lists what it sent to the bank.
     `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
     `authorization_days`: how long what is held can be captured.
@@ -100,6 +101,7 @@ class Capabilities:
     idempotent_void: bool
     refund_waits_for_settlement: bool
     registers_webhooks: bool
+    asks_for_page: bool
     tells_every_charge: bool
     tells_fees: bool
     tells_payouts: bool

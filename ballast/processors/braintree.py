@@ -81,6 +81,7 @@ class BraintreeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=True,
         registers_webhooks=False,
+        asks_for_page=True,
         tells_every_charge=False,
         tells_fees=False,
         tells_payouts=False,

@@ -88,6 +88,7 @@ class SquareAdapter:
         idempotent_void=False,
         refund_waits_for_settlement=False,
         registers_webhooks=True,
+        asks_for_page=False,
         tells_every_charge=True,
         tells_fees=True,
         tells_payouts=True,

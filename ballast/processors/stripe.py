@@ -89,6 +89,7 @@ class StripeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=False,
         registers_webhooks=True,
+        asks_for_page=False,
         tells_every_charge=True,
         tells_fees=True,
         tells_payouts=True,

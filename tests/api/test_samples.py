@@ -25,12 +25,12 @@ from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY
 from ballast.blueprints.api.invoice_schemas import CREDIT_NOTE_ID, INVOICE_ID, SUBSCRIPTION_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
-from ballast.blueprints.api.session_schemas import SESSION_ID
+from ballast.blueprints.api.session_schemas import SESSION_ID, SHIPPING_RATE_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
 from ballast.db import organization, transaction
 from ballast.models import Organization
 from tests.api.lending import with_a_plan
-from tests.api.selling import PAY_IN_FOUR, Seller
+from tests.api.selling import PAY_IN_FOUR, RATE, Seller
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
 from tests.world import PASSWORD, Api, World
@@ -107,6 +107,7 @@ def with_what_is_sold(api: Api, name: str, source: str) -> str:
     for example, path, body in (
         (PROMOTION_CODE_ID, "/promotion_codes", None),
         (COUPON_ID, "/coupons", {"name": "Spring", "percent_bps": 2500, "duration": "once"}),
+        (SHIPPING_RATE_ID, "/shipping_rates", RATE),
         (TAX_RATE_ID, "/tax_rates", {"name": "Tax", "country": "GB", "region": uuid4().hex, "bps": 2000}),
     ):
         if example in source:

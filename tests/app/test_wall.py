@@ -269,6 +269,7 @@ def test_the_questions_asked_before_the_organization_is_known_answer_no_more_tha
         "organization_of_account",
         "organization_of_agreement",
         "organization_of_api_key",
+        "organization_of_image",
         "organization_of_invitation",
         "organization_of_invoice",
         "organization_of_order",

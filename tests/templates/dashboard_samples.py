@@ -71,7 +71,7 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
             "pending": True,
         },
     )
-    carts = ADMIN | PAGES | {"rows": [{"cart": CART, "pieces": 3, "amount": 9000}]}
+    carts = ADMIN | PAGES | {"rows": [{"cart": CART, "pieces": 3, "amount": 9000}], "export_url": "/x.csv"}
     yield "admin/orders/carts.html", "full", carts
     yield "admin/orders/carts.html", "empty", carts | NONE
     yield "admin/orders/carts.html", "filtered", carts | NONE | {"filtered": True}

@@ -19,6 +19,7 @@ from ballast.blueprints.api import (
     payment_methods,
     payments,
     refunds,
+    shipping,
     subscriptions,
     webhooks,
 )
@@ -33,6 +34,7 @@ PARTS = tuple(
         customers,
         payment_methods,
         catalog,
+        shipping,
         discounts,
         subscriptions,
         invoices,

@@ -130,6 +130,13 @@ CATALOG: Final[dict[str, Entry]] = {
     "time_past": Entry(400, "The time has passed. Choose one to come."),
     "code_taken": Entry(409, "There is such a promotion code already, perhaps an archived one."),
     "tax_rate_exists": Entry(409, "There is a rate for this place already. Archive that one first."),
+    "stock_invalid": Entry(400, "There cannot be fewer than none. `message` says how many there are."),
+    "out_of_stock": Entry(409, "There are not so many left. `message` says how many are."),
+    "shipping_rate_unknown": Entry(400, "There is no such shipping rate of yours, or it is archived."),
+    "shipping_unavailable": Entry(409, "Nothing is sent to that country at the rates there are."),
+    "too_many_rates": Entry(409, "There are as many shipping rates as there may be. Archive one first."),
+    "country_unknown": Entry(400, "There is no such country. Use ISO 3166: two capitals, such as `DE`."),
+    "days_invalid": Entry(400, "A delivery takes `min_days` to `max_days`, at most 365."),
     "coupon_invalid": Entry(400, "There is no such coupon; or it is archived, over, used up, or for another currency."),
     "promotion_code_invalid": Entry(
         400, "There is no such code; or it is archived, over, used up, or for a first purchase only."
@@ -147,6 +154,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "change_in_progress": Entry(409, "An earlier change is being paid for. Wait for its outcome."),
     "resumes_at_invalid": Entry(400, "A pause ends at a time to come."),
     "invoice_not_payable": Entry(409, "Only an invoice that is `open` or `uncollectible` can be paid."),
+    "invoice_with_order": Entry(409, "The invoice is paid together with an order, at the checkout of that."),
     "payment_method_blocked": Entry(409, "The card was declined for good. Ask for another card."),
     "retry_limit_reached": Entry(
         409, "The card network allows no more tries with this card and amount for now. Wait, or ask for another card."
