@@ -173,14 +173,21 @@ def transaction() -> Iterator[Session]:
     session.info["in_block"] = True
     callbacks: list[Callable[[], None]] = []
     session.info["after_commit"] = callbacks
+    refusals: list[Callable[[], None]] = []
+    session.info["after_refusal"] = refusals
     session.info["once"], session.info["gathered"] = {}, None
     try:
         yield session
         _write_gathered(session)
         session.commit()
+    except Exception:
+        session.rollback()
+        session.info["in_block"] = False
+        for callback in refusals:
+            callback()
+        raise
     except BaseException:
         session.rollback()
-        callbacks.clear()
         raise
     finally:
         session.info["in_block"], session.info["once"] = False, {}
@@ -298,6 +305,16 @@ def after_commit(callback: Callable[[], None]) -> None:
     callbacks: list[Callable[[], None]] = db.session().info["after_commit"]
     if callback not in callbacks:
         callbacks.append(callback)
+
+
+def after_refusal(callback: Callable[[], None]) -> None:
+    """Run `callback`, in a transaction of its own if it wants one, once the running transaction() was rolled back for an error.
+
+    Outside of one nothing is run: nobody was refused anything.
+    """
+    info = db.session().info
+    if info.get("in_block"):
+        info["after_refusal"].append(callback)
 
 
 def end_reading() -> None:

@@ -23,6 +23,7 @@ from ballast.billing import (
     orders,
     payment_links,
     payments,
+    prevented,
     session_ends,
     shipping,
     stock,
@@ -154,6 +155,7 @@ def pay(
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)
         if order.status != "pending" or (session and session.is_over):
+            _note_second(order)
             return
         details = replace(details, customer_id=_known(session, details.customer_id))
         payment_links.take_place(session)
@@ -166,11 +168,20 @@ def pay(
             begun = _begin(order, details, session, shown, agreed, return_url)
         if isinstance(begun, PaymentMethod):
             due_today.complete(begun, order.id)
+        elif begun is None:
+            _note_second(order)
     match begun:
         case payments.Begun():
             payments.run(begun)
         case card_setup.Setup():
             card_setup.run(begun, new_cards.use)
+
+
+def _note_second(order: Order) -> None:
+    """Pay was pressed again, here or in another tab, on what is paid or being paid."""
+    if (payment := order_payments.newest(order)) is not None and payment.status in order_payments.UNDER_WAY:
+        route = "paid_already" if payment.status == "succeeded" else "open_attempt"
+        prevented.note(order.organization_id, route, payment.id, payment.id)
 
 
 def _begin(

@@ -11,7 +11,19 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, invoices, ledger, order_parts, orders, processing, receipts, velocity
+from ballast.billing import (
+    cards,
+    invoices,
+    late_successes,
+    ledger,
+    order_parts,
+    orders,
+    prevented,
+    processing,
+    receipts,
+    unknown_alerts,
+    velocity,
+)
 from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
 from ballast.billing.financing.servicing import arriving
@@ -21,7 +33,7 @@ from ballast.billing.subscriptions import letters, reading, rows, settling
 from ballast.clock import now, real_time
 from ballast.db import among, db, gather, know, known, once, transaction
 from ballast.errors import Conflict
-from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
+from ballast.models import Attempt, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
 from ballast.models.financing import agreements_of_order
 from ballast.models.payments import payment_of
@@ -43,7 +55,8 @@ UNPAID = ("requires_payment_method", "requires_confirmation")
 def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     """Finish an attempt (or note that it stays open) and move its payment, claims, order and ledger with it, in one commit.
 
-    A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed.
+    A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed, and
+    given back or credited.
     """
     with transaction():
         attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
@@ -63,7 +76,7 @@ def record_all(organization_id: str, outcomes: Mapping[str, Outcome]) -> None:
 def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
     if not attempt.is_open:
         if isinstance(outcome, Approved):
-            _check_late_success(payment, attempt, outcome)
+            _receive_late(payment, attempt, outcome)
         return
     match outcome:
         case Approved():
@@ -164,6 +177,8 @@ def _finish(attempt: Attempt, status: str, external_id: str | None) -> None:
 
 
 def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
+    if attempt.status == "unknown" or attempt.probes:
+        prevented.note(payment.organization_id, "lost_answer", attempt.id, payment.id)
     if attempt.status == "created":
         move(attempt, "submitted")
     _finish(attempt, "approved", outcome.external_id)
@@ -362,6 +377,7 @@ def _leave_unknown(payment: Payment, attempt: Attempt, outcome: Unknown) -> None
         payment.next_action = None
     attempt.message = outcome.reason
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
+    unknown_alerts.send_if_old(payment, attempt)
 
 
 def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
@@ -376,43 +392,21 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
         plans.not_tried(plan, attempt)
 
 
-def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
-    """A success for an attempt we had closed: never silent. What was taken for an invoice or installments pays them, or is the
-    customer's credit.
-
-    (The refund of the others by policy comes with the money-safety rooms.)
-    """
-    if attempt.status == "approved" or _alarmed(attempt):
-        return
-    log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
-    audit.record(
-        attempt.organization_id,
-        "payment.late_success",
-        "payment",
-        attempt.payment_id,
-        {"attempt": attempt.id, "was": attempt.status},
-    )
+def _receive_late(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
+    """A success for an attempt we had closed. Where the organization wants credit, what was taken for an invoice or installments pays
+    them if nothing else is under way for that."""
     invoice, plan = _invoice_of(payment), plans.of_payment(payment)
-    if not (invoice or plan) or not outcome.captured or order_parts.is_mixed(payment):
+    is_owed = bool(invoice or plan) and not order_parts.is_mixed(payment)
+    late = late_successes.receive(payment, attempt, outcome, is_owed=is_owed)
+    if late is None or late.answer != "credit" or not is_owed:
         return
     if payment.status in UNPAID:
         close(payment)
     if plan is not None:
-        plans.paid_late(plan, payment, attempt, outcome.captured)
+        plans.paid_late(plan, payment, attempt, late.amount)
     if invoice is not None:
         is_free = payment.status == "canceled" and invoice.payment_id == payment.id
-        settling.paid_late(invoice, attempt, outcome.captured, is_free=is_free)
-
-
-def _alarmed(attempt: Attempt) -> bool:
-    """Whether the log holds this late success already: a processor tells of one charge with several events."""
-    told = select(AuditEntry.id).where(
-        AuditEntry.organization_id == attempt.organization_id,
-        AuditEntry.resource_id == attempt.payment_id,
-        AuditEntry.action == "payment.late_success",
-        AuditEntry.changes["attempt"].astext == attempt.id,
-    )
-    return db.session.scalars(told).first() is not None
+        settling.paid_late(invoice, attempt, late.amount, is_free=is_free)
 
 
 def _show_card(payment: Payment, card: Card) -> None:

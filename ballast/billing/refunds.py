@@ -144,6 +144,7 @@ def call_off(payment: Payment) -> None:
     waiting = select(Refund).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(FRESH),
     )
     for refund in db.session.scalars(waiting.with_for_update()):
@@ -175,6 +176,7 @@ def refundable(payment: Payment, part: Part | None = None) -> int:
     held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
     )
     lost = select(func.coalesce(func.sum(Dispute.amount), 0)).where(
@@ -377,21 +379,20 @@ def _probe_later(refund: Refund) -> None:
 
 def _succeed(payment: Payment, refund: Refund) -> None:
     refund.finished_at, refund.next_attempt_at = now(), None
-    payment.amount_refunded += refund.amount
-    ledger.post(
-        refund.organization_id,
-        "refund",
-        refund.id,
-        "refunds",
-        "processor_receivable",
-        refund.amount,
-        refund.currency,
-        payment.id,
-    )
-    if refund_parts.is_order_back(payment):
-        _move_order(payment, "paid", "refunded")
+    if refund.late_success_id is not None:
+        _post(refund, "refund", "late_receipts", "processor_receivable")
+    else:
+        payment.amount_refunded += refund.amount
+        _post(refund, "refund", "refunds", "processor_receivable")
+        if refund_parts.is_order_back(payment):
+            _move_order(payment, "paid", "refunded")
     receipts.send_refund_notice(payment, refund)
     webhooks.publish(refund.organization_id, "refund.succeeded", "payment", payment.id, refund_payload(refund))
+
+
+def _post(refund: Refund, kind: str, debit: str, credit: str) -> None:
+    whose = (refund.organization_id, kind, refund.id)
+    ledger.post(*whose, debit, credit, refund.amount, refund.currency, refund.payment_id)
 
 
 def _move_order(payment: Payment, present: str, target: str) -> None:
@@ -404,19 +405,13 @@ def _move_order(payment: Payment, present: str, target: str) -> None:
 def _fail(payment: Payment, refund: Refund, was: str) -> None:
     """The reservation ends; a refund that had gone through and came back from the bank is posted back as well."""
     refund.finished_at, refund.next_attempt_at = now(), None
-    if was == "succeeded":
+    if was == "succeeded" and refund.late_success_id is not None:
+        _post(refund, "refund_returned", "processor_receivable", "late_receipts")
+    elif was == "succeeded":
         payment.amount_refunded -= refund.amount
         if refund.amount > refund.of_invoice:
             _move_order(payment, "refunded", "paid")
-        ledger.post(
-            refund.organization_id,
-            "refund_returned",
-            refund.id,
-            "processor_receivable",
-            "refunds",
-            refund.amount,
-            refund.currency,
-            payment.id,
-        )
+        _post(refund, "refund_returned", "processor_receivable", "refunds")
     webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
-    _end(refund)
+    if refund.late_success_id is None:
+        _end(refund)

@@ -75,9 +75,10 @@ ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "disputes": ("disputes.index", {}),
     "held_back": ("card_testing.index", {}),
     "deliveries": ("webhook_deliveries.index", {"status": "dead_letter"}),
-    "payments": ("admin.payments", {"status": "processing"}),
+    "payments": ("radar.unknown_outcomes", {}),
     "inbox": ("processor_events.index", {"status": "failed"}),
     "emails": ("mails.index", {"status": "failed"}),
+    "drifts": ("reconciliation.index", {}),
     "cards": ("subscriptions.index", {"card": "expiring"}),
 }
 
@@ -198,7 +199,8 @@ def _left(history: timeline.History) -> int:
     """Nothing while a dispute is open: whatever goes back goes back through it."""
     if any(dispute.is_open for dispute in history.disputes):
         return 0
-    held = sum(refund.amount for refund in history.refunds if refund.status not in ("failed", "canceled"))
+    ours = [refund for refund in history.refunds if refund.late_success_id is None]
+    held = sum(refund.amount for refund in ours if refund.status not in ("failed", "canceled"))
     return history.payment.amount_captured - held - history.lost
 
 

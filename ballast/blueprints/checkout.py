@@ -17,6 +17,7 @@ from ballast.billing import (
     cards,
     checkout,
     checkout_form,
+    delivery_page,
     due_dates,
     financing_checkout,
     on_session,
@@ -25,7 +26,6 @@ from ballast.billing import (
     portal,
     return_urls,
     returning,
-    shipping,
     subscription_checkout,
     ways,
 )
@@ -97,7 +97,7 @@ def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
             return _page(found, checkout_form.shown_again(typed))
     if chosen != typed.get("shown_with", chosen):
         return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
-    problems = _problems(typed, chosen) | _undelivered(found, typed)
+    problems = _problems(typed, chosen) | delivery_page.problems(found.order, found.session, typed)
     if (
         not problems
         and chosen == IN_FULL
@@ -116,14 +116,6 @@ def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
     if chosen != IN_FULL and typed.get("agree") != "yes":
         problems["agree"] = "Read the plan, and tick the box to agree to it."
     return problems
-
-
-def _undelivered(found: checkout.Checkout, typed: dict[str, str]) -> dict[str, str]:
-    """As `_problems`, for a country to which nothing is sent."""
-    country = typed.get("country", "")
-    if not country or shipping.options(found.order, found.session, country) != []:
-        return {}
-    return {"country": shipping.unavailable(country)}
 
 
 def _shown(typed: dict[str, str]) -> int | None:
@@ -208,6 +200,7 @@ def receipt(token: str) -> Response:
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
         delivers=found.is_sent,
+        **delivery_page.sent(found.order),
     )
 
 
@@ -255,6 +248,7 @@ def _on_plan(found: checkout.Checkout) -> Response:
         refunds=found.refunds,
         seen=agreement_page.of(found.agreement),
         delivers=found.is_sent,
+        **delivery_page.sent(found.order),
     )
 
 
@@ -299,12 +293,12 @@ def _page(
             code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
-            rates=_rates(found),
+            rates=delivery_page.rates(found.order, found.session) if found.state == "form" else None,
             rate=found.order.shipping_rate_id,
             values=(typed or _known(found)) | ({"email": customer.email or ""} if customer else {}),
             returning=customer,
             cards=returning.cards(customer, found.order.currency) if customer and found.state == "form" else [],
-            errors=problems or _undelivered(found, found.order.address or {}),
+            errors=problems or delivery_page.problems(found.order, found.session, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             countries=countries(),
@@ -321,14 +315,6 @@ def _page(
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
-
-
-def _rates(found: checkout.Checkout) -> list[dict[str, object]] | None:
-    """How it may be sent, while the shopper may choose; None where there is nothing to choose."""
-    options = shipping.options(found.order, found.session) if found.state == "form" else None
-    if options is None:
-        return None
-    return [{"rate": one.rate, "amount": one.amount, "words": shipping.words(one.rate)} for one in options]
 
 
 def _plans(found: checkout.Checkout) -> list[Plan]:

@@ -40,6 +40,7 @@ EVENTS: Final[dict[str, str]] = {
     "tax_rate.updated": "its name has changed, or it is archived",
     "shipping_rate.created": "there is another way to send an order",
     "shipping_rate.updated": "its name has changed, or it is archived",
+    "order.fulfilled": "all of it that is sent by post is on its way",
     "financing.offer.created": "a plan in installments was made, a draft so far",
     "financing.offer.updated": "its terms have changed, or it is published, unpublished or archived",
     "subscription.created": "a subscription was started, and may still wait for its first payment",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from ballast.billing import refunds
-from ballast.billing.financing.servicing import payoffs, prepayments, returns
+from ballast.billing.financing.servicing import payoffs, prepayments, recordings, returns
 from ballast.db import transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Order, Refund
 from tests.financing.acts import IN_FOUR, WITH_INTEREST
 from tests.financing.servant import Servant
+from tests.financing.test_lateness import HARSH
 
 
 def test_a_part_of_the_price_comes_off_the_last_installments_and_nothing_goes_to_a_card(servant: Servant) -> None:
@@ -57,6 +60,26 @@ def test_interest_goes_in_the_share_of_what_is_credited_and_only_what_is_not_ear
     servant.do(agreement_id, returns.decide, 30000)
 
 
+def test_what_comes_back_after_a_default_that_made_all_due_takes_its_unearned_interest_along_as_on_that_day(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(60000, HARSH)
+    servant.break_card()
+    servant.live_until(agreement_id, 1, days=59)
+    before = servant.see(agreement_id, returns.decide, 20000).rebated
+    servant.live_until(agreement_id, 1, days=60)
+    assert servant.agreement(agreement_id).accrued_on is None
+    on_that_day = servant.see(agreement_id, returns.decide, 20000).rebated
+    assert 0 < on_that_day <= before
+    servant.live(servant.at + timedelta(days=100))
+    assert servant.see(agreement_id, returns.decide, 20000).rebated == on_that_day
+    servant.do(agreement_id, returns.decide, 20000)
+    owed = servant.see(agreement_id, payoffs.decide)
+    assert owed.consequence.charged == 40000 + servant.agreement(agreement_id).interest_earned + 1600
+    servant.do(agreement_id, returns.decide)
+    assert servant.agreement(agreement_id).status == "refunded"
+
+
 def test_with_the_whole_price_goes_all_interest_that_is_owed_and_every_late_fee(servant: Servant) -> None:
     agreement_id = servant.agree(60000, WITH_INTEREST)
     servant.do(agreement_id, prepayments.next_installment)
@@ -95,3 +118,17 @@ def test_a_refund_that_comes_back_makes_what_it_gave_back_paid_again_and_can_be_
     assert servant.amendments(agreement_id)[-1].reason == "The refund of $200.00 did not go through."
     again = servant.see(agreement_id, returns.decide)
     assert (again.back, again.status_after) == (64000, "refunded")
+
+
+def test_what_went_back_to_the_card_of_another_payment_does_not_go_back_again(servant: Servant) -> None:
+    """Interest paid ahead pays principal at a payoff, so a refund of the price draws on what another payment had paid."""
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.do(agreement_id, prepayments.extra, 30000)
+    servant.do(agreement_id, recordings.decide, 600)
+    servant.do(agreement_id, payoffs.decide)
+    servant.do(agreement_id, returns.decide)
+    servant.world.drain()
+    back = sum(one.amount for one in servant.all(Refund))
+    assert back == sum(servant.charges_of(agreement_id)) == 60000 - 600
+    with pytest.raises(Conflict, match="gone back already"):
+        servant.see(agreement_id, returns.decide)

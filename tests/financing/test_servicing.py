@@ -154,6 +154,31 @@ def test_a_payment_recorded_for_a_day_that_is_past_takes_back_the_late_fee_it_ma
         servant.see(agreement_id, recordings.decide, 100, day(3, 2))
 
 
+@pytest.mark.parametrize("credit", [0, 500])
+def test_a_late_fee_that_was_paid_is_given_back_once_an_earlier_payment_is_recorded(
+    servant: Servant, credit: int
+) -> None:
+    """It pays what else is owed; what is more than that is the customer's credit."""
+    agreement_id = servant.agree(60000, KEPT)
+    first = servant.installments(agreement_id)[0].amount
+    servant.move(days=45)
+    servant.late_fee(agreement_id)
+    servant.do(agreement_id, prepayments.next_installment)
+    paid = servant.installments(agreement_id)[0]
+    assert (paid.late_fee_paid, servant.charges_of(agreement_id)) == (500, [first + 500])
+    owed = servant.balance(agreement_id)
+    recorded = first if not credit else owed
+    assert servant.see(agreement_id, recordings.decide, recorded, day(2, 26)).waived == 0, "grace was over"
+    assert servant.see(agreement_id, recordings.decide, first - 1, day(2, 25)).waived == 0, "not all of it"
+    done = servant.do(agreement_id, recordings.decide, recorded, day(2, 25))
+    assert (done.preview.waived, done.preview.consequence.credit) == (500, credit)
+    assert "$5.00 was paid of it and is given back." in done.preview.consequence.notes[0]
+    after = servant.installments(agreement_id)[0]
+    assert (after.late_fee_paid, after.late_fee_left, after.status) == (0, 0, "paid")
+    assert servant.balance(agreement_id) == max(owed - recorded - 500, 0)
+    assert (servant.account("late_fees"), servant.account("customer_credit")) == (0, -credit)
+
+
 def test_a_part_of_an_installment_recorded_leaves_it_late(servant: Servant) -> None:
     agreement_id = servant.agree(64000, IN_FOUR)
     servant.move(days=32)
@@ -198,6 +223,22 @@ def test_a_customer_moves_a_date_within_the_policy_and_so_often_and_staff_as_far
     with pytest.raises(InvalidRequest, match=r"to Mar 19, 2026"):
         servant.see(agreement_id, dates.move, 1, day(3, 20))
     assert servant.balance(agreement_id) == 48000
+
+
+def test_what_stays_in_front_of_a_later_one_that_is_late_too_cannot_be_moved_and_it_says_what_can_be_done(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    servant.move(days=70)
+    servant.lateness(agreement_id)
+    for move_to in (day(3, 10), day(4, 20)):
+        with pytest.raises(Conflict) as caught:
+            servant.see(agreement_id, dates.move, 1, move_to)
+        assert caught.value.code == "date_move_refused"
+        assert "can't be moved" in caught.value.message
+        assert caught.value.message.endswith("You can move installment 2 or 3, or pause the plan, or reschedule it.")
+    servant.do(agreement_id, dates.move, 2, day(4, 10))
+    servant.do(agreement_id, dates.move, 1, day(4, 9))
 
 
 def test_in_hardship_every_date_is_put_off_and_nothing_is_added(servant: Servant) -> None:
@@ -266,6 +307,38 @@ def test_a_plan_long_past_due_is_written_off_and_what_comes_in_after_all_is_reco
     servant.do(agreement_id, payoffs.decide)
     assert servant.agreement(agreement_id).status == "paid_off"
     assert servant.account("charge_off_allowance") == 0
+
+
+@pytest.mark.parametrize("what", ["waived", "part returned", "returned", "lost", "won", "recovered and lost"])
+def test_after_a_charge_off_the_allowance_follows_whatever_is_owed(servant: Servant, what: str) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.do(agreement_id, prepayments.next_installment)
+    (payment_id,) = servant.payments_of(agreement_id)
+    servant.move(days=75)
+    servant.late_fee(agreement_id, 2)
+    servant.move(days=30)
+    servant.lateness(agreement_id)
+    servant.do(agreement_id, relief.write_off)
+    match what:
+        case "waived":
+            servant.do(agreement_id, relief.waive)
+        case "part returned":
+            servant.do(agreement_id, returns.decide, 10000)
+        case "returned":
+            servant.do(agreement_id, returns.decide)
+            assert servant.agreement(agreement_id).status == "refunded"
+        case "recovered and lost":
+            servant.do(agreement_id, payoffs.decide)
+            servant.dispute(payment_id, "lost")
+            assert servant.agreement(agreement_id).status == "charged_off", "it is not charged off a second time"
+        case _:
+            servant.dispute(payment_id, "lost")
+            servant.check(agreement_id)
+    if what == "won":
+        servant.do(agreement_id, prepayments.extra, servant.balance(agreement_id) - 1000)
+        servant.dispute(payment_id, "won")
+        assert servant.account("customer_credit") < 0
+    servant.check(agreement_id)
 
 
 def test_another_stored_card_is_charged_from_now_on_and_for_what_is_late_at_once(servant: Servant) -> None:

@@ -109,7 +109,10 @@ ADDRESS = {
     "postal_code": "04101",
     "country": "US",
 }
+# What a receipt says of delivery and downloads where there is neither.
+NOT_SENT: Context = {"parcels": [], "offered": [], "takes": None}
 ORDER = Row(
+    fulfillment=None,
     number="7M5D0T1A",
     id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad",
     token="t0k3n",
@@ -160,6 +163,7 @@ REFUND = Row(
     status="succeeded",
     reason="requested_by_customer",
     message=None,
+    late_success_id=None,
     created_at=NOW,
     finished_at=NOW,
 )
@@ -271,6 +275,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= NOT_SENT
     receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
@@ -807,6 +812,18 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
         yield f"emails/refund.{ending}", "order", receipt | refund
         yield f"emails/refund.{ending}", "api", api | refund
+        came_late = {"refund": Row(**(vars(REFUND) | {"late_success_id": "late_01kbe9000pe2r9f3x7m5d0t1aa"}))}
+        yield f"emails/refund.{ending}", "late", receipt | refund | came_late
+        for done in ("refund", "credit", "release", "dispute"):
+            late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
+            told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
+            yield f"emails/late_success.{ending}", done, told_late
+        open_one: Context = {"organization": SHOP, "payment": PAYMENT, "attempt": APPROVED, "since": NOW}
+        yield (
+            f"emails/payment_unknown.{ending}",
+            "open",
+            open_one | {"attempt_url": "http://x/admin/radar/unknown/att_1"},
+        )
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
@@ -920,6 +937,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
+    from tests.templates.shop_samples import shop_samples
     from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
@@ -940,6 +958,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from plan_samples()
+    yield from shop_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()

@@ -117,7 +117,7 @@ def status_on(agreement: FinancingAgreement, installments: Sequence[Installment]
         return agreement.status
     if not balances.of(installments).total:
         return "refunded" if _is_given_back(installments) else "paid_off"
-    if agreement.status == "charged_off":
+    if agreement.charged_off_at is not None:
         return "charged_off"
     days = balances.days_past_due(balances.past_due_since(installments, today), today)
     if agreement.status == "defaulted" and days:

@@ -159,6 +159,7 @@ def _refunded(invoice: Invoice) -> int:
     wanted = wanted.where(
         Refund.organization_id == invoice.organization_id,
         Refund.payment_id == invoice.payment_id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
         Refund.id.not_in(noted),
     )

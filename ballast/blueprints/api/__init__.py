@@ -16,6 +16,7 @@ from ballast.blueprints.api import (
     financing,
     identity,
     invoices,
+    orders,
     payment_methods,
     payments,
     refunds,
@@ -30,6 +31,7 @@ PARTS = tuple(
     for module in (
         payments,
         checkout_sessions,
+        orders,
         refunds,
         customers,
         payment_methods,

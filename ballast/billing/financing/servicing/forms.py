@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from ballast.billing.financing import balances
 from ballast.billing.financing.servicing import (
     dates,
     payoffs,
     plan_cards,
+    plans,
     prepayments,
     recordings,
     relief,
@@ -242,6 +244,13 @@ ACTS: Final[dict[str, Act]] = {
         is_final=True,
     ),
 }
+
+
+def choices(name: str, agreement: FinancingAgreement, installments: Sequence[Installment]) -> list[Installment]:
+    """The installments that an act may be about, the oldest due first."""
+    if name == "move":
+        return [one for one, _first, _last in dates.movable(plans.of(agreement, installments))]
+    return [one for one in balances.unpaid(installments) if name != "waive" or one.late_fee_left]
 
 
 def possible(agreement: FinancingAgreement, installments: Sequence[Installment]) -> list[str]:

@@ -72,7 +72,19 @@ def _pays(agreement: FinancingAgreement) -> dict[str, dict[int, int]]:
     found: dict[str, dict[int, int]] = {}
     for payment_id, number, principal in db.session.execute(wanted):
         found.setdefault(str(payment_id), {})[number] = int(principal)
+    _set_off(found)
     return found
+
+
+def _set_off(pays: dict[str, dict[int, int]]) -> None:
+    """What went back to the card of one payment, of what another had paid, is not paid by that other one any more."""
+    for owing in pays.values():
+        for number in [number for number, part in owing.items() if part < 0]:
+            for other in pays.values():
+                taken = min(max(other.get(number, 0), 0), -owing[number])
+                if taken:
+                    other[number] -= taken
+                    owing[number] += taken
 
 
 def returned(agreement: FinancingAgreement, payments: Sequence[Payment]) -> int:
@@ -86,6 +98,7 @@ def returned(agreement: FinancingAgreement, payments: Sequence[Payment]) -> int:
     held = select(func.coalesce(func.sum(Refund.amount - Refund.of_invoice), 0)).where(
         Refund.organization_id == agreement.organization_id,
         Refund.payment_id.in_([one.id for one in payments]),
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
     )
     return int(db.session.scalar(held) or 0) - int(db.session.scalar(credited) or 0)
