@@ -27,18 +27,17 @@ from flask import (
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
 from ballast import audit, config
-from ballast.db import db, set_organization
+from ballast.db import db, look, set_organization
 from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
 from ballast.ids import new_id, to_uuid
-from ballast.models import Organization
 from ballast.security import looks_like_card_number
 
 log = logging.getLogger(__name__)
@@ -68,6 +67,8 @@ def start_request() -> None:
     set_organization(None)
     if request.endpoint in UPLOADS:
         request.max_content_length = LARGEST_UPLOAD
+    if request.method in ("GET", "HEAD"):
+        look()
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
     _refuse_nul()
 
@@ -187,10 +188,10 @@ def require_member() -> Response | None:
     if not organization_id:
         abort(403)
     set_organization(organization_id)
-    g.role = users.role_in(organization_id, current_user.id) or ("staff" if current_user.is_admin else None)
-    if g.role is None:
+    g.organization, role = users.place_of(organization_id, current_user.id) or (None, None)
+    g.role = role or ("staff" if current_user.is_admin else None)
+    if g.role is None or g.organization is None:
         abort(403)
-    g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     act("staff" if g.role == "staff" else "user", current_user.id)
     if g.organization.requires_second_factor and not current_user.has_second_factor and request.blueprint != "account":
         return see_other(url_for("account.second_factor"))

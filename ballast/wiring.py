@@ -45,6 +45,7 @@ PAGES: Final = (
     "refunds",
     "orders",
     "ledger",
+    "reconciliation",
     "mails",
     "events",
     "settings",
@@ -143,6 +144,10 @@ def _web(settings: Settings) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         JSON_SORT_KEYS=False,
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_MIN_SIZE=1400,  # what fits one packet anyway
+        COMPRESS_STREAMS=False,
+        COMPRESS_MIMETYPES=["text/html", "application/json", "image/svg+xml"],
     )
     _connect(app, settings.database_url, APP_ROLE, pool=8)
     app.before_request(web.start_request)  # before the extensions' own, so that what they refuse has a request id too
@@ -175,6 +180,7 @@ def _connect(app: Flask, url: str, role: str, pool: int) -> None:
 
 
 def _extend(app: Flask, settings: Settings) -> None:
+    from flask_compress import Compress
     from flask_login import LoginManager
     from flask_migrate import Migrate
     from flask_wtf.csrf import CSRFProtect
@@ -185,6 +191,7 @@ def _extend(app: Flask, settings: Settings) -> None:
 
     Migrate(app, db, directory=str(MIGRATIONS))
     CSRFProtect(app)
+    Compress(app)
     LoginManager(app).user_loader(load_user)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

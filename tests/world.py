@@ -26,6 +26,7 @@ from ballast.billing import (
     dispute_answers,
     holds,
     inbox,
+    late_releases,
     new_cards,
     refunds,
     resolver,
@@ -183,6 +184,7 @@ class World:
                     abandoned_plans.cancel_due(),
                     authorizations.expire_due(),
                     holds.act_due(),
+                    late_releases.release_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),
                 ]

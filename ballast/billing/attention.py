@@ -14,6 +14,7 @@ from ballast.db import db
 from ballast.models import (
     Attempt,
     Dispute,
+    Drift,
     Email,
     InboxEvent,
     Organization,
@@ -77,6 +78,7 @@ def _looked_for(organization: Organization) -> dict[str, Select[Any]]:
             InboxEvent.status == "failed",
             InboxEvent.received_at >= real_time() - RECENT,
         ),
+        "drifts": select(never).where(Drift.organization_id == owner, Drift.status == "open"),
         "cards": select(never).where(*expiring(organization)),
     }
 
@@ -144,6 +146,11 @@ def _unapplied(count: int) -> Item:
     return {"tone": "danger", "text": text, "about": "inbox", "action": "Look"}
 
 
+def _drifts(count: int) -> Item:
+    text = f"{_many(count)} {'thing differs' if count == 1 else 'things differ'} from what a processor lists."
+    return {"tone": "danger", "text": text, "about": "drifts", "action": "Look"}
+
+
 def _cards(count: int) -> Item:
     cards = (
         "1 card that pays a subscription expires"
@@ -163,5 +170,6 @@ SAY: Final[dict[str, Callable[[int], Item]]] = {
     "deliveries": _dead,
     "emails": _unsent,
     "inbox": _unapplied,
+    "drifts": _drifts,
     "cards": _cards,
 }

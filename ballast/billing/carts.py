@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from ballast.billing import orders, outcomes, shipping, stock
+from ballast.billing import orders, outcomes, shipping, stock, subscription_checkout, subscription_orders
 from ballast.billing.financing import opening
 from ballast.billing.orders import NewLine
+from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -29,6 +30,14 @@ class LineView:
     price: Price
     quantity: int
     amount: int
+
+    @property
+    def name(self) -> str:
+        return self.product.name
+
+    @property
+    def is_recurring(self) -> bool:
+        return self.price.kind == "recurring"
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,11 @@ def _open_cart(organization_id: str, token: str | None, lock: bool = False) -> C
     return db.session.scalars(wanted.with_for_update() if lock else wanted).first()
 
 
-def add(organization: Organization, token: str | None, price_id: str, quantity: int) -> str:
-    """Put a price into the cart (a new one if need be); answers the cart's token. Raises InvalidRequest."""
+def add(organization: Organization, token: str | None, price_id: str, quantity: int, *, in_place: bool = False) -> str:
+    """Put a price into the cart (a new one if need be); answers the cart's token. `in_place`: of another subscription.
+
+    Raises InvalidRequest, Conflict(`cart_has_subscription`): an order starts one subscription at most.
+    """
     orders.check_quantity(quantity)
     with transaction() as session:
         price = _price(organization.id, price_id)
@@ -79,6 +91,8 @@ def add(organization: Organization, token: str | None, price_id: str, quantity: 
             cart = Cart(organization_id=organization.id, id=new_id("cart"), currency=price.currency)
             session.add(cart)
             session.flush()
+        if price.kind == "recurring":
+            _make_room(cart, price, in_place)
         adding = insert(CartLine).values(
             organization_id=organization.id,
             id=new_id("cl"),
@@ -94,6 +108,15 @@ def add(organization: Organization, token: str | None, price_id: str, quantity: 
             )
         )
         return cart.token
+
+
+def _make_room(cart: Cart, price: Price, in_place: bool) -> None:
+    wanted = lines_of_cart(cart.organization_id, cart.id).where(Price.kind == "recurring", Price.id != price.id)
+    for line, _price, product in db.session.execute(wanted):
+        if not in_place:
+            said = f"{product.name} is in your cart already, and a cart takes one subscription. Replace it?"
+            raise Conflict("cart_has_subscription", said, param="price_id")
+        db.session.delete(line)
 
 
 def _at_most(value: Any) -> Any:
@@ -132,7 +155,6 @@ def _price(organization_id: str, price_id: str) -> Price:
                 Price.id == price_id,
                 Price.archived_at.is_(None),
                 Product.archived_at.is_(None),
-                Price.kind == "one_time",
             )
         ).first()
     if found is None:
@@ -157,7 +179,9 @@ def order(organization: Organization, token: str | None) -> Order:
         if earlier is not None:
             _replace(earlier)
         stock.check(organization.id, _pieces(rows))
-        made = orders.make(organization.id, cart.currency, [_sold(*row) for row in rows], cart.id)
+        first = sum(_first_amount(organization.id, line, price) for line, price, _product in rows)
+        lines = [_sold(*row) for row in rows]
+        made = orders.make(organization.id, cart.currency, lines, cart.id, subscription_amount=first)
         shipping.choose(made, None, None)
         session.refresh(made)
         session.expunge(made)
@@ -187,8 +211,10 @@ def _fits(earlier: Order, rows: list[Any]) -> bool:
 
 
 def _replace(earlier: Order) -> None:
-    """An order gives way with its plan and its payment, so that nobody pays both; one with a payment under way does not."""
+    """An order gives way with its plan, its start of a subscription and its payment, so that nobody pays both; one with a payment
+    under way does not."""
     opening.withdraw(earlier)
+    subscription_checkout.withdraw(earlier, subscription_checkout.earlier_start(earlier))
     wanted = select(Payment).where(Payment.organization_id == earlier.organization_id, Payment.order_id == earlier.id)
     for payment in db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)):
         if payment.status not in ("canceled", "failed"):
@@ -198,4 +224,12 @@ def _replace(earlier: Order) -> None:
 
 
 def _sold(line: CartLine, price: Price, product: Product) -> NewLine:
-    return NewLine(product.name, line.quantity, price.amount, price.id, product.image, product.shippable)
+    is_recurring = price.kind == "recurring"
+    return NewLine(product.name, line.quantity, price.amount, price.id, product.image, product.shippable, is_recurring)
+
+
+def _first_amount(organization_id: str, line: CartLine, price: Price) -> int:
+    """What is due today of a line that starts a subscription."""
+    if price.kind != "recurring":
+        return 0
+    return subscription_orders.first_amount(plans.find(organization_id, price.id, line.quantity))

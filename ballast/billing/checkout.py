@@ -14,12 +14,14 @@ from sqlalchemy import select
 from ballast import audit, config
 from ballast.billing import (
     card_setup,
+    due_today,
     financing_checkout,
     new_cards,
     on_session,
     order_payments,
     payment_links,
     payments,
+    prevented,
     session_ends,
     shipping,
     stock,
@@ -92,7 +94,13 @@ class Checkout:
 
     @property
     def is_subscription(self) -> bool:
-        return self.session is not None and self.session.mode == "subscription"
+        """Whether it starts one, alone or beside goods."""
+        return any(line.is_recurring for line in self.lines)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it starts a subscription beside goods."""
+        return len({line.is_recurring for line in self.lines}) == 2
 
     @property
     def is_sent(self) -> bool:
@@ -144,20 +152,30 @@ def pay(
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)
         if order.status != "pending" or (session and session.is_over):
+            _note_second(order)
             return
         payment_links.take_place(session)
         details = _as_asked(details, session)
         stock.reserve(order)
         return_url = f"{config.current().public_url}/checkout/{token}/return"
-        if session is not None and session.mode == "subscription":
-            begun = _subscribe(order, details, shown, return_url)
+        if due_today.is_for(order):
+            begun = _subscribe(order, details, session, agreed, shown, return_url)
         else:
             begun = _begin(order, details, session, shown, agreed, return_url)
+        if begun is None:
+            _note_second(order)
     match begun:
         case payments.Begun():
             payments.run(begun)
         case card_setup.Setup():
             card_setup.run(begun, new_cards.use)
+
+
+def _note_second(order: Order) -> None:
+    """Pay was pressed again, here or in another tab, on what is paid or being paid."""
+    if (payment := order_payments.newest(order)) is not None and payment.status in order_payments.UNDER_WAY:
+        route = "paid_already" if payment.status == "succeeded" else "open_attempt"
+        prevented.note(order.organization_id, route, payment.id, payment.id)
 
 
 def _begin(
@@ -192,15 +210,20 @@ def total_changed(order: Order) -> str:
 
 
 def _subscribe(
-    order: Order, details: Details, shown: int | None, return_url: str
+    order: Order,
+    details: Details,
+    session: CheckoutSession | None,
+    agreed: Agreed | None,
+    shown: int | None,
+    return_url: str,
 ) -> payments.Begun | card_setup.Setup | None:
-    """Begin to start its subscription; None where it has started, or is being paid."""
-    payment = order_payments.locked(order)
+    """Begin to start its subscription, and to pay what is bought with it; None where that is under way, or done."""
+    payment = order_payments.newest(order)
     if payment is not None and payment.status in order_payments.UNDER_WAY:
         return None
     customer = subscription_checkout.customer_for(order, details)
     _take_details(order, details, customer)
-    return subscription_checkout.begin(order, details, shown, return_url)
+    return due_today.begin(order, details, session, agreed, shown, return_url)
 
 
 def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
@@ -252,10 +275,15 @@ def _source(organization_id: str, order: Order, details: Details) -> payments.So
 def way_to_pay(organization: Organization, found: Checkout, plan: Plan | None = None) -> ways.Way | None:
     """How a new card pays this order now, with a plan where one is chosen; None when no account takes one. Holds no transaction while
     it asks."""
-    amount = plan.account_amount if plan else found.order.amount
-    if found.is_subscription:
-        amount = subscription_checkout.account_amount(found.order)
+    amount = account_amount(found, subscription_checkout.offer(found.order) if found.is_subscription else None, plan)
     return ways.to_pay(organization, amount, found.order.currency, found.order.token)
+
+
+def account_amount(found: Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
+    """By what amount an account is chosen, minor units; the bank is asked about it."""
+    if offer is not None:
+        return due_today.account_amount(found.order, plan, offer)
+    return plan.account_amount if plan else found.order.amount
 
 
 def with_setup(found: Checkout) -> Checkout:

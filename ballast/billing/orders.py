@@ -20,7 +20,7 @@ from ballast.models.states import move
 @dataclass(frozen=True)
 class NewLine:
     """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did;
-    `shippable`: it is sent by post."""
+    `shippable`: it is sent by post; `is_recurring`: it starts a subscription."""
 
     name: str
     quantity: int
@@ -28,6 +28,7 @@ class NewLine:
     price_id: str | None = None
     image: str | None = None
     shippable: bool = False
+    is_recurring: bool = False
 
     @property
     def amount(self) -> int:
@@ -40,14 +41,24 @@ def check_quantity(quantity: int) -> None:
         raise InvalidRequest("quantity_invalid", f"Choose a quantity from 1 to {MAX_QUANTITY}.", param="quantity")
 
 
-def make(organization_id: str, currency: str, lines: Sequence[NewLine], cart_id: str | None = None) -> Order:
-    """A pending order with its lines, which no later edit of a product changes. In the caller's transaction."""
+def make(
+    organization_id: str,
+    currency: str,
+    lines: Sequence[NewLine],
+    cart_id: str | None = None,
+    subscription_amount: int = 0,
+) -> Order:
+    """A pending order with its lines, which no later edit of a product changes. In the caller's transaction.
+
+    `subscription_amount`: minor units that the line which starts a subscription comes to today, before tax and discounts.
+    """
     made = Order(
         organization_id=organization_id,
         id=new_id("ord"),
         cart_id=cart_id,
         status="pending",
-        amount=sum(line.amount for line in lines),
+        amount=sum(line.amount for line in lines if not line.is_recurring) + subscription_amount,
+        subscription_amount=subscription_amount,
         currency=currency,
         fulfillment="unfulfilled" if any(line.shippable for line in lines) else None,
         created_at=now(),
@@ -71,6 +82,7 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
         unit_amount=line.unit_amount,
         amount=line.amount,
         shippable=line.shippable,
+        is_recurring=line.is_recurring,
     )
 
 

@@ -120,7 +120,7 @@ def options(order: Order, session: CheckoutSession | None, country: str | None =
     if not rates:
         return None
     place = country or (order.address or {}).get("country") or HOME_COUNTRY
-    goods = sum(line.amount for line in _lines(order) if line.kind == "item")
+    goods = sum(line.amount for line in _lines(order) if line.kind == "item" and not line.is_recurring)
     there = [Option(rate, _costs(rate, goods)) for rate in rates if not rate.countries or place in rate.countries]
     return sorted(there, key=lambda one: (one.amount, one.rate.max_days))
 

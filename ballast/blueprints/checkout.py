@@ -17,8 +17,10 @@ from ballast.billing import (
     checkout,
     checkout_form,
     delivery_page,
+    due_dates,
     financing_checkout,
     on_session,
+    outlook,
     payment_links,
     portal,
     return_urls,
@@ -170,6 +172,8 @@ def _next(found: checkout.Checkout) -> str:
 def receipt(token: str) -> Response:
     """The receipt, for whoever holds the token."""
     found = checkout.find(g.shop.id, token)
+    if found.is_mixed and found.state == "paid":
+        return _together(found)
     if found.is_subscription and found.state == "paid":
         return _subscribed(found)
     if found.agreement is not None and found.state == "paid":
@@ -199,6 +203,26 @@ def _subscribed(found: checkout.Checkout) -> Response:
         payment=found.payment,
         held=portal.subscription(portal.customer_of(started), started.id),
     )
+
+
+def _together(found: checkout.Checkout) -> Response:
+    """Goods and a subscription: what was paid today, and what comes when."""
+    return render(
+        "checkout/together.html",
+        shop=g.shop,
+        order=found.order,
+        lines=found.lines,
+        payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
+        refunds=found.refunds,
+        delivers=found.session is None,
+        outlook=outlook.of(found.order),
+        every=_every(outlook.of(found.order)),
+        plan_url=url_for("plan_page.show", token=found.agreement.token) if found.agreement else None,
+    )
+
+
+def _every(seen: outlook.Outlook | None) -> str:
+    return seen.repeating[0].every if seen and seen.repeating else ""
 
 
 def _on_plan(found: checkout.Checkout) -> Response:
@@ -236,6 +260,7 @@ def _page(
     plan = _plan(found, plans)
     if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
         return _unavailable(found)
+    seen = _outlook(found, offer, plan)
     response = make_response(
         render(
             "checkout/show.html",
@@ -246,11 +271,13 @@ def _page(
             state=found.state,
             amount=_due(found, offer, plan),
             offer=offer,
+            outlook=seen,
+            every=_every(seen),
             plans=plans,
             plan=plan,
             agreed=found.agreement.terms if found.agreement and found.state != "form" else None,
-            price=found.order.amount,
-            in_full=None if _needs_plan(found) else found.order.amount,
+            price=found.order.goods_amount,
+            in_full=None if _needs_plan(found) else found.order.goods_amount,
             code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
@@ -262,7 +289,7 @@ def _page(
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,
-            due=f"{to_decimal(_asked_about(found, offer, plan), found.order.currency):f}",
+            due=f"{to_decimal(checkout.account_amount(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
@@ -292,18 +319,20 @@ def _needs_plan(found: checkout.Checkout) -> bool:
 
 def _due(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
     """Minor units today; what is being tried, once it is."""
-    if offer is not None:
-        return offer.due
     if found.state != "form":
         return 0 if found.is_storing or found.payment is None else found.payment.amount
-    return plan.due if plan else found.order.amount
+    return (plan.due if plan else found.order.goods_amount) + (offer.due if offer else 0)
 
 
-def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
-    """What the bank is asked about: what is due; where nothing is, what comes then."""
-    if offer is not None:
-        return offer.due or subscription_checkout.account_amount(found.order)
-    return plan.account_amount if plan else found.order.amount
+def _outlook(
+    found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None
+) -> outlook.Outlook | None:
+    """What is due today and what later, where both goods and a subscription are bought; as it was agreed to, once it is being paid."""
+    if offer is None or not found.is_mixed:
+        return None
+    kept = outlook.of(found.order) if found.state != "form" else None
+    order, timezone = found.order, g.shop.timezone
+    return kept or due_dates.of_checkout(order.currency, found.lines, offer, plan, timezone)
 
 
 def _action(found: checkout.Checkout) -> dict[str, str | None]:

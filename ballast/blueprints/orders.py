@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flask import Blueprint, Response, flash, g, request, url_for
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, true
 
 from ballast import answers
 from ballast.billing import fulfillment, lookup, shipping
@@ -49,6 +49,14 @@ COLUMNS: Final[answers.Columns] = {
     "customer": lambda order: order.customer_id,
     "created_at": lambda order: order.created_at,
     "paid_at": lambda order: order.paid_at,
+}
+CART_COLUMNS: Final[answers.Columns] = {
+    "id": lambda cart, _pieces, _amount: cart.id,
+    "status": lambda cart, _pieces, _amount: cart.status,
+    "pieces": lambda _cart, pieces, _amount: pieces or 0,
+    "amount": lambda cart, _pieces, amount: to_decimal(int(amount or 0), cart.currency),
+    "currency": lambda cart, _pieces, _amount: cart.currency,
+    "created_at": lambda cart, _pieces, _amount: cart.created_at,
 }
 
 
@@ -188,10 +196,7 @@ def _one(model: Any, row_id: str | None) -> Any:
 def carts() -> Response:
     """Carts, newest first, by status, with what they come to now."""
     chosen = {"status": request.args.get("status", "")[:20]}
-    wanted = select(Cart).where(Cart.organization_id == g.organization.id)
-    if chosen["status"] in CART:
-        wanted = wanted.where(Cart.status == chosen["status"])
-    page = keyset(wanted, Cart.id, "cart", request.args.get("before"), request.args.get("after"))
+    page = keyset(_carts(chosen["status"]), Cart.id, "cart", request.args.get("before"), request.args.get("after"))
     found = [row[0] for row in page.rows]
     sums = _sums_of([cart.id for cart in found])
     return render(
@@ -203,9 +208,28 @@ def carts() -> Response:
         ],
         filters=status_chips(CARTS, CART_LABELS, chosen),
         filtered=bool(chosen["status"]),
+        export_url=filter_url("orders.export_carts", chosen),
         previous_url=filter_url(CARTS, chosen, before=page.before),
         next_url=filter_url(CARTS, chosen, after=page.after),
     )
+
+
+@blueprint.get("/carts/export.csv")
+def export_carts() -> Response:
+    """All that fits the filter, as a file."""
+    sums = (
+        select(func.sum(CartLine.quantity), func.sum(CartLine.quantity * Price.amount))
+        .join(Price, (Price.organization_id == CartLine.organization_id) & (Price.id == CartLine.price_id))
+        .where(CartLine.organization_id == Cart.organization_id, CartLine.cart_id == Cart.id)
+        .lateral()
+    )
+    wanted = _carts(request.args.get("status", "")[:20]).add_columns(*sums.c).outerjoin(sums, true())
+    return answers.listed("carts", wanted, Cart.id, CART_COLUMNS)
+
+
+def _carts(status: str) -> Select[Cart]:
+    wanted = select(Cart).where(Cart.organization_id == g.organization.id)
+    return wanted.where(Cart.status == status) if status in CART else wanted
 
 
 def _sums_of(cart_ids: list[str]) -> dict[str, tuple[int, int]]:

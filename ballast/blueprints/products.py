@@ -8,6 +8,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
+from ballast import answers
 from ballast.billing import catalog, kept, media, stock
 from ballast.billing.catalog import NewPrice, NewProduct
 from ballast.db import db, end_reading, transaction
@@ -15,7 +16,7 @@ from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
 from ballast.models import Price, Product
 from ballast.models.catalog import INTERVALS
-from ballast.money import from_decimal
+from ballast.money import from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
 from ballast.web import dashboard, keyset, render, requires, see_other
 
@@ -37,6 +38,21 @@ PRICE_FIELDS: Final = (
 )
 LONGEST: Final = {"name": 200, "tagline": 200, "description": 5000, "nickname": 200, "reason": 200}
 CHANGES: Final = {"more": "Add", "fewer": "Take away", "exactly": "There are", "uncounted": "Don't count"}
+COLUMNS: Final[answers.Columns] = {
+    "product": lambda _price, product: product.id,
+    "name": lambda _price, product: product.name,
+    "slug": lambda _price, product: product.slug,
+    "price": lambda price, _product: price.id,
+    "nickname": lambda price, _product: price.nickname,
+    "amount": lambda price, _product: to_decimal(price.amount, price.currency),
+    "currency": lambda price, _product: price.currency,
+    "interval": lambda price, _product: price.interval,
+    "interval_count": lambda price, _product: price.interval and price.interval_count,
+    "trial_days": lambda price, _product: price.trial_days,
+    "setup_fee": lambda price, _product: to_decimal(price.setup_fee, price.currency),
+    "created_at": lambda price, _product: price.created_at,
+    "archived_at": lambda price, product: price.archived_at or product.archived_at,
+}
 EVERY: Final = [("", "Once"), *((name, name.capitalize()) for name in INTERVALS)]
 
 
@@ -61,6 +77,14 @@ def index() -> Response:
         previous_url=url_for(".index", status=chosen, before=page.before) if page.before else None,
         next_url=url_for(".index", status=chosen, after=page.after) if page.after else None,
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """Every price with its product, as a file."""
+    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
+    wanted = select(Price, Product).join(Product, joined).where(Price.organization_id == g.organization.id)
+    return answers.listed("prices", wanted, Price.id, COLUMNS)
 
 
 def _prices_of(product_ids: list[str]) -> dict[str, list[Price]]:

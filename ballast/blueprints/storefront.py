@@ -10,11 +10,11 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions, portal_links
+from ballast.billing import carts, checkout_sessions, due_dates, outlook, portal_links
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
-from ballast.errors import BallastError, InvalidRequest, NotFound, RateLimited
+from ballast.errors import BallastError, Conflict, InvalidRequest, NotFound, RateLimited
 from ballast.identity import passwords, users
 from ballast.models import Order, Price, Product
 from ballast.models.catalog import on_sale, subscribable
@@ -104,17 +104,40 @@ def cart() -> Response:
     return _show_cart()
 
 
-def _show_cart(status: int = 200, notice: str = "") -> Response:
+def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | None = None) -> Response:
     found = _cart()
-    products = [line.product.id for line in found.lines]
-    plans = advertising.plans(g.shop, found.amount, found.currency, _country(), products) if products else []
-    return render("storefront/cart.html", status=status, shop=g.shop, cart=found, plans=plans, notice=notice)
+    goods = [line for line in found.lines if not line.is_recurring]
+    products = [line.product.id for line in goods]
+    amount = sum(line.amount for line in goods)
+    plans = advertising.plans(g.shop, amount, found.currency, _country(), products) if products else []
+    return render(
+        "storefront/cart.html",
+        status=status,
+        shop=g.shop,
+        cart=found,
+        outlook=_outlook(found, goods),
+        plans=plans,
+        notice=notice,
+        replace=replace,
+    )
+
+
+def _outlook(found: carts.CartView, goods: Sequence[carts.LineView]) -> outlook.Outlook | None:
+    """What is due today and what later, where the cart has a subscription."""
+    recurring = next((line for line in found.lines if line.is_recurring), None)
+    if recurring is None:
+        return None
+    return due_dates.of_cart(g.shop, found.currency, goods, recurring.price.id, recurring.quantity)
 
 
 @blueprint.post("/cart/lines")
 def add_line() -> Response:
-    """Put something in."""
-    token = carts.add(g.shop, _token(), request.form.get("price_id", ""), _quantity("1"))
+    """Put something in; a second subscription only in place of the first."""
+    price_id, quantity = request.form.get("price_id", ""), _quantity("1")
+    try:
+        token = carts.add(g.shop, _token(), price_id, quantity, in_place=request.form.get("in_place") == "yes")
+    except Conflict as error:
+        return _show_cart(error.status, error.message, {"price_id": price_id, "quantity": quantity})
     browser[f"cart:{g.shop.id}"] = token
     return see_other(url_for("storefront.cart", slug=g.shop.slug))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 
 from ballast import audit, config
-from ballast.db import db, organization, transaction
+from ballast.db import db, glance, organization, transaction
 from ballast.errors import NotFound
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
@@ -106,7 +106,8 @@ def organizations_of(user_id: str) -> list[str]:
 
 def organizations_with(user_id: str) -> list[str]:
     """Ids of the organizations where the user is a member, made an API key or is a customer."""
-    return _ids_from("organizations_with_user", user_id)
+    found: list[str] = glance(("with", user_id), lambda: _ids_from("organizations_with_user", user_id))
+    return found
 
 
 def organizations_for_staff(user_id: str) -> list[str]:
@@ -140,6 +141,14 @@ def role_in(organization_id: str, user_id: str) -> str | None:
     """The user's role, read anew: never from a token or a session."""
     wanted = select(Membership.role).where(Membership.organization_id == organization_id, Membership.user_id == user_id)
     return db.session.scalars(wanted).first()
+
+
+def place_of(organization_id: str, user_id: str) -> tuple[Organization, str | None] | None:
+    """The organization with the user's role in it (none for who is no member), both read anew; none where there is no such one."""
+    ours = and_(Membership.organization_id == Organization.id, Membership.user_id == user_id)
+    wanted = select(Organization, Membership.role).outerjoin(Membership, ours).where(Organization.id == organization_id)
+    found = db.session.execute(wanted).first()
+    return (found[0], found[1]) if found else None
 
 
 def may(role: str | None, permission: str) -> bool:

@@ -21,11 +21,14 @@ from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
-from ballast.models.ledger import LedgerAccount, LedgerTransfer
+from ballast.models.late_successes import LateSuccess
+from ballast.models.ledger import BalanceSnapshot, LedgerAccount, LedgerTransfer
 from ballast.models.media import Download, ProductFile, ProductImage
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.prevented import Prevented
+from ballast.models.reconciliation import Drift, Payout, Reconciliation
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
 from ballast.models.shipping import Shipment, ShipmentLine, ShippingRate
 from ballast.models.stock import StockHold
@@ -39,6 +42,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "AuditSeal",
+    "BalanceSnapshot",
     "BillingSettings",
     "Cart",
     "CartLine",
@@ -52,6 +56,7 @@ __all__ = [
     "DailyFigure",
     "Dispute",
     "Download",
+    "Drift",
     "Email",
     "Event",
     "FigureChange",
@@ -67,6 +72,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "JobRun",
+    "LateSuccess",
     "LedgerAccount",
     "LedgerTransfer",
     "Membership",
@@ -76,7 +82,9 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentMethod",
+    "Payout",
     "PlatformEntry",
+    "Prevented",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",
@@ -84,6 +92,7 @@ __all__ = [
     "ProductFile",
     "ProductImage",
     "PromotionCode",
+    "Reconciliation",
     "Refund",
     "Shipment",
     "ShipmentLine",

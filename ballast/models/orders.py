@@ -65,6 +65,7 @@ class Order(Scoped, Base):
     __table_args__ = (
         one_of("status", ORDER),
         CheckConstraint("amount >= 0", name="amount_not_negative"),
+        CheckConstraint("subscription_amount between 0 and amount", name="subscription_within_amount"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code"),
         within("cart_id", "carts"),
         within("customer_id", "customers"),
@@ -105,10 +106,14 @@ class Order(Scoped, Base):
     consent: Mapped[str] = mapped_column(default="", server_default="", doc="the terms the shopper agreed to, as shown")
     status: Mapped[str] = mapped_column(default="pending", server_default="pending")
     amount: Mapped[int]
+    subscription_amount: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="of the amount, what its subscription comes to today"
+    )
     currency: Mapped[str]
     email: Mapped[str | None]
     name: Mapped[str | None]
     address: Mapped[dict[str, Any]] = json_column()
+    outlook: Mapped[dict[str, Any]] = json_column()
     created_at: Mapped[datetime] = created_column()
     paid_at: Mapped[datetime | None]
     id_tail: Mapped[str] = mapped_column(
@@ -119,6 +124,11 @@ class Order(Scoped, Base):
     def number(self) -> str:
         """What a person reads out: the random tail of the id, in capitals."""
         return self.id[-8:].upper()
+
+    @property
+    def goods_amount(self) -> int:
+        """Minor units of what is bought once: what is paid in full, or with a plan."""
+        return self.amount - self.subscription_amount
 
 
 class OrderLine(Scoped, Base):
@@ -144,6 +154,7 @@ class OrderLine(Scoped, Base):
     kind: Mapped[str] = mapped_column(default="item", server_default="item")
     shippable: Mapped[bool] = mapped_column(default=False, server_default="false")
     fulfilled: Mapped[int] = mapped_column(default=0, server_default="0", doc="how many of it were sent")
+    is_recurring: Mapped[bool] = mapped_column(default=False, server_default="false", doc="it starts a subscription")
 
 
 def lines_of_cart(organization_id: str, cart_id: str) -> Select[CartLine, Price, Product]:

@@ -111,7 +111,8 @@ INVOICE: Final = _table(
 CREDIT_NOTE: Final = _table(issued="void", void="")
 # A plan on offer. Unpublished again it is a draft, which is edited like any other.
 OFFER: Final = _table(draft="published archived", published="draft archived", archived="draft")
-# `late`: 1 to 29 days past due; `delinquent`: 30 and more. A lost dispute brings back a debt that was paid off or refunded.
+# `late`: 1 to 29 days past due; `delinquent`: 30 and more. A lost dispute brings back a debt that was paid off or refunded;
+# what had been charged off is not expected then either.
 AGREEMENT: Final = _table(
     draft="active canceled",
     active="late delinquent defaulted paid_off canceled refunded",
@@ -119,8 +120,8 @@ AGREEMENT: Final = _table(
     delinquent="active late defaulted charged_off paid_off canceled refunded",
     defaulted="active late delinquent charged_off paid_off refunded",
     charged_off="paid_off refunded",
-    paid_off="active late refunded",
-    refunded="active late paid_off",
+    paid_off="active late charged_off refunded",
+    refunded="active late charged_off paid_off",
     canceled="",
 )
 # Charged by schedule in these.
@@ -148,6 +149,12 @@ DELIVERY: Final = _table(
     delivered="pending",
 )
 EMAIL: Final = _table(pending="sent failed", failed="pending sent", sent="pending")
+# `failed`: its processor could not be asked for days. Any day may be compared again.
+RECONCILIATION: Final = _table(waiting="done failed", done="waiting", failed="waiting")
+# `gone`: looked for again and not found any more.
+DRIFT: Final = _table(open="repaired gone", repaired="open", gone="open")
+# A bank may send back what had arrived.
+PAYOUT: Final = _table(in_transit="paid failed", paid="failed", failed="")
 INBOX: Final = _table(
     received="applied ignored failed", failed="received applied ignored", applied="received", ignored="received"
 )
@@ -173,6 +180,9 @@ MACHINES: Final[dict[str, Transitions]] = {
     "delivery": DELIVERY,
     "email": EMAIL,
     "inbox": INBOX,
+    "reconciliation": RECONCILIATION,
+    "drift": DRIFT,
+    "payout": PAYOUT,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal, Protocol
 
 
@@ -87,6 +87,8 @@ class Capabilities:
     `prepares`: the charge exists before the bank is asked. `challenge`: where 3-D Secure happens, inside the charge or before it.
     `saves`: a card is stored with the charge itself, or by `save_card` from a charge that was approved.
     `registers_webhooks`: `listen` can tell the processor where we listen. `tells_every_charge`: there is an event for each.
+    `asks_for_page`: `client_config` calls the processor; else it answers from the credentials.
+    `tells_fees`: a list of charges says what each cost. `tells_payouts`: the processor lists what it sent to the bank.
     `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
     `authorization_days`: how long what is held can be captured.
     `evidence_characters`: the longest text a dispute is answered with.
@@ -99,7 +101,10 @@ class Capabilities:
     idempotent_void: bool
     refund_waits_for_settlement: bool
     registers_webhooks: bool
+    asks_for_page: bool
     tells_every_charge: bool
+    tells_fees: bool
+    tells_payouts: bool
     absent_after_seconds: int
     authorization_days: int
     evidence_characters: int
@@ -188,7 +193,8 @@ class Connection:
 class Listed:
     """A charge or refund in a window of time, as the processor lists it. `amount` is minor units.
 
-    `status` of a charge: authorized, captured, canceled, failed or pending; of a refund: as in `RefundOutcome`.
+    `status` of a charge: authorized, captured, canceled, failed or pending; of a refund: as in `RefundOutcome`. `captured`: what
+    was taken of a charge, minor units, None where the list does not say. `fee`: what the processor kept of it, None while unknown.
     """
 
     kind: Literal["charge", "refund"]
@@ -198,6 +204,33 @@ class Listed:
     currency: str
     status: str
     created_at: datetime
+    captured: int | None = None
+    fee: Fee | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it is a charge whose money was taken."""
+        return self.kind == "charge" and self.status == "captured"
+
+
+@dataclass(frozen=True)
+class Fee:
+    """What a processor keeps of a charge, in the currency it settles in. Minor units."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class ListedPayout:
+    """Money a processor sends to the merchant's bank. `amount` is minor units; `status`: in_transit, paid or failed."""
+
+    external_id: str
+    amount: int
+    currency: str
+    status: Literal["in_transit", "paid", "failed"]
+    created_at: datetime
+    arrives_on: date | None
 
 
 @dataclass(frozen=True)
@@ -383,6 +416,9 @@ class Adapter(Protocol):
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""
+
+    def list_payouts(self, start: datetime, end: datetime) -> Iterator[ListedPayout]:
+        """Every payout created from `start` up to `end`; nothing where it does not `tells_payouts`. Raises UnavailableError."""
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands. `NO_SUCH_DISPUTE` is the reason where the processor answers that it has none of this id."""

@@ -33,6 +33,7 @@ from ballast.processors.base import (
     Declined,
     Dispute,
     Listed,
+    ListedPayout,
     Lookup,
     NotSent,
     Outcome,
@@ -80,7 +81,10 @@ class BraintreeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=True,
         registers_webhooks=False,
+        asks_for_page=True,
         tells_every_charge=False,
+        tells_fees=False,
+        tells_payouts=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
         authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
@@ -190,6 +194,10 @@ class BraintreeAdapter:
                     yield line
         except (OpenError, RefusedError) as error:
             raise UnavailableError(str(error)) from error
+
+    def list_payouts(self, _start: datetime, _end: datetime) -> Iterator[ListedPayout]:
+        """Nothing: Braintree tells what it disbursed in reports of its control panel."""
+        return iter(())
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands."""

@@ -247,6 +247,7 @@ def listed(transaction: Any) -> Listed:
     """One line of a window of time."""
     is_refund = transaction.type == "credit"
     status = refunded(transaction).status if is_refund else STANDING.get(str(transaction.status), "pending")
+    in_parts = bool(getattr(transaction, "partial_settlement_transaction_ids", None))
     return Listed(
         "refund" if is_refund else "charge",
         str(transaction.id),
@@ -255,6 +256,7 @@ def listed(transaction: Any) -> Listed:
         str(transaction.currency_iso_code),
         status,
         aware(transaction.created_at),
+        captured=None if in_parts else amount_of(transaction) if status == "captured" else 0,
     )
 
 

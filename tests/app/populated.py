@@ -23,12 +23,15 @@ from ballast.models import (
     CheckoutSession,
     Dispute,
     Download,
+    Drift,
     Email,
     Event,
     HeldBack,
     HoldAction,
     InboxEvent,
     Invitation,
+    LateSuccess,
+    LedgerAccount,
     Membership,
     Order,
     OrderLine,
@@ -36,10 +39,13 @@ from ballast.models import (
     Payment,
     PaymentLink,
     PaymentMethod,
+    Payout,
+    Prevented,
     Price,
     ProcessorCustomer,
     ProductFile,
     ProductImage,
+    Reconciliation,
     Refund,
     Shipment,
     ShipmentLine,
@@ -96,6 +102,7 @@ def populate(world: World, owner_url: str) -> Known:
     _rows_no_flow_writes(world)
     _keep_shop(world)
     sold["agreement_id"] = _lend(world)
+    sold |= _reconcile(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
@@ -103,6 +110,10 @@ def populate(world: World, owner_url: str) -> Known:
         )
         connection.execute(
             "insert into daily_figures (organization_id, figure, currency, day) values (%s, 'declined', 'USD', '2026-11-01')",
+            [to_uuid(world.acme.id, "org")],
+        )
+        connection.execute(
+            "insert into balance_snapshots (organization_id, currency, debit, credit) values (%s, 'USD', 'bad_debt', 'sales')",
             [to_uuid(world.acme.id, "org")],
         )
     with organization(world.acme.id):
@@ -230,6 +241,38 @@ def _keep_shop(world: World) -> None:
         session.add(ShipmentLine(**ours, shipment_id=parcel.id, order_line_id=line.id, quantity=1))
 
 
+def _reconcile(world: World) -> dict[str, str]:
+    """A day that was compared, what differed, and a payout; ids by the names in addresses."""
+    with organization(world.acme.id), transaction() as session:
+        run = Reconciliation(
+            organization_id=world.acme.id, processor_account_id=world.acme.account_id, day=real_time().date()
+        )
+        run.status, run.next_attempt_at = "done", None
+        session.add(run)
+        session.flush()
+        drift = Drift(
+            organization_id=world.acme.id,
+            reconciliation_id=run.id,
+            drift_class="missing_here",
+            kind="charge",
+            subject="pi_acmes_own",
+            theirs={"status": "captured"},
+        )
+        payout = Payout(
+            organization_id=world.acme.id,
+            processor_account_id=world.acme.account_id,
+            external_id="po_acmes_own",
+            amount=100,
+            currency="USD",
+            status="paid",
+            sent_at=real_time(),
+        )
+        session.add_all([drift, payout])
+        session.flush()
+        ledger_account_id = session.scalars(select(LedgerAccount.id).limit(1)).one()
+        return {"reconciliation_id": run.id, "drift_id": drift.id, "ledger_account_id": ledger_account_id}
+
+
 def _rows_no_flow_writes(world: World) -> None:
     with organization(world.acme.id), transaction() as session:
         lending_settings.get(world.acme.id)
@@ -276,6 +319,18 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="failed",
             )
         )
+        session.add(
+            LateSuccess(
+                organization_id=world.acme.id,
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                amount=100,
+                currency="USD",
+                was="declined",
+                answer="dispute",
+            )
+        )
+        session.add(Prevented(organization_id=world.acme.id, route="open_attempt", source=payment.id))
         delivery = session.scalars(select(WebhookDelivery).limit(1)).one()
         session.add(
             WebhookAttempt(

@@ -49,6 +49,20 @@ def test_a_dispute_won_later_undoes_it_and_what_was_paid_of_it_pays_the_rest_or_
     assert servant.account("customer_credit") == -16000
 
 
+def test_what_was_paid_of_a_debt_that_is_not_owed_after_all_is_no_part_of_the_price_that_goes_back(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.do(agreement_id, payoffs.decide)
+    (payoff_id,) = servant.payments_of(agreement_id)
+    servant.dispute(payoff_id, "lost")
+    servant.do(agreement_id, prepayments.extra, 4000)
+    servant.dispute(payoff_id, "won")
+    assert servant.account("customer_credit") == -4000
+    done = servant.do(agreement_id, returns.decide, 5000)
+    assert [(one.payment_id, one.amount) for one in done.preview.consequence.back] == [(payoff_id, 5000)]
+
+
 def test_no_refund_goes_to_a_payment_that_is_disputed(servant: Servant) -> None:
     agreement_id = servant.agree(64000, IN_FOUR)
     servant.do(agreement_id, payoffs.decide)

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from ballast.billing.financing.paying import PAYABLE
-from ballast.billing.financing.servicing import dates, payoffs, prepayments, recordings, relief, returns
+from ballast.billing.financing.servicing import dates, payoffs, prepayments, recordings, relief, reschedules, returns
 from ballast.billing.financing.terms import OfferTerms
 from ballast.errors import BallastError
 from ballast.models import Attempt, Payment
@@ -161,6 +161,14 @@ class Served(Plans):
     @rule(months=st.integers(1, 2))
     def it_is_paused(self, months: int) -> None:
         self._act(dates.pause, months)
+
+    @rule(count=st.integers(2, 5), wait=st.integers(1, 30))
+    def it_is_rescheduled(self, count: int, wait: int) -> None:
+        self._act(reschedules.decide, count, self.lender.at.date() + timedelta(days=wait))
+
+    @rule()
+    def it_is_written_off(self) -> None:
+        self._act(relief.write_off)
 
     @rule()
     def a_dispute_is_lost(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ballast.billing import refunds
-from ballast.billing.financing.servicing import payoffs, prepayments, returns
+from ballast.billing.financing.servicing import payoffs, prepayments, recordings, returns
 from ballast.db import transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Order, Refund
@@ -95,3 +95,17 @@ def test_a_refund_that_comes_back_makes_what_it_gave_back_paid_again_and_can_be_
     assert servant.amendments(agreement_id)[-1].reason == "The refund of $200.00 did not go through."
     again = servant.see(agreement_id, returns.decide)
     assert (again.back, again.status_after) == (64000, "refunded")
+
+
+def test_what_went_back_to_the_card_of_another_payment_does_not_go_back_again(servant: Servant) -> None:
+    """Interest paid ahead pays principal at a payoff, so a refund of the price draws on what another payment had paid."""
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.do(agreement_id, prepayments.extra, 30000)
+    servant.do(agreement_id, recordings.decide, 600)
+    servant.do(agreement_id, payoffs.decide)
+    servant.do(agreement_id, returns.decide)
+    servant.world.drain()
+    back = sum(one.amount for one in servant.all(Refund))
+    assert back == sum(servant.charges_of(agreement_id)) == 60000 - 600
+    with pytest.raises(Conflict, match="gone back already"):
+        servant.see(agreement_id, returns.decide)

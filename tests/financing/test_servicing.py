@@ -268,6 +268,38 @@ def test_a_plan_long_past_due_is_written_off_and_what_comes_in_after_all_is_reco
     assert servant.account("charge_off_allowance") == 0
 
 
+@pytest.mark.parametrize("what", ["waived", "part returned", "returned", "lost", "won", "recovered and lost"])
+def test_after_a_charge_off_the_allowance_follows_whatever_is_owed(servant: Servant, what: str) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.do(agreement_id, prepayments.next_installment)
+    (payment_id,) = servant.payments_of(agreement_id)
+    servant.move(days=75)
+    servant.late_fee(agreement_id, 2)
+    servant.move(days=30)
+    servant.lateness(agreement_id)
+    servant.do(agreement_id, relief.write_off)
+    match what:
+        case "waived":
+            servant.do(agreement_id, relief.waive)
+        case "part returned":
+            servant.do(agreement_id, returns.decide, 10000)
+        case "returned":
+            servant.do(agreement_id, returns.decide)
+            assert servant.agreement(agreement_id).status == "refunded"
+        case "recovered and lost":
+            servant.do(agreement_id, payoffs.decide)
+            servant.dispute(payment_id, "lost")
+            assert servant.agreement(agreement_id).status == "charged_off", "it is not charged off a second time"
+        case _:
+            servant.dispute(payment_id, "lost")
+            servant.check(agreement_id)
+    if what == "won":
+        servant.do(agreement_id, prepayments.extra, servant.balance(agreement_id) - 1000)
+        servant.dispute(payment_id, "won")
+        assert servant.account("customer_credit") < 0
+    servant.check(agreement_id)
+
+
 def test_another_stored_card_is_charged_from_now_on_and_for_what_is_late_at_once(servant: Servant) -> None:
     agreement_id = servant.agree(64000, IN_FOUR)
     other = servant.another_card()

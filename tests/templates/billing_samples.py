@@ -386,8 +386,15 @@ def clock_samples() -> Iterator[tuple[str, str, Context]]:
 def settings_samples() -> Iterator[tuple[str, str, Context]]:
     fields = ("invoice_footer", "address", "tax_number", "support_email", "color", "reminder_days")
     values = dict.fromkeys(fields, "") | {"retry_days": "1, 3, 7, 14", "end_status": "unpaid", "invoice_prefix": "ACME"}
+    values |= {"late_success": "refund"}
     page, ends = "admin/billing/settings.html", [("unpaid", "Unpaid: it rests"), ("canceled", "Canceled: it ends")]
-    show: Context = ADMIN | {"values": values, "days": [1, 3, 7, 14], "end_status": "unpaid", "ends": ends}
+    show: Context = ADMIN | {
+        "values": values,
+        "days": [1, 3, 7, 14],
+        "end_status": "unpaid",
+        "ends": ends,
+        "late": ends,
+    }
     show |= {"usual_reminder": 3, "numbered": False, "errors": {}, "may_change": True}
     yield page, "fresh", show
     wrong = {"errors": {"retry_days": "Name 1 to 8 different days."}, "numbered": True}

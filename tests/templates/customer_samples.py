@@ -8,7 +8,7 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
-from tests.templates.samples import CHECKOUT, NOW, PAYMENT, SHOP, SOFT, Context
+from tests.templates.samples import CHECKOUT, NOW, PAYMENT, SHOP, SOFT, Context, outlook
 from tests.templates.servicing_samples import every_plan, servicing_samples
 
 BRAND = Brand(
@@ -174,6 +174,8 @@ def subscribing_samples() -> Iterator[tuple[str, str, Context]]:
     trial.first.trial_end_at = LATER
     for state in ("form", "action", "processing"):
         yield show, f"trial-{state}", base | {"state": state, "offer": trial, "amount": 0}
+        both: Context = {"state": state, "amount": 10500, "outlook": outlook(parts=0), "every": "per month"}
+        yield show, f"mixed-{state}", base | both
     sub = subscription(trial_end_at=None)
     done: Context = {
         "shop": SHOP,

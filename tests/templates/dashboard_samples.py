@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.blueprints.reconciliation import MEANING
 from tests.templates.samples import (
     ADMIN,
     FILTERS,
@@ -33,6 +34,7 @@ def _order(**changes: Any) -> Row:
 def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
     yield from order_samples()
     yield from list_samples()
+    yield from reconciling_samples()
     yield from mail_samples()
     yield from search_samples()
     yield from job_samples()
@@ -79,7 +81,7 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
             "pending": True,
         },
     )
-    carts = ADMIN | PAGES | {"rows": [{"cart": CART, "pieces": 3, "amount": 9000}]}
+    carts = ADMIN | PAGES | {"rows": [{"cart": CART, "pieces": 3, "amount": 9000}], "export_url": "/x.csv"}
     yield "admin/orders/carts.html", "full", carts
     yield "admin/orders/carts.html", "empty", carts | NONE
     yield "admin/orders/carts.html", "filtered", carts | NONE | {"filtered": True}
@@ -108,9 +110,14 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
         Row(account=income, debits=0, credits=500, balance=500),
     ]
     balance = Row(currency="USD", rows=rows, debits=500, credits=500)
-    yield "admin/ledger/index.html", "full", ADMIN | {"balances": [balance]}
-    yield "admin/ledger/index.html", "out", ADMIN | {"balances": [Row(currency="EUR", rows=[], debits=1, credits=0)]}
-    yield "admin/ledger/index.html", "empty", ADMIN | {"balances": []}
+    books = ADMIN | {"day": None, "problem": None}
+    yield "admin/ledger/index.html", "full", books | {"balances": [balance]}
+    yield (
+        "admin/ledger/index.html",
+        "out",
+        books | {"balances": [Row(currency="EUR", rows=[], debits=1, credits=0)], "day": NOW.date()},
+    )
+    yield "admin/ledger/index.html", "empty", books | {"balances": [], "problem": "Write a day such as 2026-11-27."}
     moved = [
         Row(kind="capture", amount=500, currency="USD", payment_id=one, posted_at=NOW) for one in (PAYMENT.id, None)
     ]
@@ -121,6 +128,11 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
     )
     yield "admin/ledger/transfers.html", "full", transfers
     yield "admin/ledger/transfers.html", "empty", transfers | NONE | {"account": None}
+    sums = {"opening": 100, "debits": 500, "credits": 200, "closing": 400}
+    of_account = Row(account=asset, start=NOW.date(), end=NOW.date(), **sums)
+    statement = transfers | {"statement": of_account, "problem": None, "export_url": "/x.csv"}
+    yield "admin/ledger/statement.html", "full", statement
+    yield "admin/ledger/statement.html", "empty", statement | NONE | {"problem": "The last day is before the first."}
     event = Row(
         id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", resource_id=PAYMENT.id, created_at=NOW
     )
@@ -135,6 +147,49 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
     }
     yield "admin/events/show.html", "told", ADMIN | {"event": event, "deliveries": [told]}
     yield "admin/events/show.html", "untold", ADMIN | {"event": event, "deliveries": []}
+
+
+def reconciling_samples() -> Iterator[tuple[str, str, Context]]:
+    """Days in every state, one with each class of drift, mending, and payouts."""
+    account = Row(id="pac_01kbe9000pe2r9f3x7m5d0t1aa", name="", external_account="pk_test_acme", processor="stripe")
+    facts: Context = {"charges": 12, "refunds": 1, "fees": 11, "unheard": 2, "attempts": 0, "reason": None}
+    facts |= {"id": "rec_01kbe9000pe2r9f3x7m5d0t1aa", "day": NOW.date(), "finished_at": NOW, "drifts": 0}
+    runs = {
+        "clean": Row(**facts | {"status": "done", "unheard": 0}),
+        "drift": Row(**facts | {"status": "done", "drifts": 2}),
+        "waiting": Row(**facts | {"status": "waiting", "finished_at": None}),
+        "away": Row(**facts | {"status": "waiting", "attempts": 2, "reason": "no_answer"}),
+        "failed": Row(**facts | {"status": "failed", "reason": "http_500"}),
+    }
+    ours = {"status": "unknown", "amount": 0, "currency": "USD"}
+    theirs = {"status": "captured", "amount": 2000, "captured": 2000, "currency": "USD"}
+    kinds: list[tuple[str, Context, Context]] = [
+        ("state_differs", ours, theirs),
+        ("missing_here", {}, theirs),
+        ("missing_there", ours, {"status": "absent"}),
+    ]
+    drifts = [
+        Row(id=f"drf_{n}", drift_class=kind, kind="charge", subject="pi_3PqX", status=status, ours=here, theirs=there)
+        for n, ((kind, here, there), status) in enumerate(zip(kinds, ("open", "repaired", "gone"), strict=True))
+    ]
+    listed = ADMIN | PAGES | {"accounts": [account], "typed": {"day": "2026-11-20", "account": account.id}}
+    listed |= {"problem": None, "may_ask": True, "rows": [{"run": run, "account": account} for run in runs.values()]}
+    yield "admin/reconciliation/index.html", "full", listed
+    yield "admin/reconciliation/index.html", "empty", listed | NONE | {"accounts": [], "may_ask": False}
+    yield "admin/reconciliation/index.html", "refused", listed | {"problem": "Choose a day within the last year."}
+    shown = ADMIN | {"account": account, "meaning": MEANING, "may_repair": True, "payments": {"drf_0": PAYMENT.id}}
+    for name, run in runs.items():
+        yield "admin/reconciliation/show.html", name, shown | {"run": run, "drifts": drifts if run.drifts else []}
+    review = ADMIN | {"drift": drifts[0], "run": runs["drift"], "account": account, "meaning": MEANING}
+    yield "admin/reconciliation/repair.html", "can", review | {"plan": Row(can=True, sentence="It took $20.00.")}
+    yield "admin/reconciliation/repair.html", "cannot", review | {"plan": Row(can=False, sentence="Look there.")}
+    payouts = [
+        Row(amount=1912, currency="USD", status=status, arrives_on=day, sent_at=NOW)
+        for status, day in (("in_transit", NOW.date()), ("paid", NOW.date()), ("failed", None))
+    ]
+    sent = ADMIN | PAGES | {"rows": [{"payout": payout, "account": account} for payout in payouts]}
+    yield "admin/reconciliation/payouts.html", "full", sent
+    yield "admin/reconciliation/payouts.html", "empty", sent | NONE
 
 
 def _mail(**changes: Any) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -12,6 +12,7 @@ from ballast.billing.financing import advertising, quotes
 from ballast.billing.financing.disclosure import Disclosure
 from ballast.billing.financing.settled import Settled
 from ballast.billing.financing.terms import OfferTerms
+from ballast.billing.outlook import Coming, Entry, Outlook, made
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -35,7 +36,7 @@ CARD_TOKEN = "tok_5sX2m"
 
 
 def _product(name: str, slug: str, image: str, amount: int, tagline: str, description: str = "") -> Row:
-    price = Row(id=f"price_{slug}", amount=amount, currency="USD")
+    price = Row(id=f"price_{slug}", amount=amount, currency="USD", interval=None)
     shown = {"name": name, "slug": slug, "image": f"shop/{image}.svg", "tagline": tagline, "description": description}
     return Row(**shown, price=price, plans=[])
 
@@ -62,6 +63,11 @@ def _cart_line(product: Row, quantity: int) -> Row:
     return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
 
 
+def _club_line() -> Row:
+    price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000)
+
+
 def _plan(name: str, terms: OfferTerms) -> Row:
     """A plan for the espresso machine, as a shop shows it."""
     quote = quotes.quote(64000, "USD", terms, NOW.date())
@@ -81,10 +87,12 @@ def _order_line(product: Row, quantity: int) -> Row:
 
 
 def _sold_line(name: str, image: str | None, quantity: int, unit: int, kind: str = "item") -> Row:
-    return Row(name=name, image=image, quantity=quantity, unit_amount=unit, amount=unit * quantity, kind=kind)
+    of_one: Context = {"name": name, "image": image, "unit_amount": unit, "kind": kind, "is_recurring": False}
+    return Row(**of_one, quantity=quantity, amount=unit * quantity)
 
 
 CART_LINES = [_cart_line(PRODUCTS[0], 1), _cart_line(PRODUCTS[3], 2)]
+MIXED = Row(lines=[*CART_LINES, _club_line()], amount=69600, currency="USD", count=4)
 CART = Row(lines=CART_LINES, amount=67600, currency="USD", count=3)
 EMPTY_CART = Row(lines=[], amount=0, currency="USD", count=0)
 ORDER_LINES = [_order_line(PRODUCTS[0], 1), _order_line(PRODUCTS[3], 2)]
@@ -150,10 +158,12 @@ PAYMENT = _payment()
 REFUND = Row(
     id="re_01kbe9000pe2r9f3x7m5d0t1aa",
     amount=2000,
+    of_invoice=0,
     currency="USD",
     status="succeeded",
     reason="requested_by_customer",
     message=None,
+    late_success_id=None,
     created_at=NOW,
     finished_at=NOW,
 )
@@ -197,6 +207,8 @@ CHECKOUT: Context = {
     "fixed_email": False,
     "cancel_url": None,
     "offer": None,
+    "outlook": None,
+    "every": "",
     "code": "",
     "plans": [],
     "plan": None,
@@ -219,6 +231,13 @@ def stored_card(**changes: Any) -> Row:
         "created_at": NOW,
     }
     return Row(**(fields | changes))
+
+
+def outlook(parts: int) -> Outlook:
+    """A kettle and a club, the kettle on a plan of so many payments."""
+    coming = [Coming(date(2026, 12, 21), "Club", 2000, "per month")]
+    coming += [Coming(date(2027, number, 21), f"Payment {number} of {parts}", 2250) for number in range(1, parts + 1)]
+    return made("USD", [Entry("Kettle", 9000), Entry("Club", 2000), Entry("Discount", -500)], coming)
 
 
 CHANGED = "The way we take cards has just changed, so the card you typed was not used."
@@ -255,6 +274,17 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
         yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": stored_card(status=status)}
+    together = receipt | {"order": Row(**vars(ORDER) | {"consent": "Until you cancel."}), "every": "per month"}
+    for name, plan_url, parts in (
+        ("in-full", None, 0),
+        ("with-plan", "/plans/t0k3n", 3),
+        ("long-plan", "/plans/t0k3n", 9),
+    ):
+        yield "checkout/together.html", name, together | {"outlook": outlook(parts=parts), "plan_url": plan_url}
+    backs = [Row(amount=5400, of_invoice=part, status="succeeded", created_at=NOW) for part in (0, 5400, 1800)]
+    nothing = together | {"outlook": outlook(parts=3), "plan_url": None, "payment": None}
+    yield "checkout/together.html", "nothing-today", nothing
+    yield "checkout/together.html", "refunded", nothing | {"payment": PAYMENT, "refunds": backs}
     refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
     pending = Row(amount=500, status="pending", created_at=NOW)
     yield "checkout/receipt.html", "refunded", receipt | {"payment": refunded, "refunds": [REFUND, pending]}
@@ -272,7 +302,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
-    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None}
+    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None, "outlook": None}
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
     bare = _product("Filter papers", "papers", "kettle", 600, "")
@@ -285,6 +315,9 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     yield "storefront/cart.html", "in parts", shop | {"cart": CART, "plans": PLANS}
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
+    yield "storefront/cart.html", "mixed", shop | {"cart": MIXED, "outlook": outlook(parts=0)}
+    second = {"notice": "Club is in your cart already.", "replace": {"price_id": "price_1", "quantity": 1}}
+    yield "storefront/cart.html", "second", shop | {"cart": MIXED, "outlook": outlook(parts=0)} | second
     yield "storefront/cart.html", "empty", shop
     asked = shop | {"email": "", "error": None, "sent": False}
     yield "storefront/account.html", "ask", asked
@@ -374,7 +407,6 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
-    "why": Row(heading="Order ACME-1042", parts=(), facts=(), tries=()),
     "disputes": [],
     "lost": 0,
     "may_answer": True,
@@ -506,6 +538,8 @@ REFUND_FORM: Context = ADMIN | {
     "reason": "requested_by_customer",
     "reasons": [("requested_by_customer", "The customer asked"), ("duplicate", "Paid twice"), ("fraudulent", "Fraud")],
     "errors": {},
+    "parts": [],
+    "part": "",
     "problem": None,
     "form_key": "0190",
 }
@@ -561,7 +595,9 @@ METRICS = [
     Row(label="Volume", value="$38,256.00", note="12 % more than before"),
     Row(label="Payments", value="412", note="of 431 tried"),
     Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
-    Row(label="Refunded", value="$1,204.00", note="9 refunds"),
+    Row(label="Owed on plans", value="$9,120.00", note="$320.00 past due"),
+    Row(label="Webhooks delivered", value="99%", note="1,204 of 1,210 deliveries"),
+    Row(label="API keys", value="3", note="2 used in the last 30 days"),
 ]
 ATTENTION = [
     Row(tone="danger", text="3 webhook deliveries gave up", url="/admin/payments", action="Look"),
@@ -654,8 +690,15 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
+    tries = (
+        Row(attempt=DECLINED, outcome="Declined: generic_decline", operator="Soft decline: it may be tried again."),
+    )
+    part = Row(label="Kettle × 1", amount=67600, how="")
+    why = Row(heading="Order ACME-1042", parts=(part,), facts=(("Order", "ord_1"),), tries=tries)
+    yield "admin/payments/why.html", "order", ADMIN | {"payment": PAYMENT, "why": why}
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
+    yield refund, "parts", REFUND_FORM | {"parts": [("", "The order first"), ("order", "The order alone")]}
     yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
     yield (
         refund,
@@ -745,6 +788,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "brand": Brand("Acme Coffee", "Acme Corp"),
         "invoice": None,
         "agreement": None,
+        "outlook": None,
         "pdf_url": None,
     }
     api: Context = receipt | {
@@ -757,10 +801,17 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
     for ending in ("html", "txt"):
         yield f"emails/organization_live.{ending}", "live", {"organization": SHOP, "processors_url": "http://x/p"}
         yield f"emails/receipt.{ending}", "order", receipt
+        yield f"emails/receipt.{ending}", "together", receipt | {"outlook": outlook(parts=3)}
         yield f"emails/receipt.{ending}", "api", api
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
         yield f"emails/refund.{ending}", "order", receipt | refund
         yield f"emails/refund.{ending}", "api", api | refund
+        came_late = {"refund": Row(**(vars(REFUND) | {"late_success_id": "late_01kbe9000pe2r9f3x7m5d0t1aa"}))}
+        yield f"emails/refund.{ending}", "late", receipt | refund | came_late
+        for done in ("refund", "credit", "release", "dispute"):
+            late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
+            told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
+            yield f"emails/late_success.{ending}", done, told_late
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}

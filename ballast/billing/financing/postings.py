@@ -39,6 +39,15 @@ def changed(agreement: FinancingAgreement, kind: str, source: str, parts: Parts)
     """What the entries of one fact come to together (signed: negative where less is owed). Not for payments."""
     for name, account in zip(("principal", "interest", "late_fee"), AGAINST[kind], strict=True):
         _move(agreement, f"financing_{kind}_{name}", source, RECEIVABLE, account, getattr(parts, name))
+    if agreement.charged_off_at is not None:
+        _expect_otherwise(agreement, kind, source, parts)
+
+
+def _expect_otherwise(agreement: FinancingAgreement, kind: str, source: str, parts: Parts) -> None:
+    """After a charge-off the allowance stands against all that is owed: it grows and falls with it. No interest is to be earned."""
+    allowance = f"financing_{kind}_allowance"
+    _move(agreement, allowance, source, "bad_debt", "charge_off_allowance", parts.principal + parts.late_fee)
+    _move(agreement, f"{allowance}_interest", source, UNEARNED, "charge_off_allowance", parts.interest)
 
 
 def received_elsewhere(agreement: FinancingAgreement, source: str, amount: int) -> None:

@@ -104,7 +104,7 @@ def receive(
     before, was = sum(owed.values()), agreement.status
     payable = payoffs.rebate(agreement, installments, amount, fact) if before else amount
     rest = entries.receive(agreement, chosen, payable, fact)
-    if was == "charged_off":
+    if agreement.charged_off_at is not None:
         postings.recovered(agreement, fact.source, amount - rest, fact.payment_id)
     standing.refresh(agreement, installments)
     for one in chosen:

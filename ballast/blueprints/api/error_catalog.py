@@ -159,6 +159,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "change_in_progress": Entry(409, "An earlier change is being paid for. Wait for its outcome."),
     "resumes_at_invalid": Entry(400, "A pause ends at a time to come."),
     "invoice_not_payable": Entry(409, "Only an invoice that is `open` or `uncollectible` can be paid."),
+    "invoice_with_order": Entry(409, "The invoice is paid together with an order, at the checkout of that."),
     "payment_method_blocked": Entry(409, "The card was declined for good. Ask for another card."),
     "retry_limit_reached": Entry(
         409, "The card network allows no more tries with this card and amount for now. Wait, or ask for another card."

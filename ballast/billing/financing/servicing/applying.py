@@ -23,7 +23,6 @@ def apply(
     refund_ids: Sequence[str] = (),
 ) -> None:
     """Write the consequence, because of `source`; what goes back to cards because of its refunds. Ends with `standing.refresh`."""
-    was_charged_off = agreement.status == "charged_off"
     installments.extend(_add(agreement, one) for one in wanted.added)
     db.session.flush()
     by_number = {one.number: one for one in installments}
@@ -31,7 +30,7 @@ def apply(
         entries.entry(
             agreement, by_number[change.number], _fact(change, wanted, source, payment_id, refund_ids), change.parts
         )
-    _post(agreement, wanted, source, was_charged_off, payment_id)
+    _post(agreement, wanted, source, payment_id)
     for number, day in wanted.dates:
         set_date(agreement, by_number[number], day)
     _set_fields(agreement, wanted)
@@ -64,9 +63,7 @@ def _add(agreement: FinancingAgreement, added: Added) -> Installment:
     return made
 
 
-def _post(
-    agreement: FinancingAgreement, wanted: Consequence, source: str, was_charged_off: bool, payment_id: str | None
-) -> None:
+def _post(agreement: FinancingAgreement, wanted: Consequence, source: str, payment_id: str | None) -> None:
     """What a refund takes from a payment and gives back moves nothing here: the refund itself is posted when it succeeds."""
     sums: dict[str, Parts] = {}
     for change in wanted.changes:
@@ -76,7 +73,7 @@ def _post(
         postings.changed(agreement, kind, source, parts)
     if wanted.recorded:
         postings.received_elsewhere(agreement, source, wanted.recorded)
-    if was_charged_off:
+    if agreement.charged_off_at is not None:
         postings.recovered(agreement, source, wanted.recorded + wanted.charged, payment_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,12 +18,15 @@ from ballast.models import AgreementEntry, Dispute, FinancingAgreement, Installm
 from ballast.models.disputes import LOST
 
 
-def follow(plan: Held, row: Dispute) -> None:
-    """Bring the plan to how a dispute of one of its payments stands. In the transaction that records it, with everything locked."""
+def follow(plan: Held, row: Dispute, amount: int) -> None:
+    """Bring the plan to how a dispute of one of its payments stands. In the transaction that records it, with everything locked.
+
+    `amount`: minor units of what is disputed that were paid on the plan.
+    """
     agreement, installments = plan
     reopened = _reopened(agreement, row)
     if row.status in LOST and not reopened:
-        _reopen(agreement, installments, row)
+        _reopen(agreement, installments, row, amount)
     elif row.status not in LOST and reopened:
         _close(agreement, installments, row, reopened)
 
@@ -43,11 +47,11 @@ def _reopened(agreement: FinancingAgreement, row: Dispute) -> str | None:
     return db.session.scalars(wanted).first()
 
 
-def _reopen(agreement: FinancingAgreement, installments: list[Installment], row: Dispute) -> None:
+def _reopen(agreement: FinancingAgreement, installments: list[Installment], row: Dispute, amount: int) -> None:
     before = amendments.snapshot(agreement, installments)
     made = _add(agreement, installments)
     source, today = f"{row.id}/{made.number}", rows.today(agreement)
-    parts = Parts(principal=row.amount)  # what the bank took is a debt of its own, whatever parts it had paid
+    parts = Parts(principal=amount)  # what the bank took is a debt of its own, whatever parts it had paid
     entries.entry(agreement, made, Fact("reopened", source, today, row.payment_id), parts)
     postings.changed(agreement, "reopened", source, parts)
     installments.append(made)
@@ -78,17 +82,46 @@ def _close(agreement: FinancingAgreement, installments: list[Installment], row: 
     one = next(one for one in installments if one.id == installment_id)
     source, today = f"{row.id}/{one.number}/won", rows.today(agreement)
     free = Parts(one.principal_credited, one.interest_waived, one.late_fee_waived)
-    paid = Parts(one.principal_paid, one.interest_paid, one.late_fee_paid)
     owed = Parts(one.principal, one.interest, one.late_fee) + -free
-    entries.entry(agreement, one, Fact("payment_reversed", source, today), paid)
+    freed = _free(agreement, one, source)
     entries.entry(agreement, one, Fact("reopened", source, today, row.payment_id), -owed)
     postings.changed(agreement, "reopened", source, -owed)
     others = [other for other in installments if other.id != one.id]
-    left = entries.receive(agreement, others, paid.total, Fact("payment", source, today))
+    left = sum(entries.receive(agreement, others, amount, fact) for amount, fact in freed)
     if left:
         settling.give_credit(agreement, source, left)
+        if agreement.charged_off_at is not None:
+            postings.recovered(agreement, source, -left)  # it was counted as one, and is not owed
     one.next_attempt_at = None
     _finish(agreement, installments, row, before, "The bank gave a payment back that it had taken.")
+
+
+def _free(agreement: FinancingAgreement, one: Installment, source: str) -> list[tuple[int, Fact]]:
+    """Take back from the installment what was paid of it, payment by payment, so that each is known for what it pays now: (minor
+    units, the fact they pay something else by)."""
+    today, freed = rows.today(agreement), []
+    for place, (payment_id, parts) in enumerate(_paid_by(one)):
+        fact = Fact("payment", f"{source}/{place}", today, payment_id)
+        entries.entry(agreement, one, replace(fact, kind="payment_reversed"), parts)
+        freed.append((parts.total, fact))
+    return freed
+
+
+def _paid_by(one: Installment) -> list[tuple[str | None, Parts]]:
+    """(payment, what it pays of the installment), the oldest payment first; None, at the end, for what came by another road."""
+    sums = [func.sum(column) for column in (AgreementEntry.principal, AgreementEntry.interest, AgreementEntry.late_fee)]
+    wanted = (
+        select(AgreementEntry.payment_id, *sums)
+        .where(
+            AgreementEntry.organization_id == one.organization_id,
+            AgreementEntry.installment_id == one.id,
+            AgreementEntry.kind.in_(entries.PAID),
+        )
+        .group_by(AgreementEntry.payment_id)
+        .order_by(AgreementEntry.payment_id)
+    )
+    found = [(row[0], -Parts(*map(int, row[1:]))) for row in db.session.execute(wanted)]
+    return [(payment_id, parts) for payment_id, parts in found if parts != Parts()]
 
 
 def _finish(
