@@ -68,6 +68,7 @@ EVENTS: Final[dict[str, str]] = {
     "financing.agreement.defaulted": "it is in default: nothing is charged by itself any more",
     "financing.agreement.charged_off": "it is not expected any more, and can still be paid",
     "financing.agreement.paid_off": "nothing of it is owed any more",
+    "financing.agreement.settled": "a part was taken for all that was owed, and the rest let off",
     "financing.agreement.refunded": "what was owed is given back, and nothing was paid of it",
     "financing.agreement.canceled": "it never ran: another one took its place, or the shopper left",
     "financing.installment.upcoming": "it is charged in a few days, and the customer was told",
