@@ -60,12 +60,13 @@ PRODUCTS = [
 
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
-    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+    of_one: Context = {"product": product, "price": product.price, "is_gone": False}
+    return Row(id=f"cl_{product.slug}", quantity=quantity, amount=amount, **of_one)
 
 
 def _club_line() -> Row:
     price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
-    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000, is_gone=True)
 
 
 def _plan(name: str, terms: OfferTerms) -> Row:
@@ -302,7 +303,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "/checkout/t0k3n/receipt",
         "back_url": None,
     }
-    for reason in ("paid", "changed", "expired"):
+    yield "checkout/gone.html", "paid-nothing", gone | {"reason": "paid", "amount": 0}
+    for reason in ("paid", "changed", "expired", "item"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
     yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
