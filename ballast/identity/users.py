@@ -28,6 +28,7 @@ _ADMIN: Final = frozenset(
         "replay",
         "clock",
         "mails",
+        "privacy",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.
