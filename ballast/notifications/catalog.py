@@ -27,6 +27,7 @@ EVENTS: Final[dict[str, str]] = {
     "dispute.closed": "won, lost or accepted",
     "customer.created": "a customer was made over the API",
     "customer.updated": "what is known of them has changed",
+    "customer.erased": "who they are was removed from everything here; do the same",
     "payment_method.detached": "nothing charges the card any more",
     "product.created": "something to sell was made",
     "product.updated": "its words have changed, or it is archived, or sold again",

@@ -88,6 +88,9 @@ CATALOG: Final[dict[str, Entry]] = {
     ),
     "customer_unknown": Entry(400, "There is no such customer of yours."),
     "customer_required": Entry(400, "A card is stored for somebody: name the `customer`."),
+    "customer_has_open_money": Entry(
+        409, "A customer cannot be erased while money is open. `message` says what is: end it, and erase then."
+    ),
     "customer_held": Entry(409, "This customer's charges are on hold."),
     "payment_method_required": Entry(400, "Say which `payment_method` to charge."),
     "payment_method_unknown": Entry(400, "There is no such stored card of this customer, or it was detached."),
