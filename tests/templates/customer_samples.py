@@ -296,6 +296,7 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
             "lines": [Row(name="Coffee club", quantity=3, amount=5400)],
             "pay_url": "https://pay.acme.test/invoices/t0k3n",
             "pdf_url": "https://pay.acme.test/invoices/t0k3n.pdf",
+            "why_url": "https://pay.acme.test/charges/t0k3n",
         }
         yield f"emails/invoice.{ending}", "manual", told | billed
         paid: Context = {
