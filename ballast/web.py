@@ -65,10 +65,10 @@ def start_request() -> None:
     )
     g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
     set_organization(None)
-    if request.method in ("GET", "HEAD"):
-        look()
     if request.endpoint in UPLOADS:
         request.max_content_length = LARGEST_UPLOAD
+    if request.method in ("GET", "HEAD"):
+        look()
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
     _refuse_nul()
 

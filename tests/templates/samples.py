@@ -881,7 +881,7 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
-    show |= {"leaving": [], "may_remove": True, "plans": [], "more_plans": False}
+    show |= {"leaving": [], "may_remove": True, "may_erase": True, "plans": [], "more_plans": False}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
@@ -891,6 +891,9 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
         for removal in ("pending", "refused")
     ]
     yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    erase = ADMIN | {"customer": customer(), "payments": 3, "obstacles": [], "problem": None}
+    yield "admin/customers/erase.html", "page", erase
+    yield "admin/customers/erase.html", "open", erase | {"obstacles": ["refunds under way (1)"], "problem": "Wait."}
     yield "admin/customers/remove.html", "page", ADMIN | {"customer": customer()} | stored[0]
     held = {"customer": customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held
