@@ -30,6 +30,11 @@ class Coming:
     amount: int
     every: str = ""
 
+    @property
+    def often(self) -> str:
+        """As it reads after "then": every month."""
+        return self.every.replace("per ", "every ")
+
 
 @dataclass(frozen=True)
 class Outlook:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions, due_dates, outlook, portal_links
+from ballast.billing import carts, checkout_sessions, due_dates, outlook, portal_links, shipping
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
@@ -117,6 +117,7 @@ def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | No
         cart=found,
         outlook=_outlook(found, goods),
         plans=plans,
+        rates=bool(shipping.active(g.shop.id)),
         notice=notice,
         replace=replace,
     )

@@ -43,7 +43,7 @@ def test_goods_and_a_subscription_are_paid_once_and_both_begin(world: World, pro
     noor = Mixer(world, processor)
     cart = noor.cart()
     assert "$110.00" in cart, "due today"
-    assert "per month, until you cancel" in cart
+    assert "every month, until you cancel" in cart
     page = noor.page()
     assert "Pay $110.00 and subscribe" in page
     declined = noor.buy_both(DECLINED[processor])
@@ -63,11 +63,11 @@ def test_goods_and_a_subscription_are_paid_once_and_both_begin(world: World, pro
     assert noor.lender.account("processor_receivable") == 11000
     assert noor.mails() == ["receipt", "subscription_started"]
     receipt = noor.receipt()
-    for words in ("Kettle", "$90.00", "Club", "$20.00", "Paid today", "$110.00", "then per month, until you cancel"):
+    for words in ("Kettle", "$90.00", "Club", "$20.00", "Paid today", "$110.00", "then every month, until you cancel"):
         assert words in receipt, words
     assert "Your cart is empty" in noor.cart()
     (mail,) = [mail for mail in world.mails() if "receipt" in mail["subject"].lower()]
-    for words in ("Today", "Kettle", "$90.00", "Later", "then per month, until you cancel"):
+    for words in ("Today", "Kettle", "$90.00", "Later", "then every month, until you cancel"):
         assert words in mail["html"], words
         assert words in mail["text"], words
 

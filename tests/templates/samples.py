@@ -310,7 +310,15 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
-    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None, "outlook": None}
+    shop: Context = {
+        "shop": SHOP,
+        "cart": EMPTY_CART,
+        "plans": [],
+        "countries": [],
+        "country": None,
+        "outlook": None,
+        "rates": False,
+    }
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
     bare = _product("Filter papers", "papers", "kettle", 600, "")
@@ -323,7 +331,7 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     yield "storefront/cart.html", "in parts", shop | {"cart": CART, "plans": PLANS}
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
-    yield "storefront/cart.html", "mixed", shop | {"cart": MIXED, "outlook": outlook(parts=0)}
+    yield "storefront/cart.html", "mixed", shop | {"cart": MIXED, "outlook": outlook(parts=0), "rates": True}
     second = {"notice": "Club is in your cart already.", "replace": {"price_id": "price_1", "quantity": 1}}
     yield "storefront/cart.html", "second", shop | {"cart": MIXED, "outlook": outlook(parts=0)} | second
     yield "storefront/cart.html", "empty", shop
