@@ -58,7 +58,8 @@ def begin(
 
     In the caller's transaction, with the order locked and its customer known; run what it answers after that. `agreed`: the plan the
     goods are paid with. `shown`: minor units due today as the page said. `url`: where the bank sends the shopper back. Raises
-    Conflict(`total_changed`) when it comes to something else, Conflict(`shipping_unavailable`), and what `financing_checkout.begin` and `starting.start` raise.
+    Conflict(`total_changed`) when it comes to something else, `shipping_unavailable`, and what `financing_checkout.begin` and
+    `starting.start` raise.
     """
     draft, earlier = opening.locked_of(order), subscription_checkout.earlier_start(order)
     if _is_under_way(order) or _has_begun(draft, earlier):

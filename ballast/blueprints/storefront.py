@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions, due_dates, outlook, portal_links
+from ballast.billing import carts, checkout_sessions, delivery_page, due_dates, outlook, portal_links, stock
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
@@ -32,6 +32,12 @@ def find_shop() -> None:
     set_organization(shop.id)
     act("customer", None)
     g.shop = shop
+
+
+@blueprint.context_processor
+def _delivery() -> dict[str, str]:
+    """How the shop sends, in a sentence: it stands on every page."""
+    return {"delivery": delivery_page.promise(g.shop)}
 
 
 @blueprint.get("/")
@@ -95,6 +101,9 @@ def _shown(product: Product, price: Price | None, plans: Sequence[Price] = ()) -
         "description": product.description,
         "image": product.image,
         "price": price,
+        "stock": product.stock,
+        "left": stock.words(product.stock),
+        "shippable": product.shippable,
     }
 
 
@@ -119,6 +128,7 @@ def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | No
         plans=plans,
         notice=notice,
         replace=replace,
+        sending=delivery_page.of_cart(g.shop, found.currency, [line.product for line in found.lines], amount),
     )
 
 
