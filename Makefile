@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check renewals chaos chaos-long bench browser clients lighthouse sync clean
+.PHONY: help run stop test test-live check renewals chaos chaos-long bench browser clients lighthouse screenshots sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -45,6 +45,9 @@ clients: .venv/.synced-dev ## Write the generated parts of clients/python and cl
 
 lighthouse: .venv/.synced-dev ## Have Lighthouse judge the first pages, on a desktop and a phone (needs Node)
 	@.venv/bin/python -m scripts.lighthouse
+
+screenshots: .venv/.synced-dev ## Take pictures of the main screens, light, dark and on a phone, into screenshots/
+	@.venv/bin/python -m scripts.screenshots
 
 sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
 

@@ -59,6 +59,7 @@ PAGES: Final = {
     "Settings": "settings.index",
     "Members": "settings.members",
     "API keys": "keys.index",
+    "Shipping": "shipping_settings.index",
     "Billing settings": "billing_settings.index",
     "Card testing": "card_testing.index",
     "Your account": "account.index",

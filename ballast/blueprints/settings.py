@@ -26,6 +26,7 @@ PERMISSION_WORDS: Final = {
     "replay": "Replay processor events",
     "resolve": "Resolve unknown outcomes",
     "catalog": "Change the catalog",
+    "orders": "Send orders",
     "lending": "Change financing offers and lending settings",
     "mails": "Read and resend mails",
     "clock": "Move the clock of a sandbox",

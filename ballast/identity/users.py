@@ -24,11 +24,13 @@ _ADMIN: Final = frozenset(
         "api_keys",
         "webhooks",
         "catalog",
+        "orders",
         "lending",
         "replay",
         "resolve",
         "clock",
         "mails",
+        "privacy",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.

@@ -47,7 +47,7 @@ def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def order_samples() -> Iterator[tuple[str, str, Context]]:
-    chosen = {"status": "", "customer": "", "q": ""}
+    chosen = {"status": "", "fulfillment": "", "customer": "", "q": ""}
     statuses = ("paid", "pending", "refunded", "canceled")
     index = ADMIN | PAGES | {"chosen": chosen, "rows": [_order(status=status) for status in statuses]}
     page = "admin/orders/index.html"
@@ -55,7 +55,17 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
     yield page, "empty", index | NONE
     yield page, "filtered", index | NONE | {"filtered": True, "chosen": chosen | {"status": "paid", "q": "ada@"}}
     show: Context = {"lines": ORDER_LINES, "payments": PAYMENT_ROWS[:1], "customer": CUSTOMER, "subscription": None}
-    show |= ADMIN | {"cart_id": CART.id, "pending": False}
+    show |= ADMIN | {"cart_id": CART.id, "pending": False, "left": [], "parcels": [], "rate": None, "carriers": []}
+    show |= {"typed": dict.fromkeys(("carrier", "tracking_number", "tracking_url"), ""), "errors": {}, "may_send": True}
+    line = Row(**(vars(ORDER_LINES[0]) | {"id": "ol_1", "shippable": True, "fulfilled": 0}))
+    parcel = Row(
+        shipment=Row(carrier="UPS", tracking_number="1Z", tracking_url="https://ups.test/1Z", created_at=NOW),
+        lines=[("Beans", 2)],
+    )
+    sending = show | {"order": _order(fulfillment="partially_fulfilled"), "left": [line], "parcels": [parcel]}
+    yield "admin/orders/show.html", "sending", sending
+    yield "admin/orders/show.html", "refused", sending | {"errors": {"lines": "1 of Beans is left to send."}}
+    yield "admin/orders/show.html", "looked at", sending | {"may_send": False}
     for status in statuses:
         yield "admin/orders/show.html", status, show | {"order": _order(status=status)}
     bare = _order(status="pending", email=None, name=None, address={}, promotion_code="WELCOME")

@@ -60,12 +60,13 @@ PRODUCTS = [
 
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
-    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+    of_one: Context = {"product": product, "price": product.price, "is_gone": False}
+    return Row(id=f"cl_{product.slug}", quantity=quantity, amount=amount, **of_one)
 
 
 def _club_line() -> Row:
     price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
-    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000, is_gone=True)
 
 
 def _plan(name: str, terms: OfferTerms) -> Row:
@@ -109,7 +110,10 @@ ADDRESS = {
     "postal_code": "04101",
     "country": "US",
 }
+# What a receipt says of delivery and downloads where there is neither.
+NOT_SENT: Context = {"parcels": [], "offered": [], "takes": None}
 ORDER = Row(
+    fulfillment=None,
     number="7M5D0T1A",
     id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad",
     token="t0k3n",
@@ -205,6 +209,8 @@ CHECKOUT: Context = {
     "cancel_url": None,
     "offer": None,
     "outlook": None,
+    "returning": None,
+    "cards": [],
     "every": "",
     "code": "",
     "plans": [],
@@ -258,6 +264,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
+    cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
+    yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
+    yield show, "saved-none", CHECKOUT | mine | {"values": TYPED | {"card": "new"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
@@ -266,6 +276,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= NOT_SENT
     receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
@@ -292,7 +303,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "/checkout/t0k3n/receipt",
         "back_url": None,
     }
-    for reason in ("paid", "changed", "expired"):
+    yield "checkout/gone.html", "paid-nothing", gone | {"reason": "paid", "amount": 0}
+    for reason in ("paid", "changed", "expired", "item"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
     yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
@@ -861,7 +873,7 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
-    show |= {"leaving": [], "may_remove": True, "plans": [], "more_plans": False}
+    show |= {"leaving": [], "may_remove": True, "may_erase": True, "plans": [], "more_plans": False}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
@@ -871,6 +883,9 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
         for removal in ("pending", "refused")
     ]
     yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    erase = ADMIN | {"customer": customer(), "payments": 3, "obstacles": [], "problem": None}
+    yield "admin/customers/erase.html", "page", erase
+    yield "admin/customers/erase.html", "open", erase | {"obstacles": ["refunds under way (1)"], "problem": "Wait."}
     yield "admin/customers/remove.html", "page", ADMIN | {"customer": customer()} | stored[0]
     held = {"customer": customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held
@@ -927,6 +942,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
+    from tests.templates.shop_samples import shop_samples
     from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
@@ -947,6 +963,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from plan_samples()
+    yield from shop_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()
