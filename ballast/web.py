@@ -51,6 +51,11 @@ REQUEST_ID_LENGTH = 64
 # --- Every request -----------------------------------------------------------------------------------------------------------
 
 
+# Where a form brings a file, and how much such a form may hold: the largest file and what stands around it. Others hold 1 MB.
+UPLOADS = ("products.put_picture", "products.put_file")
+LARGEST_UPLOAD = 6 * 1024 * 1024
+
+
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     g.started = time.monotonic()
@@ -60,6 +65,8 @@ def start_request() -> None:
     )
     g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
     set_organization(None)
+    if request.endpoint in UPLOADS:
+        request.max_content_length = LARGEST_UPLOAD
     if request.method in ("GET", "HEAD"):
         look()
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from ballast.billing import session_ends, stock
+from ballast.billing import downloads, session_ends, stock
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
@@ -86,11 +86,22 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
     )
 
 
+def locked(organization_id: str, which: ColumnElement[bool]) -> Order | None:
+    """An order, locked until the transaction ends, and its cart before it: everybody locks in this order."""
+    wanted = select(Order).where(Order.organization_id == organization_id, which)
+    cart_id = db.session.scalars(wanted.with_only_columns(Order.cart_id)).first()
+    if cart_id is not None:
+        held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
+        db.session.execute(held.with_for_update())
+    return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
+
+
 def mark_paid(order: Order) -> None:
     """What was due of it today is here, or nothing was; its session is complete. In the caller's transaction, with it locked."""
     move(order, "paid")
     order.paid_at = now()
     stock.sell(order)
+    downloads.grant(order)
     session_ends.complete(order)
 
 

@@ -24,8 +24,10 @@ _ADMIN: Final = frozenset(
         "api_keys",
         "webhooks",
         "catalog",
+        "orders",
         "lending",
         "replay",
+        "resolve",
         "clock",
         "mails",
         "privacy",
@@ -36,8 +38,8 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "owner": _ADMIN | {"members", "settings", "processors"},
     "admin": _ADMIN,
     "viewer": frozenset({"read"}),
-    # Platform staff look at any organization and change none.
-    "staff": frozenset({"read", "audit"}),
+    # Platform staff look at any organization and change nothing of it, but they have its processors asked.
+    "staff": frozenset({"read", "audit", "resolve"}),
 }
 
 

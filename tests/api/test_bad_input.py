@@ -331,6 +331,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /coupons": {"name": "Spring", "percent_bps": 2500, "duration": "once"},
     "POST /promotion_codes": {"coupon": "cpn_01jd8h2m4s6v8x0z2b4d6f8h0k"},
     "POST /shipping_rates": RATE,
+    "POST /orders/<order_id>/shipments": {"carrier": "UPS"},
     "POST /products/<product_id>/stock": {"by": 3, "reason": "Counted"},
     "POST /tax_rates": {"name": "VAT", "country": "DE", "bps": 1900},
     "POST /subscriptions": {

@@ -60,12 +60,13 @@ PRODUCTS = [
 
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
-    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+    of_one: Context = {"product": product, "price": product.price, "is_gone": False}
+    return Row(id=f"cl_{product.slug}", quantity=quantity, amount=amount, **of_one)
 
 
 def _club_line() -> Row:
     price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
-    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000, is_gone=True)
 
 
 def _plan(name: str, terms: OfferTerms) -> Row:
@@ -109,7 +110,10 @@ ADDRESS = {
     "postal_code": "04101",
     "country": "US",
 }
+# What a receipt says of delivery and downloads where there is neither.
+NOT_SENT: Context = {"parcels": [], "offered": [], "takes": None}
 ORDER = Row(
+    fulfillment=None,
     number="7M5D0T1A",
     id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad",
     token="t0k3n",
@@ -205,6 +209,8 @@ CHECKOUT: Context = {
     "cancel_url": None,
     "offer": None,
     "outlook": None,
+    "returning": None,
+    "cards": [],
     "every": "",
     "code": "",
     "plans": [],
@@ -258,6 +264,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
+    cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
+    yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
+    yield show, "saved-none", CHECKOUT | mine | {"values": TYPED | {"card": "new"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
@@ -266,6 +276,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= NOT_SENT
     receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
@@ -292,7 +303,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "/checkout/t0k3n/receipt",
         "back_url": None,
     }
-    for reason in ("paid", "changed", "expired"):
+    yield "checkout/gone.html", "paid-nothing", gone | {"reason": "paid", "amount": 0}
+    for reason in ("paid", "changed", "expired", "item"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
     yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
@@ -808,6 +820,12 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
             late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
             told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
             yield f"emails/late_success.{ending}", done, told_late
+        open_one: Context = {"organization": SHOP, "payment": PAYMENT, "attempt": APPROVED, "since": NOW}
+        yield (
+            f"emails/payment_unknown.{ending}",
+            "open",
+            open_one | {"attempt_url": "http://x/admin/radar/unknown/att_1"},
+        )
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
@@ -924,6 +942,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
+    from tests.templates.shop_samples import shop_samples
     from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
@@ -944,6 +963,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from plan_samples()
+    yield from shop_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()

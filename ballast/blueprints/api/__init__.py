@@ -16,6 +16,7 @@ from ballast.blueprints.api import (
     financing,
     identity,
     invoices,
+    orders,
     payment_methods,
     payments,
     privacy,
@@ -31,6 +32,7 @@ PARTS = tuple(
     for module in (
         payments,
         checkout_sessions,
+        orders,
         refunds,
         customers,
         privacy,
