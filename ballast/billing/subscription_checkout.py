@@ -20,7 +20,8 @@ from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id
-from ballast.models import Customer, Invoice, Order, OrderLine, Organization, PaymentMethod, Subscription
+from ballast.models import Customer, Invoice, Order, OrderLine, Organization, PaymentMethod, Price, Subscription
+from ballast.models.catalog import subscribable
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 from ballast.templating import show_date, show_every
@@ -83,6 +84,12 @@ def _is_placed(order: Order, customer: Customer) -> bool:
         Subscription.status.not_in(("incomplete", "incomplete_expired")),
     )
     return db.session.scalars(bought.limit(1)).first() is not None
+
+
+def is_on_sale(order: Order) -> bool:
+    """Whether what the order would subscribe to can still be subscribed to."""
+    wanted = subscribable(order.organization_id).where(Price.id == line_of(order).price_id)
+    return db.session.execute(wanted.limit(1)).first() is not None
 
 
 def line_of(order: Order) -> OrderLine:

@@ -152,6 +152,8 @@ def _review(
 def _button(act: Act, seen: Preview) -> str:
     """It names its result."""
     wanted, currency = seen.consequence, seen.currency
+    if wanted.kind == "settled":
+        return f"Settle for {format_money(wanted.charged or wanted.recorded, currency)}"
     if wanted.charged:
         return f"Charge {format_money(wanted.charged, currency)}"
     if wanted.recorded:
@@ -172,6 +174,7 @@ def _usual(name: str, found: agreement_history.Around) -> dict[str, str]:
         "installment": str(first.number) if first else "",
         "to": first.due_on.isoformat() if first else today,
         "months": "1",
+        "means": "card" if found.agreement.payment_method_id else "elsewhere",
         "installments": str(max(len(unpaid), 2)),
         "payment_method": found.agreement.payment_method_id or "",
     }

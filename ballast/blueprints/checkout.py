@@ -262,11 +262,12 @@ def _page(
     refusal: str | None = None,
 ) -> Response:
     """`notice`: why the card must be typed in again; `refusal`: why it was not tried."""
-    if found.state in ("paid", "gone"):
+    is_sold = not found.is_subscription or subscription_checkout.is_on_sale(found.order)
+    if found.state in ("paid", "gone") or (found.state == "form" and not is_sold):
         return _closed(found)
     way = _way(found, _plan(found, _plans(found)))
     found = replace(checkout.find(g.shop.id, found.order.token), setup=found.setup)
-    offer = subscription_checkout.offer(found.order) if found.is_subscription else None
+    offer = subscription_checkout.offer(found.order) if found.is_subscription and is_sold else None
     plans = _plans(found)
     plan = _plan(found, plans)
     if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
@@ -399,13 +400,24 @@ def _closed(found: checkout.Checkout) -> Response:
     return render(
         "checkout/gone.html",
         shop=g.shop,
-        reason="paid" if found.state == "paid" else "expired" if found.session else "changed",
+        reason=_reason(found),
         back_url=_back(found.session),
-        amount=found.order.amount,
+        amount=found.payment.amount_captured if found.payment else 0,
         currency=found.order.currency,
         paid_at=paid_at,
         receipt_url=url_for("checkout.receipt", token=found.order.token),
     )
+
+
+def _reason(found: checkout.Checkout) -> str:
+    """Why it takes no payment any more; in state `form` since something of it is not for sale."""
+    match found.state:
+        case "paid":
+            return "paid"
+        case "form":
+            return "item"
+        case _:
+            return "expired" if found.session else "changed"
 
 
 def _back(session: CheckoutSession | None) -> str | None:

@@ -30,6 +30,7 @@ _ADMIN: Final = frozenset(
         "resolve",
         "clock",
         "mails",
+        "privacy",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from random import Random
 
 import pytest
 from sqlalchemy import update
 
+from ballast import audit
 from ballast.billing.financing import rows
 from ballast.billing.financing.quotes import payoff, quote
 from ballast.billing.financing.servicing import (
+    acting,
+    amendments,
     dates,
     payoffs,
     plan_cards,
@@ -19,10 +23,11 @@ from ballast.billing.financing.servicing import (
     relief,
     reschedules,
     returns,
+    settlements,
 )
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.models import FinancingOffer, FinancingSettings
+from ballast.models import Email, Event, FinancingOffer, FinancingSettings
 from tests.financing.acts import IN_FOUR, WITH_INTEREST
 from tests.financing.servant import Servant, day
 
@@ -307,6 +312,64 @@ def test_a_plan_long_past_due_is_written_off_and_what_comes_in_after_all_is_reco
     servant.do(agreement_id, payoffs.decide)
     assert servant.agreement(agreement_id).status == "paid_off"
     assert servant.account("charge_off_allowance") == 0
+
+
+@pytest.mark.parametrize("was", ["active", "charged_off"])
+def test_a_plan_is_settled_for_less_and_what_is_not_paid_is_written_off(servant: Servant, was: str) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    if was == "charged_off":
+        servant.move(days=75)
+        servant.late_fee(agreement_id)
+        servant.lateness(agreement_id)
+        servant.do(agreement_id, relief.write_off)
+        assert servant.mails()[-1] == "agreement_charged_off"
+    owed, receivable = servant.balance(agreement_id), servant.account("financing_receivable")
+    with pytest.raises(InvalidRequest, match="pays everything"):
+        servant.see(agreement_id, settlements.decide, servant.see(agreement_id, payoffs.decide).consequence.charged)
+    seen = servant.see(agreement_id, settlements.decide, 25000)
+    assert (seen.consequence.charged, seen.written_off, seen.status_after) == (25000, owed - 25000, "settled")
+    servant.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    servant.finish(servant.begin(agreement_id, settlements.decide, 25000, seen=seen))
+    servant.world.forget_faults()
+    assert {one.status for one in servant.installments(agreement_id)} == {"processing"}, "nothing takes one meanwhile"
+    servant.settle()
+    servant.check(agreement_id)
+    agreement = servant.agreement(agreement_id)
+    assert (agreement.status, agreement.under_way, servant.balance(agreement_id)) == ("settled", None, 0)
+    assert servant.charges_of(agreement_id) == [25000]
+    assert [one.status for one in servant.installments(agreement_id)] == ["paid"] * 3 + ["waived"] * 3
+    assert servant.account("recoveries") == (-25000 if was == "charged_off" else 0)
+    assert receivable == owed
+    told = [one.type for one in servant.all(Event) if one.type.startswith("financing.agreement")]
+    assert (told.count("financing.agreement.settled"), servant.mails().count("agreement_settled")) == (1, 1)
+    with pytest.raises(InvalidRequest, match=r"At most \$"):
+        servant.see(agreement_id, returns.decide, 60000)
+    servant.do(agreement_id, returns.decide, 5000)
+    assert servant.agreement(agreement_id).status == "settled"
+
+
+def test_a_plan_settled_by_a_transfer_is_told_of_once_and_a_declined_settlement_changes_nothing(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    before = servant.figures(agreement_id)
+    servant.do(agreement_id, settlements.decide, 20000, payment_method="pm_card_chargeDeclined")
+    assert servant.figures(agreement_id) == before
+    with servant.clocked(), audit.acting(servant.who):
+        preview = acting.preview(
+            servant.world.acme.id, agreement_id, partial(settlements.decide, amount=20000, recorded=True)
+        )
+        with transaction():
+            signed = amendments.signed(preview.hash)
+            acting.act(
+                servant.world.acme.id, agreement_id, partial(settlements.decide, amount=20000, recorded=True), signed
+            )
+    servant.check(agreement_id)
+    assert (servant.agreement(agreement_id).status, servant.account("bad_debt")) == ("settled", 28000)
+    assert servant.mails().count("agreement_settled") == 1
+    (mail,) = [one.text for one in servant.all(Email) if one.kind == "agreement_settled"]
+    assert "We took $200.00" in mail
+    assert "You don’t owe the other $280.00" in mail
 
 
 @pytest.mark.parametrize("what", ["waived", "part returned", "returned", "lost", "won", "recovered and lost"])

@@ -60,12 +60,13 @@ PRODUCTS = [
 
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
-    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+    of_one: Context = {"product": product, "price": product.price, "is_gone": False}
+    return Row(id=f"cl_{product.slug}", quantity=quantity, amount=amount, **of_one)
 
 
 def _club_line() -> Row:
     price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
-    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000, is_gone=True)
 
 
 def _plan(name: str, terms: OfferTerms) -> Row:
@@ -302,7 +303,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "/checkout/t0k3n/receipt",
         "back_url": None,
     }
-    for reason in ("paid", "changed", "expired"):
+    yield "checkout/gone.html", "paid-nothing", gone | {"reason": "paid", "amount": 0}
+    for reason in ("paid", "changed", "expired", "item"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
     yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
@@ -871,7 +873,7 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
-    show |= {"leaving": [], "may_remove": True, "plans": [], "more_plans": False}
+    show |= {"leaving": [], "may_remove": True, "may_erase": True, "plans": [], "more_plans": False}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
@@ -881,6 +883,9 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
         for removal in ("pending", "refused")
     ]
     yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    erase = ADMIN | {"customer": customer(), "payments": 3, "obstacles": [], "problem": None}
+    yield "admin/customers/erase.html", "page", erase
+    yield "admin/customers/erase.html", "open", erase | {"obstacles": ["refunds under way (1)"], "problem": "Wait."}
     yield "admin/customers/remove.html", "page", ADMIN | {"customer": customer()} | stored[0]
     held = {"customer": customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held

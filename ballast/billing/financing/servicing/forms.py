@@ -18,6 +18,7 @@ from ballast.billing.financing.servicing import (
     relief,
     reschedules,
     returns,
+    settlements,
 )
 from ballast.billing.financing.servicing.consequences import Consequence
 from ballast.billing.financing.servicing.plans import Plan
@@ -147,6 +148,10 @@ def _write_off(plan: Plan, _typed: Typed) -> Consequence:
     return relief.write_off(plan)
 
 
+def _settle(plan: Plan, typed: Typed) -> Consequence:
+    return settlements.decide(plan, typed.amount("amount"), recorded=typed.text("means") == "elsewhere")
+
+
 def _refund(plan: Plan, typed: Typed) -> Consequence:
     return returns.decide(plan, typed.amount("amount") if typed.text("amount") else None)
 
@@ -232,6 +237,15 @@ ACTS: Final[dict[str, Act]] = {
         _refund,
         _refundable,
         right="refund",
+        is_final=True,
+    ),
+    "settle": Act(
+        "Settle for less",
+        "Take an amount you agreed on for all that is owed. The rest is written off, and nothing is owed any more.",
+        "The plan is settled.",
+        ("amount", "means"),
+        _settle,
+        _owed,
         is_final=True,
     ),
     "write-off": Act(
