@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from ballast.errors import BallastError
 
 if TYPE_CHECKING:
     from ballast.billing.financing.rehearsal import Item as PlanItem
+    from ballast.billing.reconciliation.reading import Run
     from ballast.billing.subscriptions.rehearsal import Item
     from ballast.models import Organization
 
 jobs = AppGroup("jobs", help="Run a job now, as its schedule would.")
 clock_group = AppGroup("clock", help="The clock of a sandbox organization: look at it, move it on.")
-COMMANDS = (jobs, clock_group)
 SLUG = click.option("--organization", "slug", help="Of this organization alone.")
 DRY = click.option("--dry-run", is_flag=True, help="Print what would happen, and do nothing.")
 
@@ -196,3 +196,98 @@ def reset(slug: str) -> None:
         except BallastError as error:
             raise click.ClickException(error.message) from None
     click.echo(f"{slug} is {made} from now on, in real time.")
+
+
+# --- The books ---------------------------------------------------------------------------------------------------------------
+
+
+@click.command("reconcile")
+@SLUG
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Which day, UTC; yesterday if left out.")
+@click.option("--repair", is_flag=True, help="Mend what can be mended safely, and compare again.")
+@with_appcontext
+def reconcile(slug: str | None, day: datetime | None, repair: bool) -> None:
+    """Compare a day with the processors' own lists, account by account. Fails where something differs."""
+    from ballast.clock import real_time
+
+    asked = day.date() if day else real_time().date() - timedelta(days=1)
+    drifts = 0
+    with _as_worker():
+        for organization_id, account_id in _accounts(slug):
+            drifts += _reconcile(organization_id, account_id, asked, repair)
+    if drifts:
+        raise SystemExit(1)
+
+
+def _accounts(slug: str | None) -> list[tuple[str, str]]:
+    from ballast.billing.reconciliation import reading
+
+    if slug is None:
+        return reading.accounts_in_use()
+    with _working_for(slug) as found:
+        return reading.accounts_in_use(found.id)
+
+
+def _reconcile(organization_id: str, account_id: str, day: date, repair: bool) -> int:
+    """Compare one account's day and print what was found; answers how many drifts are open."""
+    from ballast.billing.reconciliation import days, reading, repairing
+    from ballast.db import end_reading, organization
+
+    with organization(organization_id):
+        try:
+            row_id = days.run_now(organization_id, account_id, day)
+        except BallastError as error:
+            raise click.ClickException(error.message) from None
+        found = reading.read(organization_id, row_id)
+        if repair and any(repairing.is_mendable(drift) for drift in found.drifts):
+            for drift in filter(repairing.is_mendable, found.drifts):
+                click.echo(_mended(organization_id, drift.id))
+            days.run_now(organization_id, account_id, day)
+            found = reading.read(organization_id, row_id)
+        click.echo(_reconciled(found))
+        for drift in found.open:
+            click.echo(
+                f"  {drift.drift_class}\t{drift.kind}\t{drift.subject}\tours {drift.ours}\ttheirs {drift.theirs}"
+            )
+        drifts = len(found.open) + (found.reconciliation.status != "done")
+        end_reading()
+        return drifts
+
+
+def _mended(organization_id: str, drift_id: str) -> str:
+    from ballast.billing.reconciliation import repairing
+
+    try:
+        return f"repaired\t{drift_id}\t{repairing.repair(organization_id, drift_id).sentence}"
+    except BallastError as error:
+        return f"left\t{drift_id}\t{error.message}"
+
+
+def _reconciled(found: Run) -> str:
+    row = found.reconciliation
+    what = f"{row.charges} charges, {row.refunds} refunds, {row.fees} fees, {row.drifts} drifts"
+    state = what if row.status == "done" else f"waits: {row.reason}"
+    return f"{row.day}\t{found.account.processor}\t{found.account.external_account}\t{state}"
+
+
+@click.command("verify-ledger")
+@click.option("--organization", "slug", help="Its address; every organization if left out.")
+@with_appcontext
+def verify_ledger(slug: str | None) -> None:
+    """Add the ledger up anew and look for every capture and refund in it; fails where a row is wrong, and names the first."""
+    from ballast.billing import ledger_proof
+
+    with _as_worker():
+        if slug is None:
+            proofs = ledger_proof.verify()
+        else:
+            with _working_for(slug) as found:
+                proofs = ledger_proof.verify(found.id)
+    for proof in proofs:
+        state = f"BROKEN\t{proof.broken}" if proof.broken else f"ok\t{proof.transfers} transfers"
+        click.echo(f"{proof.slug}\t{state}")
+    if any(proof.broken for proof in proofs):
+        raise SystemExit(1)
+
+
+COMMANDS = (jobs, clock_group, reconcile, verify_ledger)

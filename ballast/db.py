@@ -173,40 +173,62 @@ def transaction() -> Iterator[Session]:
     session.info["in_block"] = True
     callbacks: list[Callable[[], None]] = []
     session.info["after_commit"] = callbacks
+    refusals: list[Callable[[], None]] = []
+    session.info["after_refusal"] = refusals
     session.info["once"], session.info["gathered"] = {}, None
     try:
         yield session
         _write_gathered(session)
         session.commit()
+    except Exception:
+        session.rollback()
+        session.info["in_block"] = False
+        for callback in refusals:
+            callback()
+        raise
     except BaseException:
         session.rollback()
-        callbacks.clear()
         raise
     finally:
-        session.info["in_block"] = False
+        session.info["in_block"], session.info["once"] = False, {}
     for callback in callbacks:
         callback()
 
 
-def once(key: Hashable, find: Callable[[], Found]) -> Found:
-    """What `find` answers, asked once in the running transaction(); for what many of its steps read and none of them changes."""
+def look() -> None:
+    """Have `once` remember outside of transactions too, as long as this session lives: for a request that only looks."""
     info = db.session().info
-    found: dict[Hashable, Any] = info["once"] if info.get("in_block") else {}
+    info["once"], info["is_looking"] = {}, True
+
+
+def _remembered() -> dict[Hashable, Any]:
+    info = db.session().info
+    found: dict[Hashable, Any] = info["once"] if info.get("in_block") or info.get("is_looking") else {}
+    return found
+
+
+def once(key: Hashable, find: Callable[[], Found]) -> Found:
+    """What `find` answers, asked once in the running transaction(), or in a request that looks; for what nobody changes meanwhile."""
+    found = _remembered()
     if key not in found:
         found[key] = find()
     answer: Found = found[key]
     return answer
 
 
+def glance(key: Hashable, find: Callable[[], Found]) -> Found:
+    """As `once`, but only in a request that looks: a transaction() asks each time, for there it may change meanwhile."""
+    return find() if db.session().info.get("in_block") else once(key, find)
+
+
 def know(key: Hashable, value: Any) -> None:
-    """Have `once` answer `value` for `key` until the running transaction() ends: it was read for many rows in one statement."""
-    db.session().info["once"][key] = value
+    """Have `once` answer `value` for `key` where it remembers: it was read for many rows in one statement."""
+    _remembered()[key] = value
 
 
 def known(key: Hashable) -> Any:
     """What `once` or `know` have for `key` in the running transaction(); None for nothing."""
-    info = db.session().info
-    return info["once"].get(key) if info.get("in_block") else None
+    return _remembered().get(key)
 
 
 def forget(key: Hashable) -> None:
@@ -285,11 +307,26 @@ def after_commit(callback: Callable[[], None]) -> None:
         callbacks.append(callback)
 
 
+def after_refusal(callback: Callable[[], None]) -> None:
+    """Run `callback`, in a transaction of its own if it wants one, once the running transaction() was rolled back for an error.
+
+    Outside of one nothing is run: nobody was refused anything.
+    """
+    info = db.session().info
+    if info.get("in_block"):
+        info["after_refusal"].append(callback)
+
+
 def end_reading() -> None:
     """Give the connection back: from here until the next statement no transaction is open."""
     if db.session().info.get("in_block"):
         raise RuntimeError("end_reading() inside transaction()")
     db.session.rollback()
+
+
+def is_reading() -> bool:
+    """Whether what was read last is still as it was read: no end_reading() or transaction() came since."""
+    return db.session().in_transaction()
 
 
 def assert_no_transaction() -> None:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, flash, g, make_response, request
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from ballast.billing import branding, checkout_form, new_cards, portal_links, velocity, ways
 from ballast.billing.card_setup import Outcome
 from ballast.db import db, end_reading, set_organization
 from ballast.errors import BallastError, Conflict, InvalidRequest, NotFound
-from ballast.models import Organization, PaymentMethod
-from ballast.models.customers import customer_of
+from ballast.models import Customer, Organization, PaymentMethod
 from ballast.money import to_decimal
 from ballast.web import act, is_htmx, policy, render, see_other
 
@@ -34,14 +33,20 @@ def find_customer() -> Response | None:
     set_organization(link.organization_id)
     act("customer", link.customer_id)
     g.link = link
-    g.shop = db.session.scalars(select(Organization).where(Organization.id == link.organization_id)).one()
+    g.shop, g.customer = _shop_and_customer(link.organization_id, link.customer_id)
     if link.is_over:
         return None if request.endpoint == "portal.send_link" else over()
-    customer = db.session.scalars(customer_of(link.organization_id, link.customer_id)).first()
-    if customer is None:
+    if g.customer is None:
         raise NotFound("page")
-    g.customer = customer
     return None
+
+
+def _shop_and_customer(organization_id: str, customer_id: str) -> tuple[Organization, Customer | None]:
+    """Both in one statement; None for a customer who was erased."""
+    theirs = and_(Customer.organization_id == Organization.id, Customer.id == customer_id, Customer.erased_at.is_(None))
+    wanted = select(Organization, Customer).outerjoin(Customer, theirs).where(Organization.id == organization_id)
+    shop, customer = db.session.execute(wanted).one()
+    return shop, customer
 
 
 def add_token(_endpoint: str, values: dict[str, Any]) -> None:
@@ -105,14 +110,13 @@ def _card_page(
     problem: str | None = None,
     secret: str | None = None,
 ) -> Response:
-    customer = db.session.scalars(customer_of(g.link.organization_id, g.link.customer_id)).one()
     response = make_response(
         render(
             "portal/card.html",
             None if state == "form" else "processing",
             status,
             place=place,
-            customer=customer,
+            customer=g.customer,
             state=state,
             problem=problem,
             errors={},

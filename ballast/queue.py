@@ -27,10 +27,12 @@ SEND_EMAILS = "ballast.notifications.emails.send_due"
 APPLY_INBOX = "ballast.billing.inbox.apply_due"
 RESOLVE = "ballast.billing.resolver.resolve_due"
 REFUND = "ballast.billing.refunds.submit_due"
+RELEASE_LATE = "ballast.billing.late_releases.release_due"
 HOLDS = "ballast.billing.holds.act_due"
 REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
+RELEASE_STOCK = "ballast.billing.stock.release_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ABANDON_DRAFTS = "ballast.billing.abandoned_plans.cancel_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
@@ -39,6 +41,7 @@ REMIND = "ballast.billing.subscriptions.reminding.remind_due"
 CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
 ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
 ADD_FIGURES = "ballast.billing.rollups.add_due"
+RECONCILE = "ballast.billing.reconciliation.days.reconcile_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 CHARGE_FINANCING = "ballast.billing.financing.charging.charge_due"
 FINANCING_LATENESS = "ballast.billing.financing.lateness.look_due"
@@ -54,12 +57,14 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     RESOLVE: ("payments", 5),
     REFUND: ("payments", 10),
     HOLDS: ("payments", 10),
+    RELEASE_LATE: ("payments", 30),
     STORE_CARDS: ("payments", 10),
     SET_UP_CARDS: ("payments", 10),
     REMOVE_CARDS: ("payments", 10),
     ANSWER_DISPUTES: ("payments", 10),
     SEAL_AUDIT: ("default", 300),
     EXPIRE_SESSIONS: ("payments", 30),
+    RELEASE_STOCK: ("default", 30),
     ABANDON_DRAFTS: ("default", 300),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
@@ -70,6 +75,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     FINANCING_CARD_EXPIRY: ("default", 3600),
     ADVANCE_CLOCKS: ("charges", 5),
     ADD_FIGURES: ("default", 30),
+    RECONCILE: ("default", 300),
     REMIND: ("default", 60),
     CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),

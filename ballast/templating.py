@@ -18,6 +18,8 @@ from ballast.money import format_money
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+# How the path of a picture begins that a merchant has uploaded; its id follows.
+UPLOADED = "images/"
 
 
 @cache
@@ -111,5 +113,8 @@ def _fingerprint(path: str, _changed: float) -> str:
 
 
 def static_url(path: str) -> str:
-    """The URL of a static file with a hash of its content, so that it may be cached for ever. Raises FileNotFoundError."""
+    """The URL of a static file with a hash of its content, so that it may be cached for ever; of a picture that was uploaded
+    (images/<id>) its own, whose content never changes either. Raises FileNotFoundError."""
+    if path.startswith(UPLOADED):
+        return f"/{path}"
     return f"/static/{path}?v={_fingerprint(path, (STATIC / path).stat().st_mtime)}"

@@ -27,18 +27,17 @@ from flask import (
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
 from ballast import audit, config
-from ballast.db import db, set_organization
+from ballast.db import db, look, set_organization
 from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
 from ballast.ids import new_id, to_uuid
-from ballast.models import Organization
 from ballast.security import looks_like_card_number
 
 log = logging.getLogger(__name__)
@@ -52,6 +51,11 @@ REQUEST_ID_LENGTH = 64
 # --- Every request -----------------------------------------------------------------------------------------------------------
 
 
+# Where a form brings a file, and how much such a form may hold: the largest file and what stands around it. Others hold 1 MB.
+UPLOADS = ("products.put_picture", "products.put_file")
+LARGEST_UPLOAD = 6 * 1024 * 1024
+
+
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     g.started = time.monotonic()
@@ -61,6 +65,10 @@ def start_request() -> None:
     )
     g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
     set_organization(None)
+    if request.endpoint in UPLOADS:
+        request.max_content_length = LARGEST_UPLOAD
+    if request.method in ("GET", "HEAD"):
+        look()
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
     _refuse_nul()
 
@@ -180,10 +188,10 @@ def require_member() -> Response | None:
     if not organization_id:
         abort(403)
     set_organization(organization_id)
-    g.role = users.role_in(organization_id, current_user.id) or ("staff" if current_user.is_admin else None)
-    if g.role is None:
+    g.organization, role = users.place_of(organization_id, current_user.id) or (None, None)
+    g.role = role or ("staff" if current_user.is_admin else None)
+    if g.role is None or g.organization is None:
         abort(403)
-    g.organization = db.session.scalars(select(Organization).where(Organization.id == organization_id)).one()
     act("staff" if g.role == "staff" else "user", current_user.id)
     if g.organization.requires_second_factor and not current_user.has_second_factor and request.blueprint != "account":
         return see_other(url_for("account.second_factor"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 
-from ballast import config, models, security  # noqa: F401  every table must be known before anything asks
+from ballast import config, logs, models, security  # noqa: F401  every table must be known before anything asks
 from ballast.config import ConfigurationError, Settings
 from ballast.db import APP_ROLE, WORKER_ROLE, assume_role, db
 from ballast.errors import BallastError
@@ -36,6 +35,8 @@ PAGES: Final = (
     "portal_plans",
     "plan_quotes",
     "brand",
+    "images",
+    "downloads",
     "auth",
     "account",
     "admin",
@@ -43,15 +44,18 @@ PAGES: Final = (
     "refunds",
     "orders",
     "ledger",
+    "reconciliation",
     "mails",
     "events",
     "settings",
     "go_live",
     "billing_settings",
     "card_testing",
+    "shipping_settings",
     "keys",
     "payment_links",
     "customers",
+    "privacy",
     "choosing",
     "subscriptions",
     "subscription_start",
@@ -71,6 +75,7 @@ PAGES: Final = (
     "clocks",
     "disputes",
     "held",
+    "radar",
     "processors",
     "processor_events",
     "webhooks",
@@ -79,6 +84,7 @@ PAGES: Final = (
     "platform",
     "platform_users",
     "platform_jobs",
+    "platform_unknown",
     "hooks",
     "internal",
     "health",
@@ -101,9 +107,7 @@ def build(role: str, settings: Settings) -> Flask:
     """The Flask application of a web process (`app`) or of a worker (`worker`)."""
     config.use(settings)
     _check_keys()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("alembic", "stripe", "rq", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.prepare(settings)
     app = _worker(settings) if role == "worker" else _web(settings)
     app.extensions["ballast"] = Runtime(settings, role, partial(build, "worker", settings))
     return app
@@ -140,6 +144,10 @@ def _web(settings: Settings) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         JSON_SORT_KEYS=False,
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_MIN_SIZE=1400,  # what fits one packet anyway
+        COMPRESS_STREAMS=False,
+        COMPRESS_MIMETYPES=["text/html", "application/json", "image/svg+xml"],
     )
     _connect(app, settings.database_url, APP_ROLE, pool=8)
     app.before_request(web.start_request)  # before the extensions' own, so that what they refuse has a request id too
@@ -172,6 +180,7 @@ def _connect(app: Flask, url: str, role: str, pool: int) -> None:
 
 
 def _extend(app: Flask, settings: Settings) -> None:
+    from flask_compress import Compress
     from flask_login import LoginManager
     from flask_migrate import Migrate
     from flask_wtf.csrf import CSRFProtect
@@ -182,6 +191,7 @@ def _extend(app: Flask, settings: Settings) -> None:
 
     Migrate(app, db, directory=str(MIGRATIONS))
     CSRFProtect(app)
+    Compress(app)
     LoginManager(app).user_loader(load_user)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -30,6 +30,7 @@ RUNS: Final = {
     queue.ANSWER_DISPUTES: "dispute_actions",
     queue.EXPIRE_SESSIONS: "expire_checkout_sessions",
     queue.ADD_FIGURES: "add_figures",
+    queue.RECONCILE: "reconcile",
     queue.CHARGE_SUBSCRIPTIONS: "charge_subscriptions",
     queue.ADVANCE_CLOCKS: "advance_clocks",
     queue.REMIND: "send_upcoming_charge_reminders",

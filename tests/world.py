@@ -26,10 +26,12 @@ from ballast.billing import (
     dispute_answers,
     holds,
     inbox,
+    late_releases,
     new_cards,
     refunds,
     resolver,
     routing,
+    stock,
 )
 from ballast.config import Settings
 from ballast.db import db, organization, set_organization, transaction
@@ -178,9 +180,11 @@ class World:
                     card_removal.remove_due(),
                     dispute_answers.send_due(),
                     checkout_sessions.expire_due(),
+                    stock.release_due(),
                     abandoned_plans.cancel_due(),
                     authorizations.expire_due(),
                     holds.act_due(),
+                    late_releases.release_due(),
                     webhooks.deliver_due(),
                     emails.send_due(),
                 ]

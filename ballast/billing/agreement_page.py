@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from ballast.billing.financing import agreement_letters, balances, opening, progress, rows
 from ballast.billing.financing.balances import Balance
@@ -14,7 +14,6 @@ from ballast.billing.financing.terms import OfferTerms
 from ballast.db import db
 from ballast.errors import NotFound
 from ballast.models import AgreementDocument, FinancingAgreement, Installment, Order, PaymentMethod
-from ballast.models.customers import card_of
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,22 @@ def find(organization_id: str, token: str) -> Seen:
 
 def of(agreement: FinancingAgreement) -> Seen:
     """An agreement with what its pages show."""
-    organization_id = agreement.organization_id
-    card_id = agreement.payment_method_id
-    return Seen(
-        agreement,
-        db.session.get_one(Order, (organization_id, agreement.order_id)),
-        rows.installments(agreement),
-        db.session.scalars(card_of(organization_id, card_id)).first() if card_id else None,
-        agreement_letters.page_url(agreement),
+    order, card = _order_and_card(agreement)
+    return Seen(agreement, order, rows.installments(agreement), card, agreement_letters.page_url(agreement))
+
+
+def _order_and_card(agreement: FinancingAgreement) -> tuple[Order, PaymentMethod | None]:
+    """What was bought, and the card that is charged, in one statement."""
+    its_card = and_(
+        PaymentMethod.organization_id == Order.organization_id, PaymentMethod.id == agreement.payment_method_id
     )
+    wanted = (
+        select(Order, PaymentMethod)
+        .outerjoin(PaymentMethod, its_card)
+        .where(Order.organization_id == agreement.organization_id, Order.id == agreement.order_id)
+    )
+    order, card = db.session.execute(wanted).one()
+    return order, card
 
 
 def document(agreement: FinancingAgreement) -> AgreementDocument:

@@ -14,6 +14,7 @@ from ballast.billing import changes, invoices
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import BillingSettings
+from ballast.models.late_successes import LATE_POLICIES
 from ballast.models.subscriptions import END_STATUSES
 from ballast.security import looks_like_card_number
 
@@ -26,8 +27,9 @@ COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 
 
 def change(organization_id: str, wanted: Mapping[str, Any]) -> BillingSettings:
-    """Set what is given: `retry_days` (days after the first decline), `end_status`, `reminder_days` (None for the usual),
-    `invoice_prefix`, `invoice_footer`, `address`, `tax_number`, `support_email`, `color`. In the caller's transaction.
+    """Set what is given: `retry_days` (days after the first decline), `end_status`, `late_success` (refund or credit), `reminder_days`
+    (None for the usual), `invoice_prefix`, `invoice_footer`, `address`, `tax_number`, `support_email`, `color`. In the caller's
+    transaction.
 
     Raises InvalidRequest with the field as `param`, Conflict(`invoice_prefix_fixed`) once an invoice has been numbered.
     """
@@ -63,6 +65,12 @@ def _end_status(status: str) -> str:
     if status not in END_STATUSES:
         raise _wrong("end_status", "Choose what happens at the end.")
     return status
+
+
+def _late_success(policy: str) -> str:
+    if policy not in LATE_POLICIES:
+        raise _wrong("late_success", "Choose what is done with it.")
+    return policy
 
 
 def _reminder(days: int | None) -> int | None:
@@ -106,6 +114,7 @@ def _wrong(field: str, said: str) -> InvalidRequest:
 CHECKS: Final[dict[str, Any]] = {
     "retry_days": _days,
     "end_status": _end_status,
+    "late_success": _late_success,
     "reminder_days": _reminder,
     "invoice_prefix": _prefix,
     "invoice_footer": lambda text: _text("invoice_footer", text),

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from ballast.billing import orders, outcomes
+from ballast.billing import orders, outcomes, shipping, stock, subscription_checkout, subscription_orders
 from ballast.billing.financing import opening
 from ballast.billing.orders import NewLine
+from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -30,6 +31,19 @@ class LineView:
     quantity: int
     amount: int
 
+    @property
+    def name(self) -> str:
+        return self.product.name
+
+    @property
+    def is_recurring(self) -> bool:
+        return self.price.kind == "recurring"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is no longer for sale; it is in no sum then."""
+        return is_gone(self.price, self.product)
+
 
 @dataclass(frozen=True)
 class CartView:
@@ -40,7 +54,7 @@ class CartView:
 
     @property
     def amount(self) -> int:
-        return sum(line.amount for line in self.lines)
+        return sum(line.amount for line in self.lines if not line.is_gone)
 
     @property
     def count(self) -> int:
@@ -69,8 +83,11 @@ def _open_cart(organization_id: str, token: str | None, lock: bool = False) -> C
     return db.session.scalars(wanted.with_for_update() if lock else wanted).first()
 
 
-def add(organization: Organization, token: str | None, price_id: str, quantity: int) -> str:
-    """Put a price into the cart (a new one if need be); answers the cart's token. Raises InvalidRequest."""
+def add(organization: Organization, token: str | None, price_id: str, quantity: int, *, in_place: bool = False) -> str:
+    """Put a price into the cart (a new one if need be); answers the cart's token. `in_place`: of another subscription.
+
+    Raises InvalidRequest, Conflict(`cart_has_subscription`): an order starts one subscription at most.
+    """
     orders.check_quantity(quantity)
     with transaction() as session:
         price = _price(organization.id, price_id)
@@ -79,6 +96,8 @@ def add(organization: Organization, token: str | None, price_id: str, quantity: 
             cart = Cart(organization_id=organization.id, id=new_id("cart"), currency=price.currency)
             session.add(cart)
             session.flush()
+        if price.kind == "recurring":
+            _make_room(cart, price, in_place)
         adding = insert(CartLine).values(
             organization_id=organization.id,
             id=new_id("cl"),
@@ -94,6 +113,15 @@ def add(organization: Organization, token: str | None, price_id: str, quantity: 
             )
         )
         return cart.token
+
+
+def _make_room(cart: Cart, price: Price, in_place: bool) -> None:
+    wanted = lines_of_cart(cart.organization_id, cart.id).where(Price.kind == "recurring", Price.id != price.id)
+    for line, _price, product in db.session.execute(wanted):
+        if not in_place:
+            said = f"{product.name} is in your cart already, and a cart takes one subscription. Replace it?"
+            raise Conflict("cart_has_subscription", said, param="price_id")
+        db.session.delete(line)
 
 
 def _at_most(value: Any) -> Any:
@@ -132,7 +160,6 @@ def _price(organization_id: str, price_id: str) -> Price:
                 Price.id == price_id,
                 Price.archived_at.is_(None),
                 Product.archived_at.is_(None),
-                Price.kind == "one_time",
             )
         ).first()
     if found is None:
@@ -143,7 +170,7 @@ def _price(organization_id: str, price_id: str) -> Price:
 def order(organization: Organization, token: str | None) -> Order:
     """Freeze the cart into an order. The last unpaid order is given again, or replaced if the cart or a price has changed since.
 
-    Raises Conflict(`cart_empty`), Conflict(`payment_in_progress`) when the order to replace is being paid.
+    Raises Conflict(`cart_empty`, `item_gone`, `out_of_stock`, `payment_in_progress`): the order to replace may be being paid.
     """
     with transaction() as session:
         cart = _open_cart(organization.id, token, lock=True)
@@ -151,15 +178,45 @@ def order(organization: Organization, token: str | None) -> Order:
         if cart is None or not rows:
             raise Conflict("cart_empty", "Your cart is empty.")
         earlier = _pending_order(organization.id, cart.id)
-        if earlier is not None and _fits(earlier, rows):
+        if earlier is not None and _fits(earlier, rows) and not _gone(rows):
             session.expunge(earlier)
             return earlier
         if earlier is not None:
             _replace(earlier)
-        made = orders.make(organization.id, cart.currency, [_sold(*row) for row in rows], cart.id)
+        _check_on_sale(rows)
+        stock.check(organization.id, _pieces(rows))
+        first = sum(_first_amount(organization.id, line, price) for line, price, _product in rows)
+        lines = [_sold(*row) for row in rows]
+        made = orders.make(organization.id, cart.currency, lines, cart.id, subscription_amount=first)
+        shipping.choose(made, None, None)
         session.refresh(made)
         session.expunge(made)
         return made
+
+
+def is_gone(price: Price, product: Product) -> bool:
+    """Whether a price is no longer for sale."""
+    return price.archived_at is not None or product.archived_at is not None
+
+
+def _gone(rows: list[Any]) -> list[str]:
+    return [product.name for _line, price, product in rows if is_gone(price, product)]
+
+
+def _check_on_sale(rows: list[Any]) -> None:
+    names = _gone(rows)
+    if names:
+        isnt, it = ("is no longer for sale", "it") if len(names) == 1 else ("are no longer for sale", "them")
+        said = f"{' and '.join(names)} {isnt}. Take {it} out of your cart to go on. Nothing was charged."
+        raise Conflict("item_gone", said)
+
+
+def _pieces(rows: list[Any]) -> dict[str, int]:
+    """How many of each product."""
+    found: dict[str, int] = {}
+    for line, _price_of_line, product in rows:
+        found[product.id] = found.get(product.id, 0) + line.quantity
+    return found
 
 
 def _pending_order(organization_id: str, cart_id: str) -> Order | None:
@@ -172,20 +229,30 @@ def _pending_order(organization_id: str, cart_id: str) -> Order | None:
 def _fits(earlier: Order, rows: list[Any]) -> bool:
     """Whether the order says what the cart says now, at today's prices."""
     frozen = db.session.scalars(lines_of_order(earlier.organization_id, earlier.id))
-    ordered = [(line.price_id, line.name, line.quantity, line.unit_amount) for line in frozen]
+    ordered = [(line.price_id, line.name, line.quantity, line.unit_amount) for line in frozen if line.kind == "item"]
     return ordered == [(price.id, product.name, line.quantity, price.amount) for line, price, product in rows]
 
 
 def _replace(earlier: Order) -> None:
-    """An order gives way with its plan and its payment, so that nobody pays both; one with a payment under way does not."""
+    """An order gives way with its plan, its start of a subscription and its payment, so that nobody pays both; one with a payment
+    under way does not."""
     opening.withdraw(earlier)
+    subscription_checkout.withdraw(earlier, subscription_checkout.earlier_start(earlier))
     wanted = select(Payment).where(Payment.organization_id == earlier.organization_id, Payment.order_id == earlier.id)
     for payment in db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)):
         if payment.status not in ("canceled", "failed"):
             outcomes.cancel(payment)
     move(earlier, "canceled")
-    db.session.flush()
+    stock.give_back(earlier)
 
 
 def _sold(line: CartLine, price: Price, product: Product) -> NewLine:
-    return NewLine(product.name, line.quantity, price.amount, price.id, product.image)
+    is_recurring = price.kind == "recurring"
+    return NewLine(product.name, line.quantity, price.amount, price.id, product.image, product.shippable, is_recurring)
+
+
+def _first_amount(organization_id: str, line: CartLine, price: Price) -> int:
+    """What is due today of a line that starts a subscription."""
+    if price.kind != "recurring":
+        return 0
+    return subscription_orders.first_amount(plans.find(organization_id, price.id, line.quantity))

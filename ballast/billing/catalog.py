@@ -24,7 +24,8 @@ LONGEST_SLUG: Final = 63
 
 @dataclass(frozen=True)
 class NewProduct:
-    """Something to sell. `slug`: its address in the shop; made of the name if left out."""
+    """Something to sell. `slug`: its address in the shop; made of the name if left out. `stock`: how many there are; None:
+    not counted."""
 
     name: str
     slug: str | None = None
@@ -32,6 +33,8 @@ class NewProduct:
     description: str = ""
     position: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
+    shippable: bool = True
+    stock: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def create_product(organization_id: str, asked: NewProduct) -> Product:
             description=asked.description,
             position=asked.position,
             metadata_=asked.metadata,
+            shippable=asked.shippable,
+            stock=asked.stock,
             created_at=now(),
         )
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ballast.models import Coupon, Price, Product, PromotionCode, TaxRate
+from ballast import config
+from ballast.models import Coupon, Price, Product, PromotionCode, ShippingRate, TaxRate
+from ballast.templating import static_url
 
 
 def iso(value: datetime | None) -> str | None:
@@ -22,11 +24,19 @@ def product_payload(product: Product) -> dict[str, Any]:
         "slug": product.slug,
         "tagline": product.tagline,
         "description": product.description,
+        "image": image_url(product),
+        "shippable": product.shippable,
+        "stock": product.stock,
         "position": product.position,
         "metadata": product.metadata_,
         "created_at": product.created_at.isoformat(),
         "archived_at": iso(product.archived_at),
     }
+
+
+def image_url(product: Product) -> str | None:
+    """Where a product's picture stands, for anybody."""
+    return f"{config.current().public_url}{static_url(product.image)}" if product.image else None
 
 
 def price_payload(price: Price) -> dict[str, Any]:
@@ -96,6 +106,23 @@ def tax_rate_payload(rate: TaxRate) -> dict[str, Any]:
         "region": rate.region,
         "bps": rate.bps,
         "inclusive": rate.inclusive,
+        "created_at": rate.created_at.isoformat(),
+        "archived_at": iso(rate.archived_at),
+    }
+
+
+def shipping_rate_payload(rate: ShippingRate) -> dict[str, Any]:
+    """A shipping rate as JSON: `amount` and `free_from` in minor units; no `countries`: everywhere."""
+    return {
+        "id": rate.id,
+        "object": "shipping_rate",
+        "name": rate.name,
+        "amount": rate.amount,
+        "currency": rate.currency,
+        "countries": rate.countries,
+        "free_from": rate.free_from,
+        "min_days": rate.min_days,
+        "max_days": rate.max_days,
         "created_at": rate.created_at.isoformat(),
         "archived_at": iso(rate.archived_at),
     }

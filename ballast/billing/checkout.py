@@ -14,13 +14,19 @@ from sqlalchemy import select
 from ballast import audit, config
 from ballast.billing import (
     card_setup,
+    card_sources,
+    due_today,
     financing_checkout,
     new_cards,
     on_session,
     order_payments,
+    orders,
     payment_links,
     payments,
+    prevented,
     session_ends,
+    shipping,
+    stock,
     subscription_checkout,
     velocity,
     ways,
@@ -41,11 +47,13 @@ from ballast.models import (
     OrderLine,
     Organization,
     Payment,
+    PaymentMethod,
     Refund,
 )
 from ballast.models.financing import offer_of
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import refunds_of
+from ballast.money import format_money
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,18 @@ class Checkout:
 
     @property
     def is_subscription(self) -> bool:
-        return self.session is not None and self.session.mode == "subscription"
+        """Whether it starts one, alone or beside goods."""
+        return any(line.is_recurring for line in self.lines)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it starts a subscription beside goods."""
+        return len({line.is_recurring for line in self.lines}) == 2
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether something of it is sent by post."""
+        return shipping.is_sent(self.order)
 
     @property
     def decline(self) -> str | None:
@@ -122,11 +141,12 @@ def find(organization_id: str, token: str) -> Checkout:
 def pay(
     organization_id: str, token: str, details: Details, shown: int | None = None, agreed: Agreed | None = None
 ) -> None:
-    """Try to collect the order with the card given. What came of it is read with `find`. `shown`: minor units due, as the page of a
-    subscription said. `agreed`: the plan to pay it with; None for in full.
+    """Try to collect the order with the card given. What came of it is read with `find`. `shown`: minor units due, as the page said,
+    where it said it. `agreed`: the plan to pay it with; None for in full.
 
     An earlier try that waits for the shopper's bank is canceled at the processor first; one whose outcome is open stays, and nothing
-    new is tried. Raises TooManyAttempts, and then nothing was sent to a processor.
+    new is tried. What it is for is held meanwhile. Raises TooManyAttempts, Conflict(`out_of_stock`, `shipping_unavailable`,
+    `total_changed`), and then nothing was sent to a processor.
     """
     end_reading()
     take_back_challenge(organization_id, token)
@@ -135,14 +155,21 @@ def pay(
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)
         if order.status != "pending" or (session and session.is_over):
+            _note_second(order)
             return
+        details = replace(details, customer_id=_known(session, details.customer_id))
         payment_links.take_place(session)
         details = _as_asked(details, session)
+        stock.reserve(order)
         return_url = f"{config.current().public_url}/checkout/{token}/return"
-        if session is not None and session.mode == "subscription":
-            begun = _subscribe(order, details, shown, return_url)
+        if due_today.is_for(order):
+            begun = _subscribe(order, details, session, agreed, shown, return_url)
         else:
-            begun = _begin(order, details, session, agreed, return_url)
+            begun = _begin(order, details, session, shown, agreed, return_url)
+        if isinstance(begun, PaymentMethod):
+            due_today.complete(begun, order.id)
+        elif begun is None:
+            _note_second(order)
     match begun:
         case payments.Begun():
             payments.run(begun)
@@ -150,36 +177,66 @@ def pay(
             card_setup.run(begun, new_cards.use)
 
 
+def _note_second(order: Order) -> None:
+    """Pay was pressed again, here or in another tab, on what is paid or being paid."""
+    if (payment := order_payments.newest(order)) is not None and payment.status in order_payments.UNDER_WAY:
+        route = "paid_already" if payment.status == "succeeded" else "open_attempt"
+        prevented.note(order.organization_id, route, payment.id, payment.id)
+
+
 def _begin(
-    order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed | None, return_url: str
-) -> payments.Begun | card_setup.Setup | None:
+    order: Order,
+    details: Details,
+    session: CheckoutSession | None,
+    shown: int | None,
+    agreed: Agreed | None,
+    return_url: str,
+) -> payments.Begun | card_setup.Setup | PaymentMethod | None:
     """Begin to pay it once, or what of a plan is due today; None where it is paid, or being paid."""
-    _keep_details(order, details, session.customer_id if session else None)
+    named = session.customer_id if session else None
+    _keep_details(order, details, named or details.customer_id)
+    if financing_checkout.unpaid(order) is None:
+        return None
+    shipping.require(order, session, details.shipping_rate)
     if agreed is not None:
         return financing_checkout.begin(order, details, session, agreed, return_url)
     if session is not None and session.mode == "financing":
         raise Conflict("total_changed", "This order is to be paid with a plan. Please choose one.")
+    if shown not in (None, order.amount):
+        raise Conflict("total_changed", total_changed(order))
     payment = financing_checkout.begin_in_full(order)
     if payment is None:
         return None
-    return payments.begin(payment, _source(order.organization_id, order, details), return_url=return_url)
+    return payments.begin(payment, card_sources.of(order, details, order.amount), return_url=return_url)
+
+
+def total_changed(order: Order) -> str:
+    """What a shopper reads whose page has shown another total."""
+    due = format_money(order.amount, order.currency)
+    return f"With delivery for what you typed, {due} is due today. Please look at it, and enter your card again."
 
 
 def _subscribe(
-    order: Order, details: Details, shown: int | None, return_url: str
-) -> payments.Begun | card_setup.Setup | None:
-    """Begin to start its subscription; None where it has started, or is being paid."""
-    payment = order_payments.locked(order)
-    if payment is not None and payment.status in order_payments.UNDER_WAY:
+    order: Order,
+    details: Details,
+    session: CheckoutSession | None,
+    agreed: Agreed | None,
+    shown: int | None,
+    return_url: str,
+) -> payments.Begun | card_setup.Setup | PaymentMethod | None:
+    """Begin to start its subscription, and to pay what is bought with it; None where that is under way, or done."""
+    if due_today.is_under_way(order):
         return None
     customer = subscription_checkout.customer_for(order, details)
-    _take_details(order, details, customer)
-    return subscription_checkout.begin(order, details, shown, return_url)
+    email = customer.email or details.email if details.customer_id else details.email
+    _take_details(order, replace(details, email=email), customer)
+    shipping.require(order, session, details.shipping_rate)
+    return due_today.begin(order, details, session, agreed, shown, return_url)
 
 
 def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
-    """Keep what a subscription's tax and discount depend on, and which plan is chosen, as it was typed (country, region,
-    promotion_code, pay_with), while nothing is paid or being paid. Raises NotFound."""
+    """Keep what tax, discount and delivery depend on, and which plan is chosen, as it was typed (country, region, promotion_code,
+    shipping_rate, pay_with), while nothing is paid or being paid. Raises NotFound."""
     end_reading()
     with transaction():
         order = _locked(organization_id, token)
@@ -189,6 +246,7 @@ def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
         known = {name: typed.get(name, "").strip()[:100] for name in ("country", "region")}
         order.address = {**(order.address or {}), **known}
         order.promotion_code = typed.get("promotion_code", "").strip()[:64]
+        shipping.choose(order, session_ends.of_order(order), typed.get("shipping_rate"))
 
 
 def _offered(organization_id: str, chosen: str) -> str | None:
@@ -206,29 +264,25 @@ def _as_asked(details: Details, session: CheckoutSession | None) -> Details:
     return replace(details, email=session.customer_email) if session and session.customer_email else details
 
 
-def _source(organization_id: str, order: Order, details: Details) -> payments.Source:
-    """What to charge and where. The page names the account its card field was for; it must be one that takes this order's cards.
-
-    Raises Conflict(`processor_changed`).
-    """
-    account_id = ways.check(organization_id, details.account_id, order.amount, order.currency)
-    return payments.Source(
-        details.payment_method,
-        verification=details.verification,
-        device_data=details.device_data,
-        account_id=account_id,
-        save_card=details.save_card,
-        one_time=True,
-    )
+def _known(session: CheckoutSession | None, customer_id: str | None) -> str | None:
+    """Who the shopper has shown to be, unless the merchant named somebody else."""
+    if session is not None and (session.customer_id or session.customer_email):
+        return customer_id if customer_id == session.customer_id else None
+    return customer_id
 
 
 def way_to_pay(organization: Organization, found: Checkout, plan: Plan | None = None) -> ways.Way | None:
     """How a new card pays this order now, with a plan where one is chosen; None when no account takes one. Holds no transaction while
     it asks."""
-    amount = plan.account_amount if plan else found.order.amount
-    if found.is_subscription:
-        amount = subscription_checkout.account_amount(found.order)
+    amount = account_amount(found, subscription_checkout.offer(found.order) if found.is_subscription else None, plan)
     return ways.to_pay(organization, amount, found.order.currency, found.order.token)
+
+
+def account_amount(found: Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
+    """By what amount an account is chosen, minor units; the bank is asked about it."""
+    if offer is not None:
+        return due_today.account_amount(found.order, plan, offer)
+    return plan.account_amount if plan else found.order.amount
 
 
 def with_setup(found: Checkout) -> Checkout:
@@ -250,8 +304,7 @@ def way_of(found: Checkout) -> ways.Way | None:
 
 
 def _locked(organization_id: str, token: str) -> Order:
-    wanted = select(Order).where(Order.organization_id == organization_id, Order.token == token)
-    order = db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
+    order = orders.locked(organization_id, Order.token == token)
     if order is None:
         raise NotFound("checkout")
     return order

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from ballast import audit, money
 from ballast.billing import (
     acceptance,
+    catalog,
     financed_orders,
     lookup,
     orders,
@@ -23,6 +24,8 @@ from ballast.billing import (
     payments,
     return_urls,
     session_ends,
+    shipping,
+    subscription_checkout,
     subscription_orders,
 )
 from ballast.billing.financing import opening
@@ -72,6 +75,7 @@ class NewSession:
     metadata: Mapping[str, str] = field(default_factory=dict)
     payment_link_id: str | None = None
     financing_offer_id: str | None = None
+    shipping_rates: Sequence[str] = ()
 
 
 def create(shop: Organization, asked: NewSession) -> CheckoutSession:
@@ -79,7 +83,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
 
     Raises InvalidRequest: `lines_invalid`, `price_unknown`, `product_unknown`, `quantity_invalid`,
     `currency_unknown`, `currency_mismatch`, `amount_invalid`, `customer_unknown`, `return_url_invalid`, `expires_at_invalid`,
-    `processor_unavailable`, what `financed_orders.check_offered` raises; Conflict(`customer_held`).
+    `processor_unavailable`, `shipping_rate_unknown`, what `financed_orders.check_offered` raises; Conflict(`customer_held`).
     """
     until = _read_expiry(asked.expires_at)
     success_url = return_urls.check(asked.success_url, shop.mode, "success_url")
@@ -87,6 +91,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     payments.check_customer(shop.id, asked.customer_id)
     order = OPENERS[asked.mode](shop, asked)
     order.customer_id = asked.customer_id
+    rates = shipping.check_options(shop.id, asked.shipping_rates, order.currency)
     _check_plan(order, asked)
     order.email, order.name = _contact(shop.id, asked)
     session = CheckoutSession(
@@ -99,6 +104,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         customer_email=asked.customer_email,
         payment_link_id=asked.payment_link_id,
         financing_offer_id=asked.financing_offer_id,
+        shipping_rates=rates,
         success_url=success_url,
         cancel_url=cancel_url,
         metadata_=dict(asked.metadata),
@@ -106,6 +112,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         created_at=now(),
     )
     db.session.add(session)
+    shipping.choose(order, session, None)
     db.session.flush()
     changes = {"amount": order.amount, "currency": order.currency}
     audit.record(shop.id, "checkout_session.created", "checkout_session", session.id, changes)
@@ -150,11 +157,8 @@ def _contact(organization_id: str, asked: NewSession) -> tuple[str | None, str |
 
 def _open_payment(shop: Organization, asked: NewSession) -> Order:
     """Everything is paid once: today, or with a plan."""
-    if not 1 <= len(asked.lines) <= MOST_LINES:
-        raise InvalidRequest("lines_invalid", f"Send 1 to {MOST_LINES} lines.", param="lines")
-    found = [_find(shop, line) for line in asked.lines]
-    currency = _currency(shop, asked.currency, [one[0].currency for one in found if one])
-    lines = [_sold(line, one) for line, one in zip(asked.lines, found, strict=True)]
+    _check_count(asked)
+    currency, lines = _goods(shop, asked, asked.lines)
     total = sum(line.amount for line in lines)
     payments.check_amount(total, currency)
     found_accounts = db.session.scalars(accounts_of(shop.id))
@@ -165,19 +169,45 @@ def _open_payment(shop: Organization, asked: NewSession) -> Order:
 
 
 def _open_subscription(shop: Organization, asked: NewSession) -> Order:
-    """One recurring price: what of it is due today is paid now, or its card is stored."""
-    if len(asked.lines) != 1 or asked.lines[0].price is None:
-        raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
-    (line,) = asked.lines
+    """One recurring price, and what else is bought with it: what is due today is paid now, or the card is stored."""
+    _check_count(asked)
+    priced = [line for line in asked.lines if line.price is not None]
+    recurring = [line for line in priced if _is_recurring(shop.id, line.price)] or priced[:1]
+    if len(recurring) != 1:
+        said = "A subscription has one line with a recurring price; the others are bought once."
+        raise InvalidRequest("lines_invalid", said, param="lines")
+    (line,) = recurring
     _check_alone(line)
-    made = subscription_orders.make(shop, line.price, line.quantity)
-    _currency(shop, asked.currency or made.currency, [made.currency])
+    others = [one for one in asked.lines if one is not line]
+    goods_currency, goods = _goods(shop, asked, others) if others else (None, [])
+    made = subscription_orders.make(shop, line.price, line.quantity, goods)
+    _currency(shop, asked.currency or goods_currency, [made.currency])
     return made
+
+
+def _is_recurring(organization_id: str, price_id: str | None) -> bool:
+    """Whether it is a price of the catalog that repeats. Raises InvalidRequest(`price_unknown`)."""
+    price, _product = catalog.sold(organization_id, price_id or "")
+    return price.interval is not None
+
+
+def _check_count(asked: NewSession) -> None:
+    if not 1 <= len(asked.lines) <= MOST_LINES:
+        raise InvalidRequest("lines_invalid", f"Send 1 to {MOST_LINES} lines.", param="lines")
 
 
 def _check_alone(line: Line) -> None:
     if any(one is not None for one in (line.product, line.name, line.amount)):
-        raise InvalidRequest("lines_invalid", "A subscription has one line, with a recurring price.", param="lines")
+        said = "The line that starts a subscription has a price and a quantity, and nothing else."
+        raise InvalidRequest("lines_invalid", said, param="lines")
+
+
+def _goods(shop: Organization, asked: NewSession, lines: Sequence[Line]) -> tuple[str, list[NewLine]]:
+    """Lines that are bought once, and their currency."""
+    found = [_find(shop, line) for line in lines]
+    currency = _currency(shop, asked.currency, [one[0].currency for one in found if one])
+    is_sent = bool(asked.shipping_rates)
+    return currency, [_sold(line, one, is_sent) for line, one in zip(lines, found, strict=True)]
 
 
 # Each answers the order that the shopper pays.
@@ -232,13 +262,16 @@ def _currency(shop: Organization, asked: str | None, priced: Sequence[str]) -> s
     return currency
 
 
-def _sold(line: Line, found: tuple[Price, Product] | None) -> NewLine:
+def _sold(line: Line, found: tuple[Price, Product] | None, is_sent: bool) -> NewLine:
+    """`is_sent`: the program offers ways to send it; what is no product of the catalog is sent as well then."""
     if found is not None:
         price, product = found
-        return NewLine(product.name, line.quantity, price.amount, price.id, product.image)
+        return NewLine(
+            product.name, line.quantity, price.amount, price.id, product.image, is_sent and product.shippable
+        )
     assert line.name is not None, "a line that is not of the catalog has a name"
     assert line.amount is not None, "… and an amount"
-    return NewLine(line.name, line.quantity, line.amount)
+    return NewLine(line.name, line.quantity, line.amount, shippable=is_sent)
 
 
 # --- Finding and expiring ----------------------------------------------------------------------------------------------------
@@ -263,6 +296,7 @@ def expire(organization_id: str, session_id: str) -> CheckoutSession:
     if session.status != "open":
         raise Conflict("session_not_open", f"This session is {session.status}; only an open one can expire.")
     opening.withdraw(order)
+    subscription_checkout.withdraw(order, subscription_checkout.earlier_start(order))
     wanted = select(Payment.id).where(Payment.organization_id == organization_id, Payment.order_id == order_id)
     for payment_id in db.session.scalars(wanted).all():
         _close(organization_id, payment_id)

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from ballast.billing.pricing import Discount
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, once
 from ballast.errors import InvalidRequest
 from ballast.ids import to_uuid
 from ballast.models import Coupon, Invoice, PromotionCode, Subscription
@@ -84,7 +84,9 @@ def coupon_in_force(subscription: Subscription) -> Coupon | None:
     """A subscription's coupon; None once its periods are over."""
     if subscription.coupon_id is None or subscription.coupon_periods_left == 0:
         return None
-    return db.session.scalars(coupon_of(subscription.organization_id, subscription.coupon_id)).one()
+    wanted = coupon_of(subscription.organization_id, subscription.coupon_id)
+    found: Coupon = once((Coupon, subscription.coupon_id), lambda: db.session.scalars(wanted).one())
+    return found
 
 
 def as_discount(coupon: Coupon) -> Discount:

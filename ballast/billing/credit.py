@@ -9,7 +9,7 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast.clock import now
-from ballast.db import db, forget, once
+from ballast.db import db, forget, known, once
 from ballast.ids import new_id
 from ballast.models import CreditBalance, CreditEntry
 
@@ -24,6 +24,9 @@ def available(organization_id: str, customer_id: str, currency: str, lock: bool 
             lambda: hold(organization_id, {(customer_id, currency)})[customer_id, currency],
         )
         return held
+    read: int | None = known(("credit", organization_id, customer_id, currency))
+    if read is not None:
+        return read
     wanted = select(CreditBalance.amount).where(
         CreditBalance.organization_id == organization_id,
         CreditBalance.customer_id == customer_id,

@@ -63,7 +63,8 @@ def create(organization_id: str, asked: NewNote) -> Issued:
     amount = _amount(invoice, payment, asked)
     reason = REFUND_REASONS.get(asked.reason, "requested_by_customer")
     wants_refund = asked.how == "refund"
-    refund = refunds.request(organization_id, invoice.payment_id or "", amount, reason) if wants_refund else None
+    paid_by = invoice.payment_id or ""
+    refund = refunds.request(organization_id, paid_by, amount, reason, part="invoice") if wants_refund else None
     db.session.flush()
     note = _write(invoice, asked, amount, refund)
     return Issued(note, refund)
@@ -88,7 +89,7 @@ def _amount(invoice: Invoice, payment: Payment | None, asked: NewNote) -> int:
         )
     left = creditable(invoice, payment)
     if asked.how == "refund":
-        left = min(left, refunds.refundable(payment) if payment else 0)
+        left = min(left, refunds.refundable(payment, "invoice") if payment else 0)
     if left == 0:
         said = "Nothing of this invoice was paid by card, or all of that has gone back: give credit instead."
         raise Conflict(
@@ -109,7 +110,7 @@ def creditable(invoice: Invoice, payment: Payment | None) -> int:
         CreditNote.status == "issued",
         CreditNote.refund_id.is_(None),
     )
-    money = refunds.refundable(payment) if payment else 0
+    money = refunds.refundable(payment, "invoice") if payment else 0
     own = invoice.credit_applied - invoice.waived
     return money + max(own - int(db.session.scalar(given) or 0), 0)
 

@@ -25,7 +25,7 @@ from typing import Final, Literal
 from sqlalchemy import func, select
 
 from ballast import audit
-from ballast.billing import credit_note_voids, dispute_notices, ledger, lookup, processing, refunds
+from ballast.billing import credit_note_voids, dispute_notices, ledger, lookup, order_parts, processing, refunds
 from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import reopening
 from ballast.billing.payloads import dispute_payload
@@ -99,7 +99,7 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
         if attempt.status == "approved":  # else the charge itself was never posted: a late success, alarmed of its own
             _post(row, is_inquiry=told.is_inquiry)
             if plan is not None:
-                reopening.follow(plan, row)
+                reopening.follow(plan, row, min(row.amount, order_parts.of_order(payment)))
         if row.status in NEEDS_ANSWER:
             dispute_notices.send(payment, row, _rounds(row)[0], told.is_inquiry)
         return "applied"

@@ -6,13 +6,13 @@ Everything is read from what is kept: frozen terms, entries, invoice lines, atte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import select
 
-from ballast.billing import invoices, payments
+from ballast.billing import invoices, order_parts, payments
 from ballast.billing.financing import letters, locks, rows
 from ballast.billing.financing.terms import OfferTerms
 from ballast.db import db
@@ -25,6 +25,7 @@ from ballast.models import (
     Installment,
     Invoice,
     Order,
+    OrderLine,
     Payment,
 )
 from ballast.models.invoices import invoice_of, lines_of_invoice
@@ -117,8 +118,23 @@ def of(organization_id: str, resource_id: str) -> Explanation:
 def explain(payment: Payment) -> Explanation:
     """Why a payment is what it is. Reads only."""
     tries = _tries(payment)
-    if (invoice := _invoice_of(payment)) is not None:
-        return _of_invoice(payment, invoice, tries)
+    if (invoice := _invoice_of(payment)) is None:
+        return _of_the_rest(payment, tries)
+    billed = _of_invoice(payment, invoice, tries)
+    return _together(_of_the_rest(payment, tries), billed) if order_parts.is_mixed(payment) else billed
+
+
+def _together(bought: Explanation, billed: Explanation) -> Explanation:
+    """What was bought once, and the first invoice of a subscription, in one payment."""
+    both = bought.sentences + billed.sentences
+    heading = f"{bought.heading}, and {billed.heading[:1].lower()}{billed.heading[1:]}"
+    return replace(
+        billed, heading=heading, sentences=both, parts=bought.parts + billed.parts, facts=bought.facts + billed.facts
+    )
+
+
+def _of_the_rest(payment: Payment, tries: tuple[Try, ...]) -> Explanation:
+    """Of a payment that is for no invoice, or what it is for beside that."""
     agreement_id = locks.agreement_id_of(payment.organization_id, payment.id)
     if agreement_id is not None:
         agreement = rows.find(payment.organization_id, agreement_id)
@@ -307,13 +323,19 @@ def _period(start: Any, end: Any) -> str:
 
 def _of_order(payment: Payment, tries: tuple[Try, ...]) -> Explanation:
     order = _order_of(payment)
-    lines = db.session.scalars(lines_of_order(order.organization_id, order.id)).all() if order else ()
+    lines = _goods(order) if order else ()
     parts = tuple(Part(f"{line.name} × {line.quantity}", line.amount) for line in lines)
     heading = f"Order {order.number}" if order else (payment.description or "One payment")
     facts = (("Order", order.id),) if order else ()
     return Explanation(
         payment, payment.amount, payment.currency, heading, ("Charged once, when you paid.",), parts, facts, tries
     )
+
+
+def _goods(order: Order) -> Sequence[OrderLine]:
+    """What is bought once."""
+    wanted = lines_of_order(order.organization_id, order.id).where(OrderLine.is_recurring.is_(False))
+    return db.session.scalars(wanted).all()
 
 
 def _order_of(payment: Payment) -> Order | None:

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Date, cast, func, or_, select, union_all
 
 from ballast.billing import attention, scales
-from ballast.clock import now
+from ballast.billing.financing import portfolio
+from ballast.clock import now, real_time
 from ballast.db import db
-from ballast.models import DailyFigure, FigureChange, Organization
+from ballast.models import ApiKey, DailyFigure, FigureChange, Organization
 from ballast.models.figures import FIGURES
 from ballast.money import format_money
 from ballast.templating import zone
@@ -45,10 +46,17 @@ class Overview:
 
 
 def overview(organization: Organization) -> Overview:
-    """Volume, success rate, recurring revenue, deliveries, and what a person should look at."""
+    """Volume, success rate, recurring revenue, plans, deliveries, API keys, and what a person should look at."""
     days = _days(organization)
     found = _Figures(organization, days)
-    metrics = [_volume(found), _success(found), _recurring(found), _delivered(found)]
+    metrics = [
+        _volume(found),
+        _success(found),
+        _recurring(found),
+        _plans(organization),
+        _delivered(found),
+        _keys(organization),
+    ]
     return Overview(metrics, _chart(found), attention.read(organization))
 
 
@@ -105,7 +113,7 @@ def _wanted(organization: Organization, since: date) -> Any:
     return union_all(kept, waiting)
 
 
-# --- The four figures --------------------------------------------------------------------------------------------------------
+# --- The six figures ---------------------------------------------------------------------------------------------------------
 
 
 def _volume(found: _Figures) -> dict[str, str]:
@@ -157,6 +165,31 @@ def _delivered(found: _Figures) -> dict[str, str]:
         "value": _percent(delivered, delivered + dead),
         "note": f"{delivered:,} of {delivered + dead:,} deliveries",
     }
+
+
+def _plans(organization: Organization) -> dict[str, str]:
+    """What is owed on installment plans, and how much of it by plans that are past due."""
+    owed = {one.currency: one for one in portfolio.summary(organization.id)}
+    own = owed.pop(organization.currency, portfolio.Summary(organization.currency, 0, 0))
+    behind = f"{format_money(own.behind, own.currency)} past due" if own.behind else "Nothing past due"
+    beside = "".join(f"; {format_money(one.outstanding, one.currency)} beside it" for one in owed.values())
+    note = behind + beside if own.outstanding or owed else "No plan is running"
+    return {"label": "Owed on plans", "value": format_money(own.outstanding, own.currency), "note": note}
+
+
+def _keys(organization: Organization) -> dict[str, str]:
+    """API keys that work, and how many of them were used lately."""
+    at = real_time()
+    works = (
+        ApiKey.organization_id == organization.id,
+        ApiKey.revoked_at.is_(None),
+        ApiKey.frozen_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > at),
+    )
+    used = func.count().filter(ApiKey.last_used_at > at - timedelta(days=DAYS))
+    count, lately = db.session.execute(select(func.count(), used).where(*works)).one()
+    note = f"{lately:,} used in the last {DAYS} days" if count else "Make one to use the API"
+    return {"label": "API keys", "value": f"{count:,}", "note": note}
 
 
 def _percent(part: int, whole: int) -> str:

@@ -10,7 +10,7 @@ from ballast.billing.checkout_form import HOME_COUNTRY
 from ballast.billing.financing import quoting
 from ballast.db import db
 from ballast.errors import BallastError, InvalidRequest
-from ballast.models import Customer, FinancingOffer, Order, Organization, Price
+from ballast.models import Customer, FinancingOffer, Order, OrderLine, Organization, Price
 from ballast.models.financing import published_offers
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
@@ -31,8 +31,9 @@ def sale_of(order: Order) -> tuple[str, tuple[str, ...], Customer | None]:
 
 
 def products_of(order: Order) -> tuple[str, ...]:
-    """The products in an order, NO_PRODUCT for a line that is of no catalog."""
-    priced = [line.price_id for line in db.session.scalars(lines_of_order(order.organization_id, order.id))]
+    """The products that are bought once in an order, NO_PRODUCT for a line that is of no catalog."""
+    lines = db.session.scalars(lines_of_order(order.organization_id, order.id).where(OrderLine.is_recurring.is_(False)))
+    priced = [line.price_id for line in lines if line.kind == "item"]
     wanted = select(Price.id, Price.product_id).where(
         Price.organization_id == order.organization_id, Price.id.in_([one for one in priced if one])
     )

@@ -5,7 +5,7 @@ with the order locked. If the process dies …
   before that commit: nothing was agreed, nothing sent; the page shows the form again.
   after it, something being due today: the attempt is the resolver's, and what it finds activates the agreement or leaves the draft.
   after it, nothing being due today: the card is pending, `new_cards.finish_due` asks for it again under the same reference, and the
-  commit that records it as stored activates the agreement (`complete`).
+  commit that records it as stored activates the agreement (`due_today.complete`).
   never: `abandoned` cancels a draft that nobody came back to, once nothing is under way for it.
 What is agreed is what was shown: the page says in a hidden field what it showed, and another day, price or offer is looked at again.
 """
@@ -17,14 +17,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from sqlalchemy import select
-
 from ballast import audit
-from ballast.billing import card_setup, financed_orders, order_payments, orders, payments, ways
+from ballast.billing import card_setup, card_sources, financed_orders, order_payments, payments
 from ballast.billing.card_setup import Setup
 from ballast.billing.checkout_form import Details
 from ballast.billing.financing import (
-    agreement_letters,
     disclosure,
     exposure,
     opening,
@@ -38,7 +35,6 @@ from ballast.billing.payments import Begun
 from ballast.db import db
 from ballast.errors import Conflict
 from ballast.models import (
-    Cart,
     CheckoutSession,
     Customer,
     FinancingAgreement,
@@ -126,10 +122,12 @@ def is_open_to(session: CheckoutSession | None) -> bool:
 
 def choices(order: Order, session: CheckoutSession | None) -> list[Plan]:
     """The plans an order may be paid with, in the merchant's order; where a program named one, that alone. Two or three statements."""
-    if not is_open_to(session):
+    if not is_open_to(session) or not order.goods_amount:
         return []
     shop = financed_orders.shop_of(order)
-    found = quoting.choices(shop, order.amount, order.currency, *financed_orders.sale_of(order), order_id=order.id)
+    found = quoting.choices(
+        shop, order.goods_amount, order.currency, *financed_orders.sale_of(order), order_id=order.id
+    )
     named = session.financing_offer_id if session else None
     return [_plan(shop, order, offer, quote) for offer, quote in found if named in (None, offer.id)]
 
@@ -151,39 +149,51 @@ def _plan(shop: Organization, order: Order, offer: FinancingOffer, quote: Quote)
 
 def begin(
     order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed, url: str
-) -> Begun | Setup | None:
+) -> Begun | Setup | PaymentMethod | None:
     """Take the shopper's consent, and begin to collect what is due today, or to store the card; None where that is under way, or done.
 
-    In the caller's transaction, with the order locked and its customer known; run what it answers after that. `url`: where the bank
-    sends the shopper back. Raises Conflict(`total_changed`) where it is not what was shown, Conflict(`disclosure_disagrees`,
-    `financing_limit_reached`, `financing_customer_held`, `processor_changed`) and InvalidRequest for a plan that is not offered.
+    In the caller's transaction, with the order locked and its customer known; run what it answers after that, or
+    `due_today.complete` with a stored card. `url`: where the bank sends the shopper back. Raises Conflict(`total_changed`) where it is
+    not what was shown, Conflict(`disclosure_disagrees`, `financing_limit_reached`, `financing_customer_held`, `processor_changed`) and
+    InvalidRequest for a plan that is not offered.
     """
     found = unpaid(order)
     if found is None:
         return None
     earlier, payment = found
-    plan = _look_again(order, session, agreed)
-    consent = plan.consent(agreed.agent, financed_orders.shop_of(order).timezone)
-    customer = db.session.get_one(Customer, (order.organization_id, order.customer_id))
-    exposure.reserve(plan.offer, customer, plan.quote.total_of_payments, order.id)
-    draft = opening.draft(order, plan.offer.id, plan.quote, consent)
-    order.financing_offer_id, order.consent = plan.offer.id, f"{plan.offer.name}, terms {draft.terms_hash}"
+    plan = look_again(order, session, agreed)
+    draft = consent(order, plan, agreed)
+    order.consent = f"{plan.offer.name}, terms {draft.terms_hash}"
     is_other = earlier is None or earlier.id != draft.id
     if plan.due == 0:
         order_payments.close(payment)
-        return card_setup.begin_for(order, details, plan.account_amount)
+        amount = plan.account_amount
+        return card_sources.saved(order, details) if details.is_saved else card_setup.begin_for(order, details, amount)
     payment = order_payments.fitting(order, payment, plan.due, is_other=is_other)
-    return payments.begin(payment, _source(order, details, plan), return_url=url)
+    source = card_sources.of(order, details, plan.account_amount, "installment")
+    return payments.begin(payment, source, return_url=url)
 
 
-def _look_again(order: Order, session: CheckoutSession | None, agreed: Agreed) -> Plan:
-    """The plan as it is now, under the order's lock, if it is what the shopper's page has shown."""
+def consent(order: Order, plan: Plan, agreed: Agreed) -> FinancingAgreement:
+    """Take the shopper's consent to a plan that `look_again` answered: the draft there is, if it is the same, or a new one."""
+    given = plan.consent(agreed.agent, financed_orders.shop_of(order).timezone)
+    customer = db.session.get_one(Customer, (order.organization_id, order.customer_id))
+    exposure.reserve(plan.offer, customer, plan.quote.total_of_payments, order.id)
+    order.financing_offer_id = plan.offer.id
+    return opening.draft(order, plan.offer.id, plan.quote, given)
+
+
+def look_again(order: Order, session: CheckoutSession | None, agreed: Agreed) -> Plan:
+    """The plan as it is now, under the order's lock, if it is what the shopper's page has shown.
+
+    Raises Conflict(`total_changed`), InvalidRequest for a plan that is not offered.
+    """
     shop = financed_orders.shop_of(order)
     if session is not None and session.financing_offer_id not in (None, agreed.offer_id):
         raise Conflict("total_changed", "This order is to be paid with another plan. Please look at it.")
     offer = quoting.find(order.organization_id, agreed.offer_id)
     quote = quoting.quote_for(
-        shop, offer.id, order.amount, order.currency, *financed_orders.sale_of(order), order_id=order.id
+        shop, offer.id, order.goods_amount, order.currency, *financed_orders.sale_of(order), order_id=order.id
     )
     plan = _plan(shop, order, offer, quote)
     if plan.fingerprint != agreed.fingerprint:
@@ -192,19 +202,6 @@ def _look_again(order: Order, session: CheckoutSession | None, agreed: Agreed) -
             "total_changed", f"The plan has changed since you looked at it: {due} is due today. Please read it again."
         )
     return plan
-
-
-def _source(order: Order, details: Details, plan: Plan) -> payments.Source:
-    return payments.Source(
-        details.payment_method,
-        verification=details.verification,
-        device_data=details.device_data,
-        account_id=ways.check(order.organization_id, details.account_id, plan.account_amount, order.currency),
-        one_time=True,
-        save_card=True,
-        series="installment",
-        first_of_series=True,
-    )
 
 
 def begin_in_full(order: Order) -> Payment | None:
@@ -231,29 +228,3 @@ def unpaid(order: Order) -> tuple[FinancingAgreement | None, Payment | None] | N
     if earlier is not None and (earlier.status != "draft" or card_setup.of_order(order, "pending") is not None):
         return None
     return earlier, payment
-
-
-# --- Nothing is due today ----------------------------------------------------------------------------------------------------
-
-
-def complete(card: PaymentMethod, order_id: str) -> bool:
-    """The card is stored: the plan runs and the order is done with. In the transaction that records it; False for an order without."""
-    order = _locked(card.organization_id, order_id)
-    agreement = opening.locked_of(order) if order is not None else None
-    if order is None or agreement is None or order.status != "pending" or agreement.status != "draft":
-        return False
-    opening.activate(agreement, None, card.id)
-    orders.mark_paid(order)
-    orders.end_cart(order)
-    agreement_letters.agreed(agreement)
-    return True
-
-
-def _locked(organization_id: str, order_id: str) -> Order | None:
-    """The order, locked after its cart."""
-    wanted = select(Order).where(Order.organization_id == organization_id, Order.id == order_id)
-    cart_id = db.session.scalars(wanted.with_only_columns(Order.cart_id)).first()
-    if cart_id is not None:
-        held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
-        db.session.execute(held.with_for_update())
-    return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from ballast.billing import prevented
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -24,6 +25,8 @@ from ballast.models import IdempotencyKey
 KEPT = timedelta(hours=72)
 # Longer than any request may take; after it, an unanswered key belongs to a request that died.
 LOCKED = timedelta(seconds=90)
+# What moves money, by the prefix of what was made: repeating it would move it twice.
+CHARGES = ("pay", "re", "sub", "inv", "agr")
 UUID_SHAPE = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
@@ -101,9 +104,15 @@ def _met(organization_id: str, key: str, wanted: bytes) -> Stored | Orphan:
             "or a new UUID for a new request.",
             param="Idempotency-Key",
         )
+    charges = (row.resource_id or "").partition("_")[0] in CHARGES
+    payment_id = row.resource_id if charges and (row.resource_id or "").startswith("pay_") else None
     if row.response is not None and row.response_status is not None:
+        if charges:
+            prevented.note(organization_id, "same_key", key, payment_id)
         return Stored(row.response_status, row.response)
     if row.locked_until > real_time():
+        if charges:
+            prevented.note_refusal(organization_id, "same_key", key, payment_id)
         raise Conflict(
             "idempotency_in_progress",
             "The first request with this Idempotency-Key is still running. Try again shortly.",

@@ -14,7 +14,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, queue
-from ballast.billing import accounts, disputes, processing, refunds, resolver
+from ballast.billing import accounts, disputes, prevented, processing, refunds, resolver
 from ballast.billing.resolver import CLOSED_UNPAID
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
@@ -52,6 +52,8 @@ def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[
         raise InvalidRequest("event_unreadable", "This event is signed, and cannot be read or kept as it is.") from None
     with transaction() as session:
         inserted = session.execute(_insertion(organization_id, account_id, event, raw)).first()
+        if inserted is None:
+            prevented.note(organization_id, "duplicate_event", f"{account_id}/{event.external_id}")
         queue.wake(queue.APPLY_INBOX)
     return inserted is not None
 

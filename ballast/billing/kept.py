@@ -13,10 +13,10 @@ from ballast import audit
 from ballast.billing import catalog_payloads, changes, lookup
 from ballast.db import db
 from ballast.errors import Conflict
-from ballast.models import Coupon, Price, Product, PromotionCode, TaxRate
+from ballast.models import Coupon, Price, Product, PromotionCode, ShippingRate, TaxRate
 from ballast.notifications import webhooks
 
-Row = TypeVar("Row", Product, Price, Coupon, PromotionCode, TaxRate)
+Row = TypeVar("Row", Product, Price, Coupon, PromotionCode, TaxRate, ShippingRate)
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ KINDS: Final[dict[type[Any], Kind]] = {
     Coupon: Kind("coupon", "cpn", catalog_payloads.coupon_payload),
     PromotionCode: Kind("promotion_code", "promo", catalog_payloads.promotion_code_payload),
     TaxRate: Kind("tax_rate", "txr", catalog_payloads.tax_rate_payload),
+    ShippingRate: Kind("shipping_rate", "shr", catalog_payloads.shipping_rate_payload),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ballast import queue
-from ballast.billing import card_setup, financing_checkout, portal, portal_plans, subscription_checkout, ways
+from ballast.billing import card_setup, due_today, portal, portal_plans, ways
 from ballast.billing.card_setup import Outcome, Setup
 from ballast.billing.checkout_form import Token
 from ballast.billing.financing import collecting as installments
@@ -82,8 +82,8 @@ def use(card: PaymentMethod) -> None:
         _use_for_subscription(card, rows.locked(card.organization_id, purpose))
     if purpose.startswith("agr_"):
         _use_for_agreement(card, purpose)
-    if purpose.startswith("ord_") and not financing_checkout.complete(card, purpose):
-        subscription_checkout.complete(card, purpose)
+    if purpose.startswith("ord_"):
+        due_today.complete(card, purpose)
 
 
 def _use_for_subscription(card: PaymentMethod, subscription: Subscription) -> None:

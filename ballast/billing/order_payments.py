@@ -7,9 +7,10 @@ from typing import Final
 from sqlalchemy import Select, select
 
 from ballast.billing import outcomes, payments
+from ballast.billing.subscriptions import collecting
 from ballast.clock import now
 from ballast.db import db
-from ballast.models import Claim, Order, Payment
+from ballast.models import Claim, Invoice, Order, Payment
 
 UNDER_WAY: Final = ("processing", "requires_action", "requires_capture", "succeeded")
 CLOSED: Final = ("canceled", "failed")
@@ -31,15 +32,20 @@ def _of(order: Order) -> Select[Payment]:
     return wanted.order_by(Payment.id.desc()).limit(1)
 
 
-def fitting(order: Order, payment: Payment | None, amount: int, *, is_other: bool) -> Payment:
-    """The payment of `amount` minor units: the one there is, or a new one in its place. `is_other`: what it was for has changed.
+def fitting(
+    order: Order, payment: Payment | None, amount: int, *, is_other: bool, invoice: Invoice | None = None
+) -> Payment:
+    """The payment of `amount` minor units of the order and of what is due of an invoice: the one there is, or a new one in its place.
+    `is_other`: what it was for has changed.
 
-    In the caller's transaction, with both locked. Raises Conflict(`payment_in_progress`) where the one there is may not be closed.
+    In the caller's transaction, with all locked. Raises Conflict(`payment_in_progress`) where the one there is may not be closed.
     """
-    if payment is not None and (is_other or payment.amount != amount):
+    total = amount + (invoice.amount_due if invoice else 0)
+    is_for_invoice = payment is not None and invoice is not None and invoice.payment_id == payment.id
+    if payment is not None and (is_other or payment.amount != total or is_for_invoice != (invoice is not None)):
         close(payment)
         payment = None
-    payment = payment or _make(order, amount)
+    payment = payment or _make(order, amount, invoice)
     # An address that was corrected is somebody else's: so are card and receipt.
     payment.customer_id = order.customer_id
     return payment
@@ -54,18 +60,32 @@ def close(payment: Payment | None) -> None:
         outcomes.cancel(payment)
 
 
-def _make(order: Order, amount: int) -> Payment:
+def _make(order: Order, amount: int, invoice: Invoice | None) -> Payment:
+    """Claims each part with its amount."""
+    numbers = ({"order": order.number} if amount else {}) | (
+        {"invoice": invoice.number or invoice.id} if invoice else {}
+    )
+    said = " and ".join(f"{kind} {number}" for kind, number in numbers.items())
     payment = payments.create(
         order.organization_id,
         payments.NewPayment(
-            amount=amount,
+            amount=amount + (invoice.amount_due if invoice else 0),
             currency=order.currency,
-            description=f"Order {order.number}",
+            description=said[:1].upper() + said[1:],
             customer_id=order.customer_id,
             order_id=order.id,
-            metadata={"order": order.number},
+            metadata=numbers,
         ),
     )
+    if amount:
+        _claim(order, payment, amount)
+    if invoice is not None:
+        collecting.claim(invoice, payment)
+    db.session.flush()
+    return payment
+
+
+def _claim(order: Order, payment: Payment, amount: int) -> None:
     db.session.add(
         Claim(
             organization_id=order.organization_id,
@@ -77,5 +97,3 @@ def _make(order: Order, amount: int) -> Payment:
             created_at=now(),
         )
     )
-    db.session.flush()
-    return payment

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from ballast.billing import session_ends
+from ballast.billing import downloads, session_ends, stock
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
@@ -19,13 +19,16 @@ from ballast.models.states import move
 
 @dataclass(frozen=True)
 class NewLine:
-    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did."""
+    """One line as it is sold; `unit_amount` is minor units. `price_id`: the price of the catalog it came from, if it did;
+    `shippable`: it is sent by post; `is_recurring`: it starts a subscription."""
 
     name: str
     quantity: int
     unit_amount: int
     price_id: str | None = None
     image: str | None = None
+    shippable: bool = False
+    is_recurring: bool = False
 
     @property
     def amount(self) -> int:
@@ -38,15 +41,26 @@ def check_quantity(quantity: int) -> None:
         raise InvalidRequest("quantity_invalid", f"Choose a quantity from 1 to {MAX_QUANTITY}.", param="quantity")
 
 
-def make(organization_id: str, currency: str, lines: Sequence[NewLine], cart_id: str | None = None) -> Order:
-    """A pending order with its lines, which no later edit of a product changes. In the caller's transaction."""
+def make(
+    organization_id: str,
+    currency: str,
+    lines: Sequence[NewLine],
+    cart_id: str | None = None,
+    subscription_amount: int = 0,
+) -> Order:
+    """A pending order with its lines, which no later edit of a product changes. In the caller's transaction.
+
+    `subscription_amount`: minor units that the line which starts a subscription comes to today, before tax and discounts.
+    """
     made = Order(
         organization_id=organization_id,
         id=new_id("ord"),
         cart_id=cart_id,
         status="pending",
-        amount=sum(line.amount for line in lines),
+        amount=sum(line.amount for line in lines if not line.is_recurring) + subscription_amount,
+        subscription_amount=subscription_amount,
         currency=currency,
+        fulfillment="unfulfilled" if any(line.shippable for line in lines) else None,
         created_at=now(),
     )
     db.session.add(made)
@@ -67,13 +81,27 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
         quantity=line.quantity,
         unit_amount=line.unit_amount,
         amount=line.amount,
+        shippable=line.shippable,
+        is_recurring=line.is_recurring,
     )
+
+
+def locked(organization_id: str, which: ColumnElement[bool]) -> Order | None:
+    """An order, locked until the transaction ends, and its cart before it: everybody locks in this order."""
+    wanted = select(Order).where(Order.organization_id == organization_id, which)
+    cart_id = db.session.scalars(wanted.with_only_columns(Order.cart_id)).first()
+    if cart_id is not None:
+        held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
+        db.session.execute(held.with_for_update())
+    return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
 
 
 def mark_paid(order: Order) -> None:
     """What was due of it today is here, or nothing was; its session is complete. In the caller's transaction, with it locked."""
     move(order, "paid")
     order.paid_at = now()
+    stock.sell(order)
+    downloads.grant(order)
     session_ends.complete(order)
 
 

@@ -11,17 +11,29 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from ballast import audit
-from ballast.billing import cards, invoices, ledger, orders, processing, receipts, velocity
+from ballast.billing import (
+    cards,
+    invoices,
+    late_successes,
+    ledger,
+    order_parts,
+    orders,
+    prevented,
+    processing,
+    receipts,
+    unknown_alerts,
+    velocity,
+)
 from ballast.billing.financing import opening, standing
 from ballast.billing.financing import settling as plans
 from ballast.billing.financing.servicing import arriving
 from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
-from ballast.billing.subscriptions import letters, reading, settling
+from ballast.billing.subscriptions import letters, reading, rows, settling
 from ballast.clock import now, real_time
 from ballast.db import among, db, gather, know, known, once, transaction
 from ballast.errors import Conflict
-from ballast.models import Attempt, AuditEntry, Cart, Claim, Invoice, Order, Payment, Subscription
+from ballast.models import Attempt, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
 from ballast.models.financing import agreements_of_order
 from ballast.models.payments import payment_of
@@ -43,7 +55,8 @@ UNPAID = ("requires_payment_method", "requires_confirmation")
 def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     """Finish an attempt (or note that it stays open) and move its payment, claims, order and ledger with it, in one commit.
 
-    A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed.
+    A finished attempt stays as it is: a second answer changes nothing, except that a success after we had given up is alarmed, and
+    given back or credited.
     """
     with transaction():
         attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
@@ -63,7 +76,7 @@ def record_all(organization_id: str, outcomes: Mapping[str, Outcome]) -> None:
 def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
     if not attempt.is_open:
         if isinstance(outcome, Approved):
-            _check_late_success(payment, attempt, outcome)
+            _receive_late(payment, attempt, outcome)
         return
     match outcome:
         case Approved():
@@ -81,9 +94,9 @@ def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
     """Cart, order, agreement, installments, subscription, invoice, payment, attempt: the order in which everybody locks."""
     found_ids = db.session.execute(_belongings(organization_id, [attempt_id])).one()
-    _, payment_id, order_id, cart_id, invoice_id, installment_ids = found_ids
+    _, payment_id, order_id, cart_id, invoice_id, installment_ids, subscription_id = found_ids
     billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
-    subscription_id = db.session.scalars(billed).one() if invoice_id else None
+    subscription_id = db.session.scalars(billed).one() if invoice_id else subscription_id if with_order else None
     orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
     _hold(organization_id, orders)
     if with_order and order_id is not None:
@@ -126,8 +139,8 @@ def _hold(organization_id: str, named: Iterable[tuple[Any, str | None]]) -> None
 
 def _belongings(
     organization_id: str, attempt_ids: Iterable[str]
-) -> Select[str, str, str | None, str | None, str | None, list[str] | None]:
-    """Attempts with their payment, order, cart, invoice and installments: ids that never change."""
+) -> Select[str, str, str | None, str | None, str | None, list[str] | None, str | None]:
+    """Attempts with their payment, order, cart, invoice, installments and the order's subscription: ids that do not change."""
     claimed = (Claim.organization_id == Payment.organization_id) & (Claim.payment_id == Payment.id)
     of_plan = aliased(Claim)
     installments = (
@@ -140,7 +153,15 @@ def _belongings(
         .scalar_subquery()
     )
     return (
-        select(Attempt.id, Payment.id, Payment.order_id, Order.cart_id, Claim.obligation_id, installments)
+        select(
+            Attempt.id,
+            Payment.id,
+            Payment.order_id,
+            Order.cart_id,
+            Claim.obligation_id,
+            installments,
+            Order.subscription_id,
+        )
         .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
         .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
         .outerjoin(Claim, claimed & (Claim.obligation == "period"))
@@ -156,6 +177,8 @@ def _finish(attempt: Attempt, status: str, external_id: str | None) -> None:
 
 
 def _approve(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
+    if attempt.status == "unknown" or attempt.probes:
+        prevented.note(payment.organization_id, "lost_answer", attempt.id, payment.id)
     if attempt.status == "created":
         move(attempt, "submitted")
     _finish(attempt, "approved", outcome.external_id)
@@ -179,26 +202,34 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     payment.amount_captured = captured
     payment.succeeded_at = now()
     invoice, plan = _invoice_of(payment), plans.of_payment(payment)
-    ledger.post(
-        payment.organization_id,
-        "capture",
-        attempt.id,
-        "processor_receivable",
-        "receivables" if invoice else "financing_receivable" if plan else "sales",
-        captured,
-        payment.currency,
-        payment.id,
-    )
+    of_order = min(order_parts.of_order(payment), captured) if invoice and payment.order_id else 0
+    account = "receivables" if invoice else "financing_receivable" if plan else "sales"
+    _post_capture(payment, attempt.id, account, captured - of_order)
+    if of_order:
+        _post_capture(payment, f"{attempt.id}/order", "sales", of_order)
     order = _settle(payment)
     if invoice is not None:
         settling.paid(invoice, payment)
     if plan is not None:
         plans.paid(plan, payment, attempt, captured)
     if order is not None and order.subscription_id is not None:
-        subscription = db.session.get_one(Subscription, (order.organization_id, order.subscription_id))
-        letters.started(subscription, order.consent)
+        _start_subscription(order, order.subscription_id, payment)
     receipts.send_receipt(payment, order, invoice, plan.agreement if plan else None)
     _tell(payment, "payment_intent.succeeded")
+
+
+def _post_capture(payment: Payment, source: str, account: str, amount: int) -> None:
+    whose = (amount, payment.currency, payment.id)
+    ledger.post(payment.organization_id, "capture", source, "processor_receivable", account, *whose)
+
+
+def _start_subscription(order: Order, subscription_id: str, payment: Payment) -> None:
+    """What the order has waited with begins, if its invoice has not made it begin."""
+    subscription = rows.locked(order.organization_id, subscription_id)
+    card = cards.of_payment(payment)
+    settling.begin(subscription, card.id if card is not None else None)
+    if subscription.status not in rows.ENDED:
+        letters.started(subscription, order.consent)
 
 
 def _invoice_of(payment: Payment) -> Invoice | None:
@@ -346,6 +377,7 @@ def _leave_unknown(payment: Payment, attempt: Attempt, outcome: Unknown) -> None
         payment.next_action = None
     attempt.message = outcome.reason
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
+    unknown_alerts.send_if_old(payment, attempt)
 
 
 def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
@@ -360,43 +392,21 @@ def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
         plans.not_tried(plan, attempt)
 
 
-def _check_late_success(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
-    """A success for an attempt we had closed: never silent. What was taken for an invoice or installments pays them, or is the
-    customer's credit.
-
-    (The refund of the others by policy comes with the money-safety rooms.)
-    """
-    if attempt.status == "approved" or _alarmed(attempt):
-        return
-    log.error("late success: attempt %s was %s and the processor charged it", attempt.id, attempt.status)
-    audit.record(
-        attempt.organization_id,
-        "payment.late_success",
-        "payment",
-        attempt.payment_id,
-        {"attempt": attempt.id, "was": attempt.status},
-    )
+def _receive_late(payment: Payment, attempt: Attempt, outcome: Approved) -> None:
+    """A success for an attempt we had closed. Where the organization wants credit, what was taken for an invoice or installments pays
+    them if nothing else is under way for that."""
     invoice, plan = _invoice_of(payment), plans.of_payment(payment)
-    if not (invoice or plan) or not outcome.captured:
+    is_owed = bool(invoice or plan) and not order_parts.is_mixed(payment)
+    late = late_successes.receive(payment, attempt, outcome, is_owed=is_owed)
+    if late is None or late.answer != "credit" or not is_owed:
         return
     if payment.status in UNPAID:
         close(payment)
     if plan is not None:
-        plans.paid_late(plan, payment, attempt, outcome.captured)
+        plans.paid_late(plan, payment, attempt, late.amount)
     if invoice is not None:
         is_free = payment.status == "canceled" and invoice.payment_id == payment.id
-        settling.paid_late(invoice, attempt, outcome.captured, is_free=is_free)
-
-
-def _alarmed(attempt: Attempt) -> bool:
-    """Whether the log holds this late success already: a processor tells of one charge with several events."""
-    told = select(AuditEntry.id).where(
-        AuditEntry.organization_id == attempt.organization_id,
-        AuditEntry.resource_id == attempt.payment_id,
-        AuditEntry.action == "payment.late_success",
-        AuditEntry.changes["attempt"].astext == attempt.id,
-    )
-    return db.session.scalars(told).first() is not None
+        settling.paid_late(invoice, attempt, late.amount, is_free=is_free)
 
 
 def _show_card(payment: Payment, card: Card) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import DateTime, Row, String, column, func, select, update, valu
 from sqlalchemy.exc import IntegrityError
 
 from ballast import audit, money
-from ballast.billing import budgets, cards, changes, lookup, processing
+from ballast.billing import budgets, cards, changes, lookup, prevented, processing
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
@@ -224,9 +224,11 @@ def begin(payment: Payment, source: Source | None = None, return_url: str | None
     Raises Conflict(`payment_in_progress`) while another attempt is open, and what `write` raises.
     """
     begun = write(payment, source, return_url)
+    whose = (payment.organization_id, "open_attempt", payment.id, payment.id)
     try:
         db.session.flush()
     except IntegrityError as error:
+        prevented.note_refusal(*whose)
         raise Conflict(
             "payment_in_progress", "Another attempt at this payment is open. Wait for its outcome."
         ) from error
@@ -241,6 +243,7 @@ def write(payment: Payment, source: Source | None = None, return_url: str | None
     Conflict(`payment_method_blocked`, `retry_limit_reached`) where a network allows no more tries.
     """
     if payment.status in ("processing", "requires_action"):
+        prevented.note_refusal(payment.organization_id, "open_attempt", payment.id, payment.id)
         raise Conflict("payment_in_progress", "Another attempt at this payment is open. Wait for its outcome.")
     if payment.status not in UNPAID:
         raise Conflict("state_conflict", f"A payment that is {payment.status} cannot be tried again.")
@@ -358,6 +361,8 @@ def run(begun: Begun) -> None:
     deadline = mark_submitted([(begun, prepared)]).get(begun.attempt_id)
     charge = replace(begun.charge, external_id=prepared.external_id)
     if deadline is None or real_time() > deadline:
+        with transaction():
+            prevented.note(begun.organization_id, "late_send", begun.attempt_id, begun.charge.payment_id)
         return  # We were paused for too long: the attempt is the resolver's now, and nothing may be sent.
     outcome: Outcome = processing.send(begun.account, lambda adapter: adapter.submit(charge), deadline)
     record(begun.organization_id, begun.attempt_id, outcome)

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from ballast.billing import minimums
 from ballast.billing.subscriptions import forecasting, rows
 from ballast.billing.subscriptions import plan as plans
 from ballast.billing.subscriptions.forecasting import Forecast
-from ballast.db import db
+from ballast.db import db, glance, know
 from ballast.errors import NotFound
-from ballast.models import CreditBalance, CreditNote, Customer, Invoice, PaymentMethod, Price, Subscription
+from ballast.models import (
+    Coupon,
+    CreditBalance,
+    CreditNote,
+    Customer,
+    Invoice,
+    PaymentMethod,
+    Price,
+    Product,
+    Subscription,
+)
 from ballast.models.states import RENEWING
 from ballast.models.subscriptions import subscriptions_of
 
 # How much of the past is shown; a customer with more asks the shop.
 MOST_INVOICES = 100
+OWED: Final = ("open", "uncollectible")
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Held:
 def subscriptions(customer: Customer) -> list[Held]:
     """A customer's subscriptions, those that go on first; one that never began is not shown."""
     found = db.session.scalars(subscriptions_of(customer.organization_id, customer.id))
-    held = [_held(one, customer) for one in found if one.status != "incomplete_expired"]
+    held = _all_held([one for one in found if one.status != "incomplete_expired"], customer)
     return sorted(held, key=lambda one: one.has_ended)
 
 
@@ -67,19 +79,63 @@ def subscription(customer: Customer, subscription_id: str) -> Held:
     found = rows.find(customer.organization_id, subscription_id)
     if found.customer_id != customer.id:
         raise NotFound("subscription", subscription_id)
-    return _held(found, customer)
+    return _all_held([found], customer)[0]
 
 
-def _held(found: Subscription, customer: Customer) -> Held:
-    return Held(
-        found,
-        plans.of(found),
-        rows.card_of_row(found, customer),
-        _upcoming(found),
-        _open_invoices(found),
-        _pending(found),
-        len(prices(found)) - 1,
+def _all_held(found: list[Subscription], customer: Customer) -> list[Held]:
+    """Each as its customer sees it: what they need is read for all of them together."""
+    sold = _sold(found)
+    cards = _cards(found, customer)  # the session keeps what it has read only as long as somebody holds it
+    owed = _open_invoices(found, customer)
+    _know(found, customer)
+    return [
+        Held(
+            one,
+            plans.of(one),
+            rows.card_of_row(one, customer) if cards else None,
+            _upcoming(one),
+            owed.get(one.id, []),
+            _pending(one),
+            len(_choice(one, sold)) - 1,
+        )
+        for one in found
+    ]
+
+
+def _know(found: list[Subscription], customer: Customer) -> None:
+    """Leave where the forecasts look for them: the customer's credit, and the coupons."""
+    have = {one.currency: one.amount for one in credit(customer)}
+    for one in found:
+        know(("credit", one.organization_id, customer.id, one.currency), have.get(one.currency, 0))
+    wanted = {one.coupon_id for one in found if one.coupon_id}
+    if wanted:
+        ours = select(Coupon).where(Coupon.organization_id == customer.organization_id, Coupon.id.in_(wanted))
+        for coupon in db.session.scalars(ours):
+            know((Coupon, coupon.id), coupon)
+
+
+def _sold(found: list[Subscription]) -> list[Row[Price, Product]]:
+    """Every price of their products, with the product, the cheapest first; left where plans are looked for."""
+    ids = {price_id for one in found for price_id in (one.price_id, one.pending_price_id) if price_id}
+    if not ids:
+        return []
+    organization_id = found[0].organization_id
+    products = select(Price.product_id).where(Price.organization_id == organization_id, Price.id.in_(ids))
+    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
+    wanted = select(Price, Product).join(Product, joined)
+    wanted = wanted.where(Price.organization_id == organization_id, Price.product_id.in_(products))
+    sold = list(db.session.execute(wanted.order_by(Price.amount, Price.id)))
+    for row in sold:
+        know((Price, organization_id, row[0].id), row)
+    return sold
+
+
+def _cards(found: list[Subscription], customer: Customer) -> list[PaymentMethod]:
+    ids = {one.payment_method_id for one in found} | {customer.default_payment_method_id}
+    wanted = select(PaymentMethod).where(
+        PaymentMethod.organization_id == customer.organization_id, PaymentMethod.id.in_(ids - {None})
     )
+    return list(db.session.scalars(wanted))
 
 
 def _upcoming(found: Subscription) -> Forecast | None:
@@ -96,31 +152,48 @@ def _pending(found: Subscription) -> plans.Plan | None:
     return plans.find(found.organization_id, price_id, quantity, archived=True)
 
 
-def _open_invoices(found: Subscription) -> list[Invoice]:
-    wanted = select(Invoice).where(
-        Invoice.organization_id == found.organization_id,
-        Invoice.subscription_id == found.id,
-        Invoice.status.in_(("open", "uncollectible")),
-    )
-    return list(db.session.scalars(wanted.order_by(Invoice.id)))
+def _open_invoices(found: list[Subscription], customer: Customer) -> dict[str, list[Invoice]]:
+    """By the id of their subscription, oldest first; among what the customer was billed, where that is all there is."""
+    billed = invoices(customer)
+    if len(billed) == MOST_INVOICES:
+        wanted = select(Invoice).where(
+            Invoice.organization_id == customer.organization_id,
+            Invoice.subscription_id.in_([one.id for one in found]),
+            Invoice.status.in_(OWED),
+        )
+        billed = list(db.session.scalars(wanted.order_by(Invoice.id.desc())))
+    owed: dict[str, list[Invoice]] = {}
+    for invoice in reversed(billed):
+        if invoice.status in OWED:
+            owed.setdefault(invoice.subscription_id or "", []).append(invoice)
+    return owed
 
 
 def prices(found: Subscription) -> list[Price]:
     """What it may be changed to: the prices of its product that are sold in its currency, its own first."""
-    own = db.session.get_one(Price, (found.organization_id, found.price_id))
-    wanted = select(Price).where(
-        Price.organization_id == found.organization_id,
-        Price.product_id == own.product_id,
-        Price.kind == "recurring",
-        Price.currency == found.currency,
-        Price.archived_at.is_(None),
-        Price.id != own.id,
-    )
-    return [own, *db.session.scalars(wanted.order_by(Price.amount, Price.id))]
+    return _choice(found, _sold([found]))
+
+
+def _choice(found: Subscription, sold: list[Row[Price, Product]]) -> list[Price]:
+    own = next(row[0] for row in sold if row[0].id == found.price_id)
+    others = [
+        price
+        for price, _product in sold
+        if price.product_id == own.product_id
+        and (price.kind, price.currency) == ("recurring", found.currency)
+        and price.archived_at is None
+        and price is not own
+    ]
+    return [own, *others]
 
 
 def invoices(customer: Customer) -> list[Invoice]:
     """What a customer was billed, newest first."""
+    found: list[Invoice] = glance((Invoice, customer.id), lambda: _read_invoices(customer))
+    return found
+
+
+def _read_invoices(customer: Customer) -> list[Invoice]:
     wanted = select(Invoice).where(
         Invoice.organization_id == customer.organization_id,
         Invoice.customer_id == customer.id,
@@ -149,7 +222,10 @@ def credit(customer: Customer) -> list[CreditBalance]:
         CreditBalance.customer_id == customer.id,
         CreditBalance.amount > 0,
     )
-    return list(db.session.scalars(wanted.order_by(CreditBalance.currency)))
+    found: list[CreditBalance] = glance(
+        (CreditBalance, customer.id), lambda: list(db.session.scalars(wanted.order_by(CreditBalance.currency)))
+    )
+    return found
 
 
 def setup_amount(found: Subscription) -> int:

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select, tuple_, update
 
 from ballast import audit, queue
-from ballast.billing import credit_note_voids, ledger, lookup, processing, receipts
+from ballast.billing import credit_note_voids, ledger, lookup, processing, receipts, refund_parts
 from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import refund_ends
 from ballast.billing.outcomes import PROBES
 from ballast.billing.payloads import refund_payload
 from ballast.billing.payments import locked
 from ballast.billing.processing import Account
+from ballast.billing.refund_parts import Part
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -53,15 +54,17 @@ def request(
     key: str | None = None,
     *,
     on_plan: bool = False,
+    part: Part | None = None,
 ) -> Refund:
     """Reserve a refund of `amount` minor units (None: all that is left). In the caller's transaction; `send` it after the commit.
 
     A second request under the same `key` answers the refund of the first. `on_plan`: its consequences for the plan are seen to.
+    `part`: of a payment for an order and an invoice, that alone; else the order's goes back first.
     Raises NotFound, Conflict(`payment_not_refundable`, `payment_refunded`, `payment_disputed`, `idempotency_key_reused`,
     `payment_on_plan`), InvalidRequest(`refund_too_large`, `amount_invalid`).
     """
     if to_uuid(payment_id, "pay"):
-        _lock_owners(organization_id, payment_id, on_plan)
+        _lock_owners(organization_id, payment_id, on_plan or part == "invoice")
     payment = locked(organization_id, payment_id)
     if key and (earlier := _made_under(organization_id, key)):
         if earlier.payment_id != payment.id or amount not in (None, earlier.amount):
@@ -77,7 +80,8 @@ def request(
         raise Conflict(
             "payment_disputed", "This payment is disputed. Whatever goes back goes back through the dispute."
         )
-    left = refundable(payment)
+    part = "order" if on_plan else part
+    left = refundable(payment, part)
     amount = left if amount is None else amount
     if left == 0:
         raise Conflict("payment_refunded", "All of this payment has gone back already.")
@@ -92,6 +96,7 @@ def request(
         payment_id=payment.id,
         attempt_id=db.session.scalars(approved_attempt_of(organization_id, payment.id)).one().id,
         amount=amount,
+        of_invoice=refund_parts.of_invoice(payment, amount, part),
         currency=payment.currency,
         status="pending",
         reason=reason,
@@ -139,6 +144,7 @@ def call_off(payment: Payment) -> None:
     waiting = select(Refund).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(FRESH),
     )
     for refund in db.session.scalars(waiting.with_for_update()):
@@ -161,14 +167,16 @@ def _made_under(organization_id: str, key: str) -> Refund | None:
     ).first()
 
 
-def refundable(payment: Payment) -> int:
-    """Minor units that can still be refunded: captured less what is refunded, on its way, or lost in a dispute.
+def refundable(payment: Payment, part: Part | None = None) -> int:
+    """Minor units that can still be refunded, of a part of it or of all: captured less what is refunded, on its way, or lost in a
+    dispute.
 
     Exact while the payment is locked; 0 where a refund had left before a dispute took the whole.
     """
     held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
     )
     lost = select(func.coalesce(func.sum(Dispute.amount), 0)).where(
@@ -177,7 +185,9 @@ def refundable(payment: Payment) -> int:
         Dispute.status.in_(LOST),
     )
     gone = db.session.scalar(select(held.scalar_subquery() + lost.scalar_subquery()))
-    return max(payment.amount_captured - int(gone or 0) - _credited(payment), 0)
+    credited = _credited(payment)
+    whole = max(payment.amount_captured - int(gone or 0) - credited, 0)
+    return whole if part is None else refund_parts.left(payment, part, whole, credited)
 
 
 def _credited(payment: Payment) -> int:
@@ -369,21 +379,20 @@ def _probe_later(refund: Refund) -> None:
 
 def _succeed(payment: Payment, refund: Refund) -> None:
     refund.finished_at, refund.next_attempt_at = now(), None
-    payment.amount_refunded += refund.amount
-    ledger.post(
-        refund.organization_id,
-        "refund",
-        refund.id,
-        "refunds",
-        "processor_receivable",
-        refund.amount,
-        refund.currency,
-        payment.id,
-    )
-    if payment.amount_refunded == payment.amount_captured:
-        _move_order(payment, "paid", "refunded")
+    if refund.late_success_id is not None:
+        _post(refund, "refund", "late_receipts", "processor_receivable")
+    else:
+        payment.amount_refunded += refund.amount
+        _post(refund, "refund", "refunds", "processor_receivable")
+        if refund_parts.is_order_back(payment):
+            _move_order(payment, "paid", "refunded")
     receipts.send_refund_notice(payment, refund)
     webhooks.publish(refund.organization_id, "refund.succeeded", "payment", payment.id, refund_payload(refund))
+
+
+def _post(refund: Refund, kind: str, debit: str, credit: str) -> None:
+    whose = (refund.organization_id, kind, refund.id)
+    ledger.post(*whose, debit, credit, refund.amount, refund.currency, refund.payment_id)
 
 
 def _move_order(payment: Payment, present: str, target: str) -> None:
@@ -396,18 +405,13 @@ def _move_order(payment: Payment, present: str, target: str) -> None:
 def _fail(payment: Payment, refund: Refund, was: str) -> None:
     """The reservation ends; a refund that had gone through and came back from the bank is posted back as well."""
     refund.finished_at, refund.next_attempt_at = now(), None
-    if was == "succeeded":
+    if was == "succeeded" and refund.late_success_id is not None:
+        _post(refund, "refund_returned", "processor_receivable", "late_receipts")
+    elif was == "succeeded":
         payment.amount_refunded -= refund.amount
-        _move_order(payment, "refunded", "paid")
-        ledger.post(
-            refund.organization_id,
-            "refund_returned",
-            refund.id,
-            "processor_receivable",
-            "refunds",
-            refund.amount,
-            refund.currency,
-            payment.id,
-        )
+        if refund.amount > refund.of_invoice:
+            _move_order(payment, "refunded", "paid")
+        _post(refund, "refund_returned", "processor_receivable", "refunds")
     webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
-    _end(refund)
+    if refund.late_success_id is None:
+        _end(refund)

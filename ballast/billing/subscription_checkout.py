@@ -1,36 +1,30 @@
-"""A checkout that starts a subscription: what is due today and afterwards, the first payment, or a card stored where none is due.
+"""A checkout that starts a subscription: what is due of it today and afterwards, and the start that waits for the order to be paid.
 
-The order is the page's; the subscription, its invoice and their payment are the engine's, begun in one commit with it. A try that was
-declined is made again on the same invoice, unless what is bought has changed: then the first start has expired, and another begins.
-Where nothing is due today (a trial, a coupon for all of it) the card is stored first, and the subscription starts in the commit that
-records it as stored.
+A try that was declined is made again on the same invoice, unless what is bought has changed: then the first start has expired, and
+another begins. The payment is the order's (`due_today`), whatever else is bought.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import card_setup, minimums, orders, payments, session_ends, ways
-from ballast.billing.card_setup import Setup
+from ballast.billing import coupons, minimums, session_ends
 from ballast.billing.checkout_form import Details
 from ballast.billing.invoices import Figures
-from ballast.billing.payments import Begun
-from ballast.billing.subscriptions import collecting, ending, forecasting, letters, rows, starting
+from ballast.billing.subscriptions import ending, forecasting, rows, starting
 from ballast.billing.subscriptions.forecasting import First, Place
 from ballast.clock import now
 from ballast.db import db
-from ballast.errors import Conflict, InvalidRequest, NotFound
+from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id
-from ballast.models import Customer, Order, OrderLine, Organization, PaymentMethod, Subscription
+from ballast.models import Customer, Invoice, Order, OrderLine, Organization, PaymentMethod, Price, Subscription
+from ballast.models.catalog import subscribable
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 from ballast.templating import show_date, show_every
-
-ANSWERED: Final = ("active", "trialing")
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,7 @@ class Offer:
     first: First
     terms: str
     problem: str | None = None
+    coupon_id: str | None = None
 
     @property
     def today(self) -> Figures:
@@ -52,21 +47,22 @@ class Offer:
 
 def offer(order: Order, code: str | None = None) -> Offer:
     """What the order comes to for whom and where it is for now; with the code it has, or another. Changes nothing."""
-    line = _line(order)
+    line = line_of(order)
     typed = order.promotion_code if code is None else code.strip()
     wanted = starting.Wanted(order.customer_id or "", line.price_id or "", line.quantity, promotion_code=typed or None)
     place = _place_of(order)
     usual = forecasting.first(order.organization_id, replace(wanted, promotion_code=None), place)
-    problem, first, lasts = None, usual, False
+    problem, first, coupon = None, usual, None
     try:
         first = forecasting.first(order.organization_id, wanted, place)
         _code, coupon = starting.find_discount(order.organization_id, wanted, order.currency)
-        lasts = coupon is not None and coupon.duration == "forever"
     except InvalidRequest as error:
         if error.param not in ("promotion_code", "coupon"):
             raise
         problem = error.message
-    return Offer(first, terms_of(order.organization_id, first, first if lasts else usual), problem)
+    lasts = coupon is not None and coupon.duration == "forever"
+    terms = terms_of(order.organization_id, first, first if lasts else usual)
+    return Offer(first, terms, problem, coupon.id if coupon else None)
 
 
 def _place_of(order: Order) -> Place:
@@ -90,8 +86,15 @@ def _is_placed(order: Order, customer: Customer) -> bool:
     return db.session.scalars(bought.limit(1)).first() is not None
 
 
-def _line(order: Order) -> OrderLine:
-    return db.session.scalars(lines_of_order(order.organization_id, order.id)).one()
+def is_on_sale(order: Order) -> bool:
+    """Whether what the order would subscribe to can still be subscribed to."""
+    wanted = subscribable(order.organization_id).where(Price.id == line_of(order).price_id)
+    return db.session.execute(wanted.limit(1)).first() is not None
+
+
+def line_of(order: Order) -> OrderLine:
+    """The order's one line that starts a subscription."""
+    return db.session.scalars(lines_of_order(order.organization_id, order.id).where(OrderLine.is_recurring)).one()
 
 
 def terms_of(organization_id: str, first: First, usual: First) -> str:
@@ -115,127 +118,80 @@ def terms_of(organization_id: str, first: First, usual: First) -> str:
 # --- Starting ----------------------------------------------------------------------------------------------------------------
 
 
-def begin(order: Order, details: Details, shown: int | None, return_url: str) -> Begun | Setup | None:
-    """Begin to pay, or to store the card. In the caller's transaction, with the order locked and its customer known; run what it
-    answers after that. `shown`: minor units due today as the page said.
-
-    Raises Conflict(`total_changed`) when it comes to something else, and what `starting.start` raises.
-    """
-    found = offer(order)
-    order.amount, order.consent = found.due, found.terms
-    if shown is not None and shown != found.due:
-        said = f"With tax and discounts for what you typed, {format_money(found.due, order.currency)} is due today."
-        raise Conflict("total_changed", f"{said} Please look at it, and enter your card again.")
-    earlier = _earlier(order)
-    if earlier is not None and earlier.status in ANSWERED:
-        return None
-    if found.due == 0:
-        return _store_first(order, details)
-    account_id = ways.check(order.organization_id, details.account_id, account_amount(order), order.currency)
-    source = payments.Source(
-        details.payment_method,
-        verification=details.verification,
-        device_data=details.device_data,
-        account_id=account_id,
-        one_time=True,
-        save_card=True,
-        series="recurring",
-        first_of_series=True,
-    )
-    if earlier is not None and earlier.status == "incomplete" and not _give_way(earlier, order, found):
-        return _again(order, earlier, source, return_url)
-    return _start(order, source, return_url)
-
-
-def _earlier(order: Order) -> Subscription | None:
+def earlier_start(order: Order) -> Subscription | None:
+    """What an earlier try has started, locked; None where there was none."""
     return rows.locked(order.organization_id, order.subscription_id) if order.subscription_id else None
 
 
-def _give_way(earlier: Subscription, order: Order, found: Offer) -> bool:
-    """Whether an earlier start is for something else by now; it has expired then."""
-    invoices = ending.open_invoices(earlier)
-    is_same = earlier.customer_id == order.customer_id and [one.amount_due for one in invoices] == [found.due]
-    if is_same:
-        return False
-    for invoice in invoices:
-        ending.withdraw(invoice)
-    rows.set_status(earlier, "incomplete_expired")
-    return True
-
-
-def _start(order: Order, source: payments.Source, return_url: str) -> Begun | None:
-    started = starting.start(order.organization_id, _wanted(order, source, return_url))
+def prepare(order: Order, found: Offer, earlier: Subscription | None) -> Invoice | None:
+    """The subscription that waits for the order to be paid, the earlier one if it is for the same; answers its invoice, if anything is
+    due of it. In the caller's transaction, with order and earlier start locked, and no payment yet. Raises what `starting.start` does.
+    """
+    if earlier is not None and earlier.status == "incomplete" and _is_same(earlier, order, found):
+        return next(iter(ending.open_invoices(earlier)), None)
+    withdraw(order, earlier)
+    started = starting.start(order.organization_id, _wanted(order, waits=True, is_free=found.due == 0))
     order.subscription_id = started.subscription.id
-    _link_payment(order, started.invoice.payment_id if started.invoice else None)
-    return started.begun
+    return started.invoice
 
 
-def _wanted(order: Order, source: payments.Source, return_url: str | None = None) -> starting.Wanted:
-    line = _line(order)
+def _is_same(earlier: Subscription, order: Order, found: Offer) -> bool:
+    """Whether an earlier start is for what is bought now."""
+    owed = [one.amount_due for one in ending.open_invoices(earlier)]
+    is_theirs = earlier.customer_id == order.customer_id and earlier.coupon_id == found.coupon_id
+    return is_theirs and owed == ([found.due] if found.due else [])
+
+
+def withdraw(order: Order, earlier: Subscription | None) -> None:
+    """What an earlier try has started is not what is bought any more: it has expired, with its invoice, and its payment is closed.
+
+    In the caller's transaction, with order and subscription locked. Raises Conflict(`payment_in_progress`).
+    """
+    if earlier is None or earlier.status != "incomplete":
+        return
+    for invoice in ending.open_invoices(earlier):
+        ending.withdraw(invoice)
+    coupons.give_back(earlier)
+    rows.set_status(earlier, "incomplete_expired")
+    order.subscription_id = None
+
+
+def _wanted(order: Order, *, waits: bool, is_free: bool = False) -> starting.Wanted:
+    line = line_of(order)
     assert order.customer_id is not None, "the customer is known before anything starts"
     return starting.Wanted(
         order.customer_id,
         line.price_id or "",
         line.quantity,
-        payment_method=source.payment_method,
         promotion_code=order.promotion_code or None,
-        source=source,
-        return_url=return_url,
+        waits=waits,
+        is_free=is_free,
     )
 
 
-def _again(order: Order, earlier: Subscription, source: payments.Source, return_url: str) -> Begun:
-    (invoice,) = ending.open_invoices(earlier)
-    begun = collecting.begin_with(invoice, source, return_url)
-    _link_payment(order, invoice.payment_id)
-    return begun
-
-
-def _link_payment(order: Order, payment_id: str | None) -> None:
-    """What pays the invoice is the order's payment: the page asks how it stands, and what it brings marks the order as paid."""
-    if payment_id is not None:
-        payments.locked(order.organization_id, payment_id).order_id = order.id
-        db.session.flush()
-
-
-# --- Nothing is due today ----------------------------------------------------------------------------------------------------
+def start_with(order: Order, card: PaymentMethod) -> Subscription:
+    """Start it where nothing is due today and the card is stored. In the transaction that records that, with the order locked."""
+    started = starting.start(order.organization_id, replace(_wanted(order, waits=False), payment_method=card.id))
+    order.subscription_id = started.subscription.id
+    return started.subscription
 
 
 def account_amount(order: Order) -> int:
     """By what amount the account is chosen that takes the card: what a period costs, whatever is due today."""
-    return max(_line(order).amount, minimums.least(order.currency))
-
-
-def _store_first(order: Order, details: Details) -> Setup | None:
-    if card_setup.of_order(order, "pending") is not None:
-        return None
-    return card_setup.begin_for(order, details, account_amount(order))
-
-
-def complete(card: PaymentMethod, order_id: str) -> None:
-    """The card is stored: start the subscription, and end the order and its session. In the transaction that records it."""
-    wanted = select(Order).where(Order.organization_id == card.organization_id, Order.id == order_id)
-    order = db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
-    session = session_ends.of_order(order) if order is not None else None
-    if order is None or order.status != "pending" or order.subscription_id is not None:
-        return
-    if session is None or session.mode != "subscription":
-        return
-    started = starting.start(card.organization_id, _wanted(order, payments.Source(card.id)))
-    order.subscription_id = started.subscription.id
-    if started.subscription.status in ANSWERED:
-        orders.mark_paid(order)
-        letters.started(started.subscription, order.consent)
+    return max(line_of(order).amount, minimums.least(order.currency))
 
 
 # --- Who it is for -----------------------------------------------------------------------------------------------------------
 
 
 def customer_for(order: Order, details: Details) -> Customer:
-    """The order's own customer: somebody new, for nobody else's credit, cards or page may be reached by typing their address."""
-    known = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
+    """The order's own customer: who the shopper has shown to be, else somebody new, for nobody else's credit, cards or page may be
+    reached by typing their address."""
+    known_id = details.customer_id or order.customer_id
+    known = db.session.get(Customer, (order.organization_id, known_id)) if known_id else None
     session = session_ends.of_order(order)
-    is_named = known is not None and session is not None and session.customer_id == known.id
+    names = (details.customer_id, session.customer_id if session else None)
+    is_named = known is not None and known.id in names
     if known is not None and (is_named or known.email == details.email):
         if not _is_placed(order, known):
             known.country, known.region = details.address.get("country", ""), details.address.get("region", "")

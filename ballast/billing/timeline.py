@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import aliased
 
-from ballast.billing import cards
 from ballast.billing.financing import settled
 from ballast.billing.financing.settled import Settled
 from ballast.db import db
+from ballast.errors import NotFound
+from ballast.ids import to_uuid
 from ballast.models import (
     Attempt,
     Customer,
@@ -30,8 +31,7 @@ from ballast.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from ballast.models.disputes import LOST, disputes_of
-from ballast.models.orders import lines_of_order
+from ballast.models.disputes import LOST
 from ballast.models.outbox import deliveries_of
 from ballast.models.payments import attempts_of, refunds_of
 
@@ -110,14 +110,13 @@ class History:
         )
 
 
-def read(payment: Payment) -> History:
-    """The history of a payment."""
-    organization_id, payment_id = payment.organization_id, payment.id
+def read(organization_id: str, payment_id: str) -> History:
+    """The history of a payment. Raises NotFound."""
+    payment, customer, order, stored_card, disputes, lines = _head(organization_id, payment_id)
     attempts = list(db.session.scalars(attempts_of(organization_id, payment_id)))
-    order = _one(Order, organization_id, payment.order_id)
     return History(
         payment=payment,
-        customer=_one(Customer, organization_id, payment.customer_id),
+        customer=customer,
         order=order,
         attempts=attempts,
         refunds=list(db.session.scalars(refunds_of(organization_id, payment_id))),
@@ -126,17 +125,47 @@ def read(payment: Payment) -> History:
         deliveries=[Delivery(*row) for row in db.session.execute(deliveries_of(organization_id, payment_id))],
         emails=_emails(organization_id, payment_id),
         inbox=_inbox(organization_id, [attempt.external_id for attempt in attempts if attempt.external_id]),
-        disputes=list(db.session.scalars(disputes_of(organization_id, payment_id))),
-        lines=list(db.session.scalars(lines_of_order(organization_id, order.id))) if order else [],
-        stored_card=cards.of_payment(payment),
+        disputes=disputes,
+        lines=lines,
+        stored_card=stored_card,
         settles=settled.by(payment),
     )
 
 
-def _one(model: Any, organization_id: str, row_id: str | None) -> Any:
-    if row_id is None:
-        return None
-    return db.session.scalars(select(model).where(model.organization_id == organization_id, model.id == row_id)).first()
+Head = tuple[Payment, Customer | None, Order | None, PaymentMethod | None, list[Dispute], list[OrderLine]]
+
+
+def _head(organization_id: str, payment_id: str) -> Head:
+    """In one statement the payment, the rows beside it (at most one each), its few disputes and the lines it pays for."""
+    rows = db.session.execute(_beside(organization_id, payment_id)).all() if to_uuid(payment_id, "pay") else []
+    if not rows:
+        raise NotFound("payment")
+    payment, customer, order, card, _, _ = rows[0]
+    disputes = {row[4].id: row[4] for row in rows if row[4]}
+    lines = {row[5].id: row[5] for row in rows if row[5]}
+    return payment, customer, order, card, list(disputes.values()), list(lines.values())
+
+
+def _beside(
+    organization_id: str, payment_id: str
+) -> Select[Payment, Customer, Order, PaymentMethod, Dispute, OrderLine]:
+    def ours(model: Any, to: Any) -> Any:
+        return and_(model.organization_id == Payment.organization_id, to)
+
+    # The stored card it charged, or else the one that was, or is to be, stored from it.
+    kept = aliased(PaymentMethod)
+    from_it = select(kept.id).where(ours(kept, kept.payment_id == Payment.id)).limit(1).correlate(Payment)
+    its_card = PaymentMethod.id == func.coalesce(Payment.payment_method_id, from_it.scalar_subquery())
+    return (
+        select(Payment, Customer, Order, PaymentMethod, Dispute, OrderLine)
+        .outerjoin(Customer, ours(Customer, Customer.id == Payment.customer_id))
+        .outerjoin(Order, ours(Order, Order.id == Payment.order_id))
+        .outerjoin(PaymentMethod, ours(PaymentMethod, its_card))
+        .outerjoin(Dispute, ours(Dispute, Dispute.payment_id == Payment.id))
+        .outerjoin(OrderLine, ours(OrderLine, OrderLine.order_id == Payment.order_id))
+        .where(Payment.organization_id == organization_id, Payment.id == payment_id)
+        .order_by(Dispute.id, OrderLine.position)
+    )
 
 
 def _events(organization_id: str, payment_id: str) -> list[Event]:

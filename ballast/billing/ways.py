@@ -48,7 +48,6 @@ def to_pay(organization: Organization, amount: int, currency: str, seed: str) ->
     """
     candidates = routing.offered(organization, amount, currency, seed)
     opened = [account for row in candidates if (account := _opened(row))]
-    end_reading()
     return next((way for account in opened if (way := _ask(account, currency))), None)
 
 
@@ -60,7 +59,6 @@ def of_payment(payment: Payment) -> Way | None:
 def of_account(organization_id: str, account_id: str, currency: str) -> Way | None:
     """One account, whether or not it takes new cards. Holds no transaction while it asks. Raises NotFound."""
     account = _opened(accounts.find(organization_id, account_id))
-    end_reading()
     return _ask(account, currency) if account else None
 
 
@@ -71,6 +69,9 @@ def of_card(organization_id: str, card_id: str, currency: str) -> Way | None:
 
 
 def _ask(account: Account, currency: str) -> Way | None:
+    if not processing.capabilities_of(account.processor).asks_for_page:
+        return Way(account, processing.adapter_for(account.credentials).client_config(currency))
+    end_reading()
     try:
         return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
     except UnavailableError as error:

@@ -9,8 +9,9 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, select
 
 from ballast import answers
-from ballast.billing import dispute_reasons, explaining, figures, payments, refunds, timeline
+from ballast.billing import dispute_reasons, explaining, figures, order_parts, payments, refunds, timeline
 from ballast.billing.financing import locks
+from ballast.billing.refund_parts import Part
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
@@ -30,6 +31,9 @@ REASONS = [
     ("other", "Something else"),
 ]
 
+
+# What of a payment for an order and an invoice goes back; none of them: the order's part first.
+PARTS: Final[dict[str, Part]] = {"order": "order", "invoice": "invoice"}
 
 # Of a payment and its customer.
 COLUMNS: Final[answers.Columns] = {
@@ -71,9 +75,10 @@ ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "disputes": ("disputes.index", {}),
     "held_back": ("card_testing.index", {}),
     "deliveries": ("webhook_deliveries.index", {"status": "dead_letter"}),
-    "payments": ("admin.payments", {"status": "processing"}),
+    "payments": ("radar.unknown_outcomes", {}),
     "inbox": ("processor_events.index", {"status": "failed"}),
     "emails": ("mails.index", {"status": "failed"}),
+    "drifts": ("reconciliation.index", {}),
     "cards": ("subscriptions.index", {"card": "expiring"}),
 }
 
@@ -156,7 +161,7 @@ def _page_url(chosen: str, **edge: Any) -> str | None:
 @blueprint.get("/payments/<payment_id>")
 def payment(payment_id: str) -> Response:
     """One payment and all that belongs to it."""
-    history = timeline.read(payments.find(g.organization.id, payment_id))
+    history = timeline.read(g.organization.id, payment_id)
     return render(
         "admin/payments/show.html",
         "live",
@@ -180,15 +185,22 @@ def payment(payment_id: str) -> Response:
         emails=history.emails,
         inbox=history.inbox,
         pending=history.pending,
-        why=explaining.explain(history.payment),
     )
+
+
+@blueprint.get("/payments/<payment_id>/why")
+def why(payment_id: str) -> Response:
+    """Explain this charge: what the amount is made of, and why it was or was not tried again."""
+    found = payments.find(g.organization.id, payment_id)
+    return render("admin/payments/why.html", payment=found, why=explaining.explain(found))
 
 
 def _left(history: timeline.History) -> int:
     """Nothing while a dispute is open: whatever goes back goes back through it."""
     if any(dispute.is_open for dispute in history.disputes):
         return 0
-    held = sum(refund.amount for refund in history.refunds if refund.status not in ("failed", "canceled"))
+    ours = [refund for refund in history.refunds if refund.late_success_id is None]
+    held = sum(refund.amount for refund in ours if refund.status not in ("failed", "canceled"))
     return history.payment.amount_captured - held - history.lost
 
 
@@ -199,7 +211,7 @@ def refund_form(payment_id: str) -> Response:
     found = payments.find(g.organization.id, payment_id)
     if agreement_id := locks.agreement_id_of(g.organization.id, payment_id):
         return see_other(url_for("agreement_acts.form", agreement_id=agreement_id, name="refund"))
-    return _refund_page(found, str(to_decimal(refunds.refundable(found), found.currency)), "requested_by_customer")
+    return _refund_page(found, None, "requested_by_customer")
 
 
 @blueprint.post("/payments/<payment_id>/refund")
@@ -208,13 +220,15 @@ def refund(payment_id: str) -> Response:
     """Give money back. The form's key makes a form that is sent twice one refund."""
     found = payments.find(g.organization.id, payment_id)
     typed, reason = request.form.get("amount", ""), request.form.get("reason", "")
+    part = PARTS.get(request.form.get("part", ""))
     if reason not in refunds.REASONS:
         return _refund_page(found, typed, "", {"reason": "Choose a reason."})
     try:
         amount = from_decimal(typed, found.currency)
         end_reading()
         with transaction():
-            made = refunds.request(g.organization.id, payment_id, amount, reason, request.form.get("form_key") or None)
+            key = request.form.get("form_key") or None
+            made = refunds.request(g.organization.id, payment_id, amount, reason, key, part=part)
             refund_id, was_new = made.id, made.status == "pending"
         if was_new:
             refunds.send(g.organization.id, refund_id)
@@ -241,9 +255,11 @@ def _tell_refund(refund_id: str, shown: str) -> None:
 
 
 def _refund_page(
-    found: Payment, typed: str, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
+    found: Payment, typed: str | None, reason: str, errors: dict[str, str] | None = None, problem: str | None = None
 ) -> Response:
+    """`typed`: the amount as it was typed; none for all that is left."""
     left = refunds.refundable(found)
+    typed = str(to_decimal(left, found.currency)) if typed is None else typed
     disputed = refunds.is_disputed(found)
     if not errors and not problem and (left <= 0 or disputed):
         problem = "Nothing is left to refund on this payment."
@@ -259,10 +275,22 @@ def _refund_page(
         amount=_amount_or(typed, found.currency, left),
         reason=reason,
         reasons=REASONS,
+        parts=_parts(found) if order_parts.is_mixed(found) else [],
+        part=request.form.get("part", ""),
         errors=errors or {},
         problem=problem,
         form_key=request.form.get("form_key") or str(uuid4()),
     )
+
+
+def _parts(found: Payment) -> list[tuple[str, str]]:
+    """What of a payment for an order and an invoice may go back, each with how much at most."""
+    order, invoice = (format_money(refunds.refundable(found, part), found.currency) for part in PARTS.values())
+    return [
+        ("", "The order first, then the subscription"),
+        ("order", f"The order alone, {order} at most"),
+        ("invoice", f"The subscription alone, {invoice} at most"),
+    ]
 
 
 def _amount_or(typed: str, currency: str, otherwise: int) -> int:

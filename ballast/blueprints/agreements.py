@@ -8,6 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, g, make_response, render_template, request, url_for
 from sqlalchemy import Select
 
+from ballast import answers
 from ballast.billing.financing import agreement_history, listing, papers
 from ballast.billing.financing.listing import BUCKETS
 from ballast.billing.financing.servicing import forms
@@ -17,6 +18,7 @@ from ballast.ids import to_uuid
 from ballast.models import Customer, FinancingAgreement
 from ballast.models.customers import customer_of
 from ballast.models.states import AGREEMENT
+from ballast.money import to_decimal
 from ballast.security import without_card_number
 from ballast.web import dashboard, filter_url, keyset, render, status_chips
 
@@ -38,6 +40,23 @@ LABELS: Final = {
     "draft": "Not begun",
     "canceled": "Canceled",
 }
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda agreement, _customer, _offer: agreement.id,
+    "status": lambda agreement, _customer, _offer: agreement.status,
+    "offer": lambda _agreement, _customer, offer: offer,
+    "customer": lambda agreement, _customer, _offer: agreement.customer_id,
+    "customer_email": lambda _agreement, customer, _offer: customer.email,
+    "customer_name": lambda _agreement, customer, _offer: customer.name,
+    "price": lambda agreement, *_: to_decimal(agreement.price, agreement.currency),
+    "down_payment": lambda agreement, *_: to_decimal(agreement.down_payment, agreement.currency),
+    "principal": lambda agreement, *_: to_decimal(agreement.principal, agreement.currency),
+    "interest": lambda agreement, *_: to_decimal(agreement.interest, agreement.currency),
+    "fee": lambda agreement, *_: to_decimal(agreement.fee, agreement.currency),
+    "currency": lambda agreement, *_: agreement.currency,
+    "started_on": lambda agreement, *_: agreement.started_on,
+    "past_due_since": lambda agreement, *_: agreement.past_due_since,
+    "terms_sha256": lambda agreement, *_: agreement.terms_hash,
+}
 # A stored disclosure runs nothing, loads our style sheet and its font, and stands in a frame of ours alone.
 PAPER_POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; frame-ancestors 'self'; sandbox allow-same-origin"
@@ -47,8 +66,7 @@ PAPER_POLICY: Final = (
 @blueprint.get("")
 def index() -> Response:
     """Newest first, by status, days behind, customer, offer and the beginning of an address."""
-    chosen = {name: without_card_number(request.args.get(name, "").strip())[:254] for name in FILTERS}
-    chosen["bucket"] = chosen["bucket"].replace("90 ", "90+")  # an address where the + was not escaped
+    chosen = _chosen()
     edges = (request.args.get("before"), request.args.get("after"))
     page = keyset(_wanted(chosen), FinancingAgreement.id, "agr", *edges)
     return render(
@@ -60,9 +78,22 @@ def index() -> Response:
         buckets=tuple(BUCKETS),
         filters=status_chips(ROUTE, LABELS, chosen),
         filtered=any(chosen.values()),
+        export_url=filter_url("agreements.export", chosen),
         previous_url=filter_url(ROUTE, chosen, before=page.before),
         next_url=filter_url(ROUTE, chosen, after=page.after),
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All that fits the filters, as a file."""
+    return answers.listed("agreements", _wanted(_chosen()), FinancingAgreement.id, COLUMNS)
+
+
+def _chosen() -> dict[str, str]:
+    chosen = {name: without_card_number(request.args.get(name, "").strip())[:254] for name in FILTERS}
+    chosen["bucket"] = chosen["bucket"].replace("90 ", "90+")  # an address where the + was not escaped
+    return chosen
 
 
 def _wanted(chosen: dict[str, str]) -> Select[FinancingAgreement, Customer, str]:

@@ -22,6 +22,7 @@ RIGHT: Final = "settings"
 FIELDS: Final = (
     "retry_days",
     "end_status",
+    "late_success",
     "reminder_days",
     "invoice_prefix",
     "invoice_footer",
@@ -30,6 +31,10 @@ FIELDS: Final = (
     "support_email",
     "color",
 )
+LATE: Final = [
+    ("refund", "Give it back at once"),
+    ("credit", "Credit it: what it was for if that is still owed, else the customer's balance"),
+]
 ENDS: Final = [
     ("unpaid", "Unpaid: it rests until the open invoice is paid"),
     ("canceled", "Canceled: it ends, and the invoice is given up"),
@@ -86,6 +91,7 @@ def _page(found: BillingSettings, typed: dict[str, str] | None = None, error: Ba
         days=sorted(found.retry_days),
         end_status=found.end_status,
         ends=ENDS,
+        late=LATE,
         usual_reminder=config.current().payment_reminder_days_before,
         numbered=billing_settings.is_numbered(found),
         errors={error.param or "retry_days": error.message} if error else {},

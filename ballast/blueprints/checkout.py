@@ -8,6 +8,7 @@ from functools import cache
 
 from babel import Locale
 from flask import Blueprint, Response, g, make_response, request, url_for
+from flask import session as browser
 from flask_login import current_user
 from sqlalchemy import select
 
@@ -16,11 +17,15 @@ from ballast.billing import (
     cards,
     checkout,
     checkout_form,
+    delivery_page,
+    due_dates,
     financing_checkout,
     on_session,
+    outlook,
     payment_links,
     portal,
     return_urls,
+    returning,
     subscription_checkout,
     ways,
 )
@@ -29,7 +34,7 @@ from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
 from ballast.identity.users import lookup
-from ballast.models import CheckoutSession, Organization
+from ballast.models import CheckoutSession, Customer, Organization
 from ballast.money import to_decimal
 from ballast.web import act, is_htmx, policy, render, see_other
 
@@ -71,7 +76,9 @@ def pay(token: str) -> Response:
     chosen = typed.get("pay_with", IN_FULL)
     agreed = None if chosen == IN_FULL else Agreed(chosen, typed.get("shown_terms", ""), request.user_agent.string)
     try:
-        checkout.pay(g.shop.id, token, checkout_form.read_details(typed), _shown(typed), agreed)
+        customer = _returning(before)
+        details = replace(checkout_form.read_details(typed), customer_id=customer.id if customer else None)
+        checkout.pay(g.shop.id, token, details, _shown(typed), agreed)
     except BallastError as error:
         return _refused(token, typed, error)
     after = checkout.with_setup(checkout.find(g.shop.id, token))
@@ -83,14 +90,21 @@ def pay(token: str) -> Response:
 def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
     """The form again, where the shopper asks what their choice comes to, or has to look at it again before they pay; else None."""
     token, chosen = found.order.token, typed.get("pay_with", IN_FULL)
-    if found.is_subscription or "pay_with" in typed:
+    if found.is_subscription or "pay_with" in typed or "shown" in typed:
         checkout.note(g.shop.id, token, typed)
         found = checkout.find(g.shop.id, token)
         if typed.get("intent") == "look":
             return _page(found, checkout_form.shown_again(typed))
     if chosen != typed.get("shown_with", chosen):
         return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
-    problems = _problems(typed, chosen)
+    problems = _problems(typed, chosen) | delivery_page.problems(found.order, found.session, typed)
+    if (
+        not problems
+        and chosen == IN_FULL
+        and not found.is_subscription
+        and _shown(typed) not in (None, found.order.amount)
+    ):
+        return _page(found, checkout_form.shown_again(typed), status=409, notice=checkout.total_changed(found.order))
     return _page(found, checkout_form.shown_again(typed), problems, status=422) if problems else None
 
 
@@ -105,7 +119,7 @@ def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
 
 
 def _shown(typed: dict[str, str]) -> int | None:
-    """What the page of a subscription said is due today."""
+    """What the page said is due today."""
     said = typed.get("shown", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
 
@@ -140,6 +154,13 @@ def another_card(token: str) -> Response:
     return see_other(url_for("checkout.show", token=token))
 
 
+@blueprint.post("/forget")
+def forget(token: str) -> Response:
+    """The shopper would rather be nobody here: another address, another card."""
+    browser[returning.key(g.shop.id)] = returning.NOBODY
+    return see_other(url_for("checkout.show", token=token))
+
+
 @blueprint.get("/status")
 def status(token: str) -> Response:
     """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
@@ -162,6 +183,8 @@ def _next(found: checkout.Checkout) -> str:
 def receipt(token: str) -> Response:
     """The receipt, for whoever holds the token."""
     found = checkout.find(g.shop.id, token)
+    if found.is_mixed and found.state == "paid":
+        return _together(found)
     if found.is_subscription and found.state == "paid":
         return _subscribed(found)
     if found.agreement is not None and found.state == "paid":
@@ -176,7 +199,8 @@ def receipt(token: str) -> Response:
         payment=found.payment,
         refunds=found.refunds,
         saved=cards.of_payment(found.payment) if found.payment.save_card else None,
-        delivers=found.session is None,
+        delivers=found.is_sent,
+        **delivery_page.sent(found.order),
     )
 
 
@@ -192,6 +216,27 @@ def _subscribed(found: checkout.Checkout) -> Response:
     )
 
 
+def _together(found: checkout.Checkout) -> Response:
+    """Goods and a subscription: what was paid today, and what comes when."""
+    return render(
+        "checkout/together.html",
+        shop=g.shop,
+        order=found.order,
+        lines=found.lines,
+        payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
+        refunds=found.refunds,
+        delivers=found.is_sent,
+        **delivery_page.sent(found.order),
+        outlook=outlook.of(found.order),
+        every=_every(outlook.of(found.order)),
+        plan_url=url_for("plan_page.show", token=found.agreement.token) if found.agreement else None,
+    )
+
+
+def _every(seen: outlook.Outlook | None) -> str:
+    return seen.repeating[0].every if seen and seen.repeating else ""
+
+
 def _on_plan(found: checkout.Checkout) -> Response:
     """What has been bought with a plan: what was paid today, and what comes when."""
     assert found.agreement is not None, "asked for orders with a plan alone"
@@ -203,7 +248,8 @@ def _on_plan(found: checkout.Checkout) -> Response:
         payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
         refunds=found.refunds,
         seen=agreement_page.of(found.agreement),
-        delivers=found.session is None,
+        delivers=found.is_sent,
+        **delivery_page.sent(found.order),
     )
 
 
@@ -217,15 +263,18 @@ def _page(
     refusal: str | None = None,
 ) -> Response:
     """`notice`: why the card must be typed in again; `refusal`: why it was not tried."""
-    if found.state in ("paid", "gone"):
+    is_sold = not found.is_subscription or subscription_checkout.is_on_sale(found.order)
+    if found.state in ("paid", "gone") or (found.state == "form" and not is_sold):
         return _closed(found)
     way = _way(found, _plan(found, _plans(found)))
     found = replace(checkout.find(g.shop.id, found.order.token), setup=found.setup)
-    offer = subscription_checkout.offer(found.order) if found.is_subscription else None
+    offer = subscription_checkout.offer(found.order) if found.is_subscription and is_sold else None
     plans = _plans(found)
     plan = _plan(found, plans)
     if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
         return _unavailable(found)
+    seen = _outlook(found, offer, plan)
+    customer = _returning(found)
     response = make_response(
         render(
             "checkout/show.html",
@@ -236,26 +285,32 @@ def _page(
             state=found.state,
             amount=_due(found, offer, plan),
             offer=offer,
+            outlook=seen,
+            every=_every(seen),
             plans=plans,
             plan=plan,
             agreed=found.agreement.terms if found.agreement and found.state != "form" else None,
-            price=found.order.amount,
-            in_full=None if _needs_plan(found) else found.order.amount,
+            price=found.order.goods_amount,
+            in_full=None if _needs_plan(found) else found.order.goods_amount,
             code=found.order.promotion_code,
             currency=found.order.currency,
             lines=found.lines,
-            values=typed or _known(found),
-            errors=problems or {},
+            rates=delivery_page.rates(found.order, found.session) if found.state == "form" else None,
+            rate=found.order.shipping_rate_id,
+            values=(typed or _known(found)) | ({"email": customer.email or ""} if customer else {}),
+            returning=customer,
+            cards=returning.cards(customer, found.order.currency) if customer and found.state == "form" else [],
+            errors=problems or delivery_page.problems(found.order, found.session, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,
-            due=f"{to_decimal(_asked_about(found, offer, plan), found.order.currency):f}",
+            due=f"{to_decimal(checkout.account_amount(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
-            delivers=found.session is None,
-            fixed_email=_is_email_fixed(found),
+            delivers=found.is_sent,
+            fixed_email=_is_email_fixed(found) or bool(customer and customer.email),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
         )
@@ -280,18 +335,20 @@ def _needs_plan(found: checkout.Checkout) -> bool:
 
 def _due(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
     """Minor units today; what is being tried, once it is."""
-    if offer is not None:
-        return offer.due
     if found.state != "form":
         return 0 if found.is_storing or found.payment is None else found.payment.amount
-    return plan.due if plan else found.order.amount
+    return (plan.due if plan else found.order.goods_amount) + (offer.due if offer else 0)
 
 
-def _asked_about(found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None) -> int:
-    """What the bank is asked about: what is due; where nothing is, what comes then."""
-    if offer is not None:
-        return offer.due or subscription_checkout.account_amount(found.order)
-    return plan.account_amount if plan else found.order.amount
+def _outlook(
+    found: checkout.Checkout, offer: subscription_checkout.Offer | None, plan: Plan | None
+) -> outlook.Outlook | None:
+    """What is due today and what later, where both goods and a subscription are bought; as it was agreed to, once it is being paid."""
+    if offer is None or not found.is_mixed:
+        return None
+    kept = outlook.of(found.order) if found.state != "form" else None
+    order, timezone = found.order, g.shop.timezone
+    return kept or due_dates.of_checkout(order.currency, found.lines, offer, plan, timezone)
 
 
 def _action(found: checkout.Checkout) -> dict[str, str | None]:
@@ -344,13 +401,24 @@ def _closed(found: checkout.Checkout) -> Response:
     return render(
         "checkout/gone.html",
         shop=g.shop,
-        reason="paid" if found.state == "paid" else "expired" if found.session else "changed",
+        reason=_reason(found),
         back_url=_back(found.session),
-        amount=found.order.amount,
+        amount=found.payment.amount_captured if found.payment else 0,
         currency=found.order.currency,
         paid_at=paid_at,
         receipt_url=url_for("checkout.receipt", token=found.order.token),
     )
+
+
+def _reason(found: checkout.Checkout) -> str:
+    """Why it takes no payment any more; in state `form` since something of it is not for sale."""
+    match found.state:
+        case "paid":
+            return "paid"
+        case "form":
+            return "item"
+        case _:
+            return "expired" if found.session else "changed"
 
 
 def _back(session: CheckoutSession | None) -> str | None:
@@ -359,6 +427,19 @@ def _back(session: CheckoutSession | None) -> str | None:
     if link is not None:
         return url_for("buy.show", token=link.token)
     return session.cancel_url if session else None
+
+
+def _returning(found: checkout.Checkout) -> Customer | None:
+    """Who the shopper has shown to be, by the mailed link of their page or by signing in; nobody where the merchant named another."""
+    kept, session = browser.get(returning.key(g.shop.id)), found.session
+    customer = None
+    if kept and kept != returning.NOBODY:
+        customer = returning.of_link(g.shop.id, kept)
+    elif kept is None and current_user.is_authenticated:
+        customer = returning.of_user(g.shop.id, current_user)
+    if session is not None and (session.customer_id or session.customer_email):
+        return customer if customer and customer.id == session.customer_id else None
+    return customer
 
 
 def _known(found: checkout.Checkout) -> dict[str, str]:

@@ -91,9 +91,7 @@ def _read_day(typed: str) -> datetime:
 
 
 def _page(problem: str | None = None, typed: str = "") -> Response:
-    owner = db.session.scalars(
-        select(Organization).where(Organization.id == g.organization.id).execution_options(populate_existing=True)
-    ).one()
+    owner = g.organization
     month = _month(request.args.get("month", ""))
     began = _began(request.args.get("began", ""))
     following = (month.replace(day=28) + timedelta(days=7)).replace(day=1)

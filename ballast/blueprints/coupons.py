@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from flask import Blueprint, Response, flash, g, request, url_for
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from ballast import answers
 from ballast.billing import discount_catalog, kept
 from ballast.billing.discount_catalog import NewCode, NewCoupon
 from ballast.db import db, end_reading, transaction
@@ -16,7 +18,7 @@ from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
 from ballast.models import Coupon, PromotionCode
 from ballast.models.discounts import DURATIONS
-from ballast.money import bps_from_percent, from_decimal
+from ballast.money import bps_from_percent, from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
 from ballast.templating import read_day
 from ballast.web import dashboard, keyset, render, requires, see_other
@@ -28,14 +30,27 @@ RIGHT: Final = "catalog"
 FIELDS: Final = ("name", "percent", "amount", "currency", "duration", "periods", "max_redemptions", "redeem_by")
 CODE_FIELDS: Final = ("code", "max_redemptions", "expires_at")
 LASTS: Final = [("once", "The first period"), ("repeating", "Some periods"), ("forever", "Every period")]
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda coupon: coupon.id,
+    "name": lambda coupon: coupon.name,
+    "percent": lambda coupon: coupon.percent_bps and Decimal(coupon.percent_bps) / 100,
+    "amount_off": lambda coupon: coupon.amount_off and to_decimal(coupon.amount_off, coupon.currency),
+    "currency": lambda coupon: coupon.currency,
+    "duration": lambda coupon: coupon.duration,
+    "periods": lambda coupon: coupon.periods,
+    "redeemed": lambda coupon: coupon.redeemed,
+    "max_redemptions": lambda coupon: coupon.max_redemptions,
+    "redeem_by": lambda coupon: coupon.redeem_by,
+    "created_at": lambda coupon: coupon.created_at,
+    "archived_at": lambda coupon: coupon.archived_at,
+}
 CODE: Final = re.compile(r"[A-Za-z0-9_-]{3,40}", re.ASCII)
 
 
 @blueprint.get("")
 def index() -> Response:
     """Newest first."""
-    wanted = select(Coupon).where(Coupon.organization_id == g.organization.id)
-    page = keyset(wanted, Coupon.id, "cpn", request.args.get("before"), request.args.get("after"))
+    page = keyset(_wanted(), Coupon.id, "cpn", request.args.get("before"), request.args.get("after"))
     return render(
         "admin/catalog/coupons.html",
         "list",
@@ -44,6 +59,16 @@ def index() -> Response:
         previous_url=url_for(".index", before=page.before) if page.before else None,
         next_url=url_for(".index", after=page.after) if page.after else None,
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All of them, as a file."""
+    return answers.listed("coupons", _wanted(), Coupon.id, COLUMNS)
+
+
+def _wanted() -> Select[Coupon]:
+    return select(Coupon).where(Coupon.organization_id == g.organization.id)
 
 
 @blueprint.get("/new")

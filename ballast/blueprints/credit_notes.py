@@ -102,7 +102,7 @@ def _form(invoice_id: str, typed: dict[str, str], error: BallastError | None = N
     payment = db.session.get(Payment, (found.organization_id, found.payment_id)) if found.payment_id else None
     can = found.status == "paid" and found.total > 0
     left = credit_notes.creditable(found, payment) if can else 0
-    by_card = min(left, refunds.refundable(payment)) if payment else 0
+    by_card = min(left, refunds.refundable(payment, "invoice")) if payment else 0
     disputed = payment is not None and refunds.is_disputed(payment)
     known = error is not None and error.param in FIELDS
     shown = {"amount": str(to_decimal(by_card or left, found.currency))} if left else {}

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from ballast.billing import branding, checkout_form, invoice_page, on_session, paper, ways
 from ballast.billing.invoice_page import Page
 from ballast.clock import now
-from ballast.db import db, set_organization
+from ballast.db import db, is_reading, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
 from ballast.identity.users import lookup
 from ballast.models import Organization
@@ -147,7 +147,7 @@ def _page(
     refusal: str | None = None,
 ) -> Response:
     invoice, way = found.invoice, _way(found)
-    if way is not None:
+    if way is not None and not is_reading():
         found = invoice_page.find(g.shop.id, invoice.token)
         invoice = found.invoice
     response = make_response(

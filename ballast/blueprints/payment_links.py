@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, flash, g, request, url_for
 from flask_login import current_user
 
-from ballast import config
+from ballast import answers, config
 from ballast.billing import checkout_sessions, payment_links
 from ballast.billing.payment_links import NewLink
 from ballast.db import db, end_reading, transaction
@@ -18,7 +18,7 @@ from ballast.identity import users
 from ballast.models import CheckoutSession, PaymentLink
 from ballast.models.catalog import on_sale
 from ballast.models.checkout_sessions import links_of, sessions_of_link
-from ballast.money import format_money, from_decimal
+from ballast.money import format_money, from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
 from ballast.templating import read_day
 from ballast.web import dashboard, keyset, render, requires, see_other
@@ -28,6 +28,18 @@ dashboard(blueprint)
 
 RIGHT: Final = "catalog"
 FIELDS: Final = ("price", "name", "amount", "currency", "active_until", "max_uses", "success_url")
+COLUMNS: Final[answers.Columns] = {
+    "id": lambda link: link.id,
+    "name": lambda link: link.name,
+    "url": lambda link: f"{config.current().public_url}/buy/{link.token}",
+    "price": lambda link: link.price_id,
+    "amount": lambda link: to_decimal(link.amount, link.currency),
+    "currency": lambda link: link.currency,
+    "active_until": lambda link: link.active_until,
+    "max_uses": lambda link: link.max_uses,
+    "created_at": lambda link: link.created_at,
+    "deactivated_at": lambda link: link.deactivated_at,
+}
 BUTTON_STYLE: Final = (
     "display:inline-block;padding:12px 20px;border-radius:6px;background:#0B5F5A;color:#FFFFFF;"
     "font:600 16px/24px system-ui,sans-serif;text-decoration:none"
@@ -52,6 +64,12 @@ def index() -> Response:
         previous_url=url_for(".index", before=page.before) if page.before else None,
         next_url=url_for(".index", after=page.after) if page.after else None,
     )
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All of them, as a file."""
+    return answers.listed("payment-links", links_of(g.organization.id), PaymentLink.id, COLUMNS)
 
 
 @blueprint.get("/new")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
-from ballast.billing import catalog, kept
+from ballast import answers
+from ballast.billing import catalog, kept, media, stock
 from ballast.billing.catalog import NewPrice, NewProduct
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
 from ballast.models import Price, Product
 from ballast.models.catalog import INTERVALS
-from ballast.money import from_decimal
+from ballast.money import from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
 from ballast.web import dashboard, keyset, render, requires, see_other
 
@@ -23,6 +25,8 @@ dashboard(blueprint)
 
 RIGHT: Final = "catalog"
 PRODUCT_FIELDS: Final = ("name", "tagline", "description")
+FORM_FIELDS: Final = (*PRODUCT_FIELDS, "shippable")
+KEPT_FIELDS: Final = ("change", "number", "reason", "url")
 PRICE_FIELDS: Final = (
     "amount",
     "currency",
@@ -32,7 +36,23 @@ PRICE_FIELDS: Final = (
     "setup_fee",
     "nickname",
 )
-LONGEST: Final = {"name": 200, "tagline": 200, "description": 5000, "nickname": 200}
+COLUMNS: Final[answers.Columns] = {
+    "product": lambda _price, product: product.id,
+    "name": lambda _price, product: product.name,
+    "slug": lambda _price, product: product.slug,
+    "price": lambda price, _product: price.id,
+    "nickname": lambda price, _product: price.nickname,
+    "amount": lambda price, _product: to_decimal(price.amount, price.currency),
+    "currency": lambda price, _product: price.currency,
+    "interval": lambda price, _product: price.interval,
+    "interval_count": lambda price, _product: price.interval and price.interval_count,
+    "trial_days": lambda price, _product: price.trial_days,
+    "setup_fee": lambda price, _product: to_decimal(price.setup_fee, price.currency),
+    "created_at": lambda price, _product: price.created_at,
+    "archived_at": lambda price, product: price.archived_at or product.archived_at,
+}
+LONGEST: Final = {"name": 200, "tagline": 200, "description": 5000, "nickname": 200, "reason": 200}
+CHANGES: Final = {"more": "Add", "fewer": "Take away", "exactly": "There are", "uncounted": "Don't count"}
 EVERY: Final = [("", "Once"), *((name, name.capitalize()) for name in INTERVALS)]
 
 
@@ -59,6 +79,14 @@ def index() -> Response:
     )
 
 
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """Every price with its product, as a file."""
+    joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
+    wanted = select(Price, Product).join(Product, joined).where(Price.organization_id == g.organization.id)
+    return answers.listed("prices", wanted, Price.id, COLUMNS)
+
+
 def _prices_of(product_ids: list[str]) -> dict[str, list[Price]]:
     """Prices that are sold, by product, in one statement."""
     wanted = select(Price).where(
@@ -74,21 +102,20 @@ def _prices_of(product_ids: list[str]) -> dict[str, list[Price]]:
 @requires(RIGHT)
 def new() -> Response:
     """What it is called."""
-    return _form({})
+    return _form({"shippable": "yes"})
 
 
 @blueprint.post("/new")
 @requires(RIGHT)
 def create() -> Response:
     """Make it; its prices come on its page."""
-    typed = _typed(PRODUCT_FIELDS)
+    typed = _typed(FORM_FIELDS)
     end_reading()
     try:
         _check_product(typed)
         with transaction():
-            product_id = catalog.create_product(
-                g.organization.id, NewProduct(typed["name"], tagline=typed["tagline"], description=typed["description"])
-            ).id
+            made = NewProduct(**_wanted(typed))
+            product_id = catalog.create_product(g.organization.id, made).id
     except BallastError as error:
         return _form(typed, error)
     flash("Made. It is sold once it has a price.", "success")
@@ -112,12 +139,17 @@ def _check_product(typed: dict[str, str]) -> None:
         raise InvalidRequest("parameter_missing", "Say what it is called.", param="name")
 
 
+def _wanted(typed: dict[str, str]) -> dict[str, Any]:
+    """The words of a product, and whether it is sent by post."""
+    return {name: typed[name] for name in PRODUCT_FIELDS} | {"shippable": typed["shippable"] == "yes"}
+
+
 def _form(typed: dict[str, str], error: BallastError | None = None, product: Product | None = None) -> Response:
     return render(
         "admin/catalog/product_new.html",
         status=422 if error else 200,
         product=product,
-        typed=dict.fromkeys(PRODUCT_FIELDS, "") | typed,
+        typed=dict.fromkeys(FORM_FIELDS, "") | typed,
         errors={error.param or "name": error.message} if error else {},
     )
 
@@ -131,7 +163,7 @@ def show(product_id: str) -> Response:
 def _page(product_id: str, typed: dict[str, str] | None = None, error: BallastError | None = None) -> Response:
     product = kept.find(Product, g.organization.id, product_id)
     prices = select(Price).where(Price.organization_id == g.organization.id, Price.product_id == product.id)
-    blank = dict.fromkeys(PRICE_FIELDS, "") | {"currency": g.organization.currency, "interval": "month"}
+    blank = dict.fromkeys(PRICE_FIELDS + KEPT_FIELDS, "") | {"currency": g.organization.currency, "interval": "month"}
     return render(
         "admin/catalog/product.html",
         status=422 if error else 200,
@@ -139,8 +171,11 @@ def _page(product_id: str, typed: dict[str, str] | None = None, error: BallastEr
         prices=list(db.session.scalars(prices.order_by(Price.archived_at.is_not(None), Price.id))),
         may_change=users.may(g.role, RIGHT),
         every=EVERY,
+        changes=[*CHANGES.items()],
         typed=blank | (typed or {}),
         errors={error.param or "amount": error.message} if error else {},
+        held=stock.held(g.organization.id, product.id),
+        file=media.file_of(g.organization.id, product.id),
     )
 
 
@@ -149,19 +184,20 @@ def _page(product_id: str, typed: dict[str, str] | None = None, error: BallastEr
 def edit_form(product_id: str) -> Response:
     """Its words, to be changed."""
     product = kept.find(Product, g.organization.id, product_id)
-    return _form({name: getattr(product, name) for name in PRODUCT_FIELDS}, product=product)
+    words = {name: getattr(product, name) for name in PRODUCT_FIELDS}
+    return _form(words | {"shippable": "yes" if product.shippable else ""}, product=product)
 
 
 @blueprint.post("/<product_id>/edit")
 @requires(RIGHT)
 def edit(product_id: str) -> Response:
     """Change its words. What was sold keeps the words it was sold with."""
-    typed = _typed(PRODUCT_FIELDS)
+    typed = _typed(FORM_FIELDS)
     end_reading()
     try:
         _check_product(typed)
         with transaction():
-            kept.change(Product, g.organization.id, product_id, typed)
+            kept.change(Product, g.organization.id, product_id, _wanted(typed))
     except InvalidRequest as error:
         return _form(typed, error, kept.find(Product, g.organization.id, product_id))
     flash(f"{typed['name']} is changed.", "success")
@@ -251,3 +287,101 @@ def _archived(model: Any, row_id: str, product_id: str) -> Response:
         kept.change(model, g.organization.id, row_id, {"archived": archived})
     flash("Archived: sold no more. Who has it keeps it." if archived else "On sale again.", "success")
     return see_other(url_for("products.show", product_id=product_id))
+
+
+# --- What a shop keeps of it -------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/<product_id>/stock")
+@requires(RIGHT)
+def adjust_stock(product_id: str) -> Response:
+    """More, fewer, so many, or not counted; with a reason for the audit log."""
+    typed = _typed(KEPT_FIELDS)
+
+    def act() -> str:
+        _check_words(typed)
+        by, to = _read_change(typed)
+        left = stock.adjust(g.organization.id, product_id, typed["reason"], by=by, to=to).stock
+        return "It is not counted any more." if left is None else f"{left:,} are left to sell."
+
+    return _kept(product_id, typed, act)
+
+
+def _read_change(typed: dict[str, str]) -> tuple[int | None, int | None]:
+    """(by, to) as `stock.adjust` takes them. Raises InvalidRequest(`parameter_invalid`)."""
+    if typed["change"] not in CHANGES:
+        raise InvalidRequest("parameter_invalid", "Choose what to do.", param="change")
+    if typed["change"] == "uncounted":
+        return None, None
+    given = typed["number"]
+    if not (given.isascii() and given.isdigit() and len(given) <= 9):
+        raise InvalidRequest("parameter_invalid", "Enter a whole number.", param="number")
+    number = int(given)
+    return {"more": (number, None), "fewer": (-number, None), "exactly": (None, number)}[typed["change"]]
+
+
+@blueprint.post("/<product_id>/picture")
+@requires(RIGHT)
+def put_picture(product_id: str) -> Response:
+    """A picture in the place of the one there is."""
+    sent = request.files.get("picture")
+    content = sent.read() if sent else b""
+
+    def act() -> str:
+        media.put_picture(g.organization.id, product_id, content)
+        return "The picture is in your shop."
+
+    return _kept(product_id, {}, act)
+
+
+@blueprint.post("/<product_id>/picture/removed")
+@requires(RIGHT)
+def take_picture_away(product_id: str) -> Response:
+    """No picture any more."""
+
+    def act() -> str:
+        media.take_picture_away(g.organization.id, product_id)
+        return "The picture is gone."
+
+    return _kept(product_id, {}, act)
+
+
+@blueprint.post("/<product_id>/file")
+@requires(RIGHT)
+def put_file(product_id: str) -> Response:
+    """What buyers may fetch: a file, or an address."""
+    typed, sent = _typed(KEPT_FIELDS), request.files.get("file")
+    name, content = (sent.filename or "", sent.read()) if sent else ("", b"")
+
+    def act() -> str:
+        if typed["url"] and not content:
+            media.put_link(g.organization.id, product_id, typed["url"])
+        else:
+            media.put_file(g.organization.id, product_id, name, content)
+        return "Whoever buys it gets it."
+
+    return _kept(product_id, typed, act)
+
+
+@blueprint.post("/<product_id>/file/removed")
+@requires(RIGHT)
+def take_file_away(product_id: str) -> Response:
+    """Nobody gets a file any more, who bought it before neither."""
+
+    def act() -> str:
+        media.take_file_away(g.organization.id, kept.find(Product, g.organization.id, product_id).id)
+        return "Nobody gets the file any more."
+
+    return _kept(product_id, {}, act)
+
+
+def _kept(product_id: str, typed: dict[str, str], act: Callable[[], str]) -> Response:
+    """Do it and say so; the product's page again with the reason, where it cannot be done."""
+    end_reading()
+    try:
+        with transaction():
+            said = act()
+    except InvalidRequest as error:
+        return _page(product_id, typed, error)
+    flash(said, "success")
+    return see_other(url_for(".show", product_id=product_id))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 
 from ballast import audit
 from ballast.clock import real_time
@@ -66,24 +66,23 @@ def places_of(user: User) -> list[Place]:
 
 def _place(user: User, organization_id: str) -> Place:
     with organization(organization_id):
-        role = users.role_in(organization_id, user.id)
-        others = owners_of(organization_id).where(User.id != user.id).limit(1)
-        return Place(
-            organization=organizations.find(organization_id),
-            role=role,
-            keys=_count(ApiKey, organization_id, _working_keys(user)),
-            customers=_count(Customer, organization_id, (Customer.user_id == user.id) & Customer.held_at.is_(None)),
-            is_last_owner=role == "owner" and db.session.execute(others).first() is None,
+        counts = (
+            _count(ApiKey, organization_id, _working_keys(user)),
+            _count(Customer, organization_id, (Customer.user_id == user.id) & Customer.held_at.is_(None)),
         )
+        keys, customers = db.session.execute(select(*(count.scalar_subquery() for count in counts))).one()
+        found, role = users.place_of(organization_id, user.id) or (organizations.find(organization_id), None)
+        others = owners_of(organization_id).where(User.id != user.id).limit(1)
+        is_last_owner = role == "owner" and db.session.execute(others).first() is None
+        return Place(found, role, keys, customers, is_last_owner)
 
 
 def _working_keys(user: User) -> ColumnElement[bool]:
     return (ApiKey.created_by == user.id) & ApiKey.frozen_at.is_(None) & ApiKey.revoked_at.is_(None)
 
 
-def _count(model: type[ApiKey] | type[Customer], organization_id: str, where: ColumnElement[bool]) -> int:
-    wanted = select(func.count()).select_from(model).where(model.organization_id == organization_id, where)
-    return db.session.scalar(wanted) or 0
+def _count(model: type[ApiKey] | type[Customer], organization_id: str, where: ColumnElement[bool]) -> Select[int]:
+    return select(func.count()).select_from(model).where(model.organization_id == organization_id, where)
 
 
 def ban(email: str, reason: str, keep_keys: bool = False) -> Effect:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 
 from ballast import audit, config
-from ballast.db import db, organization, transaction
+from ballast.db import db, glance, organization, transaction
 from ballast.errors import NotFound
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
@@ -24,10 +24,13 @@ _ADMIN: Final = frozenset(
         "api_keys",
         "webhooks",
         "catalog",
+        "orders",
         "lending",
         "replay",
+        "resolve",
         "clock",
         "mails",
+        "privacy",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.
@@ -35,8 +38,8 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "owner": _ADMIN | {"members", "settings", "processors"},
     "admin": _ADMIN,
     "viewer": frozenset({"read"}),
-    # Platform staff look at any organization and change none.
-    "staff": frozenset({"read", "audit"}),
+    # Platform staff look at any organization and change nothing of it, but they have its processors asked.
+    "staff": frozenset({"read", "audit", "resolve"}),
 }
 
 
@@ -105,7 +108,8 @@ def organizations_of(user_id: str) -> list[str]:
 
 def organizations_with(user_id: str) -> list[str]:
     """Ids of the organizations where the user is a member, made an API key or is a customer."""
-    return _ids_from("organizations_with_user", user_id)
+    found: list[str] = glance(("with", user_id), lambda: _ids_from("organizations_with_user", user_id))
+    return found
 
 
 def organizations_for_staff(user_id: str) -> list[str]:
@@ -139,6 +143,14 @@ def role_in(organization_id: str, user_id: str) -> str | None:
     """The user's role, read anew: never from a token or a session."""
     wanted = select(Membership.role).where(Membership.organization_id == organization_id, Membership.user_id == user_id)
     return db.session.scalars(wanted).first()
+
+
+def place_of(organization_id: str, user_id: str) -> tuple[Organization, str | None] | None:
+    """The organization with the user's role in it (none for who is no member), both read anew; none where there is no such one."""
+    ours = and_(Membership.organization_id == Organization.id, Membership.user_id == user_id)
+    wanted = select(Organization, Membership.role).outerjoin(Membership, ours).where(Organization.id == organization_id)
+    found = db.session.execute(wanted).first()
+    return (found[0], found[1]) if found else None
 
 
 def may(role: str | None, permission: str) -> bool:

@@ -21,11 +21,17 @@ from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User
 from ballast.models.invoices import CreditBalance, CreditEntry, CreditNote, Invoice, InvoiceLine
-from ballast.models.ledger import LedgerAccount, LedgerTransfer
+from ballast.models.late_successes import LateSuccess
+from ballast.models.ledger import BalanceSnapshot, LedgerAccount, LedgerTransfer
+from ballast.models.media import Download, ProductFile, ProductImage
 from ballast.models.orders import Cart, CartLine, Order, OrderLine
 from ballast.models.outbox import Email, Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.payments import Attempt, Claim, Payment, Refund
+from ballast.models.prevented import Prevented
+from ballast.models.reconciliation import Drift, Payout, Reconciliation
 from ballast.models.records import IdempotencyKey, InboxEvent, JobRun
+from ballast.models.shipping import Shipment, ShipmentLine, ShippingRate
+from ballast.models.stock import StockHold
 from ballast.models.subscriptions import BillingSettings, Subscription
 
 __all__ = [
@@ -36,6 +42,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "AuditSeal",
+    "BalanceSnapshot",
     "BillingSettings",
     "Cart",
     "CartLine",
@@ -48,6 +55,8 @@ __all__ = [
     "Customer",
     "DailyFigure",
     "Dispute",
+    "Download",
+    "Drift",
     "Email",
     "Event",
     "FigureChange",
@@ -63,6 +72,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "JobRun",
+    "LateSuccess",
     "LedgerAccount",
     "LedgerTransfer",
     "Membership",
@@ -72,13 +82,22 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentMethod",
+    "Payout",
     "PlatformEntry",
+    "Prevented",
     "Price",
     "ProcessorAccount",
     "ProcessorCustomer",
     "Product",
+    "ProductFile",
+    "ProductImage",
     "PromotionCode",
+    "Reconciliation",
     "Refund",
+    "Shipment",
+    "ShipmentLine",
+    "ShippingRate",
+    "StockHold",
     "Subscription",
     "TaxRate",
     "UnsealedEntry",

@@ -31,14 +31,19 @@ class Product(Scoped, Base):
     """Something sold."""
 
     __tablename__ = "products"
-    __table_args__ = (UniqueConstraint("organization_id", "slug"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "slug"),
+        CheckConstraint("stock >= 0", name="stock_not_negative"),
+    )
 
     id: Mapped[str] = id_column("prod")
     name: Mapped[str]
     slug: Mapped[str]
     tagline: Mapped[str] = mapped_column(default="", server_default="")
     description: Mapped[str] = mapped_column(default="", server_default="")
-    image: Mapped[str | None]
+    image: Mapped[str | None] = mapped_column(doc="a file of ours, or images/<id> of one that was uploaded")
+    shippable: Mapped[bool] = mapped_column(default=True, server_default="true", doc="whether it is sent by post")
+    stock: Mapped[int | None] = mapped_column(doc="how many can still be sold, less what is held; none: not counted")
     position: Mapped[int] = mapped_column(default=0, server_default="0")
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")
     created_at: Mapped[datetime] = created_column()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, exists, select
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Select, String, UniqueConstraint, exists, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.clock import real_time
@@ -95,6 +95,9 @@ class CheckoutSession(Scoped, Base):
     payment_link_id: Mapped[str | None] = reference("plink")
     financing_offer_id: Mapped[str | None] = reference(
         "offer", doc="the plan it is to be paid with, where one was named"
+    )
+    shipping_rates: Mapped[list[str]] = mapped_column(
+        ARRAY(String), default=list, server_default="{}", doc="ids of those the shopper may choose from"
     )
     success_url: Mapped[str | None]
     cancel_url: Mapped[str | None]

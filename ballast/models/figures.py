@@ -19,7 +19,8 @@ from ballast.models.columns import Scoped
 # (""). recurring: subscriptions that pay, and what their prices come to a month, as steps up and down. churned: those that ended.
 FIGURES: Final = ("captured", "refunded", "approved", "declined", "delivered", "dead", "recurring", "churned")
 
-# Beside them `debit/<code>` and `credit/<code>`: what was posted to an account of the ledger.
+# Beside them `debit/<code>` and `credit/<code>`: what was posted to an account of the ledger. A change says both in one, as
+# `moved/<debit>/<credit>`, which is added to the balances too (`BalanceSnapshot`).
 KNOWN: Final = ", ".join(f"'{figure}'" for figure in FIGURES)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
 from ballast.models.columns import Scoped, created_column, id_column, money_checks, one_of, reference, within
@@ -14,7 +14,10 @@ from ballast.models.columns import Scoped, created_column, id_column, money_chec
 # code → kind. Debit raises assets and expenses; credit raises liabilities, income.
 CHART: Final = {
     "processor_receivable": "asset",
+    "payouts_in_transit": "asset",  # on their way from a processor to the bank
+    "bank": "asset",  # payouts that arrived
     "customer_credit": "liability",
+    "late_receipts": "liability",  # taken for an attempt that had been given up, until it has gone back
     "receivables": "asset",
     "financing_receivable": "asset",  # installments: principal, all interest of the schedule, late fees
     "other_receipts": "asset",  # money that came by another road than a processor
@@ -32,6 +35,21 @@ CHART: Final = {
     "processor_fees": "expense",
     "disputes": "expense",
 }
+
+
+class BalanceSnapshot(Scoped, Base):
+    """What was moved from one account to another in all, as far as it is added up; what waits is in `FigureChange` rows.
+
+    Kept by pair of accounts, so that every balance, and what moved at a processor alone, is a sum of a few rows at any size.
+    """
+
+    __tablename__ = "balance_snapshots"
+
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    debit: Mapped[str] = mapped_column(primary_key=True, doc="the code of the account")
+    credit: Mapped[str] = mapped_column(primary_key=True, doc="the code of the account")
+    count: Mapped[int] = mapped_column(default=0, server_default="0")
+    amount: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class LedgerAccount(Scoped, Base):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import CheckConstraint, Computed, Index, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,10 +19,11 @@ from ballast.models.columns import (
     reference,
     within,
 )
-from ballast.models.states import CART, ORDER
+from ballast.models.states import CART, FULFILLMENT, ORDER
 from ballast.security import new_token
 
 MAX_QUANTITY = 99
+LINE_KINDS: Final = ("item", "shipping")
 
 
 class Cart(Scoped, Base):
@@ -64,15 +65,25 @@ class Order(Scoped, Base):
     __table_args__ = (
         one_of("status", ORDER),
         CheckConstraint("amount >= 0", name="amount_not_negative"),
+        CheckConstraint("subscription_amount between 0 and amount", name="subscription_within_amount"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code"),
         within("cart_id", "carts"),
         within("customer_id", "customers"),
         within("subscription_id", "subscriptions", closes_circle=True),
         within("financing_offer_id", "financing_offers"),
+        within("shipping_rate_id", "shipping_rates"),
+        one_of("fulfillment", FULFILLMENT),
         Index("ix_orders_status", "organization_id", "status", "id"),
         Index("ix_orders_customer", "organization_id", "customer_id", "id"),
         Index("ix_orders_email", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
         Index("ix_orders_tail", "organization_id", "id_tail"),
+        Index(
+            "ix_orders_fulfillment",
+            "organization_id",
+            "fulfillment",
+            "id",
+            postgresql_where="fulfillment is not null",
+        ),
         Index(
             "uq_orders_cart",
             "organization_id",
@@ -89,14 +100,20 @@ class Order(Scoped, Base):
     customer_id: Mapped[str | None] = reference("cus")
     subscription_id: Mapped[str | None] = reference("sub", doc="what it started, where it is for a subscription")
     financing_offer_id: Mapped[str | None] = reference("offer", doc="the plan it is to be paid with; none: in full")
+    shipping_rate_id: Mapped[str | None] = reference("shr", doc="how it is sent, where a rate was chosen")
+    fulfillment: Mapped[str | None] = mapped_column(doc="how far it is sent; none: nothing of it is sent by post")
     promotion_code: Mapped[str] = mapped_column(default="", server_default="", doc="as it was typed")
     consent: Mapped[str] = mapped_column(default="", server_default="", doc="the terms the shopper agreed to, as shown")
     status: Mapped[str] = mapped_column(default="pending", server_default="pending")
     amount: Mapped[int]
+    subscription_amount: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="of the amount, what its subscription comes to today"
+    )
     currency: Mapped[str]
     email: Mapped[str | None]
     name: Mapped[str | None]
     address: Mapped[dict[str, Any]] = json_column()
+    outlook: Mapped[dict[str, Any]] = json_column()
     created_at: Mapped[datetime] = created_column()
     paid_at: Mapped[datetime | None]
     id_tail: Mapped[str] = mapped_column(
@@ -108,12 +125,22 @@ class Order(Scoped, Base):
         """What a person reads out: the random tail of the id, in capitals."""
         return self.id[-8:].upper()
 
+    @property
+    def goods_amount(self) -> int:
+        """Minor units of what is bought once: what is paid in full, or with a plan."""
+        return self.amount - self.subscription_amount
+
 
 class OrderLine(Scoped, Base):
-    """One line as it was when the order was made."""
+    """One line as it was when the order was made. `kind`: what was bought, or what it costs to send it."""
 
     __tablename__ = "order_lines"
-    __table_args__ = (within("order_id", "orders"), within("price_id", "prices"))
+    __table_args__ = (
+        within("order_id", "orders"),
+        within("price_id", "prices"),
+        one_of("kind", LINE_KINDS),
+        CheckConstraint("fulfilled between 0 and quantity", name="fulfilled_in_limits"),
+    )
 
     id: Mapped[str] = id_column("ol")
     order_id: Mapped[str] = reference("ord")
@@ -124,6 +151,10 @@ class OrderLine(Scoped, Base):
     quantity: Mapped[int]
     unit_amount: Mapped[int]
     amount: Mapped[int]
+    kind: Mapped[str] = mapped_column(default="item", server_default="item")
+    shippable: Mapped[bool] = mapped_column(default=False, server_default="false")
+    fulfilled: Mapped[int] = mapped_column(default=0, server_default="0", doc="how many of it were sent")
+    is_recurring: Mapped[bool] = mapped_column(default=False, server_default="false", doc="it starts a subscription")
 
 
 def lines_of_cart(organization_id: str, cart_id: str) -> Select[CartLine, Price, Product]:

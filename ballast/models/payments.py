@@ -129,6 +129,7 @@ class Attempt(Scoped, Base):
             "created_at",
             postgresql_where="payment_method_id is not null",
         ),
+        Index("ix_attempts_sent", "processor_account_id", "send_deadline_at"),
         Index("ix_attempts_probe", "next_probe_at", postgresql_where=OPEN_ATTEMPT_SQL),
     )
     machine = "attempt"
@@ -205,11 +206,22 @@ class Refund(Scoped, Base):
     __table_args__ = (
         one_of("status", REFUND),
         *money_checks(),
+        CheckConstraint("of_invoice between 0 and amount", name="of_invoice_within_amount"),
         within("payment_id", "payments"),
         within("attempt_id", "attempts"),
+        within("late_success_id", "late_successes"),
         UniqueConstraint("organization_id", "idempotency_key"),
+        Index(
+            "uq_refunds_late_once",
+            "organization_id",
+            "late_success_id",
+            unique=True,
+            postgresql_where="late_success_id is not null and status not in ('failed', 'canceled')",
+        ),
         Index("ix_refunds_status", "organization_id", "status", "id"),
         Index("ix_refunds_payment", "organization_id", "payment_id", "id"),
+        Index("ix_refunds_external", "organization_id", "external_id"),
+        Index("ix_refunds_sent", "organization_id", "sent_at"),
         Index(
             "ix_refunds_due",
             "next_attempt_at",
@@ -221,7 +233,13 @@ class Refund(Scoped, Base):
     id: Mapped[str] = id_column("re")
     payment_id: Mapped[str] = reference("pay")
     attempt_id: Mapped[str] = reference("att")
+    late_success_id: Mapped[str | None] = reference("late", doc="what came late and goes back: no part of the payment")
     amount: Mapped[int]
+    of_invoice: Mapped[int] = mapped_column(
+        default=0,
+        server_default="0",
+        doc="of the amount, what goes back of an invoice that was paid together with an order",
+    )
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")
     reason: Mapped[str | None]

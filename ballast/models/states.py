@@ -138,6 +138,10 @@ INSTALLMENT: Final = _table(
     waived="scheduled due late partially_paid",
     refunded="scheduled due late paid partially_paid waived",
 )
+# Parcel by parcel.
+FULFILLMENT: Final = _table(unfulfilled="partially_fulfilled fulfilled", partially_fulfilled="fulfilled", fulfilled="")
+# `released`: the order was given up, or nobody paid it in time; it holds anew where somebody pays after all.
+STOCK_HOLD: Final = _table(held="sold released", sold="", released="")
 CART: Final = _table(open="ordered abandoned", ordered="open", abandoned="")
 DELIVERY: Final = _table(
     pending="delivered failed dead_letter",
@@ -146,6 +150,12 @@ DELIVERY: Final = _table(
     delivered="pending",
 )
 EMAIL: Final = _table(pending="sent failed", failed="pending sent", sent="pending")
+# `failed`: its processor could not be asked for days. Any day may be compared again.
+RECONCILIATION: Final = _table(waiting="done failed", done="waiting", failed="waiting")
+# `gone`: looked for again and not found any more.
+DRIFT: Final = _table(open="repaired gone", repaired="open", gone="open")
+# A bank may send back what had arrived.
+PAYOUT: Final = _table(in_transit="paid failed", paid="failed", failed="")
 INBOX: Final = _table(
     received="applied ignored failed", failed="received applied ignored", applied="received", ignored="received"
 )
@@ -159,6 +169,7 @@ MACHINES: Final[dict[str, Transitions]] = {
     "card": CARD,
     "dispute": DISPUTE,
     "order": ORDER,
+    "stock_hold": STOCK_HOLD,
     "checkout_session": CHECKOUT_SESSION,
     "cart": CART,
     "subscription": SUBSCRIPTION,
@@ -170,6 +181,9 @@ MACHINES: Final[dict[str, Transitions]] = {
     "delivery": DELIVERY,
     "email": EMAIL,
     "inbox": INBOX,
+    "reconciliation": RECONCILIATION,
+    "drift": DRIFT,
+    "payout": PAYOUT,
 }
 
 
@@ -204,3 +218,16 @@ def turn_removal(card: Removable, target: str) -> None:
     if not begins and (card.removal is None or target not in CARD_REMOVAL[card.removal]):
         raise Conflict("state_conflict", f"A removal that is {card.removal} cannot become {target}.")
     card.removal = target
+
+
+class Sendable(Protocol):
+    """An order of which something is sent by post, whose way to the shopper is a machine of its own."""
+
+    fulfillment: str | None
+
+
+def turn_fulfillment(order: Sendable, target: str) -> None:
+    """Set how far an order is sent. Raises Conflict(`state_conflict`) for what is no edge."""
+    if order.fulfillment is None or target not in FULFILLMENT[order.fulfillment]:
+        raise Conflict("state_conflict", f"An order that is {order.fulfillment} cannot become {target}.")
+    order.fulfillment = target

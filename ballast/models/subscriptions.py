@@ -16,6 +16,7 @@ from ballast.db import Base, PublicId
 from ballast.models.catalog import Price, Product
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
 from ballast.models.customers import Customer
+from ballast.models.late_successes import LATE_POLICIES
 from ballast.models.states import RENEWING, SUBSCRIPTION
 from ballast.security import new_token
 
@@ -104,6 +105,7 @@ class BillingSettings(Base):
     __tablename__ = "billing_settings"
     __table_args__ = (
         one_of("end_status", END_STATUSES),
+        one_of("late_success", LATE_POLICIES),
         CheckConstraint("invoice_prefix ~ '^[A-Z0-9]{1,12}$'", name="prefix_shape"),
     )
 
@@ -121,6 +123,9 @@ class BillingSettings(Base):
     tax_number: Mapped[str] = mapped_column(default="", server_default="")
     support_email: Mapped[str] = mapped_column(default="", server_default="")
     color: Mapped[str] = mapped_column(default="", server_default="", doc="of mails and invoices, #rrggbb")
+    late_success: Mapped[str] = mapped_column(
+        default="refund", server_default="refund", doc="what is done with money that comes for an attempt given up"
+    )
 
 
 def subscription_of(organization_id: str, subscription_id: str) -> Select[Subscription]:

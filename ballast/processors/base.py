@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
+from ballast.processors.lists import Listed, ListedPayout
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -87,6 +89,8 @@ class Capabilities:
     `prepares`: the charge exists before the bank is asked. `challenge`: where 3-D Secure happens, inside the charge or before it.
     `saves`: a card is stored with the charge itself, or by `save_card` from a charge that was approved.
     `registers_webhooks`: `listen` can tell the processor where we listen. `tells_every_charge`: there is an event for each.
+    `asks_for_page`: `client_config` calls the processor; else it answers from the credentials.
+    `tells_fees`: a list of charges says what each cost. `tells_payouts`: the processor lists what it sent to the bank.
     `absent_after_seconds`: how long after sending a charge must be missing before it may be called absent.
     `authorization_days`: how long what is held can be captured.
     `evidence_characters`: the longest text a dispute is answered with.
@@ -99,7 +103,10 @@ class Capabilities:
     idempotent_void: bool
     refund_waits_for_settlement: bool
     registers_webhooks: bool
+    asks_for_page: bool
     tells_every_charge: bool
+    tells_fees: bool
+    tells_payouts: bool
     absent_after_seconds: int
     authorization_days: int
     evidence_characters: int
@@ -182,22 +189,6 @@ class Connection:
     currencies: tuple[str, ...] = ()
     field: str | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A charge or refund in a window of time, as the processor lists it. `amount` is minor units.
-
-    `status` of a charge: authorized, captured, canceled, failed or pending; of a refund: as in `RefundOutcome`.
-    """
-
-    kind: Literal["charge", "refund"]
-    external_id: str
-    reference: str | None
-    amount: int
-    currency: str
-    status: str
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -383,6 +374,9 @@ class Adapter(Protocol):
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Every charge and refund created from `start` up to `end`. Raises UnavailableError."""
+
+    def list_payouts(self, start: datetime, end: datetime) -> Iterator[ListedPayout]:
+        """Every payout created from `start` up to `end`; nothing where it does not `tells_payouts`. Raises UnavailableError."""
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands. `NO_SUCH_DISPUTE` is the reason where the processor answers that it has none of this id."""

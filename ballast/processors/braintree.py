@@ -32,7 +32,6 @@ from ballast.processors.base import (
     Credentials,
     Declined,
     Dispute,
-    Listed,
     Lookup,
     NotSent,
     Outcome,
@@ -50,6 +49,7 @@ from ballast.processors.braintree_answers import OpenError, RefusedError, ask, c
 from ballast.processors.braintree_merchant import Merchant
 from ballast.processors.braintree_page import Page
 from ballast.processors.declines import PUBLIC_SENTENCE
+from ballast.processors.lists import Listed, ListedPayout
 
 # What a one-time token of the browser looks like; anything else names a stored card.
 NONCE = re.compile(r"fake-.+-nonce|token[a-z]{2}_.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -80,7 +80,10 @@ class BraintreeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=True,
         registers_webhooks=False,
+        asks_for_page=True,
         tells_every_charge=False,
+        tells_fees=False,
+        tells_payouts=False,
         absent_after_seconds=int(refunds.ABSENT_AFTER.total_seconds()),
         authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
@@ -190,6 +193,10 @@ class BraintreeAdapter:
                     yield line
         except (OpenError, RefusedError) as error:
             raise UnavailableError(str(error)) from error
+
+    def list_payouts(self, _start: datetime, _end: datetime) -> Iterator[ListedPayout]:
+        """Nothing: Braintree tells what it disbursed in reports of its control panel."""
+        return iter(())
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands."""

@@ -16,18 +16,9 @@ from braintree.exceptions.http.timeout_error import TimeoutError as NoTime
 
 from ballast import money
 from ballast.errors import InvalidRequest
-from ballast.processors.base import (
-    Approved,
-    Card,
-    Declined,
-    Listed,
-    NotSent,
-    Outcome,
-    RefundOutcome,
-    SavedCard,
-    Unknown,
-)
+from ballast.processors.base import Approved, Card, Declined, NotSent, Outcome, RefundOutcome, SavedCard, Unknown
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_braintree
+from ballast.processors.lists import Listed
 from ballast.processors.sending import TooLateError
 
 KEY_NOT_ALLOWED = "915231"
@@ -247,6 +238,7 @@ def listed(transaction: Any) -> Listed:
     """One line of a window of time."""
     is_refund = transaction.type == "credit"
     status = refunded(transaction).status if is_refund else STANDING.get(str(transaction.status), "pending")
+    in_parts = bool(getattr(transaction, "partial_settlement_transaction_ids", None))
     return Listed(
         "refund" if is_refund else "charge",
         str(transaction.id),
@@ -255,6 +247,7 @@ def listed(transaction: Any) -> Listed:
         str(transaction.currency_iso_code),
         status,
         aware(transaction.created_at),
+        captured=None if in_parts else amount_of(transaction) if status == "captured" else 0,
     )
 
 

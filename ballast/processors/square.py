@@ -33,7 +33,6 @@ from ballast.processors.base import (
     Credentials,
     Declined,
     Dispute,
-    Listed,
     Lookup,
     NotSent,
     Outcome,
@@ -48,6 +47,7 @@ from ballast.processors.base import (
     Unknown,
 )
 from ballast.processors.declines import NOT_NEW
+from ballast.processors.lists import Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 from ballast.processors.square_answers import FAILURES
 from ballast.processors.square_client import API_VERSION, ONCE, ask, instant, make_client, money_of
@@ -87,7 +87,10 @@ class SquareAdapter:
         idempotent_void=False,
         refund_waits_for_settlement=False,
         registers_webhooks=True,
+        asks_for_page=False,
         tells_every_charge=True,
+        tells_fees=True,
+        tells_payouts=True,
         absent_after_seconds=60,
         authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
@@ -237,6 +240,17 @@ class SquareAdapter:
             charges = (answers.read_listed("charge", one) for one in ask(self._payments.list, **window))
             refunds = (answers.read_listed("refund", one) for one in ask(self._client.refunds.list, **window))
             yield from (line for line in chain(charges, refunds) if start <= line.created_at < end)
+        except FAILURES as error:
+            raise UnavailableError(answers.read_reason(error)) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UnavailableError("unreadable_answer") from error
+
+    def list_payouts(self, start: datetime, end: datetime) -> Iterator[ListedPayout]:
+        """Yield the payouts created from `start` up to `end` (aware). Raises UnavailableError."""
+        window: dict[str, Any] = {"begin_time": instant(start), "end_time": instant(end), "location_id": self._location}
+        try:
+            found = ask(self._client.payouts.list, **window, limit=PAGE, request_options=ONCE)
+            yield from (line for line in map(answers.read_payout, found) if start <= line.created_at < end)
         except FAILURES as error:
             raise UnavailableError(answers.read_reason(error)) from error
         except (AttributeError, TypeError, ValueError) as error:

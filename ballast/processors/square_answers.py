@@ -6,7 +6,7 @@ The SDK does not validate what it receives: any field may be missing, and `{}` c
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 import httpx
@@ -19,7 +19,6 @@ from ballast.processors.base import (
     Card,
     Connection,
     Declined,
-    Listed,
     NotSent,
     Outcome,
     RefundOutcome,
@@ -28,6 +27,7 @@ from ballast.processors.base import (
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_square
 from ballast.processors.headers import seconds_to_wait
+from ballast.processors.lists import Fee, Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 
 STATUS = {
@@ -38,6 +38,7 @@ STATUS = {
     "PENDING": "pending",
 }
 REFUND_STATUS = {"PENDING": "processing", "COMPLETED": "succeeded", "REJECTED": "failed", "FAILED": "failed"}
+PAYOUT_STATUS: Final[dict[str, Literal["in_transit", "paid", "failed"]]] = {"PAID": "paid", "FAILED": "failed"}
 BRANDS = {"AMERICAN_EXPRESS": "amex", "DISCOVER_DINERS": "diners", "CHINA_UNIONPAY": "unionpay"}
 # Refusals that do not tell whether a charge with this key exists.
 OPEN_CATEGORIES = {"API_ERROR", "RATE_LIMIT_ERROR"}
@@ -163,14 +164,35 @@ def read_listed(kind: Literal["charge", "refund"], found: Any) -> Listed:
     """One line of a list. Raises AttributeError, ValueError for what is no payment and no refund."""
     money = found.amount_money
     words = STATUS if kind == "charge" else REFUND_STATUS
+    status = words.get(str(found.status), "unknown")
     return Listed(
         kind=kind,
         external_id=found.id,
         reference=found.reference_id if kind == "charge" else read_reference(found.reason),
         amount=money.amount or 0,
         currency=str(money.currency),
-        status=words.get(str(found.status), "unknown"),
+        status=status,
         created_at=datetime.fromisoformat(found.created_at),
+        captured=(money.amount or 0) if status == "captured" else 0,
+        fee=read_fee(found) if kind == "charge" else None,
+    )
+
+
+def read_fee(payment: Any) -> Fee | None:
+    """What Square kept of a payment; it says so some seconds after the payment is completed."""
+    fees = [one.amount_money for one in getattr(payment, "processing_fee", None) or () if one.amount_money]
+    return Fee(sum(one.amount or 0 for one in fees), str(fees[0].currency)) if fees else None
+
+
+def read_payout(found: Any) -> ListedPayout:
+    """One payout. Raises AttributeError, TypeError, ValueError for what is none."""
+    return ListedPayout(
+        external_id=found.id,
+        amount=found.amount_money.amount or 0,
+        currency=str(found.amount_money.currency),
+        status=PAYOUT_STATUS.get(str(found.status), "in_transit"),
+        created_at=datetime.fromisoformat(found.created_at),
+        arrives_on=date.fromisoformat(found.arrival_date) if found.arrival_date else None,
     )
 
 

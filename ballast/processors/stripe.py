@@ -31,7 +31,6 @@ from ballast.processors.base import (
     Credentials,
     Declined,
     Dispute,
-    Listed,
     Lookup,
     NotSent,
     Outcome,
@@ -46,6 +45,7 @@ from ballast.processors.base import (
     Unknown,
 )
 from ballast.processors.declines import NOT_NEW
+from ballast.processors.lists import Listed, ListedPayout
 from ballast.processors.stripe_answers import ATTEMPT, FAILURES, PAYMENT, REFUND
 from ballast.processors.stripe_cards import WITH_CARD
 from ballast.processors.stripe_client import make_client
@@ -62,6 +62,8 @@ POLICY: Final = (
     ("frame-src", ("https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com")),
     ("connect-src", (API,)),
 )
+
+WITH_FEE: Final = {"expand": ["data.balance_transaction"]}
 
 # Stripe counts these in other minor units than ISO 4217 does (docs.stripe.com/currencies, special cases). Refused rather than
 # charged a hundred times too much or too little.
@@ -86,7 +88,10 @@ class StripeAdapter:
         idempotent_void=True,
         refund_waits_for_settlement=False,
         registers_webhooks=True,
+        asks_for_page=False,
         tells_every_charge=True,
+        tells_fees=True,
+        tells_payouts=True,
         absent_after_seconds=60,
         authorization_days=AUTHORIZATION_DAYS,
         evidence_characters=disputes.EVIDENCE_CHARACTERS,
@@ -225,13 +230,23 @@ class StripeAdapter:
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
         """Yield the charges, then the refunds, created from `start` up to `end` (aware). Raises UnavailableError."""
-        between = {"gte": math.ceil(start.timestamp()), "lt": math.ceil(end.timestamp())}
-        window: Any = {"created": between, "limit": 100}
+        window: Any = {"created": _between(start, end), "limit": 100}
         try:
-            for charge in self._client.v1.charges.list(window).auto_paging_iter():
+            for charge in self._client.v1.charges.list(window | WITH_FEE).auto_paging_iter():
                 yield answers.listed_charge(charge)
             for refund in self._refunds.list(window).auto_paging_iter():
                 yield answers.listed_refund(refund)
+        except FAILURES as error:
+            raise UnavailableError(answers.reason_of(error)) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UnavailableError("unreadable") from error
+
+    def list_payouts(self, start: datetime, end: datetime) -> Iterator[ListedPayout]:
+        """Yield the payouts created from `start` up to `end` (aware). Raises UnavailableError."""
+        window: Any = {"created": _between(start, end), "limit": 100}
+        try:
+            for payout in self._client.v1.payouts.list(window).auto_paging_iter():
+                yield answers.listed_payout(payout)
         except FAILURES as error:
             raise UnavailableError(answers.reason_of(error)) from error
         except (AttributeError, TypeError, ValueError) as error:
@@ -299,6 +314,10 @@ class StripeAdapter:
         window: Any = {"created": between, "limit": 100}
         found = self._intents.list(window).auto_paging_iter()
         return next((one.id for one in found if answers.reference_of(one, ATTEMPT) == lookup.reference), None)
+
+
+def _between(start: datetime, end: datetime) -> dict[str, int]:
+    return {"gte": math.ceil(start.timestamp()), "lt": math.ceil(end.timestamp())}
 
 
 def _creation(charge: Charge, customer: str | None) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import stripe
 
@@ -12,7 +13,6 @@ from ballast.processors.base import (
     Approved,
     Card,
     Declined,
-    Listed,
     NotSent,
     Outcome,
     RefundOutcome,
@@ -21,6 +21,7 @@ from ballast.processors.base import (
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_stripe
 from ballast.processors.headers import find_header, seconds_to_wait
+from ballast.processors.lists import Fee, Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 
 # The metadata keys that carry our ids, for resolving and reconciling.
@@ -29,6 +30,11 @@ REFUND_STATUS = {
     "pending": "processing",
     "requires_action": "processing",
     "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
+PAYOUT_STATUS: Final[dict[str, Literal["in_transit", "paid", "failed"]]] = {
+    "paid": "paid",
     "failed": "failed",
     "canceled": "failed",
 }
@@ -184,12 +190,27 @@ def listed_charge(charge: Any) -> Listed:
     else:
         status = "canceled" if charge.refunded else "authorized"
     external_id = _id_of(charge.payment_intent) or charge.id
-    return _listed("charge", charge, external_id, reference_of(charge, ATTEMPT), status)
+    listed = _listed("charge", charge, external_id, reference_of(charge, ATTEMPT), status)
+    return replace(listed, captured=charge.amount_captured if status == "captured" else 0, fee=_fee_of(charge))
+
+
+def _fee_of(charge: Any) -> Fee | None:
+    """What Stripe kept of a charge whose balance transaction was asked for with it."""
+    booked = getattr(charge, "balance_transaction", None)
+    return Fee(booked.fee, str(booked.currency).upper()) if isinstance(booked, stripe.BalanceTransaction) else None
 
 
 def listed_refund(refund: Any) -> Listed:
     """One refund in a window of time."""
     return _listed("refund", refund, refund.id, reference_of(refund, REFUND), refunded(refund).status)
+
+
+def listed_payout(payout: Any) -> ListedPayout:
+    """One payout in a window of time."""
+    arrives_on = moment_of(payout.arrival_date).date()
+    status = PAYOUT_STATUS.get(str(payout.status), "in_transit")
+    currency = str(payout.currency).upper()
+    return ListedPayout(payout.id, payout.amount, currency, status, moment_of(payout.created), arrives_on)
 
 
 def _listed(kind: Any, found: Any, external_id: str, reference: str | None, status: str) -> Listed:

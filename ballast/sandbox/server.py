@@ -92,6 +92,8 @@ def add_acts(app: web.Application) -> None:
     router.add_post("/_sandbox/charges/{processor}/{id}/settle", acts.settle)
     router.add_post("/_sandbox/charges/{processor}/{id}/expire", acts.expire)
     router.add_post("/_sandbox/charges/{processor}/{id}/resend", acts.send_last_again)
+    router.add_post("/_sandbox/charges/{processor}/{id}/pay-out", acts.pay_out)
+    router.add_post("/_sandbox/payouts/{processor}/{id}/{end:arrive|fail}", acts.end_payout)
     router.add_post("/_sandbox/refunds/{processor}/{id}/fail", acts.fail_refund)
     router.add_post("/_sandbox/deliveries/{processor}/{id}/resend", acts.send_one_again)
     router.add_post("/_sandbox/webhooks/{processor}/{id}/roll", acts.roll)

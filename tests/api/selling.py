@@ -14,6 +14,13 @@ PAY_IN_FOUR = {
     "minimum_amount": 5000,
     "maximum_amount": 100000,
 }
+RATE = {
+    "name": "Standard",
+    "amount": 700,
+    "currency": "USD",
+    "min_days": 3,
+    "max_days": 5,
+}
 
 
 class Seller:

@@ -17,6 +17,7 @@ from ballast.db import organization, transaction
 from ballast.models import ApiKey
 from ballast.money import MAX_AMOUNT
 from tests.api.conftest import VALID, problem
+from tests.api.selling import RATE
 from tests.world import Api, World
 
 Written = Callable[[], tuple[int, ...]]
@@ -329,6 +330,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /prices": {"product": "prod_01jd8h2m4s6v8x0z2b4d6f8h0k", "amount": 2400, "currency": "USD"},
     "POST /coupons": {"name": "Spring", "percent_bps": 2500, "duration": "once"},
     "POST /promotion_codes": {"coupon": "cpn_01jd8h2m4s6v8x0z2b4d6f8h0k"},
+    "POST /shipping_rates": RATE,
+    "POST /orders/<order_id>/shipments": {"carrier": "UPS"},
+    "POST /products/<product_id>/stock": {"by": 3, "reason": "Counted"},
     "POST /tax_rates": {"name": "VAT", "country": "DE", "bps": 1900},
     "POST /subscriptions": {
         "customer": "cus_01jd8h2m4s6v8x0z2b4d6f8h0k",

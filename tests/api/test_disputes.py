@@ -183,9 +183,14 @@ def test_the_balance_is_what_the_ledger_says_in_each_currency(api: Api, world: W
     world.fault(operation="refunds.create", kind="reset_after", count=1)
     api.post("/refunds", {"payment": first, "amount": 50})
     answer = api.get("/balance").get_json()
+    nothing = {"fees": 0, "payouts": 0}
     assert answer["currencies"] == [
-        {"currency": "EUR", "receivable": 700, "sales": 700, "refunds": 0, "disputes": 0, "pending_refunds": 0},
-        {"currency": "USD", "receivable": 2200, "sales": 2500, "refunds": 300, "disputes": 0, "pending_refunds": 50},
+        {"currency": "EUR", "receivable": 700, "sales": 700, "refunds": 0, "disputes": 0}
+        | nothing
+        | {"pending_refunds": 0},
+        {"currency": "USD", "receivable": 2200, "sales": 2500, "refunds": 300, "disputes": 0}
+        | nothing
+        | {"pending_refunds": 50},
     ]
 
 

@@ -24,15 +24,17 @@ from ballast.blueprints.api.financing_schemas import OFFER_ID
 from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
 from ballast.blueprints.api.invoice_schemas import CREDIT_NOTE_ID, INVOICE_ID, SUBSCRIPTION_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
+from ballast.blueprints.api.order_schemas import ORDER_ID
 from ballast.blueprints.api.people import CARD_ID, CUSTOMER_ID
-from ballast.blueprints.api.session_schemas import SESSION_ID
+from ballast.blueprints.api.session_schemas import SESSION_ID, SHIPPING_RATE_ID
 from ballast.blueprints.api.webhook_schemas import DELIVERY_ID, ENDPOINT_ID
 from ballast.db import organization, transaction
 from ballast.models import Organization
 from tests.api.lending import with_a_plan
-from tests.api.selling import PAY_IN_FOUR, Seller
+from tests.api.selling import PAY_IN_FOUR, RATE, Seller
 from tests.api.test_lists import ids
 from tests.billing.disputing import Desk, connect, serving
+from tests.shopper import Shopper
 from tests.world import PASSWORD, Api, World
 
 # What a payment must be for a call about it.
@@ -83,7 +85,16 @@ def with_real_ids(api: Api, desk: Desk, name: str, source: str) -> str:
         desk.contest(desk.pay())
         desk.await_(lambda: len(desk.disputes()) > seen)
         source = source.replace(DISPUTE_ID, desk.disputes()[-1].id)
+    source = with_an_order(desk.world, api, source)
     return with_real_people(desk.world, name, with_real_endpoints(api, source))
+
+
+def with_an_order(world: World, api: Api, source: str) -> str:
+    """The sample, about an order that is paid and not sent yet."""
+    if ORDER_ID not in source:
+        return source
+    Shopper(world).buy()
+    return source.replace(ORDER_ID, ids(api.get("/orders", status="paid", fulfillment="unfulfilled"))[0])
 
 
 def with_what_is_sold(api: Api, name: str, source: str) -> str:
@@ -107,6 +118,7 @@ def with_what_is_sold(api: Api, name: str, source: str) -> str:
     for example, path, body in (
         (PROMOTION_CODE_ID, "/promotion_codes", None),
         (COUPON_ID, "/coupons", {"name": "Spring", "percent_bps": 2500, "duration": "once"}),
+        (SHIPPING_RATE_ID, "/shipping_rates", RATE),
         (TAX_RATE_ID, "/tax_rates", {"name": "Tax", "country": "GB", "region": uuid4().hex, "bps": 2000}),
     ):
         if example in source:

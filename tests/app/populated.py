@@ -22,24 +22,38 @@ from ballast.models import (
     CartLine,
     CheckoutSession,
     Dispute,
+    Download,
+    Drift,
     Email,
     Event,
     HeldBack,
     HoldAction,
     InboxEvent,
     Invitation,
+    LateSuccess,
+    LedgerAccount,
     Membership,
     Order,
+    OrderLine,
     Organization,
     Payment,
     PaymentLink,
     PaymentMethod,
+    Payout,
+    Prevented,
+    Price,
     ProcessorCustomer,
+    ProductFile,
+    ProductImage,
+    Reconciliation,
     Refund,
+    Shipment,
+    ShipmentLine,
+    StockHold,
     WebhookAttempt,
     WebhookDelivery,
 )
-from tests.api.selling import PAY_IN_FOUR, Seller
+from tests.api.selling import PAY_IN_FOUR, RATE, Seller
 from tests.financing.servant import Servant
 from tests.shopper import Shopper
 from tests.world import World, csrf
@@ -70,6 +84,8 @@ class Known:
     order_id: str
     cart_id: str
     email_id: str
+    attempt_id: str
+    late_id: str
     sold: dict[str, str]
 
 
@@ -86,7 +102,9 @@ def populate(world: World, owner_url: str) -> Known:
     _sell_by_link(world)
     sold = _sell_subscriptions(world)
     _rows_no_flow_writes(world)
+    _keep_shop(world)
     sold["agreement_id"] = _lend(world)
+    sold |= _reconcile(world)
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "insert into job_runs (id, name, organization_id) values (gen_random_uuid(), 'renew', %s)",
@@ -94,6 +112,10 @@ def populate(world: World, owner_url: str) -> Known:
         )
         connection.execute(
             "insert into daily_figures (organization_id, figure, currency, day) values (%s, 'declined', 'USD', '2026-11-01')",
+            [to_uuid(world.acme.id, "org")],
+        )
+        connection.execute(
+            "insert into balance_snapshots (organization_id, currency, debit, credit) values (%s, 'USD', 'bad_debt', 'sales')",
             [to_uuid(world.acme.id, "org")],
         )
     with organization(world.acme.id):
@@ -110,6 +132,7 @@ def populate(world: World, owner_url: str) -> Known:
         session_id = db.session.scalars(select(CheckoutSession.id)).one()
         link_id = db.session.scalars(select(PaymentLink.id)).one()
         order_id = db.session.scalars(select(Order.id).where(Order.cart_id.is_not(None)).limit(1)).one()
+        attempt_id, late_id = (db.session.scalars(select(one.id).limit(1)).one() for one in (Attempt, LateSuccess))
         cart_id, email_id = (db.session.scalars(select(model.id).limit(1)).one() for model in (Cart, Email))
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
@@ -138,6 +161,8 @@ def populate(world: World, owner_url: str) -> Known:
         order_id=order_id,
         cart_id=cart_id,
         email_id=email_id,
+        attempt_id=attempt_id,
+        late_id=late_id,
         sold=sold,
     )
 
@@ -163,6 +188,7 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
     coupon = seller.made("/coupons", {"name": "Acme's own words", "percent_bps": 1000, "duration": "forever"})["id"]
     code = seller.made("/promotion_codes", {"coupon": coupon, "code": "ACMEONLY"})["id"]
     rate = seller.made("/tax_rates", {"name": "Acme's own words", "country": "US", "bps": 888})["id"]
+    sent_at = seller.made("/shipping_rates", RATE | {"name": "Acme's own words"})["id"]
     customer = seller.customer(country="US", name="Acme's own customer")
     subscription = seller.start(price=price, customer=customer, promotion_code="ACMEONLY")
     paid = subscription["latest_invoice"]["id"]
@@ -175,6 +201,7 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
         "coupon_id": coupon,
         "promotion_code_id": code,
         "tax_rate_id": rate,
+        "shipping_rate_id": sent_at,
         "offer_id": offer,
         "subscription_id": subscription["id"],
         "invoice_id": seller.bill(name="Acme's own customer")["id"],
@@ -195,6 +222,60 @@ def _refund(world: World, payment_id: str) -> None:
     page = owner.get(f"/admin/payments/{payment_id}/refund").get_data(as_text=True)
     form = {"amount": "1.00", "reason": "other", "csrf_token": csrf(page)}
     assert owner.post(f"/admin/payments/{payment_id}/refund", data=form).status_code == 303
+
+
+def _keep_shop(world: World) -> None:
+    """What a shop keeps of a product, and of an order that holds some of it, sent a parcel and may be fetched."""
+    with organization(world.acme.id), transaction() as session:
+        line = session.scalars(select(OrderLine).limit(1)).one()
+        price = session.get_one(Price, (world.acme.id, world.acme.price_id))
+        ours = {"organization_id": world.acme.id}
+        of_product = ours | {"product_id": price.product_id}
+        parcel = Shipment(**ours, id=new_id("ship"), order_id=line.order_id, carrier="Acme's own words")
+        picture = ProductImage(**of_product, content_type="image/png", width=1, height=1, content=b"Acme's own words")
+        session.add_all(
+            [
+                parcel,
+                picture,
+                ProductFile(**of_product, name="Acme's own words", size=1, content=b"1"),
+                Download(**of_product, order_id=line.order_id, most=5),
+                StockHold(**of_product, order_id=line.order_id, quantity=1, status="sold", expires_at=real_time()),
+            ]
+        )
+        session.flush()
+        session.add(ShipmentLine(**ours, shipment_id=parcel.id, order_line_id=line.id, quantity=1))
+
+
+def _reconcile(world: World) -> dict[str, str]:
+    """A day that was compared, what differed, and a payout; ids by the names in addresses."""
+    with organization(world.acme.id), transaction() as session:
+        run = Reconciliation(
+            organization_id=world.acme.id, processor_account_id=world.acme.account_id, day=real_time().date()
+        )
+        run.status, run.next_attempt_at = "done", None
+        session.add(run)
+        session.flush()
+        drift = Drift(
+            organization_id=world.acme.id,
+            reconciliation_id=run.id,
+            drift_class="missing_here",
+            kind="charge",
+            subject="pi_acmes_own",
+            theirs={"status": "captured"},
+        )
+        payout = Payout(
+            organization_id=world.acme.id,
+            processor_account_id=world.acme.account_id,
+            external_id="po_acmes_own",
+            amount=100,
+            currency="USD",
+            status="paid",
+            sent_at=real_time(),
+        )
+        session.add_all([drift, payout])
+        session.flush()
+        ledger_account_id = session.scalars(select(LedgerAccount.id).limit(1)).one()
+        return {"reconciliation_id": run.id, "drift_id": drift.id, "ledger_account_id": ledger_account_id}
 
 
 def _rows_no_flow_writes(world: World) -> None:
@@ -243,6 +324,18 @@ def _rows_no_flow_writes(world: World) -> None:
                 status="failed",
             )
         )
+        session.add(
+            LateSuccess(
+                organization_id=world.acme.id,
+                payment_id=payment.id,
+                attempt_id=attempt.id,
+                amount=100,
+                currency="USD",
+                was="declined",
+                answer="dispute",
+            )
+        )
+        session.add(Prevented(organization_id=world.acme.id, route="open_attempt", source=payment.id))
         delivery = session.scalars(select(WebhookDelivery).limit(1)).one()
         session.add(
             WebhookAttempt(

@@ -132,6 +132,17 @@ def test_production_asks_for_https_and_marks_its_cookie_secure(world: World) -> 
     assert "Secure" in answer.headers["Set-Cookie"]
 
 
+def test_a_page_is_compressed_for_who_understands_it_and_a_short_answer_is_not(client: FlaskClient) -> None:
+    plain = client.get("/sign-in")
+    assert "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    squeezed = client.get("/sign-in", headers={"Accept-Encoding": "br, gzip"})
+    assert squeezed.headers["Content-Encoding"] == "br"
+    assert int(squeezed.headers["Content-Length"]) == len(squeezed.data) < len(plain.data) / 2
+    short = client.get("/health", headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in short.headers
+
+
 def test_what_the_server_says_of_itself_is_nothing(client: FlaskClient) -> None:
     headers = client.get("/nowhere").headers
     assert "X-Powered-By" not in headers

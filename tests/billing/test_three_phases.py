@@ -18,7 +18,7 @@ from ballast.clock import real_time, shifted
 from ballast.db import assert_no_transaction, db, organization, transaction
 from ballast.errors import Conflict
 from ballast.local.postgres import Postgres
-from ballast.models import Email, Event, LedgerTransfer, ProcessorAccount
+from ballast.models import Email, Event, LedgerTransfer, ProcessorAccount, Refund
 from ballast.notifications import webhooks
 from ballast.notifications.posting import post
 from ballast.processors.base import ActionRequired, Approved, Card, Declined, Lookup, NotSent, Outcome, Unknown
@@ -290,13 +290,13 @@ def test_contradicting_outcomes_at_once_end_in_one_of_them(
         "declined": "requires_payment_method",
         "not_sent": "requires_confirmation",
     }.get(attempt.status)
-    assert balance(world, "processor_receivable") == (2000 if won else 0)
-    late = late_successes(world)
-    assert len(late) == (0 if won else 1)
+    assert balance(world, "processor_receivable") == 2000
+    assert balance(world, "late_receipts") == (0 if won else -2000)
+    assert (len(late_successes(world)), len(rows(world, Refund))) == ((0, 0) if won else (1, 1))
 
 
 @pytest.mark.parametrize("given_up", [NO, NEVER])
-def test_a_late_success_is_alarmed_once_and_changes_nothing(
+def test_a_late_success_is_alarmed_once_and_leaves_the_payment_as_it_is(
     world: World, submitted: str, unpaid: str, given_up: Outcome, caplog: pytest.LogCaptureFixture
 ) -> None:
     record(world, submitted, given_up)
@@ -307,9 +307,10 @@ def test_a_late_success_is_alarmed_once_and_changes_nothing(
     assert "late success" in caplog.text
     assert world.payment(unpaid).status == status
     (entry,) = late_successes(world)
-    assert entry.changes == {"attempt": submitted, "was": "declined" if given_up is NO else "not_sent"}
+    was = "declined" if given_up is NO else "not_sent"
+    assert entry.changes == {"attempt": submitted, "was": was, "amount": 2000, "answer": "refund"}
     assert entry.resource_id == unpaid
-    assert rows(world, LedgerTransfer) == []
+    assert [(one.kind, one.amount) for one in rows(world, LedgerTransfer)] == [("late_success", 2000)]
 
 
 def test_money_that_moved_for_a_declined_attempt_is_heard_of_by_its_event(world: World, api: Api) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.people import Buyer
-from tests.stack import APPROVED, Stack
+from tests.stack import APPROVED, Stack, await_value
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -49,6 +49,32 @@ def test_without_scripts_everything_works_down_to_the_card(plain: Buyer, stack: 
     expect(page.get_by_role("heading", name="Your cart is empty")).to_be_visible()
 
 
+def test_without_scripts_a_stored_card_pays_all_the_way(buyer: Buyer, plain: Buyer, stack: Stack) -> None:
+    buyer.fill_checkout()
+    buyer.page.get_by_label("Save this card for next time").check()
+    buyer.pay_button.click()
+    buyer.see_receipt()
+    page = plain.page
+    plain.fill_cart()
+    page.goto("/shop/acme/account")
+    page.get_by_label("Email").fill(buyer.email)
+    page.get_by_role("button", name="Mail me the link").click()
+    mail = await_value(lambda: [mail for mail in stack.mails(buyer.email) if "/portal/" in mail["text"]])[0]
+    (link,) = re.findall(r"http\S+/portal/\S+", mail["text"])
+    page.goto(link)
+    page.get_by_role("button", name="Shop with your saved cards").click()
+    expect(page.get_by_role("heading", name="Your cart")).to_be_visible()
+    page.get_by_role("button", name="Check out").click()
+    expect(page.get_by_role("radio", name=re.compile("Visa •••• 4242"))).to_be_checked()
+    expect(page.locator("#card-field")).to_be_hidden()
+    expect(page.get_by_text("turn on JavaScript")).to_have_count(0)
+    plain.email = buyer.email
+    for label in ("Full name", "Address", "City", "Postal code"):
+        page.get_by_label(label, exact=True).fill("Oslo")
+    plain.pay_button.click()
+    plain.see_receipt()
+
+
 def test_with_the_keyboard_alone_from_the_shop_to_the_receipt(buyer: Buyer) -> None:
     page = buyer.page
     page.goto("/shop/acme/")
@@ -56,6 +82,10 @@ def test_with_the_keyboard_alone_from_the_shop_to_the_receipt(buyer: Buyer) -> N
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     go_to(page, page.locator('a[href$="/products/kettle"]')).press("Enter")
     go_to(page, page.get_by_role("button", name="Add to cart")).press("Enter")
+    page.goto("/shop/acme/")
+    go_to(page, page.locator('a[href$="/products/beans"]')).press("Enter")
+    go_to(page, page.get_by_role("button", name="Add subscription to cart")).press("Enter")
+    expect(page.get_by_label("Later")).to_contain_text("then every month, until you cancel")
     go_to(page, page.get_by_role("button", name="Check out")).press("Enter")
     typed = {"Email": buyer.email, "Full name": "Ada Okafor", "Country": "Norway", "Address": "1 Main St"}
     for label, text in (typed | {"City": "Oslo", "Postal code": "0150"}).items():
@@ -71,6 +101,11 @@ def test_with_the_keyboard_alone_from_the_shop_to_the_receipt(buyer: Buyer) -> N
         page.keyboard.type(text)
     page.keyboard.press("Enter")
     buyer.see_receipt()
+    (charge,) = buyer.stack.charges(buyer.payment_id)
+    today = page.get_by_label("Paid today")
+    expect(today).to_contain_text("Kettle")
+    expect(today).to_contain_text("Beans")
+    expect(today).to_contain_text(f"${charge['amount_captured'] / 100:.2f}")
 
 
 def go_to(page: Page, wanted: Locator) -> Locator:

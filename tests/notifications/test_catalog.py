@@ -15,7 +15,7 @@ from sqlalchemy import select
 from standardwebhooks import Webhook
 
 import ballast
-from ballast.billing import invoice_payloads, kept, payloads
+from ballast.billing import invoice_payloads, kept, order_payloads, payloads
 from ballast.billing.financing import payloads as plan_payloads
 from ballast.billing.financing import rows as agreements
 from ballast.billing.financing.offer_payloads import offer_payload
@@ -35,6 +35,7 @@ from ballast.models import (
     FinancingOffer,
     Installment,
     Invoice,
+    Order,
     Payment,
     PaymentMethod,
     Refund,
@@ -105,6 +106,7 @@ def test_an_examples_data_has_the_fields_of_the_real_object(world: World, postgr
             "dispute": payloads.dispute_payload(first(Dispute)),
             "customer": payloads.customer_payload(first(Customer)),
             "payment_method": payloads.card_payload(first(PaymentMethod), "stripe"),
+            "order": order_payloads.payload_of(first(Order)),
             "checkout_session": payload_of(first(CheckoutSession)),
             "subscription": invoice_payloads.subscription_payload(first(Subscription)),
             "invoice": invoice_payloads.invoice_payload(first(Invoice)),

@@ -37,6 +37,7 @@ from ballast.processors.base import (
     UnavailableError,
     Unknown,
 )
+from ballast.processors.lists import Fee, ListedPayout
 from ballast.processors.sending import sending_until
 from tests.processors import operations
 from tests.processors.benches import BENCHES, CHOSEN, HOSTED, IS_LIVE, Bench, Refusal, look, refund_of
@@ -47,6 +48,8 @@ ONLY = {
     "multiple_captures": ("braintree",),
     "idempotent_void": ("stripe", "braintree"),
     "refund_waits_for_settlement": ("braintree",),
+    "tells_fees": ("stripe", "square"),
+    "tells_payouts": ("stripe", "square"),
 }
 sandbox_only = pytest.mark.sandbox_only
 A_MINUTE = timedelta(seconds=61)
@@ -632,6 +635,35 @@ def test_a_window_holds_what_was_charged_and_refunded(bench: Bench) -> None:
     assert lines[charge.reference].external_id == charge.external_id
     before = bench.adapter.list_window(start - timedelta(hours=2), start - timedelta(hours=1))
     assert not {one.reference for one in before} & set(wanted)
+
+
+@sandbox_only
+@only("tells_payouts")
+def test_fees_are_told_with_charges_and_what_is_left_is_paid_out(bench: Bench) -> None:
+    start = clock.real_time() - timedelta(seconds=5)
+    charge, _outcome = bench.approved()
+    bench.adapter.refund(refund_of(charge, 500))
+    held, _held = bench.approved(capture=False)
+    end = clock.real_time() + timedelta(seconds=5)
+    lines = {one.reference: one for one in bench.adapter.list_window(start, end)}
+    assert (lines[charge.reference].captured, lines[charge.reference].fee) == (2000, Fee(88, "USD"))
+    assert (lines[held.reference].captured, lines[held.reference].fee) == (0, None)
+    sent = act(bench, f"charges/{bench.name}/{charge.external_id}/pay-out")
+    (payout,) = bench.adapter.list_payouts(start, end)
+    assert payout == ListedPayout(sent, 1412, "USD", "in_transit", payout.created_at, payout.arrives_on)
+    act(bench, f"payouts/{bench.name}/{sent}/arrive")
+    assert [one.status for one in bench.adapter.list_payouts(start, end)] == ["paid"]
+    assert list(bench.adapter.list_payouts(start - timedelta(hours=2), start)) == []
+    bench.fault("reset_before", "payouts")
+    with pytest.raises(UnavailableError):
+        list(bench.adapter.list_payouts(start, end))
+
+
+def act(bench: Bench, path: str) -> str:
+    """What whoever plays with the sandbox does; the id of what it was done to."""
+    answer = requests.post(f"{bench.url}/_sandbox/{path}", timeout=5)
+    answer.raise_for_status()
+    return str(answer.json()["id"])
 
 
 @sandbox_only

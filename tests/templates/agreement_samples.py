@@ -158,6 +158,7 @@ def _lists() -> Iterator[tuple[str, str, Context]]:
         "customer": None,
         "buckets": tuple(BUCKETS),
         "filters": [{"label": "All", "url": "/a", "current": True}],
+        "export_url": "/x.csv",
         "filtered": False,
         "previous_url": None,
         "next_url": "/admin/financing/agreements?after=x",

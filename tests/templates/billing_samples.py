@@ -386,8 +386,15 @@ def clock_samples() -> Iterator[tuple[str, str, Context]]:
 def settings_samples() -> Iterator[tuple[str, str, Context]]:
     fields = ("invoice_footer", "address", "tax_number", "support_email", "color", "reminder_days")
     values = dict.fromkeys(fields, "") | {"retry_days": "1, 3, 7, 14", "end_status": "unpaid", "invoice_prefix": "ACME"}
+    values |= {"late_success": "refund"}
     page, ends = "admin/billing/settings.html", [("unpaid", "Unpaid: it rests"), ("canceled", "Canceled: it ends")]
-    show: Context = ADMIN | {"values": values, "days": [1, 3, 7, 14], "end_status": "unpaid", "ends": ends}
+    show: Context = ADMIN | {
+        "values": values,
+        "days": [1, 3, 7, 14],
+        "end_status": "unpaid",
+        "ends": ends,
+        "late": ends,
+    }
     show |= {"usual_reminder": 3, "numbered": False, "errors": {}, "may_change": True}
     yield page, "fresh", show
     wrong = {"errors": {"retry_days": "Name 1 to 8 different days."}, "numbered": True}
@@ -403,6 +410,7 @@ def settings_samples() -> Iterator[tuple[str, str, Context]]:
 def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     pages: Context = {"may_change": True, "previous_url": None, "next_url": None}
     product = Row(**vars(PRODUCT), tagline="A new farm each month.", slug="club", description="", created_at=NOW)
+    product = Row(**vars(product), image=None, stock=None, shippable=True)
     terms = {"trial_days": 14, "setup_fee": 500, "archived_at": None}
     prices = [Row(**(vars(PRICE) | terms)), Row(**(vars(QUARTERLY) | terms | {"archived_at": NOW, "trial_days": 0}))]
     once = Row(**(vars(PRICE) | terms | {"interval": None, "setup_fee": 0}))
@@ -411,7 +419,7 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/catalog/products.html", "empty", index
     yield "admin/catalog/products.html", "full", index | {"rows": rows}
     yield "admin/catalog/products.html", "archived", index | {"archived": True, "may_change": False}
-    typed: Context = {"name": "", "tagline": "", "description": ""}
+    typed: Context = {"name": "", "tagline": "", "description": "", "shippable": "yes"}
     yield "admin/catalog/product_new.html", "fresh", ADMIN | {"product": None, "typed": typed, "errors": {}}
     yield (
         "admin/catalog/product_new.html",
@@ -419,9 +427,15 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
         ADMIN | {"product": product, "typed": typed, "errors": {"name": "Say what."}},
     )
     names = ("amount", "currency", "interval", "interval_count", "trial_days", "setup_fee", "nickname")
+    names += ("change", "number", "reason", "url")
     show: Context = ADMIN | {"product": Row(**vars(product), archived_at=None), "prices": [*prices, once], "errors": {}}
     show |= {"may_change": True, "every": [("", "Once"), ("month", "Month")], "typed": dict.fromkeys(names, "")}
+    show |= {"held": 0, "file": None, "changes": [("more", "Add")]}
     yield "admin/catalog/product.html", "sold", show
+    kept = {"image": "shop/beans.svg", "stock": 1204, "archived_at": None, "shippable": False}
+    counted = show | {"product": Row(**(vars(product) | kept)), "held": 3}
+    yield "admin/catalog/product.html", "counted", counted | {"file": Row(name="Guide.pdf", size=1200, url=None)}
+    yield "admin/catalog/product.html", "unkept", counted | {"errors": {"picture": "Choose a picture.", "by": "No."}}
     gone = Row(**(vars(product) | {"description": "Long.", "tagline": ""}), archived_at=NOW)
     yield "admin/catalog/product.html", "archived", show | {"product": gone, "prices": [], "may_change": False}
     yield "admin/catalog/product.html", "wrong", show | {"errors": {"amount": "Enter an amount above zero."}}

@@ -8,7 +8,7 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
-from tests.templates.samples import CHECKOUT, NOW, PAYMENT, SHOP, SOFT, Context
+from tests.templates.samples import CHECKOUT, NOW, PAYMENT, SHOP, SOFT, Context, outlook
 from tests.templates.servicing_samples import every_plan, servicing_samples
 
 BRAND = Brand(
@@ -174,6 +174,8 @@ def subscribing_samples() -> Iterator[tuple[str, str, Context]]:
     trial.first.trial_end_at = LATER
     for state in ("form", "action", "processing"):
         yield show, f"trial-{state}", base | {"state": state, "offer": trial, "amount": 0}
+        both: Context = {"state": state, "amount": 10500, "outlook": outlook(parts=0), "every": "per month"}
+        yield show, f"mixed-{state}", base | both
     sub = subscription(trial_end_at=None)
     done: Context = {
         "shop": SHOP,
@@ -185,6 +187,7 @@ def subscribing_samples() -> Iterator[tuple[str, str, Context]]:
     yield "checkout/subscribed.html", "trial", done | {"payment": None, "held": on_trial}
     plan = Row(**vars(PRICES[0]) | {"trial_days": 14, "setup_fee": 0})
     club: Context = {"name": "Club", "slug": "club", "image": None, "tagline": "", "description": "", "price": None}
+    club |= {"stock": None, "left": "", "shippable": True}
     shop: Context = {"shop": SHOP, "cart": Row(count=0), "plans": [], "countries": [], "country": None}
     yield "storefront/product.html", "plans", shop | {"product": Row(**club, plans=[plan, PRICES_WITH_TRIALS])}
     yield "storefront/index.html", "plans", shop | {"products": [Row(**club, plans=[plan])] * 2}

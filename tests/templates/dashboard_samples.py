@@ -7,6 +7,8 @@ from datetime import timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.blueprints.reconciliation import MEANING
+from ballast.models.prevented import ROUTES
 from tests.templates.samples import (
     ADMIN,
     FILTERS,
@@ -33,9 +35,11 @@ def _order(**changes: Any) -> Row:
 def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
     yield from order_samples()
     yield from list_samples()
+    yield from reconciling_samples()
     yield from mail_samples()
     yield from search_samples()
     yield from job_samples()
+    yield from radar_samples()
     items = [Row(title="Tax", done=done, says="Invoices are taxed.") for done in (True, False)]
     listed = [{"item": items[0], "link": ("/admin/tax-rates", "Tax rates")}, {"item": items[1], "link": None}]
     yield "admin/settings/go_live.html", "some", ADMIN | {"items": listed, "done": 1}
@@ -43,7 +47,7 @@ def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def order_samples() -> Iterator[tuple[str, str, Context]]:
-    chosen = {"status": "", "customer": "", "q": ""}
+    chosen = {"status": "", "fulfillment": "", "customer": "", "q": ""}
     statuses = ("paid", "pending", "refunded", "canceled")
     index = ADMIN | PAGES | {"chosen": chosen, "rows": [_order(status=status) for status in statuses]}
     page = "admin/orders/index.html"
@@ -51,7 +55,17 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
     yield page, "empty", index | NONE
     yield page, "filtered", index | NONE | {"filtered": True, "chosen": chosen | {"status": "paid", "q": "ada@"}}
     show: Context = {"lines": ORDER_LINES, "payments": PAYMENT_ROWS[:1], "customer": CUSTOMER, "subscription": None}
-    show |= ADMIN | {"cart_id": CART.id, "pending": False}
+    show |= ADMIN | {"cart_id": CART.id, "pending": False, "left": [], "parcels": [], "rate": None, "carriers": []}
+    show |= {"typed": dict.fromkeys(("carrier", "tracking_number", "tracking_url"), ""), "errors": {}, "may_send": True}
+    line = Row(**(vars(ORDER_LINES[0]) | {"id": "ol_1", "shippable": True, "fulfilled": 0}))
+    parcel = Row(
+        shipment=Row(carrier="UPS", tracking_number="1Z", tracking_url="https://ups.test/1Z", created_at=NOW),
+        lines=[("Beans", 2)],
+    )
+    sending = show | {"order": _order(fulfillment="partially_fulfilled"), "left": [line], "parcels": [parcel]}
+    yield "admin/orders/show.html", "sending", sending
+    yield "admin/orders/show.html", "refused", sending | {"errors": {"lines": "1 of Beans is left to send."}}
+    yield "admin/orders/show.html", "looked at", sending | {"may_send": False}
     for status in statuses:
         yield "admin/orders/show.html", status, show | {"order": _order(status=status)}
     bare = _order(status="pending", email=None, name=None, address={}, promotion_code="WELCOME")
@@ -69,7 +83,7 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
             "pending": True,
         },
     )
-    carts = ADMIN | PAGES | {"rows": [{"cart": CART, "pieces": 3, "amount": 9000}]}
+    carts = ADMIN | PAGES | {"rows": [{"cart": CART, "pieces": 3, "amount": 9000}], "export_url": "/x.csv"}
     yield "admin/orders/carts.html", "full", carts
     yield "admin/orders/carts.html", "empty", carts | NONE
     yield "admin/orders/carts.html", "filtered", carts | NONE | {"filtered": True}
@@ -80,6 +94,41 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
     }
     yield "admin/orders/cart.html", "full", ADMIN | {"cart": CART, "lines": [line], "total": 9000, "orders": [_order()]}
     yield "admin/orders/cart.html", "empty", ADMIN | {"cart": CART, "lines": [], "total": 0, "orders": []}
+
+
+def radar_samples() -> Iterator[tuple[str, str, Context]]:
+    """The radar, empty and with everything; an unknown outcome, open, alarming, decided."""
+    counted = dict.fromkeys(ROUTES, 0)
+    words = {route: (route.replace("_", " ").capitalize(), "It came to nothing.") for route in ROUTES}
+    bars = [{"label": f"Nov {day}", "value": day, "text": str(day)} for day in range(1, 31)]
+    chart = {"bars": bars, "ticks": [{"value": value, "text": str(value)} for value in (0, 15, 30)], "sentence": "465."}
+    late = Row(id="late_1", amount=2000, currency="USD", payment_id=PAYMENT.id, released_at=NOW, noticed_at=NOW)
+    answers = [("refund", False), ("refund", True), ("credit", False), ("release", False), ("dispute", False)]
+    shown = [Row(late=Row(**vars(late), answer=what), refund=REFUND, is_stuck=stuck) for what, stuck in answers]
+    newest = [Row(route=route, payment_id=PAYMENT.id, at=NOW) for route in ROUTES]
+    newest.append(Row(route="duplicate_event", payment_id=None, at=NOW))
+    found = Row(by_route=counted, total=0, chart=None, newest=[], late=[])
+    context = ADMIN | {"found": found, "words": words, "may_refund": True}
+    yield "admin/radar/index.html", "empty", context
+    full = Row(by_route=counted | {"same_key": 1_204}, total=1_204, chart=chart, newest=newest, late=shown)
+    yield "admin/radar/index.html", "full", context | {"found": full}
+    attempt = Row(id="att_1", amount=2000, currency="USD", processor="stripe", status="unknown", is_open=True)
+    attempt = Row(**vars(attempt), probes=1, next_probe_at=NOW, external_id="pi_1")
+    row: Context = {"attempt": attempt, "payment": PAYMENT, "known": "No answer.", "since": NOW, "is_alarming": False}
+    rows = [row, row | {"is_alarming": True}]
+    yield "admin/radar/unknown.html", "full", ADMIN | PAGES | {"rows": rows}
+    yield "admin/radar/unknown.html", "empty", ADMIN | PAGES | NONE
+    form: Context = ADMIN | row | {"may_resolve": True, "word": "", "reason": "", "errors": {}, "problem": None}
+    yield "admin/radar/resolve.html", "open", form
+    yield "admin/radar/resolve.html", "wrong", form | {"errors": {"reason": "Say why."}, "is_alarming": True}
+    yield "admin/radar/resolve.html", "viewer", form | {"may_resolve": False, "problem": "It is being asked."}
+    decided = Row(**(vars(attempt) | {"is_open": False, "status": "approved", "next_probe_at": None, "probes": 3}))
+    yield "admin/radar/resolve.html", "decided", form | {"attempt": decided}
+    anywhere = Row(organization_id="org_1", organization_name="Acme Corp", attempt_id="att_1", processor="stripe")
+    anywhere = Row(**vars(anywhere), amount=2000, currency="USD", probes=1, since=NOW, next_probe_at=None)
+    staff: Context = {"current_user": USER, "most": 1, "alarming": {"att_1"}}
+    yield "platform/unknown.html", "full", staff | {"rows": [anywhere]}
+    yield "platform/unknown.html", "empty", staff | {"rows": [], "most": 100}
 
 
 def list_samples() -> Iterator[tuple[str, str, Context]]:
@@ -98,9 +147,14 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
         Row(account=income, debits=0, credits=500, balance=500),
     ]
     balance = Row(currency="USD", rows=rows, debits=500, credits=500)
-    yield "admin/ledger/index.html", "full", ADMIN | {"balances": [balance]}
-    yield "admin/ledger/index.html", "out", ADMIN | {"balances": [Row(currency="EUR", rows=[], debits=1, credits=0)]}
-    yield "admin/ledger/index.html", "empty", ADMIN | {"balances": []}
+    books = ADMIN | {"day": None, "problem": None}
+    yield "admin/ledger/index.html", "full", books | {"balances": [balance]}
+    yield (
+        "admin/ledger/index.html",
+        "out",
+        books | {"balances": [Row(currency="EUR", rows=[], debits=1, credits=0)], "day": NOW.date()},
+    )
+    yield "admin/ledger/index.html", "empty", books | {"balances": [], "problem": "Write a day such as 2026-11-27."}
     moved = [
         Row(kind="capture", amount=500, currency="USD", payment_id=one, posted_at=NOW) for one in (PAYMENT.id, None)
     ]
@@ -111,6 +165,11 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
     )
     yield "admin/ledger/transfers.html", "full", transfers
     yield "admin/ledger/transfers.html", "empty", transfers | NONE | {"account": None}
+    sums = {"opening": 100, "debits": 500, "credits": 200, "closing": 400}
+    of_account = Row(account=asset, start=NOW.date(), end=NOW.date(), **sums)
+    statement = transfers | {"statement": of_account, "problem": None, "export_url": "/x.csv"}
+    yield "admin/ledger/statement.html", "full", statement
+    yield "admin/ledger/statement.html", "empty", statement | NONE | {"problem": "The last day is before the first."}
     event = Row(
         id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", resource_id=PAYMENT.id, created_at=NOW
     )
@@ -125,6 +184,49 @@ def list_samples() -> Iterator[tuple[str, str, Context]]:
     }
     yield "admin/events/show.html", "told", ADMIN | {"event": event, "deliveries": [told]}
     yield "admin/events/show.html", "untold", ADMIN | {"event": event, "deliveries": []}
+
+
+def reconciling_samples() -> Iterator[tuple[str, str, Context]]:
+    """Days in every state, one with each class of drift, mending, and payouts."""
+    account = Row(id="pac_01kbe9000pe2r9f3x7m5d0t1aa", name="", external_account="pk_test_acme", processor="stripe")
+    facts: Context = {"charges": 12, "refunds": 1, "fees": 11, "unheard": 2, "attempts": 0, "reason": None}
+    facts |= {"id": "rec_01kbe9000pe2r9f3x7m5d0t1aa", "day": NOW.date(), "finished_at": NOW, "drifts": 0}
+    runs = {
+        "clean": Row(**facts | {"status": "done", "unheard": 0}),
+        "drift": Row(**facts | {"status": "done", "drifts": 2}),
+        "waiting": Row(**facts | {"status": "waiting", "finished_at": None}),
+        "away": Row(**facts | {"status": "waiting", "attempts": 2, "reason": "no_answer"}),
+        "failed": Row(**facts | {"status": "failed", "reason": "http_500"}),
+    }
+    ours = {"status": "unknown", "amount": 0, "currency": "USD"}
+    theirs = {"status": "captured", "amount": 2000, "captured": 2000, "currency": "USD"}
+    kinds: list[tuple[str, Context, Context]] = [
+        ("state_differs", ours, theirs),
+        ("missing_here", {}, theirs),
+        ("missing_there", ours, {"status": "absent"}),
+    ]
+    drifts = [
+        Row(id=f"drf_{n}", drift_class=kind, kind="charge", subject="pi_3PqX", status=status, ours=here, theirs=there)
+        for n, ((kind, here, there), status) in enumerate(zip(kinds, ("open", "repaired", "gone"), strict=True))
+    ]
+    listed = ADMIN | PAGES | {"accounts": [account], "typed": {"day": "2026-11-20", "account": account.id}}
+    listed |= {"problem": None, "may_ask": True, "rows": [{"run": run, "account": account} for run in runs.values()]}
+    yield "admin/reconciliation/index.html", "full", listed
+    yield "admin/reconciliation/index.html", "empty", listed | NONE | {"accounts": [], "may_ask": False}
+    yield "admin/reconciliation/index.html", "refused", listed | {"problem": "Choose a day within the last year."}
+    shown = ADMIN | {"account": account, "meaning": MEANING, "may_repair": True, "payments": {"drf_0": PAYMENT.id}}
+    for name, run in runs.items():
+        yield "admin/reconciliation/show.html", name, shown | {"run": run, "drifts": drifts if run.drifts else []}
+    review = ADMIN | {"drift": drifts[0], "run": runs["drift"], "account": account, "meaning": MEANING}
+    yield "admin/reconciliation/repair.html", "can", review | {"plan": Row(can=True, sentence="It took $20.00.")}
+    yield "admin/reconciliation/repair.html", "cannot", review | {"plan": Row(can=False, sentence="Look there.")}
+    payouts = [
+        Row(amount=1912, currency="USD", status=status, arrives_on=day, sent_at=NOW)
+        for status, day in (("in_transit", NOW.date()), ("paid", NOW.date()), ("failed", None))
+    ]
+    sent = ADMIN | PAGES | {"rows": [{"payout": payout, "account": account} for payout in payouts]}
+    yield "admin/reconciliation/payouts.html", "full", sent
+    yield "admin/reconciliation/payouts.html", "empty", sent | NONE
 
 
 def _mail(**changes: Any) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -12,6 +12,7 @@ from ballast.billing.financing import advertising, quotes
 from ballast.billing.financing.disclosure import Disclosure
 from ballast.billing.financing.settled import Settled
 from ballast.billing.financing.terms import OfferTerms
+from ballast.billing.outlook import Coming, Entry, Outlook, made
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -35,9 +36,9 @@ CARD_TOKEN = "tok_5sX2m"
 
 
 def _product(name: str, slug: str, image: str, amount: int, tagline: str, description: str = "") -> Row:
-    price = Row(id=f"price_{slug}", amount=amount, currency="USD")
+    price = Row(id=f"price_{slug}", amount=amount, currency="USD", interval=None)
     shown = {"name": name, "slug": slug, "image": f"shop/{image}.svg", "tagline": tagline, "description": description}
-    return Row(**shown, price=price, plans=[])
+    return Row(**shown, price=price, plans=[], stock=None, left="", shippable=True)
 
 
 PRODUCTS = [
@@ -59,7 +60,13 @@ PRODUCTS = [
 
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
-    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+    of_one: Context = {"product": product, "price": product.price, "is_gone": False}
+    return Row(id=f"cl_{product.slug}", quantity=quantity, amount=amount, **of_one)
+
+
+def _club_line() -> Row:
+    price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000, is_gone=True)
 
 
 def _plan(name: str, terms: OfferTerms) -> Row:
@@ -77,13 +84,24 @@ PLANS = [
 
 def _order_line(product: Row, quantity: int) -> Row:
     unit = product.price.amount
-    return Row(name=product.name, image=product.image, quantity=quantity, unit_amount=unit, amount=unit * quantity)
+    return _sold_line(product.name, product.image, quantity, unit)
+
+
+def _sold_line(name: str, image: str | None, quantity: int, unit: int, kind: str = "item") -> Row:
+    of_one: Context = {"name": name, "image": image, "unit_amount": unit, "kind": kind, "is_recurring": False}
+    return Row(**of_one, quantity=quantity, amount=unit * quantity)
 
 
 CART_LINES = [_cart_line(PRODUCTS[0], 1), _cart_line(PRODUCTS[3], 2)]
+MIXED = Row(lines=[*CART_LINES, _club_line()], amount=69600, currency="USD", count=4)
 CART = Row(lines=CART_LINES, amount=67600, currency="USD", count=3)
 EMPTY_CART = Row(lines=[], amount=0, currency="USD", count=0)
 ORDER_LINES = [_order_line(PRODUCTS[0], 1), _order_line(PRODUCTS[3], 2)]
+RATES = [
+    {"rate": Row(id="shr_1", name="Standard"), "amount": 0, "words": "3 to 5 days"},
+    {"rate": Row(id="shr_2", name="Express"), "amount": 1500, "words": "1 day"},
+]
+SENT_LINES = [*ORDER_LINES, _sold_line("Delivery: Express", None, 1, 1500, "shipping")]
 ADDRESS = {
     "line1": "12 Harbor Street",
     "line2": "",
@@ -92,7 +110,10 @@ ADDRESS = {
     "postal_code": "04101",
     "country": "US",
 }
+# What a receipt says of delivery and downloads where there is neither.
+NOT_SENT: Context = {"parcels": [], "offered": [], "takes": None}
 ORDER = Row(
+    fulfillment=None,
     number="7M5D0T1A",
     id="ord_01kbe8wv6pe2r9f3x7m5d0t1ad",
     token="t0k3n",
@@ -138,10 +159,12 @@ PAYMENT = _payment()
 REFUND = Row(
     id="re_01kbe9000pe2r9f3x7m5d0t1aa",
     amount=2000,
+    of_invoice=0,
     currency="USD",
     status="succeeded",
     reason="requested_by_customer",
     message=None,
+    late_success_id=None,
     created_at=NOW,
     finished_at=NOW,
 )
@@ -166,6 +189,8 @@ CHECKOUT: Context = {
     "amount": 67600,
     "currency": "USD",
     "lines": ORDER_LINES,
+    "rates": None,
+    "rate": None,
     "values": {},
     "errors": {},
     "decline": None,
@@ -183,6 +208,10 @@ CHECKOUT: Context = {
     "fixed_email": False,
     "cancel_url": None,
     "offer": None,
+    "outlook": None,
+    "returning": None,
+    "cards": [],
+    "every": "",
     "code": "",
     "plans": [],
     "plan": None,
@@ -207,6 +236,13 @@ def stored_card(**changes: Any) -> Row:
     return Row(**(fields | changes))
 
 
+def outlook(parts: int) -> Outlook:
+    """A kettle and a club, the kettle on a plan of so many payments."""
+    coming = [Coming(date(2026, 12, 21), "Club", 2000, "per month")]
+    coming += [Coming(date(2027, number, 21), f"Payment {number} of {parts}", 2250) for number in range(1, parts + 1)]
+    return made("USD", [Entry("Kettle", 9000), Entry("Club", 2000), Entry("Discount", -500)], coming)
+
+
 CHANGED = "The way we take cards has just changed, so the card you typed was not used."
 SOFT = "Your bank didn't approve this payment. Nothing was charged. Try another card, or try again later."
 
@@ -215,6 +251,9 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     show = "checkout/show.html"
     for name in PROCESSORS:
         yield show, name, CHECKOUT | {"processor": _processor(name)}
+    sent = CHECKOUT | {"lines": SENT_LINES, "rates": RATES, "rate": "shr_2", "amount": 69100}
+    yield "checkout/show.html", "delivery", sent
+    yield "checkout/show.html", "delivered nowhere", sent | {"rates": [], "errors": {"country": "Choose another."}}
     yield show, "changed", CHECKOUT | {"values": TYPED | {"save_card": "yes"}, "notice": CHANGED}
     yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
     errors = {
@@ -225,6 +264,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
+    cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
+    yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
+    yield show, "saved-none", CHECKOUT | mine | {"values": TYPED | {"card": "new"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
@@ -233,10 +276,22 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     unavailable: Context = {"shop": SHOP, "token": "t0k3n", "amount": 67600, "currency": "USD"}
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
+    receipt |= NOT_SENT
     receipt |= {"saved": None, "delivers": True}
     yield "checkout/receipt.html", "paid", receipt
     for status in ("active", "pending", "failed"):
         yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": stored_card(status=status)}
+    together = receipt | {"order": Row(**vars(ORDER) | {"consent": "Until you cancel."}), "every": "per month"}
+    for name, plan_url, parts in (
+        ("in-full", None, 0),
+        ("with-plan", "/plans/t0k3n", 3),
+        ("long-plan", "/plans/t0k3n", 9),
+    ):
+        yield "checkout/together.html", name, together | {"outlook": outlook(parts=parts), "plan_url": plan_url}
+    backs = [Row(amount=5400, of_invoice=part, status="succeeded", created_at=NOW) for part in (0, 5400, 1800)]
+    nothing = together | {"outlook": outlook(parts=3), "plan_url": None, "payment": None}
+    yield "checkout/together.html", "nothing-today", nothing
+    yield "checkout/together.html", "refunded", nothing | {"payment": PAYMENT, "refunds": backs}
     refunded = _payment(amount_refunded=2000, card_brand=None, card_last4=None)
     pending = Row(amount=500, status="pending", created_at=NOW)
     yield "checkout/receipt.html", "refunded", receipt | {"payment": refunded, "refunds": [REFUND, pending]}
@@ -248,13 +303,15 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "/checkout/t0k3n/receipt",
         "back_url": None,
     }
-    for reason in ("paid", "changed", "expired"):
+    yield "checkout/gone.html", "paid-nothing", gone | {"reason": "paid", "amount": 0}
+    for reason in ("paid", "changed", "expired", "item"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
     yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
-    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None}
+    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None, "outlook": None}
+    shop |= {"sending": "Free"}
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
     bare = _product("Filter papers", "papers", "kettle", 600, "")
@@ -267,7 +324,19 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     yield "storefront/cart.html", "in parts", shop | {"cart": CART, "plans": PLANS}
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
+    yield "storefront/cart.html", "mixed", shop | {"cart": MIXED, "outlook": outlook(parts=0), "rates": True}
+    second = {"notice": "Club is in your cart already.", "replace": {"price_id": "price_1", "quantity": 1}}
+    yield "storefront/cart.html", "second", shop | {"cart": MIXED, "outlook": outlook(parts=0)} | second
     yield "storefront/cart.html", "empty", shop
+    few = [_product("Cups", "cups", "cups", 3200, "Three."), _product("Scale", "scale", "scale", 7400, "Precise.")]
+    few[0].stock, few[0].left, few[1].stock, few[1].left = 3, "3 left", 0, "Sold out"
+    yield "storefront/index.html", "few", shop | {"products": [*few, *few]}
+    for product in few:
+        yield "storefront/product.html", product.left, shop | {"product": product, "delivery": "$6.00."}
+    gone = Row(lines=[_cart_line(few[1], 2), _cart_line(few[0], 4)], amount=27600, currency="USD", count=6)
+    yield "storefront/cart.html", "gone", shop | {"cart": gone, "sending": "From $6.00"}
+    guide = Row(**(vars(few[0]) | {"shippable": False, "stock": None, "left": ""}))
+    yield "storefront/product.html", "file", shop | {"product": guide}
     asked = shop | {"email": "", "error": None, "sent": False}
     yield "storefront/account.html", "ask", asked
     yield "storefront/account.html", "wrong", asked | {"email": "ada", "error": "This does not look like an address."}
@@ -356,7 +425,6 @@ APPROVED = _attempt(2, "approved", 1)
 EVENT = Row(id="evt_01kbe9000pe2r9f3x7m5d0t1ab", type="payment_intent.succeeded", created_at=NOW)
 ENDPOINT = Row(url="http://127.0.0.1:8010/_sandbox/receiver")
 SHOW: Context = ADMIN | {
-    "why": Row(heading="Order ACME-1042", parts=(), facts=(), tries=()),
     "disputes": [],
     "lost": 0,
     "may_answer": True,
@@ -488,6 +556,8 @@ REFUND_FORM: Context = ADMIN | {
     "reason": "requested_by_customer",
     "reasons": [("requested_by_customer", "The customer asked"), ("duplicate", "Paid twice"), ("fraudulent", "Fraud")],
     "errors": {},
+    "parts": [],
+    "part": "",
     "problem": None,
     "form_key": "0190",
 }
@@ -543,7 +613,9 @@ METRICS = [
     Row(label="Volume", value="$38,256.00", note="12 % more than before"),
     Row(label="Payments", value="412", note="of 431 tried"),
     Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
-    Row(label="Refunded", value="$1,204.00", note="9 refunds"),
+    Row(label="Owed on plans", value="$9,120.00", note="$320.00 past due"),
+    Row(label="Webhooks delivered", value="99%", note="1,204 of 1,210 deliveries"),
+    Row(label="API keys", value="3", note="2 used in the last 30 days"),
 ]
 ATTENTION = [
     Row(tone="danger", text="3 webhook deliveries gave up", url="/admin/payments", action="Look"),
@@ -636,8 +708,15 @@ def payment_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def payment_act_samples() -> Iterator[tuple[str, str, Context]]:
+    tries = (
+        Row(attempt=DECLINED, outcome="Declined: generic_decline", operator="Soft decline: it may be tried again."),
+    )
+    part = Row(label="Kettle × 1", amount=67600, how="")
+    why = Row(heading="Order ACME-1042", parts=(part,), facts=(("Order", "ord_1"),), tries=tries)
+    yield "admin/payments/why.html", "order", ADMIN | {"payment": PAYMENT, "why": why}
     refund = "admin/payments/refund.html"
     yield refund, "whole", REFUND_FORM
+    yield refund, "parts", REFUND_FORM | {"parts": [("", "The order first"), ("order", "The order alone")]}
     yield refund, "error", REFUND_FORM | {"errors": {"amount": "Enter at most $676.00."}, "amount_text": "900"}
     yield (
         refund,
@@ -727,6 +806,7 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
         "brand": Brand("Acme Coffee", "Acme Corp"),
         "invoice": None,
         "agreement": None,
+        "outlook": None,
         "pdf_url": None,
     }
     api: Context = receipt | {
@@ -739,10 +819,23 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
     for ending in ("html", "txt"):
         yield f"emails/organization_live.{ending}", "live", {"organization": SHOP, "processors_url": "http://x/p"}
         yield f"emails/receipt.{ending}", "order", receipt
+        yield f"emails/receipt.{ending}", "together", receipt | {"outlook": outlook(parts=3)}
         yield f"emails/receipt.{ending}", "api", api
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}
         yield f"emails/refund.{ending}", "order", receipt | refund
         yield f"emails/refund.{ending}", "api", api | refund
+        came_late = {"refund": Row(**(vars(REFUND) | {"late_success_id": "late_01kbe9000pe2r9f3x7m5d0t1aa"}))}
+        yield f"emails/refund.{ending}", "late", receipt | refund | came_late
+        for done in ("refund", "credit", "release", "dispute"):
+            late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
+            told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
+            yield f"emails/late_success.{ending}", done, told_late
+        open_one: Context = {"organization": SHOP, "payment": PAYMENT, "attempt": APPROVED, "since": NOW}
+        yield (
+            f"emails/payment_unknown.{ending}",
+            "open",
+            open_one | {"attempt_url": "http://x/admin/radar/unknown/att_1"},
+        )
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
@@ -790,7 +883,7 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
-    show |= {"leaving": [], "may_remove": True, "plans": [], "more_plans": False}
+    show |= {"leaving": [], "may_remove": True, "may_erase": True, "plans": [], "more_plans": False}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
@@ -800,6 +893,9 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
         for removal in ("pending", "refused")
     ]
     yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    erase = ADMIN | {"customer": customer(), "payments": 3, "obstacles": [], "problem": None}
+    yield "admin/customers/erase.html", "page", erase
+    yield "admin/customers/erase.html", "open", erase | {"obstacles": ["refunds under way (1)"], "problem": "Wait."}
     yield "admin/customers/remove.html", "page", ADMIN | {"customer": customer()} | stored[0]
     held = {"customer": customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held
@@ -856,6 +952,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     from tests.templates.platform_samples import platform_samples
     from tests.templates.processor_samples import processor_samples
     from tests.templates.selling_samples import selling_samples
+    from tests.templates.shop_samples import shop_samples
     from tests.templates.subscription_samples import subscription_samples
     from tests.templates.webhook_samples import webhook_samples
 
@@ -876,6 +973,7 @@ def samples() -> Iterator[tuple[str, str, Context]]:
     yield from storefront_samples()
     yield from checkout_samples()
     yield from plan_samples()
+    yield from shop_samples()
     yield from admin_samples()
     yield from payment_samples()
     yield from payment_act_samples()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from ballast.billing import outcomes, payments
+from ballast.billing import outcomes, payments, prevented
 from ballast.billing.financing.balances import unpaid
 from ballast.billing.outcomes import UNPAID
 from ballast.clock import now
@@ -68,6 +68,7 @@ def withdraw(agreement: FinancingAgreement, installments: Sequence[Installment])
     """
     for payment in _claiming(agreement, installments):
         if payment.status not in UNPAID:
+            prevented.note_refusal(payment.organization_id, "claim_taken", payment.id, payment.id)
             raise Conflict("payment_in_progress", "A payment for this installment is under way. Wait for its outcome.")
         outcomes.close(payment)
     db.session.flush()

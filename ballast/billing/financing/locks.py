@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 
 from ballast.billing.financing import rows
 from ballast.db import db
@@ -15,6 +15,9 @@ def agreement_id_of(organization_id: str, payment_id: str) -> str | None:
     """The running (or closed) agreement that a payment is on: as its down payment, or because it claimed installments of it."""
     claimed = list(db.session.scalars(_claimed(organization_id, payment_id)))
     bought = select(Payment.order_id).where(Payment.organization_id == organization_id, Payment.id == payment_id)
+    bought = bought.where(
+        or_(_claims("order"), ~_claims("period"))
+    )  # a payment of its order may be a subscription's alone
     on_it = [FinancingAgreement.order_id == bought.scalar_subquery()]
     if claimed:
         behind = select(Installment.agreement_id).where(
@@ -27,6 +30,15 @@ def agreement_id_of(organization_id: str, payment_id: str) -> str | None:
         or_(*on_it),
     )
     return db.session.scalars(wanted).first()
+
+
+def _claims(obligation: str) -> ColumnElement[bool]:
+    """Whether a payment was for such a thing."""
+    return exists().where(
+        Claim.organization_id == Payment.organization_id,
+        Claim.payment_id == Payment.id,
+        Claim.obligation == obligation,
+    )
 
 
 def _claimed(organization_id: str, payment_id: str) -> Select[str]:

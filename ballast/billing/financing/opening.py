@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ballast import audit
-from ballast.billing import cards
+from ballast.billing import cards, order_parts
 from ballast.billing.financing import agreement_letters, entries, first_card, postings, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.quotes import Quote
@@ -179,7 +179,7 @@ def settle(order: Order, payment: Payment) -> None:
     agreement = locked_of(order)
     if agreement is None or agreement.status != "draft":
         return
-    if payment.amount != due_today(agreement):
+    if order_parts.of_order(payment) != due_today(agreement):
         log.error("payment %s is not what agreement %s has due today", payment.id, agreement.id)
         audit.record(order.organization_id, "financing_agreement.payment_mismatch", "financing_agreement", agreement.id)
         return

@@ -16,7 +16,7 @@ from ballast import audit
 from ballast.billing import lookup
 from ballast.billing.financing.payloads import agreement_payload, installment_payload
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, glance
 from ballast.models import Customer, FinancingAgreement, Installment
 from ballast.models.financing import agreement_of, installments_of
 from ballast.models.states import move
@@ -46,7 +46,11 @@ def locked(organization_id: str, agreement_id: str) -> FinancingAgreement:
 
 def find(organization_id: str, agreement_id: str) -> FinancingAgreement:
     """The agreement. Raises NotFound."""
-    return lookup.find(agreement_of(organization_id, agreement_id), agreement_id, "agr", "financing agreement")
+    wanted = agreement_of(organization_id, agreement_id)
+    found: FinancingAgreement = glance(
+        (FinancingAgreement, agreement_id), lambda: lookup.find(wanted, agreement_id, "agr", "financing agreement")
+    )
+    return found
 
 
 def by_token(organization_id: str, token: str) -> FinancingAgreement | None:
@@ -69,7 +73,9 @@ def of_order(organization_id: str, order_id: str) -> FinancingAgreement | None:
 
 def installments(agreement: FinancingAgreement) -> list[Installment]:
     """Its installments, in order."""
-    return list(db.session.scalars(installments_of(agreement.organization_id, agreement.id)))
+    wanted = installments_of(agreement.organization_id, agreement.id)
+    found: list[Installment] = glance((Installment, agreement.id), lambda: list(db.session.scalars(wanted)))
+    return list(found)
 
 
 def locked_installments(agreement: FinancingAgreement) -> list[Installment]:

@@ -16,7 +16,7 @@ from ballast.billing.financing import balances, earning, rows
 from ballast.billing.financing.terms import INTERVALS, OfferTerms
 from ballast.billing.subscriptions.rows import LONG_INTERVAL, LONG_NOTICE, usual_notice
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import db, glance
 from ballast.models import Claim, FinancingAgreement, FinancingSettings, Installment, Payment
 from ballast.models.states import COLLECTED, move
 
@@ -77,7 +77,8 @@ def claimed(organization_id: str, installment_ids: Sequence[str]) -> set[str]:
             Payment.status.in_(UNDER_WAY),
         )
     )
-    return set(db.session.scalars(wanted))
+    found: set[str] = glance((Claim, *sorted(installment_ids)), lambda: set(db.session.scalars(wanted)))
+    return set(found)
 
 
 def status_of(one: Installment, today: date, is_under_way: bool) -> str:

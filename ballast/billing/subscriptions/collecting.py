@@ -63,7 +63,7 @@ def begin_all(organization_id: str, invoice_ids: Sequence[str]) -> list[payments
         for one, payment, before in zip(found, fresh, present, strict=True):
             if before is None:
                 know((Attempt, payment.id), 0)
-                _claim(one.invoice, payment)
+                claim(one.invoice, payment)
         return [begun for one, payment in zip(found, fresh, strict=True) if (begun := _begin(one, payment))]
 
 
@@ -145,7 +145,7 @@ def payment_for(invoice: Invoice, card_id: str | None) -> Payment:
         return payment
     payment = _new_payment(invoice, card_id)
     db.session.flush()
-    _claim(invoice, payment)
+    claim(invoice, payment)
     db.session.flush()
     return payment
 
@@ -172,7 +172,7 @@ def _new_payment(invoice: Invoice, card_id: str | None) -> Payment:
     )
 
 
-def _claim(invoice: Invoice, payment: Payment) -> None:
+def claim(invoice: Invoice, payment: Payment) -> None:
     """The payment, which is written already, is to settle the invoice, and no other may meanwhile."""
     invoice.payment_id = payment.id
     db.session.add(
@@ -191,11 +191,14 @@ def _claim(invoice: Invoice, payment: Payment) -> None:
 def begin_with(invoice: Invoice, source: payments.Source, return_url: str | None = None) -> payments.Begun:
     """Begin to collect an invoice with its customer present. In the caller's transaction, with the invoice locked.
 
-    Raises Conflict(`invoice_not_payable`), and what `payments.begin` raises.
+    Raises Conflict(`invoice_not_payable`, `invoice_with_order`), and what `payments.begin` raises.
     """
     if invoice.status not in PAYABLE:
         raise Conflict("invoice_not_payable", f"An invoice that is {invoice.status} cannot be paid.")
     payment = payment_for(invoice, None)
+    if payment.amount != invoice.amount_due:
+        said = "This invoice is paid together with the order it belongs to, at the checkout."
+        raise Conflict("invoice_with_order", said)
     payment.off_session = False
     return payments.begin(payment, source, return_url)
 

@@ -14,7 +14,7 @@ from ballast.billing.subscriptions import letters, plan, previews, rows, settlin
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
-from ballast.models import Invoice, Subscription
+from ballast.models import Invoice, Order, Payment, Subscription
 from ballast.models.states import RENEWING, may_move
 
 CANCELABLE: Final = ("incomplete", "trialing", "active", "past_due", "paused", "unpaid")
@@ -131,6 +131,17 @@ def has_charge_under_way(invoice: Invoice) -> bool:
         return False
     payment = payments.locked(invoice.organization_id, invoice.payment_id)
     return payment.status not in (*UNPAID, "canceled", "failed")
+
+
+def has_order_under_way(subscription: Subscription) -> bool:
+    """Whether the order it is bought with is being paid, while nothing is due of the subscription itself."""
+    joined = (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id)
+    wanted = select(Payment.id).join(Order, joined)
+    wanted = wanted.where(
+        Order.organization_id == subscription.organization_id, Order.subscription_id == subscription.id
+    )
+    under_way = wanted.where(Payment.status.not_in((*UNPAID, "canceled", "failed")))
+    return db.session.scalars(under_way.limit(1)).first() is not None
 
 
 def pause(subscription: Subscription, resumes_at: datetime | None = None) -> None:

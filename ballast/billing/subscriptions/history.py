@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from ballast.billing import budgets, coupons, invoices
 from ballast.billing.subscriptions import dunning, forecasting, rows, settling, telling
 from ballast.billing.subscriptions import plan as plans
 from ballast.billing.subscriptions.dunning import Dunning
 from ballast.billing.subscriptions.forecasting import Forecast
-from ballast.db import db
+from ballast.db import db, know
 from ballast.errors import NotFound
 from ballast.models import (
     Attempt,
+    BillingSettings,
     Coupon,
     Customer,
     Email,
@@ -83,15 +85,16 @@ class History:
 
 
 def read(subscription: Subscription) -> History:
-    """All of it, as it is now."""
+    """All of it, as it is now. In a request that looks, so that what several parts need is read once."""
     organization_id = subscription.organization_id
+    beside = _beside(subscription)  # the session keeps what it has read only as long as somebody holds it
     customer = rows.customer_of_row(subscription)
     card = rows.card_of_row(subscription, customer)
     found = list(db.session.scalars(invoices_of_subscription(organization_id, subscription.id).limit(MOST_INVOICES)))
     attempts = _attempts(found)
     coming = _coming(subscription)
     settings = invoices.settings(organization_id)
-    owed = list(db.session.scalars(settling.owed_of(subscription)))
+    owed = _owed(subscription, found)
     return History(
         subscription=subscription,
         customer=customer,
@@ -104,8 +107,43 @@ def read(subscription: Subscription) -> History:
         budget=_budget(card, owed, coming),
         dunning=dunning.read(owed, attempts, settings.retry_days, settings.end_status),
         invoices=found,
-        entries=_entries(subscription, found, attempts),
+        entries=_entries(subscription, found, attempts, {beside.Price.id: beside.Product.name}),
     )
+
+
+def _beside(subscription: Subscription) -> Any:
+    """The rows next to it, in one statement, left where the rest looks for them one by one."""
+    customer, card, price = Customer, PaymentMethod, Price
+
+    def ours(model: Any, to: Any) -> Any:
+        return and_(model.organization_id == Subscription.organization_id, to)
+
+    wanted = (
+        select(customer, card, price, Product, Coupon, PromotionCode, BillingSettings)
+        .select_from(Subscription)
+        .join(customer, ours(customer, customer.id == Subscription.customer_id))
+        .join(price, ours(price, price.id == Subscription.price_id))
+        .join(Product, ours(Product, Product.id == price.product_id))
+        .outerjoin(
+            card,
+            ours(card, card.id == func.coalesce(Subscription.payment_method_id, customer.default_payment_method_id)),
+        )
+        .outerjoin(Coupon, ours(Coupon, Coupon.id == Subscription.coupon_id))
+        .outerjoin(PromotionCode, ours(PromotionCode, PromotionCode.id == Subscription.promotion_code_id))
+        .outerjoin(BillingSettings, BillingSettings.organization_id == Subscription.organization_id)
+        .where(Subscription.organization_id == subscription.organization_id, Subscription.id == subscription.id)
+    )
+    row = db.session.execute(wanted).one()
+    know((Price, subscription.organization_id, row.Price.id), (row.Price, row.Product))
+    know((Coupon, subscription.coupon_id), row.Coupon)
+    return row
+
+
+def _owed(subscription: Subscription, newest: list[Invoice]) -> list[Invoice]:
+    """Its invoices that were declined and are still open, oldest first: among the newest, where these are all it has."""
+    if len(newest) == MOST_INVOICES:
+        return list(db.session.scalars(settling.owed_of(subscription)))
+    return [one for one in reversed(newest) if one.status == "open" and one.first_failed_at and one.change is None]
 
 
 def pending_of(subscription: Subscription) -> plans.Plan | None:
@@ -153,24 +191,28 @@ def _attempts(found: list[Invoice]) -> list[Attempt]:
 # --- What happened -----------------------------------------------------------------------------------------------------------
 
 
-def _entries(subscription: Subscription, found: list[Invoice], attempts: list[Attempt]) -> list[Entry]:
-    """Newest first; what happened at the same instant in the order it was written: the ids tell."""
-    entries = [*_told(subscription), *_mailed(subscription), *_billed(found), *_declined(found, attempts)]
+def _entries(
+    subscription: Subscription, found: list[Invoice], attempts: list[Attempt], names: dict[str, str]
+) -> list[Entry]:
+    """Newest first; what happened at the same instant in the order it was written: the ids tell. `names`: of prices known already."""
+    entries = [*_told(subscription, names), *_mailed(subscription), *_billed(found), *_declined(found, attempts)]
     return sorted(entries, key=lambda entry: (entry.at, entry.key.rpartition("_")[2]), reverse=True)
 
 
-def _told(subscription: Subscription) -> Iterator[Entry]:
+def _told(subscription: Subscription, known: dict[str, str]) -> Iterator[Entry]:
     wanted = select(Event).where(
         Event.organization_id == subscription.organization_id, Event.resource_id == subscription.id
     )
     newest = list(db.session.scalars(wanted.order_by(Event.id.desc()).limit(MOST_EVENTS + 1)))
-    names = _names(subscription.organization_id, telling.prices_in(newest))
+    names = known | _names(subscription.organization_id, telling.prices_in(newest) - known.keys())
     for event, before in zip(newest[:MOST_EVENTS], [*newest[1:], None], strict=False):
         said = telling.say(event, before.data if before else None, names, subscription.timezone)
         yield Entry(event.created_at, event.id, said.tone, said.title, said.note)
 
 
 def _names(organization_id: str, price_ids: set[str]) -> dict[str, str]:
+    if not price_ids:
+        return {}
     joined = (Price.organization_id == Product.organization_id) & (Price.product_id == Product.id)
     wanted = select(Price.id, Product.name).join(Product, joined)
     wanted = wanted.where(Price.organization_id == organization_id, Price.id.in_(price_ids))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 
 from ballast.billing import catalog
 from ballast.billing.pricing import Line
@@ -14,7 +14,7 @@ from ballast.billing.proration import remaining
 from ballast.billing.subscriptions.periods import Rhythm
 from ballast.db import db
 from ballast.errors import InvalidRequest
-from ballast.models import CreditNote, Invoice, InvoiceLine, Refund, Subscription
+from ballast.models import CreditNote, Invoice, InvoiceLine, Payment, Refund, Subscription
 from ballast.models.states import HELD_REFUND
 from ballast.models.subscriptions import MAX_SEATS
 from ballast.money import MAX_AMOUNT, round_half_up
@@ -152,9 +152,14 @@ def _refunded(invoice: Invoice) -> int:
         CreditNote.invoice_id == invoice.id,
         CreditNote.refund_id.is_not(None),
     )
-    wanted = select(func.coalesce(func.sum(Refund.amount), 0)).where(
+    # Of a payment that paid an order too, what is the invoice's.
+    own = case((Payment.amount > invoice.amount_due, Refund.of_invoice), else_=Refund.amount)
+    joined = (Payment.organization_id == Refund.organization_id) & (Payment.id == Refund.payment_id)
+    wanted = select(func.coalesce(func.sum(own), 0)).join(Payment, joined)
+    wanted = wanted.where(
         Refund.organization_id == invoice.organization_id,
         Refund.payment_id == invoice.payment_id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
         Refund.id.not_in(noted),
     )

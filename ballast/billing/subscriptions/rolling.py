@@ -68,6 +68,9 @@ def act(subscription: Subscription) -> None:
 
 def _expire(subscription: Subscription) -> None:
     """The 23 hours are over. A payment under way is waited for; an open challenge is the shopper's until then."""
+    if ending.has_order_under_way(subscription):
+        subscription.next_action_at = now() + WAIT
+        return
     for invoice in ending.open_invoices(subscription):
         if ending.has_charge_under_way(invoice):
             subscription.next_action_at = now() + WAIT

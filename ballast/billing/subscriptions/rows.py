@@ -9,7 +9,7 @@ from ballast import audit, config
 from ballast.billing import invoices, lookup
 from ballast.billing.invoice_payloads import subscription_payload
 from ballast.clock import now
-from ballast.db import db, once
+from ballast.db import db, glance, once
 from ballast.models import Customer, FinancingAgreement, PaymentMethod, Subscription
 from ballast.models.states import RENEWING, move
 from ballast.models.subscriptions import subscription_of
@@ -52,7 +52,9 @@ def find(organization_id: str, subscription_id: str) -> Subscription:
 
 def customer_of_row(subscription: Subscription) -> Customer:
     """Whose it is."""
-    return db.session.get_one(Customer, (subscription.organization_id, subscription.customer_id))
+    key = (subscription.organization_id, subscription.customer_id)
+    found: Customer = glance((Customer, *key), lambda: db.session.get_one(Customer, key))
+    return found
 
 
 def card_of_row(subscription: Subscription | FinancingAgreement, customer: Customer) -> PaymentMethod | None:

@@ -36,6 +36,20 @@ def paid(invoice: Invoice, payment: Payment | None) -> None:
         _lift(subscription)
 
 
+def begin(subscription: Subscription, card_id: str | None) -> None:
+    """The order it was bought with is paid, and nothing was due of it: it begins, and is charged to this card from then on. In the
+    transaction that records the payment, with it locked; does nothing for one that has begun with its invoice, or has ended meanwhile.
+
+    Without a trial its first period, of which nothing was due, is billed by the sweeper.
+    """
+    if subscription.status != "incomplete":
+        return
+    subscription.payment_method_id = subscription.payment_method_id or card_id
+    _lift(subscription)
+    if subscription.status == "active":
+        restart(subscription)
+
+
 def _take_card(subscription: Subscription, invoice: Invoice, payment: Payment) -> None:
     """A first payment brings the card along; a later one with another card is for that payment only, unless its holder said that it
     is to be kept: then it is their default too, and what else is owed is charged to it."""
@@ -121,7 +135,8 @@ def _lift(subscription: Subscription) -> None:
     """Active again once nothing is owed; periods that could not be billed in the meantime are not billed afterwards."""
     match subscription.status:
         case "incomplete":
-            rows.set_status(subscription, "active")
+            in_trial = subscription.trial_end_at is not None and subscription.trial_end_at > now()
+            rows.set_status(subscription, "trialing" if in_trial else "active")
             subscription.next_action_at = subscription.current_period_end
             rows.remind(subscription)
         case "past_due" | "unpaid" if not _owes(subscription):

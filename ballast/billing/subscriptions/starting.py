@@ -30,7 +30,9 @@ FIRST_PAYMENT_TAKES: Final = timedelta(hours=23)
 class Wanted:
     """What is to be started. `payment_method`: a stored card (`pm_…`) or the processor's own token, then of `account_id`.
 
-    `trial_days`: None for the price's own. `currency` is the price's. `source`: what else the page knows of the card.
+    `trial_days`: None for the price's own. `currency` is the price's. `source`: what else the page knows of the card. `waits`: it is
+    bought together with an order, begins when that is paid (`settling.begin`), and its first invoice is paid with that; `is_free`:
+    nothing is due of it today, so nothing is billed before it begins.
     """
 
     customer_id: str
@@ -44,6 +46,8 @@ class Wanted:
     source: payments.Source | None = None
     return_url: str | None = None
     idempotency_key: str | None = None
+    waits: bool = False
+    is_free: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def start(organization_id: str, wanted: Wanted) -> Started:
     db.session.add(subscription)
     db.session.flush()
     rows.note(subscription, "subscription.created", None, "subscription.created")
-    if subscription.status == "trialing":
+    if wanted.is_free:
+        return Started(subscription, None, None)
+    if subscription.trial_end_at is not None:
         return _on_trial(subscription, terms, wanted)
     invoice = rolling.bill_period(subscription, terms, "subscription_create", with_setup=True)
     return Started(subscription, invoice, _first_payment(subscription, invoice, wanted))
@@ -121,7 +127,7 @@ def _row(organization_id: str, wanted: Wanted, terms: plan.Plan, customer: Custo
     subscription = Subscription(
         id=new_id("sub"),
         organization_id=organization_id,
-        status="trialing" if trial_over else "incomplete",
+        status="trialing" if trial_over and not wanted.waits else "incomplete",
         customer_id=customer.id,
         payment_method_id=card.id if card else None,
         price_id=terms.price_id,
@@ -134,13 +140,12 @@ def _row(organization_id: str, wanted: Wanted, terms: plan.Plan, customer: Custo
         current_period_end=end,
         trial_end_at=trial_over,
         cancel_at_period_end=False,
-        next_action_at=trial_over or now() + FIRST_PAYMENT_TAKES,
+        next_action_at=now() + FIRST_PAYMENT_TAKES if wanted.waits or not trial_over else trial_over,
         metadata_=wanted.metadata,
         idempotency_key=wanted.idempotency_key,
         created_at=now(),
     )
-    if trial_over:
-        rows.remind(subscription)
+    rows.remind(subscription)
     return subscription
 
 

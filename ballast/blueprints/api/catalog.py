@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import eq
 
 from flask import Response, g
 from sqlalchemy import select
 
-from ballast.billing import catalog
+from ballast.billing import catalog, stock
+from ballast.blueprints.api.answers import Done, key_of_request, once
 from ballast.blueprints.api.catalog_schemas import (
     PriceCreate,
     PriceList,
@@ -21,9 +23,11 @@ from ballast.blueprints.api.catalog_schemas import (
     ProductPatch,
     ProductPath,
     ProductQuery,
+    StockChange,
 )
 from ballast.blueprints.api.keeping import change, is_archived, listed, made, shown
 from ballast.blueprints.api.setup import TAKES_KEY, make_blueprint
+from ballast.errors import InvalidRequest
 from ballast.models import Price, Product
 
 blueprint = make_blueprint(
@@ -60,6 +64,22 @@ def get_product(path: ProductPath) -> Response:
 def update_product(path: ProductPath, body: ProductPatch) -> Response:
     """Its words, its place, its `metadata`, which is merged; `archived` takes it and its prices off sale."""
     return change(Product, path.product_id, body)
+
+
+@blueprint.post(
+    "/products/<product_id>/stock", summary="Adjust stock", responses={200: ProductOut}, openapi_extensions=TAKES_KEY
+)
+def adjust_stock(path: ProductPath, body: StockChange) -> Response:
+    """`by` so many, safe however many are sold meanwhile; or `to` what was counted. The reason is kept in the audit log."""
+    given = body.model_fields_set & {"by", "to"}
+    if len(given) != 1 or (given == {"by"} and body.by is None):
+        raise InvalidRequest("parameter_conflict", "Send by or to, and not both.", param="by")
+    by, to = body.by, body.to
+
+    def begin() -> Done:
+        return Done(stock.adjust(g.organization_id, path.product_id, body.reason, by=by, to=to).id)
+
+    return once(key_of_request(), begin, partial(shown, Product))
 
 
 @blueprint.post("/prices", summary="Create a price", responses={201: PriceOut}, openapi_extensions=TAKES_KEY)

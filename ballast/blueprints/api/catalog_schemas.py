@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr, StringConstraints
 
+from ballast.billing.stock import MOST_COUNTED
 from ballast.blueprints.api.fields import (
     Currency,
     ListQuery,
@@ -30,6 +31,8 @@ Long = Annotated[StrictStr, StringConstraints(max_length=5000, strip_whitespace=
 Archived = Annotated[StrictBool, Field(description="Archived: sold no more; who has it keeps it. Can be undone.")]
 ArchivedFilter = Annotated[bool | None, Field(description="Only those that are archived, or that are not.")]
 
+Shippable = Annotated[StrictBool, Field(description="Sent by post, so that an order of it has a delivery.")]
+
 # --- Products ----------------------------------------------------------------------------------------------------------------
 
 
@@ -43,6 +46,8 @@ class ProductCreate(Strict):
     tagline: Line = ""
     description: Long = ""
     position: StrictInt = Field(default=0, ge=0, le=100_000, description="Its place in the shop, the least first.")
+    shippable: Shippable = True
+    stock: StrictInt | None = Field(default=None, ge=0, le=MOST_COUNTED, description="How many there are to sell.")
     metadata: Metadata = Field(default_factory=dict)
 
 
@@ -56,8 +61,19 @@ class ProductPatch(Strict):
     tagline: Line = ""
     description: Long = ""
     position: StrictInt = Field(default=0, ge=0, le=100_000)
+    shippable: Shippable = True
     metadata: MetadataPatch = Field(default_factory=dict)
     archived: Archived = False
+
+
+class StockChange(Strict):
+    """How many more or fewer there are, `by`, or how many there are now, `to`; `to` null counts them no more."""
+
+    model_config = example({"by": 24, "reason": "Delivery of 3 December"}, "forbid")
+
+    by: StrictInt | None = Field(default=None, ge=-MOST_COUNTED, le=MOST_COUNTED, description="Negative: fewer.")
+    to: StrictInt | None = Field(default=None, ge=0, le=MOST_COUNTED)
+    reason: Label = Field(description="Kept in the audit log.")
 
 
 class ProductPath(BaseModel):
@@ -72,13 +88,16 @@ class ProductQuery(ListQuery[ProductId]):
     archived: ArchivedFilter = None
 
 
-PRODUCT = {
+PRODUCT: dict[str, Any] = {
     "id": PRODUCT_ID,
     "object": "product",
     "name": "Coffee club",
     "slug": "coffee-club",
     "tagline": "A new farm each month.",
     "description": "",
+    "image": None,
+    "shippable": True,
+    "stock": 24,
     "position": 0,
     "metadata": {},
     "created_at": CREATED,
@@ -97,6 +116,11 @@ class ProductOut(BaseModel):
     slug: str
     tagline: str
     description: str
+    image: str | None = Field(description="Where its picture stands, for anybody.")
+    shippable: bool = Field(description="Sent by post.")
+    stock: int | None = Field(
+        description="How many can still be sold, less those held by orders that are being paid; null: not counted."
+    )
     position: int
     metadata: dict[str, str]
     created_at: str = Field(description="ISO 8601, UTC")

@@ -57,6 +57,7 @@ def create(body: SessionCreate) -> Response:
         customer_id=body.customer,
         customer_email=body.customer_email,
         financing_offer_id=body.financing_offer,
+        shipping_rates=[one.shipping_rate for one in body.shipping_options],
         success_url=body.success_url,
         cancel_url=body.cancel_url,
         expires_at=body.expires_at,

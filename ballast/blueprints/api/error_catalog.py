@@ -88,6 +88,9 @@ CATALOG: Final[dict[str, Entry]] = {
     ),
     "customer_unknown": Entry(400, "There is no such customer of yours."),
     "customer_required": Entry(400, "A card is stored for somebody: name the `customer`."),
+    "customer_has_open_money": Entry(
+        409, "A customer cannot be erased while money is open. `message` says what is: end it, and erase then."
+    ),
     "customer_held": Entry(409, "This customer's charges are on hold."),
     "payment_method_required": Entry(400, "Say which `payment_method` to charge."),
     "payment_method_unknown": Entry(400, "There is no such stored card of this customer, or it was detached."),
@@ -130,6 +133,18 @@ CATALOG: Final[dict[str, Entry]] = {
     "time_past": Entry(400, "The time has passed. Choose one to come."),
     "code_taken": Entry(409, "There is such a promotion code already, perhaps an archived one."),
     "tax_rate_exists": Entry(409, "There is a rate for this place already. Archive that one first."),
+    "order_not_paid": Entry(409, "Only an order that is paid, and was not refunded, is sent."),
+    "order_fulfilled": Entry(409, "Nothing of this order is left to send."),
+    "order_refunded": Entry(409, "The order was refunded: its files are not to be fetched any more."),
+    "link_expired": Entry(409, "The address works for a day. The order's page has a new one."),
+    "downloads_used_up": Entry(409, "The file was fetched as often as it may be."),
+    "stock_invalid": Entry(400, "There cannot be fewer than none. `message` says how many there are."),
+    "out_of_stock": Entry(409, "There are not so many left. `message` says how many are."),
+    "shipping_rate_unknown": Entry(400, "There is no such shipping rate of yours, or it is archived."),
+    "shipping_unavailable": Entry(409, "Nothing is sent to that country at the rates there are."),
+    "too_many_rates": Entry(409, "There are as many shipping rates as there may be. Archive one first."),
+    "country_unknown": Entry(400, "There is no such country. Use ISO 3166: two capitals, such as `DE`."),
+    "days_invalid": Entry(400, "A delivery takes `min_days` to `max_days`, at most 365."),
     "coupon_invalid": Entry(400, "There is no such coupon; or it is archived, over, used up, or for another currency."),
     "promotion_code_invalid": Entry(
         400, "There is no such code; or it is archived, over, used up, or for a first purchase only."
@@ -147,6 +162,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "change_in_progress": Entry(409, "An earlier change is being paid for. Wait for its outcome."),
     "resumes_at_invalid": Entry(400, "A pause ends at a time to come."),
     "invoice_not_payable": Entry(409, "Only an invoice that is `open` or `uncollectible` can be paid."),
+    "invoice_with_order": Entry(409, "The invoice is paid together with an order, at the checkout of that."),
     "payment_method_blocked": Entry(409, "The card was declined for good. Ask for another card."),
     "retry_limit_reached": Entry(
         409, "The card network allows no more tries with this card and amount for now. Wait, or ask for another card."

@@ -244,11 +244,13 @@ class BalanceLine(BaseModel):
 
     currency: str
     receivable: int = Field(
-        description="What your processors hold for you: `sales` less `refunds` and `disputes`, before their fees and payouts."
+        description="What your processors hold for you: `sales` less `refunds`, `disputes`, `fees` and `payouts`."
     )
     sales: int = Field(description="Captured.")
     refunds: int = Field(description="Given back, and not sent back by a bank.")
     disputes: int = Field(description="Taken by disputes that are open or lost.")
+    fees: int = Field(description="Kept by the processors, as far as a reconciliation has learned it.")
+    payouts: int = Field(description="Sent to your bank, likewise, and not sent back.")
     pending_refunds: int = Field(description="Asked for and not yet confirmed; not in `refunds`.")
 
 
@@ -257,10 +259,12 @@ BALANCE = {
     "currencies": [
         {
             "currency": "USD",
-            "receivable": 141_500,
+            "receivable": 37_120,
             "sales": 150_000,
             "refunds": 6_500,
             "disputes": 2_000,
+            "fees": 4_380,
+            "payouts": 100_000,
             "pending_refunds": 500,
         }
     ],

@@ -27,9 +27,11 @@ from ballast.blueprints.api.fields import (
 from ballast.blueprints.api.people import CREATED, Email
 from ballast.models.checkout_sessions import SESSION_MODES
 from ballast.models.orders import MAX_QUANTITY
-from ballast.models.states import CHECKOUT_SESSION
+from ballast.models.shipping import MOST_RATES
+from ballast.models.states import CHECKOUT_SESSION, FULFILLMENT
 from ballast.money import MAX_AMOUNT
 
+SHIPPING_RATE_ID = "shr_01kbe8wv6pe2r9f3x7m5d0t1bs"
 SESSION_ID = "cs_01kbe8wv6pe2r9f3x7m5d0t1an"
 SUCCESS_URL = "https://shop.example/thanks?session={CHECKOUT_SESSION_ID}"
 CANCEL_URL = "https://shop.example/cart"
@@ -53,6 +55,14 @@ class LineIn(Strict):
     name: Name | None = Field(default=None, description="What the shopper reads.")
     amount: StrictInt | None = Field(default=None, ge=1, le=MAX_AMOUNT, description="Of one; minor units.")
     quantity: StrictInt = Field(default=1, ge=1, le=MAX_QUANTITY)
+
+
+class ShippingOption(Strict):
+    """A way to send it."""
+
+    model_config = example({"shipping_rate": SHIPPING_RATE_ID}, "forbid")
+
+    shipping_rate: Token = Field(description="`shr_…`, in the currency of the session.")
 
 
 class SessionCreate(Strict):
@@ -85,6 +95,11 @@ class SessionCreate(Strict):
     financing_offer: Token | None = Field(
         default=None,
         description="The plan (`offer_…`) of a session in mode `financing`; the shopper chooses among yours if left out.",
+    )
+    shipping_options: list[ShippingOption] = Field(
+        default_factory=list,
+        max_length=MOST_RATES,
+        description="The ways to send it that the shopper chooses from, where it is sent by post. What is chosen is a line of it.",
     )
     success_url: ReturnUrl | None = Field(
         default=None,
@@ -141,6 +156,9 @@ SESSION: dict[str, Any] = {
     "payment_link": None,
     "financing_offer": None,
     "financing_agreement": None,
+    "shipping_options": [],
+    "shipping_rate": None,
+    "fulfillment": None,
     "success_url": SUCCESS_URL,
     "cancel_url": CANCEL_URL,
     "metadata": {"booking": "1042"},
@@ -158,6 +176,12 @@ class LineOut(BaseModel):
     quantity: int
     unit_amount: int
     amount: int
+
+
+class ShippingOptionOut(BaseModel):
+    """A way to send it."""
+
+    shipping_rate: str
 
 
 class SessionOut(BaseModel):
@@ -181,6 +205,11 @@ class SessionOut(BaseModel):
     financing_offer: str | None = Field(description="The plan you named, in mode `financing`.")
     financing_agreement: str | None = Field(
         description="The agreement the shopper has consented to; it runs once this is `complete`."
+    )
+    shipping_options: list[ShippingOptionOut]
+    shipping_rate: str | None = Field(description="The one that is chosen; the cheapest to begin with.")
+    fulfillment: Literal[tuple(FULFILLMENT)] | None = Field(  # type: ignore[valid-type]
+        description="How far it is sent; null: nothing of it is sent by post."
     )
     success_url: str | None
     cancel_url: str | None

@@ -19,6 +19,7 @@ from ballast.sandbox.world import WORLD, World
 FORM = "application/x-www-form-urlencoded"
 CONTROLS = {"stripe": stripe, "braintree": braintree, "square": square}
 SETTLE = {"braintree": braintree.settle}
+PAY = {"stripe": stripe, "square": square}
 DAY_SECONDS = 86400
 
 
@@ -41,6 +42,19 @@ async def expire(request: web.Request) -> web.Response:
     """Let the hold of an authorization run out."""
     await read_wanted(request)
     return perform(request, lambda world: find(request, CONTROLS).expire(world, request.match_info["id"]))
+
+
+async def pay_out(request: web.Request) -> web.Response:
+    """Send the balance of a charge's merchant to the bank: 201 with the payout's id and status."""
+    await read_wanted(request)
+    return perform(request, lambda world: find(request, PAY).pay_out(world, request.match_info["id"]), 201)
+
+
+async def end_payout(request: web.Request) -> web.Response:
+    """Let a payout arrive at the bank, or fail, as the address says."""
+    await read_wanted(request)
+    key, arrives = request.match_info["id"], request.match_info["end"] == "arrive"
+    return perform(request, lambda world: find(request, PAY).end_payout(world, key, arrives))
 
 
 async def fail_refund(request: web.Request) -> web.Response:

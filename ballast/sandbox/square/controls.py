@@ -1,7 +1,7 @@
 """What whoever plays with the sandbox can make happen to a payment of Square's."""
 
 from ballast.sandbox.acts import RefusedActError, find_account, read_reason
-from ballast.sandbox.square import disputes, payment_changes, refunds
+from ballast.sandbox.square import disputes, payment_changes, payouts, refunds
 from ballast.sandbox.square.accounts import Account
 from ballast.sandbox.square.known_cards import DISPUTES
 from ballast.sandbox.square.routes import Call
@@ -48,6 +48,24 @@ def expire(world: World, key: str) -> dict[str, str]:
     ended = payment_changes.end_delay(call, key)
     world.square.commit(call.tx)
     return {"id": key, "status": ended["status"] if ended else record["status"]}
+
+
+def pay_out(world: World, key: str) -> dict[str, str]:
+    """Send the balance of the seller of a payment to their bank."""
+    call = begin(world, "square_payments", key)
+    made = payouts.pay_out(call)
+    if made is None:
+        raise RefusedActError(409, "Nothing is there to be paid out.")
+    world.square.commit(call.tx)
+    return {"id": made["id"], "status": made["status"]}
+
+
+def end_payout(world: World, key: str, arrives: bool) -> dict[str, str]:
+    """Let a payout arrive now, or fail."""
+    call = begin(world, "square_payouts", key)
+    status = payouts.end(call, key, "PAID" if arrives else "FAILED")
+    world.square.commit(call.tx)
+    return {"id": key, "status": status}
 
 
 def roll(world: World, key: str, _overlap: float) -> dict[str, str]:

@@ -77,9 +77,21 @@ def show(record: Record) -> dict[str, Any]:
             "receipt_number": record["id"][:4],
             "receipt_url": f"https://squareupsandbox.com/receipt/preview/{record['id']}",
         }
+        shown["processing_fee"] = [
+            {
+                "type": "INITIAL",
+                "effective_at": record["_timeline"].get("captured_at", record["created_at"]),
+                "amount_money": money.of(fee_of(record["amount"]), currency),
+            }
+        ]
     if record["refund_ids"]:
         shown |= {"refund_ids": record["refund_ids"], "refunded_money": money.of(record["_refunded"], currency)}
     return shown | {name: record[name] for name in SAID if name in record}
+
+
+def fee_of(amount: int) -> int:
+    """Return 2.9 % of the amount, halves up, plus 30 minor units, but never more than the amount: Square's price online."""
+    return min(amount, (amount * 29 + 500) // 1000 + 30)
 
 
 def show_risk(record: Record) -> dict[str, Any]:

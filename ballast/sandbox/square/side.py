@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ballast.sandbox.agenda import Agenda
 from ballast.sandbox.deliveries import Deliveries
 from ballast.sandbox.faults import Faults
-from ballast.sandbox.square import disputes, payment_changes, refunds
+from ballast.sandbox.square import disputes, payment_changes, payouts, refunds
 from ballast.sandbox.square.accounts import Account
 from ballast.sandbox.square.deliveries import CARRIER
 from ballast.sandbox.square.routes import Call
@@ -16,6 +16,7 @@ ROUND: dict[str, Callable[[Call, str], object]] = {
     "delay": payment_changes.end_delay,
     "dispute": disputes.open_dispute,
     "decide": disputes.decide,
+    "payout": payouts.end,
 }
 
 

@@ -52,13 +52,14 @@ LIST = PAGE | {"currency": filled, "payout": filled, "source": filled, "type": f
 
 @route("GET", "balance_transactions", "balance_transactions.list", LIST)
 def list_balance_transactions(call: Call) -> dict[str, Any]:
-    """Answer balance transactions; the sandbox makes no payouts, so none belongs to one."""
+    """Answer balance transactions, of one payout alone where it is named."""
     params = call.params
     return list_page(
         call,
         "/v1/balance_transactions",
-        call.tx.newest("balance_transactions") if not params.get("payout") else [],
+        call.tx.newest("balance_transactions"),
         show_balance_transaction,
+        having("_payout", params.get("payout")),
         having("currency", params.get("currency")),
         having("source", params.get("source")),
         having("type", params.get("type")),

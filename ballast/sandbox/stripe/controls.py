@@ -4,7 +4,7 @@ from typing import Any
 
 from ballast.sandbox.acts import RefusedActError, find_account, read_reason
 from ballast.sandbox.store import Record
-from ballast.sandbox.stripe import captures, disputes, fraud_warnings, refunds
+from ballast.sandbox.stripe import captures, disputes, fraud_warnings, payouts, refunds
 from ballast.sandbox.stripe.routes import Call
 from ballast.sandbox.stripe.webhook_endpoints import new_secret
 from ballast.sandbox.world import World
@@ -60,6 +60,25 @@ def expire(world: World, key: str) -> dict[str, str]:
     captures.expire(call, intent)
     world.commit(call.tx)
     return {"id": key, "status": "canceled"}
+
+
+def pay_out(world: World, key: str) -> dict[str, str]:
+    """Send the balance in the currency of a charge, named as in `dispute`, to its merchant's bank."""
+    call, charge = load_charge(world, key)
+    made = payouts.pay_out(call, charge["currency"])
+    if made is None:
+        raise RefusedActError(409, "Nothing is there to be paid out.")
+    world.commit(call.tx)
+    return {"id": made["id"], "status": made["status"]}
+
+
+def end_payout(world: World, key: str, arrives: bool) -> dict[str, str]:
+    """Let a payout arrive now, or fail."""
+    call = Call(world.store.begin(find_account(world.store, "payouts", key)), {})
+    call.tx.delete("timers", key)
+    status = payouts.end(call, key, "paid" if arrives else "failed")
+    world.commit(call.tx)
+    return {"id": key, "status": status}
 
 
 def roll(world: World, key: str, overlap: float) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ballast.sandbox.stripe import disputes, fraud_warnings, refunds
+from ballast.sandbox.stripe import disputes, fraud_warnings, payouts, refunds
 from ballast.sandbox.stripe.cards import CARDS
 from ballast.sandbox.stripe.routes import Call
 
@@ -25,8 +25,9 @@ def complain(call: Call, charge_id: str) -> None:
         disputes.open_dispute(call, charge, reason)
 
 
-RINGS: dict[str, Callable[[Call, str], None]] = {
+RINGS: dict[str, Callable[[Call, str], object]] = {
     "re": refunds.decide_refund,
     "ch": complain,
     "dp": disputes.decide,
+    "po": payouts.end,
 }

@@ -30,6 +30,7 @@ class SquareBench(Bench):
         "refund": "refunds.create",
         "find": "payments.get",
         "list": "payments.list",
+        "payouts": "payouts.list",
         "save_card": "cards.create",
         "forget_card": "cards.disable",
         "dispute": "disputes.submit_evidence",

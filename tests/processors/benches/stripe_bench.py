@@ -32,6 +32,7 @@ class StripeBench(Bench):
         "refund": "refunds.create",
         "find": "payment_intents.retrieve",
         "list": "charges.list",
+        "payouts": "payouts.list",
         "save_card": "setup_intents.create",
         "forget_card": "payment_methods.detach",
         "dispute": "disputes.update",

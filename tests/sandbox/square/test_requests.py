@@ -134,6 +134,6 @@ def test_the_wire_log_has_every_exchange_and_no_card_number(seller: Seller, sand
     assert "4310000000201019" not in lines
 
 
-def test_no_money_is_paid_out(seller: Seller) -> None:
+def test_no_money_is_paid_out_by_itself(seller: Seller) -> None:
     assert list(seller.sdk.payouts.list(location_id=seller.location, request_options=ONCE)) == []
     assert code_of(lambda: seller.sdk.payouts.get("po_1", request_options=ONCE)) == (404, "NOT_FOUND")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
 
-from ballast.billing import refunds
+from ballast.billing import order_parts, refund_parts, refunds
 from ballast.db import db
 from ballast.models import AgreementEntry, FinancingAgreement, Installment, Payment, Refund
 from ballast.models.states import HELD_REFUND
@@ -40,9 +40,10 @@ def of(agreement: FinancingAgreement) -> list[Paid]:
 
 def _paid(agreement: FinancingAgreement, payment: Payment, by_number: dict[int, int]) -> Paid:
     """A down payment goes back without the fee that was paid with it, and an installment without its interest: that time is over."""
-    left = refunds.refundable(payment)
+    left = refunds.refundable(payment, "order")
     if payment.order_id == agreement.order_id:
-        return Paid(payment, max(agreement.down_payment - payment.amount_refunded, 0), left)
+        back = refund_parts.returned_of_order(payment)
+        return Paid(payment, max(min(agreement.down_payment, order_parts.of_order(payment)) - back, 0), left)
     principal = tuple(sorted(((number, part) for number, part in by_number.items() if part > 0), reverse=True))
     return Paid(payment, sum(part for _number, part in principal), left, principal)
 
@@ -94,9 +95,10 @@ def returned(agreement: FinancingAgreement, payments: Sequence[Payment]) -> int:
         AgreementEntry.kind == "principal_credited",
         AgreementEntry.source.startswith("amd_", autoescape=True),
     )
-    held = select(func.coalesce(func.sum(Refund.amount), 0)).where(
+    held = select(func.coalesce(func.sum(Refund.amount - Refund.of_invoice), 0)).where(
         Refund.organization_id == agreement.organization_id,
         Refund.payment_id.in_([one.id for one in payments]),
+        Refund.late_success_id.is_(None),
         Refund.status.in_(HELD_REFUND),
     )
     return int(db.session.scalar(held) or 0) - int(db.session.scalar(credited) or 0)

@@ -12,7 +12,7 @@ from ballast import audit
 from ballast.billing import minimums
 from ballast.billing.financing import balances, rows, standing
 from ballast.billing.financing.terms import OfferTerms
-from ballast.db import db
+from ballast.db import db, once
 from ballast.errors import Conflict
 from ballast.models import FinancingAgreement, FinancingSettings, Installment
 
@@ -77,7 +77,9 @@ def copy_of(one: Installment, today: date) -> Installment:
 def settings_of(organization_id: str) -> FinancingSettings:
     """How the organization lends; the defaults, where nobody changed them."""
     wanted = select(FinancingSettings).where(FinancingSettings.organization_id == organization_id)
-    found = db.session.scalars(wanted).first()
+    found: FinancingSettings | None = once(
+        (FinancingSettings, organization_id), lambda: db.session.scalars(wanted).first()
+    )
     return found or FinancingSettings(organization_id=organization_id, **DEFAULTS)
 
 

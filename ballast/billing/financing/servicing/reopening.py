@@ -18,12 +18,15 @@ from ballast.models import AgreementEntry, Dispute, FinancingAgreement, Installm
 from ballast.models.disputes import LOST
 
 
-def follow(plan: Held, row: Dispute) -> None:
-    """Bring the plan to how a dispute of one of its payments stands. In the transaction that records it, with everything locked."""
+def follow(plan: Held, row: Dispute, amount: int) -> None:
+    """Bring the plan to how a dispute of one of its payments stands. In the transaction that records it, with everything locked.
+
+    `amount`: minor units of what is disputed that were paid on the plan.
+    """
     agreement, installments = plan
     reopened = _reopened(agreement, row)
     if row.status in LOST and not reopened:
-        _reopen(agreement, installments, row)
+        _reopen(agreement, installments, row, amount)
     elif row.status not in LOST and reopened:
         _close(agreement, installments, row, reopened)
 
@@ -44,11 +47,11 @@ def _reopened(agreement: FinancingAgreement, row: Dispute) -> str | None:
     return db.session.scalars(wanted).first()
 
 
-def _reopen(agreement: FinancingAgreement, installments: list[Installment], row: Dispute) -> None:
+def _reopen(agreement: FinancingAgreement, installments: list[Installment], row: Dispute, amount: int) -> None:
     before = amendments.snapshot(agreement, installments)
     made = _add(agreement, installments)
     source, today = f"{row.id}/{made.number}", rows.today(agreement)
-    parts = Parts(principal=row.amount)  # what the bank took is a debt of its own, whatever parts it had paid
+    parts = Parts(principal=amount)  # what the bank took is a debt of its own, whatever parts it had paid
     entries.entry(agreement, made, Fact("reopened", source, today, row.payment_id), parts)
     postings.changed(agreement, "reopened", source, parts)
     installments.append(made)
