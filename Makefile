@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check renewals chaos chaos-long bench browser clients lighthouse screenshots sync clean
+.PHONY: help run stop test test-live check audit renewals chaos chaos-long bench browser clients lighthouse screenshots sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -24,6 +24,9 @@ test-live: .venv/.synced-dev ## Run the conformance suite against the processors
 
 check: .venv/.synced-dev ## Format, lint, types, imports, templates, migrations, links: the first failure ends it
 	@.venv/bin/python -m scripts.check
+
+audit: .venv/.synced-dev ## Ask PyPI whether a package of uv.lock has a known vulnerability (needs the network; no part of `check`)
+	@.venv/bin/python -m scripts.audit
 
 renewals: .venv/.synced-dev ## Charge 10,000 renewals with a worker that is killed three times on the way; takes minutes
 	@BALLAST_RENEWALS=10000 .venv/bin/python -m pytest tests/subscriptions/test_killed.py -s

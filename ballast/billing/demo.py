@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import accounts, processing, sandbox_hooks
+from ballast.billing import accounts, demo_shop, processing, sandbox_hooks
 from ballast.billing.account_fields import NAMED_BY
 from ballast.billing.financing import offers
 from ballast.db import db, end_reading, set_organization, transaction
 from ballast.errors import BallastError
 from ballast.identity import api_keys, users
 from ballast.ids import new_id
-from ballast.models import ApiKey, Membership, Organization, Price, ProcessorAccount, Product, User, WebhookEndpoint
+from ballast.models import ApiKey, Membership, Organization, ProcessorAccount, User, WebhookEndpoint
 from ballast.notifications import webhooks
 from ballast.security import hash_password, hash_token, keyring, new_webhook_secret
 
@@ -30,41 +30,6 @@ PEOPLE = {
     "staff": ("staff@ballast.test", "Sam Rivera", None),
     "shopper": ("shopper@example.com", "Noor Haddad", None),
 }
-CATALOG = (
-    (
-        "Espresso machine",
-        "espresso-machine",
-        64_000,
-        "Nine bars, one lever, thirty years.",
-        "A dual-boiler machine in brushed steel. It heats in six minutes, holds its temperature to half a degree and can be taken "
-        "apart with one screwdriver. We keep every part in stock.",
-    ),
-    (
-        "Grinder",
-        "grinder",
-        24_000,
-        "Quiet burrs, even grounds.",
-        "Sixty-four millimeter flat burrs, stepless, slow enough to be quiet. From Turkish to French press without changing a part.",
-    ),
-    (
-        "Kettle",
-        "kettle",
-        9_000,
-        "A steady pour, to the degree.",
-        "A gooseneck kettle that holds any temperature from 60 to 100 °C for an hour. The handle stays cool.",
-    ),
-    (
-        "Beans",
-        "beans",
-        1_800,
-        "Roasted on Monday, with you by Thursday.",
-        "A bag of 500 g from one farm at a time, roasted light to medium. The farm, the altitude and the date are on the bag.",
-    ),
-)
-
-# What can be had every month, too.
-SUBSCRIBED = ("beans",)
-
 # Where the fields of the demo's accounts stand in the environment.
 ENVIRONMENT = {
     "stripe": {
@@ -153,39 +118,10 @@ def plant_catalog(organization_id: str) -> int:
 
 
 def _catalog(organization: Organization) -> int:
-    wanted = select(Product.slug).where(Product.organization_id == organization.id)
-    known = set(db.session.scalars(wanted))
-    missing = [(position, goods) for position, goods in enumerate(CATALOG) if goods[1] not in known]
-    for position, (name, slug, amount, tagline, description) in missing:
-        product = Product(
-            id=new_id("prod"),
-            organization_id=organization.id,
-            name=name,
-            slug=slug,
-            tagline=tagline,
-            description=description,
-            image=f"shop/{slug}.svg",
-            position=position,
-        )
-        db.session.add(product)
-        db.session.flush()
-        db.session.add(
-            Price(organization_id=organization.id, product_id=product.id, amount=amount, currency=organization.currency)
-        )
-        if slug in SUBSCRIBED:
-            every_month = {"kind": "recurring", "interval": "month", "nickname": "Monthly"}
-            db.session.add(
-                Price(
-                    organization_id=organization.id,
-                    product_id=product.id,
-                    amount=amount,
-                    currency=organization.currency,
-                    **every_month,
-                )
-            )
+    planted = demo_shop.plant(organization)
     if not offers.has_any(organization.id):
         offers.ready_made(organization)
-    return len(missing)
+    return planted
 
 
 def _api_key(organization: Organization, known: str | None) -> str:

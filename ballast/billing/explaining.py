@@ -10,16 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import select
 
-from ballast import config
-from ballast.billing import order_parts
+from ballast.billing import invoices, order_parts, payments
 from ballast.billing.financing import letters, locks, rows
 from ballast.billing.financing.terms import OfferTerms
 from ballast.db import db
 from ballast.errors import NotFound
-from ballast.ids import to_uuid
 from ballast.models import (
     AgreementEntry,
     Attempt,
@@ -37,7 +34,10 @@ from ballast.models.payments import attempts_of
 from ballast.money import format_money
 from ballast.templating import show_date, show_every
 
-SALT: Final = "ballast: why a charge"
+PLAN_SAYS: Final = (
+    "Money pays the oldest payment first: its late fee, then its interest, then what is left of the price.",
+    "These numbers were set when you agreed to the plan and never change.",
+)
 # What follows a decline of a class, for staff and for the customer.
 RETRIED: Final = {
     "soft": (
@@ -84,9 +84,11 @@ class Try:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`heading` and `sentences` are for the customer; `parts` for both; `facts` (label, value) for staff."""
+    """`heading` and `sentences` are for the customer; `parts` for both; `facts` (label, value) for staff. `amount`: minor units."""
 
-    payment: Payment
+    payment: Payment | None
+    amount: int
+    currency: str
     heading: str
     sentences: tuple[str, ...]
     parts: tuple[Part, ...]
@@ -94,30 +96,23 @@ class Explanation:
     tries: tuple[Try, ...]
 
 
-def url(payment: Payment) -> str:
-    """The signed address of a payment's explanation, for the mails about it."""
-    return f"{config.current().public_url}/charges/{token(payment)}"
-
-
-def token(payment: Payment) -> str:
-    """What the address ends with."""
-    return str(_serializer().dumps([payment.organization_id, payment.id]))
-
-
-def read(given: str) -> tuple[str, str]:
-    """The organization and the payment of an address. Raises NotFound for what we did not sign."""
-    try:
-        payload = _serializer().loads(given)
-    except BadSignature as error:
-        raise NotFound("page") from error
-    match payload:
-        case [str(organization_id), str(payment_id)] if to_uuid(organization_id, "org") and to_uuid(payment_id, "pay"):
-            return organization_id, payment_id
-    raise NotFound("page")
-
-
-def _serializer() -> URLSafeSerializer:
-    return URLSafeSerializer(config.current().secret_key, salt=SALT)
+def of(organization_id: str, resource_id: str) -> Explanation:
+    """Why a payment, an installment, a plan or an invoice comes to what it does. Reads only. Raises NotFound."""
+    match resource_id.partition("_")[0]:
+        case "pay":
+            return explain(payments.find(organization_id, resource_id))
+        case "in":
+            return _of_invoice(None, invoices.find(organization_id, resource_id), ())
+        case "inst":
+            agreement_id = db.session.scalar(
+                select(Installment.agreement_id).where(
+                    Installment.organization_id == organization_id, Installment.id == resource_id
+                )
+            )
+            if agreement_id is None:
+                raise NotFound("page")
+            return _of_installments(rows.find(organization_id, agreement_id), resource_id)
+    return _of_installments(rows.find(organization_id, resource_id))
 
 
 def explain(payment: Payment) -> Explanation:
@@ -162,17 +157,35 @@ def _of_plan(payment: Payment, agreement: FinancingAgreement, tries: tuple[Try, 
     item = letters.item_of(agreement)
     numbers = ", ".join(str(one.number) for one, _entry in found)
     heading = f"Payment {numbers or '–'} of your plan for {item}"
-    sentences = [
-        "Money pays the oldest payment first: its late fee, then its interest, then what is left of the price.",
-        "These numbers were set when you agreed to the plan and never change.",
-    ]
     facts = [
         ("Agreement", agreement.id),
         ("Terms", f"SHA-256 {agreement.terms_hash[:16]}…"),
         ("Allocation", str(agreement.terms["allocation"])),
         ("Rounding", "Each line to the minor unit, half up; the last line takes what rounding leaves"),
     ]
-    return Explanation(payment, heading, tuple(sentences), tuple(parts), tuple(facts), tries)
+    return Explanation(payment, payment.amount, payment.currency, heading, PLAN_SAYS, tuple(parts), tuple(facts), tries)
+
+
+def _of_installments(agreement: FinancingAgreement, only: str | None = None) -> Explanation:
+    """What is left of one installment, or of a plan; once nothing is, what it came to, the down payment included."""
+    terms = OfferTerms.from_dict(agreement.terms["offer"])
+    chosen = [one for one in rows.installments(agreement) if only in (None, one.id)]
+    left = any(one.left for one in chosen)
+    shown = [
+        (one, (one.principal_left, one.interest_left, one.late_fee_left) if left else _paid_of(one)) for one in chosen
+    ]
+    parts = [part for one, amounts in shown for part in _parts(agreement, terms, one, *amounts)]
+    if only is None and not left:
+        parts.insert(0, Part("Paid at the start", agreement.down_payment + agreement.terms["fee_upfront"]))
+    item = letters.item_of(agreement)
+    heading = f"Payment {chosen[0].number} of your plan for {item}" if only else f"Your plan for {item}"
+    parts = [part for part in parts if part.amount]
+    amount = sum(part.amount for part in parts)
+    return Explanation(None, amount, agreement.currency, heading, PLAN_SAYS, tuple(parts), (), ())
+
+
+def _paid_of(one: Installment) -> tuple[int, int, int]:
+    return one.principal_paid, one.interest_paid, one.late_fee_paid
 
 
 def _settled(payment: Payment, agreement: FinancingAgreement) -> list[tuple[Installment, tuple[int, int, int]]]:
@@ -261,7 +274,9 @@ def _of_down_payment(payment: Payment, agreement: FinancingAgreement, tries: tup
     parts = tuple(Part(label, amount, how) for label, amount, how in said if amount)
     facts = (("Agreement", agreement.id), ("Terms", f"SHA-256 {agreement.terms_hash[:16]}…"))
     heading = f"What was due at the start of your plan for {letters.item_of(agreement)}"
-    return Explanation(payment, heading, ("The rest is paid in installments.",), parts, facts, tries)
+    return Explanation(
+        payment, payment.amount, payment.currency, heading, ("The rest is paid in installments.",), parts, facts, tries
+    )
 
 
 # --- Invoices and orders -----------------------------------------------------------------------------------------------------
@@ -275,10 +290,10 @@ def _invoice_of(payment: Payment) -> Invoice | None:
     return db.session.scalars(invoice_of(payment.organization_id, invoice_id)).first() if invoice_id else None
 
 
-def _of_invoice(payment: Payment, invoice: Invoice, tries: tuple[Try, ...]) -> Explanation:
+def _of_invoice(payment: Payment | None, invoice: Invoice, tries: tuple[Try, ...]) -> Explanation:
     parts = [
         Part(line.description, line.amount, _period(line.period_start, line.period_end))
-        for line in db.session.scalars(lines_of_invoice(payment.organization_id, invoice.id))
+        for line in db.session.scalars(lines_of_invoice(invoice.organization_id, invoice.id))
     ]
     tax = 0 if invoice.tax_inclusive else invoice.tax
     beside = (
@@ -289,7 +304,17 @@ def _of_invoice(payment: Payment, invoice: Invoice, tries: tuple[Try, ...]) -> E
     parts += [Part(label, amount) for label, amount in beside if amount]
     facts = (("Invoice", invoice.number or invoice.id), ("Billed because", invoice.billing_reason.replace("_", " ")))
     sentences = ("A part of a period is priced to the second; each line is rounded to the minor unit.",)
-    return Explanation(payment, f"Invoice {invoice.number or ''}".strip(), sentences, tuple(parts), facts, tries)
+    amount = payment.amount if payment else invoice.amount_due
+    return Explanation(
+        payment,
+        amount,
+        invoice.currency,
+        f"Invoice {invoice.number or ''}".strip(),
+        sentences,
+        tuple(parts),
+        facts,
+        tries,
+    )
 
 
 def _period(start: Any, end: Any) -> str:
@@ -302,7 +327,9 @@ def _of_order(payment: Payment, tries: tuple[Try, ...]) -> Explanation:
     parts = tuple(Part(f"{line.name} × {line.quantity}", line.amount) for line in lines)
     heading = f"Order {order.number}" if order else (payment.description or "One payment")
     facts = (("Order", order.id),) if order else ()
-    return Explanation(payment, heading, ("Charged once, when you paid.",), parts, facts, tries)
+    return Explanation(
+        payment, payment.amount, payment.currency, heading, ("Charged once, when you paid.",), parts, facts, tries
+    )
 
 
 def _goods(order: Order) -> Sequence[OrderLine]:

@@ -112,6 +112,7 @@ def _example(organization: Organization, kind: str) -> dict[str, Any]:
         "consent": f"You agree to pay for Coffee club each month until you cancel. {shop} charges the card you gave.",
         "decline_class": "authentication" if kind == "action_needed" else "soft",
         "pay_url": f"{base}/invoices/example",
+        "why_url": f"{base}/charges/example",
         "manage_url": f"{base}/subscriptions/example",
     }
 

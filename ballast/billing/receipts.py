@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import branding, explaining, outlook
+from ballast.billing import branding, explanation_links, outlook
 from ballast.billing.financing import rows
 from ballast.db import db, known, once
 from ballast.models import (
@@ -60,7 +60,7 @@ def send_receipt(
             "lines": _lines(order) or _billed(invoice),
             "agreement": rows.of_order(order.organization_id, order.id) if order else None,
             "outlook": outlook.of(order) if order and order.goods_amount else None,
-            "why_url": explaining.url(payment),
+            "why_url": explanation_links.url(payment.organization_id, payment.id),
             "receipt_url": receipt_url(order) or invoice_url(invoice) or plan_url(agreement),
             "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
         },
@@ -80,6 +80,7 @@ def send_invoice(invoice: Invoice) -> None:
         "lines": _billed(invoice),
         "pay_url": invoice_url(invoice),
         "pdf_url": f"{invoice_url(invoice)}.pdf",
+        "why_url": explanation_links.url(invoice.organization_id, invoice.id),
     }
     subject = f"Invoice {invoice.number} from {brand.name}: {format_money(invoice.amount_due, invoice.currency)}"
     key = f"invoice/{invoice.id}"

@@ -121,11 +121,12 @@ def options(order: Order, session: CheckoutSession | None, country: str | None =
         return None
     place = country or (order.address or {}).get("country") or HOME_COUNTRY
     goods = sum(line.amount for line in _lines(order) if line.kind == "item" and not line.is_recurring)
-    there = [Option(rate, _costs(rate, goods)) for rate in rates if not rate.countries or place in rate.countries]
+    there = [Option(rate, costs(rate, goods)) for rate in rates if not rate.countries or place in rate.countries]
     return sorted(there, key=lambda one: (one.amount, one.rate.max_days))
 
 
-def _costs(rate: ShippingRate, goods: int) -> int:
+def costs(rate: ShippingRate, goods: int) -> int:
+    """What it costs to send goods of so many minor units."""
     return 0 if rate.free_from is not None and goods >= rate.free_from else rate.amount
 
 

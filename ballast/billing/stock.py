@@ -47,6 +47,13 @@ def check(organization_id: str, wanted: Mapping[str, int]) -> None:
             raise _short(name, left)
 
 
+def words(left: int | None) -> str:
+    """What a shop says of how many are left; nothing while there are enough."""
+    if left is None or left > FEW:
+        return ""
+    return f"{left} left" if left else "Sold out"
+
+
 def _short(name: str, left: int) -> Conflict:
     if left == 0:
         return Conflict("out_of_stock", f"{name} is sold out. Nothing was charged. Please take it out of your cart.")

@@ -64,7 +64,8 @@ def find(organization_id: str, attempt_id: str) -> Attempt:
 
 def what_is_known(attempt: Attempt) -> str:
     """In words, what the last probe met."""
-    return KNOWN.get(attempt.message, f"The processor answered with an error ({attempt.message}).")
+    error = (attempt.message or "").removeprefix("http_")
+    return KNOWN.get(attempt.message, f"The processor answered with an error ({error}).")
 
 
 def since(attempt: Attempt) -> datetime:

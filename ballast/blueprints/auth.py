@@ -105,8 +105,9 @@ def _sign_in_again(email: str, problem: str, target: str, limited: RateLimited |
 
 
 def _welcome(user: User, target: str = "", organization_id: str | None = None) -> Response:
-    """A fresh session: what the visitor had in the cart stays, everything else is new."""
+    """A fresh session: what the visitor had in the cart stays, everything else is new, and a session they came with is over."""
     user_id, generation = user.id, user.token_generation
+    _end_session()
     kept = {name: value for name, value in session.items() if name.startswith("cart:")}
     session.clear()
     session.update(kept)
@@ -126,13 +127,18 @@ def _welcome(user: User, target: str = "", organization_id: str | None = None) -
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
     """Ends this session, and any copy of its cookie."""
+    _end_session()
+    logout_user()
+    session.clear()
+    return see_other(url_for("auth.sign_in"))
+
+
+def _end_session() -> None:
+    """The session this browser is signed in with, if any, is over for any copy of its cookie too."""
     if current_user.is_authenticated:
         user_id, session_id = current_user.id, current_user.session_id
         end_reading()
         sessions.end(user_id, session_id)
-    logout_user()
-    session.clear()
-    return see_other(url_for("auth.sign_in"))
 
 
 @blueprint.get("/organizations")

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions, due_dates, outlook, portal_links, shipping
+from ballast.billing import carts, checkout_sessions, delivery_page, due_dates, outlook, portal_links, stock
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
@@ -44,7 +44,7 @@ def index() -> Response:
             known.add(product.slug)
             shown.append(_shown(product, None, [price]))
     hero = _plans_of(shown[0]) if shown else []
-    return render("storefront/index.html", shop=g.shop, products=shown, plans=hero, cart=_cart())
+    return _page("storefront/index.html", products=shown, plans=hero, cart=_cart())
 
 
 @blueprint.get("/products/<product>")
@@ -57,9 +57,8 @@ def product(product: str) -> Response:
     plans = [price for _product, price in found]
     shown = _shown(*row, plans) if row else _shown(found[0][0], None, plans)
     _choose_country()
-    return render(
+    return _page(
         "storefront/product.html",
-        shop=g.shop,
         product=shown,
         plans=_plans_of(shown),
         countries=[*_countries().items()] if shown["price"] else [],
@@ -95,6 +94,9 @@ def _shown(product: Product, price: Price | None, plans: Sequence[Price] = ()) -
         "description": product.description,
         "image": product.image,
         "price": price,
+        "stock": product.stock,
+        "left": stock.words(product.stock),
+        "shippable": product.shippable,
     }
 
 
@@ -110,16 +112,15 @@ def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | No
     products = [line.product.id for line in goods]
     amount = sum(line.amount for line in goods)
     plans = advertising.plans(g.shop, amount, found.currency, _country(), products) if products else []
-    return render(
+    return _page(
         "storefront/cart.html",
         status=status,
-        shop=g.shop,
         cart=found,
         outlook=_outlook(found, goods),
         plans=plans,
-        rates=bool(shipping.active(g.shop.id)),
         notice=notice,
         replace=replace,
+        sending=delivery_page.of_cart(g.shop, found.currency, [line.product for line in found.lines], amount),
     )
 
 
@@ -185,9 +186,7 @@ def ask_for_page() -> Response:
 
 
 def _account(email: str = "", error: str | None = None, *, sent: bool = False, status: int = 200) -> Response:
-    return render(
-        "storefront/account.html", None, status, shop=g.shop, cart=_cart(), email=email, error=error, sent=sent
-    )
+    return _page("storefront/account.html", status, cart=_cart(), email=email, error=error, sent=sent)
 
 
 # --- Plans -------------------------------------------------------------------------------------------------------------------
@@ -227,3 +226,8 @@ def _cart() -> carts.CartView:
 def _quantity(otherwise: str) -> int:
     given = request.form.get("quantity", otherwise)
     return int(given) if given.isascii() and given.isdigit() and len(given) < 6 else -1
+
+
+def _page(template: str, status: int = 200, **shown: Any) -> Response:
+    """A page of the shop. How it sends stands on every one."""
+    return render(template, None, status, shop=g.shop, delivery=delivery_page.promise(g.shop), **shown)

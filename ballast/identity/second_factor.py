@@ -184,8 +184,9 @@ def _fits(user: User, code: str) -> bool:
 
 def _is_recovery(user: User, code: str) -> bool:
     hashed = hash_token(code.strip().lower())
-    if hashed not in user.recovery_codes:
+    left = [one for one in user.recovery_codes if not same(one, hashed)]
+    if len(left) == len(user.recovery_codes):
         return False
-    user.recovery_codes = [one for one in user.recovery_codes if one != hashed]
+    user.recovery_codes = left
     audit.record_platform("user.recovery_code_used", "user", user.id, {"left": len(user.recovery_codes)})
     return True

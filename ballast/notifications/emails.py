@@ -20,6 +20,7 @@ from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import Email
 from ballast.models.states import move
+from ballast.notifications import attachments
 from ballast.notifications.drain import claim, drain, run_all
 from ballast.templating import environment
 
@@ -133,16 +134,23 @@ def _send_batch() -> tuple[int, int]:
     return len(keys), sum(1 for result in results if not isinstance(result, Posted) or result.reason)
 
 
+def _params(mail: Email, sender: str, attached: dict[attachments.Key, list[dict[str, Any]]]) -> dict[str, Any]:
+    found = attached.get((mail.organization_id, mail.resource_id), []) if mail.kind == attachments.AGREEMENT else []
+    params = {"from": sender, "to": [mail.recipient], "subject": mail.subject, "html": mail.html, "text": mail.text}
+    return params | ({"attachments": found} if found else {})
+
+
 def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
     if not keys:
         return []
     sender = config.current().resend_from_email
     with transaction() as session:
-        rows = session.scalars(select(Email).where(tuple_(Email.organization_id, Email.id).in_(keys)))
+        rows = session.scalars(select(Email).where(tuple_(Email.organization_id, Email.id).in_(keys))).all()
+        attached = attachments.of(rows)
         return [
             Letter(
                 (mail.organization_id, mail.id),
-                {"from": sender, "to": [mail.recipient], "subject": mail.subject, "html": mail.html, "text": mail.text},
+                _params(mail, sender, attached),
                 mail.attempts,
                 f"{mail.id}-{mail.resent}" if mail.resent else mail.id,
             )

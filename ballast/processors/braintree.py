@@ -32,8 +32,6 @@ from ballast.processors.base import (
     Credentials,
     Declined,
     Dispute,
-    Listed,
-    ListedPayout,
     Lookup,
     NotSent,
     Outcome,
@@ -51,6 +49,7 @@ from ballast.processors.braintree_answers import OpenError, RefusedError, ask, c
 from ballast.processors.braintree_merchant import Merchant
 from ballast.processors.braintree_page import Page
 from ballast.processors.declines import PUBLIC_SENTENCE
+from ballast.processors.lists import Listed, ListedPayout
 
 # What a one-time token of the browser looks like; anything else names a stored card.
 NONCE = re.compile(r"fake-.+-nonce|token[a-z]{2}_.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -16,18 +16,9 @@ from braintree.exceptions.http.timeout_error import TimeoutError as NoTime
 
 from ballast import money
 from ballast.errors import InvalidRequest
-from ballast.processors.base import (
-    Approved,
-    Card,
-    Declined,
-    Listed,
-    NotSent,
-    Outcome,
-    RefundOutcome,
-    SavedCard,
-    Unknown,
-)
+from ballast.processors.base import Approved, Card, Declined, NotSent, Outcome, RefundOutcome, SavedCard, Unknown
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_braintree
+from ballast.processors.lists import Listed
 from ballast.processors.sending import TooLateError
 
 KEY_NOT_ALLOWED = "915231"

@@ -33,8 +33,6 @@ from ballast.processors.base import (
     Credentials,
     Declined,
     Dispute,
-    Listed,
-    ListedPayout,
     Lookup,
     NotSent,
     Outcome,
@@ -49,6 +47,7 @@ from ballast.processors.base import (
     Unknown,
 )
 from ballast.processors.declines import NOT_NEW
+from ballast.processors.lists import Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 from ballast.processors.square_answers import FAILURES
 from ballast.processors.square_client import API_VERSION, ONCE, ask, instant, make_client, money_of

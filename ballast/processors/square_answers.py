@@ -19,9 +19,6 @@ from ballast.processors.base import (
     Card,
     Connection,
     Declined,
-    Fee,
-    Listed,
-    ListedPayout,
     NotSent,
     Outcome,
     RefundOutcome,
@@ -30,6 +27,7 @@ from ballast.processors.base import (
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_square
 from ballast.processors.headers import seconds_to_wait
+from ballast.processors.lists import Fee, Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 
 STATUS = {

@@ -31,8 +31,6 @@ from ballast.processors.base import (
     Credentials,
     Declined,
     Dispute,
-    Listed,
-    ListedPayout,
     Lookup,
     NotSent,
     Outcome,
@@ -47,6 +45,7 @@ from ballast.processors.base import (
     Unknown,
 )
 from ballast.processors.declines import NOT_NEW
+from ballast.processors.lists import Listed, ListedPayout
 from ballast.processors.stripe_answers import ATTEMPT, FAILURES, PAYMENT, REFUND
 from ballast.processors.stripe_cards import WITH_CARD
 from ballast.processors.stripe_client import make_client

@@ -13,9 +13,6 @@ from ballast.processors.base import (
     Approved,
     Card,
     Declined,
-    Fee,
-    Listed,
-    ListedPayout,
     NotSent,
     Outcome,
     RefundOutcome,
@@ -24,6 +21,7 @@ from ballast.processors.base import (
 )
 from ballast.processors.declines import PUBLIC_SENTENCE, classify_stripe
 from ballast.processors.headers import find_header, seconds_to_wait
+from ballast.processors.lists import Fee, Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 
 # The metadata keys that carry our ids, for resolving and reconciling.

@@ -102,6 +102,21 @@ def test_a_quote_is_the_schedule_with_its_figures_and_a_disclosure_that_says_the
     )
 
 
+def test_whoever_may_only_read_may_ask_for_a_quote_and_change_no_offer(world: World, seller: Seller, api: Api) -> None:
+    offer = seller.made("/financing/offers", PAY_IN_FOUR)
+    api.post(f"/financing/offers/{offer['id']}/publish")
+    key = (
+        world.as_user("owner")
+        .post("/api-keys", {"name": "Shop window", "scopes": ["financing:read"]})
+        .get_json()["key"]
+    )
+    reader = world.api(key)
+    assert len(reader.post("/financing/quotes", {"amount": 64000, "currency": "USD"}).get_json()["data"]) == 1
+    assert problem(reader.post(f"/financing/offers/{offer['id']}/archive"))["code"] == "scope_missing"
+    viewer = world.as_user("viewer").post("/financing/quotes", {"amount": 64000, "currency": "USD"})
+    assert viewer.status_code == 200
+
+
 def test_choices_take_no_more_statements_however_many_offers_there_are(api: Api, world: World, seller: Seller) -> None:
     def published(position: int) -> None:
         made = seller.made("/financing/offers", {**PAY_IN_FOUR, "position": position, "exposure_cap": 1000000})

@@ -12,6 +12,7 @@ from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
 from ballast.models import CreditBalance, Email, LateSuccess, Prevented, Refund
 from tests.billing.acts import Died, attempts, balance, credit_late, die, event_of, hook, rows, stripe
+from tests.pages.dashboard import page
 from tests.world import Api, World
 
 GONE = [("late_success", 2000), ("refund", 2000)]
@@ -48,6 +49,8 @@ def test_it_goes_back_by_itself_once_however_often_it_is_told_of(world: World, a
     assert [charge["amount_refunded"] for charge in world.charges()] == [2000]
     assert world.payment(payment_id).status == "requires_payment_method"
     assert balance(world, "processor_receivable") == balance(world, "late_receipts") == balance(world, "refunds") == 0
+    shown = page(world.sign_in("owner"), f"/admin/payments/{payment_id}")
+    assert "came through after it had been given up. It went back." in shown
     (late,) = rows(world, LateSuccess)
     assert (late.was, late.answer, late.amount) == ("declined", "refund", 2000)
     assert [(one.route, one.payment_id) for one in rows_of(world) if one.route == "late_success"] == [

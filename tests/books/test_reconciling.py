@@ -15,7 +15,7 @@ from ballast.billing.reconciliation.comparing import OurCharge
 from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.models import Attempt, Drift, Payout, Reconciliation
-from ballast.processors.base import Listed
+from ballast.processors.lists import Listed
 from tests.billing.acts import as_worker, balance, elsewhere, pause, rows, stripe
 from tests.statements import counted
 from tests.world import Api, World

@@ -241,6 +241,8 @@ def test_with_the_keyboard_alone_through_the_card(buyer: Buyer, cards: Cards, pr
     buyer.page.get_by_label("Postal code", exact=True).focus()
     keys = buyer.page.keyboard
     keys.press("Tab")
+    expect(buyer.page.get_by_role("radio", name=re.compile("^Standard"))).to_be_focused()
+    keys.press("Tab")
     expect(buyer.page.get_by_role("radio", name=re.compile("^In full"))).to_be_focused()
     keys.press("Tab")
     expect(buyer.card_number).to_be_focused()

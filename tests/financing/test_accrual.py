@@ -9,6 +9,8 @@ from ballast.clock import at
 from ballast.db import db, set_organization, transaction
 from ballast.models import LedgerTransfer, PaymentMethod
 from tests.financing.acts import IN_FOUR, WITH_INTEREST, Lender
+from tests.financing.servant import Servant
+from tests.statements import counted
 
 
 def accrue(lender: Lender) -> int:
@@ -54,6 +56,21 @@ def test_a_plan_without_interest_earns_nothing_and_ends(lender: Lender) -> None:
     lender.live_until(plan, 3)
     assert postings(lender) == []
     assert lender.agreement(plan).accrued_on is None
+
+
+def test_a_night_of_many_plans_asks_the_database_no_more_for_each_than_one_of_few(servant: Servant) -> None:
+    offer_id, customer_id = servant.offer(WITH_INTEREST), servant.customer()
+
+    def asked(count: int) -> int:
+        servant.agree_many(count, offer_id, customer_id)
+        servant.move(days=1)
+        with counted(servant.world.worker_app) as seen:
+            accrued = accrue(servant)
+        return len(seen) * 1000 // accrued
+
+    few, many = asked(5), asked(45)
+    assert many <= few, "statements for 1,000 agreements"
+    assert many <= 9000
 
 
 def test_the_holder_of_a_card_that_expires_is_told_once(lender: Lender) -> None:

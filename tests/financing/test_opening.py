@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -18,6 +20,16 @@ def test_an_agreement_that_runs_owes_its_note_and_all_interest_in_installments_a
     assert lender.balance(agreement_id) == agreement.principal + agreement.interest
     assert lender.account("financing_receivable") == lender.balance(agreement_id)
     assert lender.account("unearned_interest") == -agreement.interest
+
+
+def test_the_agreement_goes_by_mail_with_the_disclosure_byte_for_byte_as_it_was_agreed(lender: Lender) -> None:
+    lender.agree()
+    lender.world.drain()
+    (mail,) = [one for one in lender.world.mails() if one.get("attachments")]
+    (attached,) = mail["attachments"]
+    assert mail["subject"].startswith("Your payment plan with")
+    assert (attached["filename"], attached["sha256"]) == ("payment-plan.pdf", sha256(b"%PDF-1.7").hexdigest())
+    assert len(lender.world.mails()) > 1, "no other mail carries one"
 
 
 def test_postgres_refuses_to_change_what_was_agreed(lender: Lender) -> None:

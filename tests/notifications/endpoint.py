@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ class Endpoint:
 
 
 @contextmanager
-def serving() -> Iterator[Endpoint]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
     """An endpoint on a free port, until the block ends."""
     endpoint = Endpoint()
 
@@ -69,9 +70,11 @@ def serving() -> Iterator[Endpoint]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    endpoint.url = f"http://127.0.0.1:{server.server_port}/hook"
+    endpoint.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}/hook"
     try:
         yield endpoint
     finally:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ballast.local.ports import any_free
 from ballast.notifications.posting import Answer, _retry_after, post
@@ -136,6 +144,32 @@ def test_an_address_that_is_none_is_a_word_not_a_crash(url: str) -> None:
 def test_nobody_there_is_refused_and_no_tls_is_said_so(endpoint: Endpoint) -> None:
     assert send(f"http://127.0.0.1:{any_free()}/").reason == "refused"
     assert send(endpoint.url.replace("http:", "https:"), patience=5).reason in ("tls", "connection_lost")
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate for 127.0.0.1 that it vouches for itself."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(datetime.now(UTC) - timedelta(days=1)).not_valid_after(
+        datetime.now(UTC) + timedelta(days=1)
+    )
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = made.add_extension(here, critical=True).sign(key, hashes.SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed.public_bytes(Encoding.PEM)
+    (folder / "server.pem").write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
+def test_a_certificate_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
+    with serving(self_signed(tmp_path)) as endpoint:
+        answer = send(endpoint.url, patience=5)
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+        with urllib3.PoolManager(ssl_context=trusting) as pool:
+            assert pool.request("POST", endpoint.url, timeout=5).status == 204, "it serves who trusts it"
+    assert (answer.status, answer.reason) == (None, "tls")
+    assert len(endpoint.received) == 1
 
 
 def test_a_connection_is_used_again_and_one_after_a_long_body_is_not_poisoned(endpoint: Endpoint) -> None:

@@ -27,9 +27,7 @@ from ballast.processors.base import (
     ClientConfig,
     Declined,
     Dispute,
-    Fee,
     Holder,
-    ListedPayout,
     NotSent,
     Prepared,
     RefundOutcome,
@@ -39,6 +37,7 @@ from ballast.processors.base import (
     UnavailableError,
     Unknown,
 )
+from ballast.processors.lists import Fee, ListedPayout
 from ballast.processors.sending import sending_until
 from tests.processors import operations
 from tests.processors.benches import BENCHES, CHOSEN, HOSTED, IS_LIVE, Bench, Refusal, look, refund_of

@@ -187,6 +187,7 @@ def subscribing_samples() -> Iterator[tuple[str, str, Context]]:
     yield "checkout/subscribed.html", "trial", done | {"payment": None, "held": on_trial}
     plan = Row(**vars(PRICES[0]) | {"trial_days": 14, "setup_fee": 0})
     club: Context = {"name": "Club", "slug": "club", "image": None, "tagline": "", "description": "", "price": None}
+    club |= {"stock": None, "left": "", "shippable": True}
     shop: Context = {"shop": SHOP, "cart": Row(count=0), "plans": [], "countries": [], "country": None}
     yield "storefront/product.html", "plans", shop | {"product": Row(**club, plans=[plan, PRICES_WITH_TRIALS])}
     yield "storefront/index.html", "plans", shop | {"products": [Row(**club, plans=[plan])] * 2}
@@ -296,6 +297,7 @@ def portal_samples() -> Iterator[tuple[str, str, Context]]:
             "lines": [Row(name="Coffee club", quantity=3, amount=5400)],
             "pay_url": "https://pay.acme.test/invoices/t0k3n",
             "pdf_url": "https://pay.acme.test/invoices/t0k3n.pdf",
+            "why_url": "https://pay.acme.test/charges/t0k3n",
         }
         yield f"emails/invoice.{ending}", "manual", told | billed
         paid: Context = {

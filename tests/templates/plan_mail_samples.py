@@ -16,6 +16,7 @@ BASE: Context = {
     "item": "Espresso machine",
     "card": CARD,
     "plan_url": "http://127.0.0.1:8000/plans/t0k3n",
+    "why_url": "http://127.0.0.1:8000/charges/t0k3n",
     "manage_url": "http://127.0.0.1:8000/portal/t0k3n",
 }
 DAY = NOW.date()

@@ -38,7 +38,7 @@ CARD_TOKEN = "tok_5sX2m"
 def _product(name: str, slug: str, image: str, amount: int, tagline: str, description: str = "") -> Row:
     price = Row(id=f"price_{slug}", amount=amount, currency="USD", interval=None)
     shown = {"name": name, "slug": slug, "image": f"shop/{image}.svg", "tagline": tagline, "description": description}
-    return Row(**shown, price=price, plans=[])
+    return Row(**shown, price=price, plans=[], stock=None, left="", shippable=True)
 
 
 PRODUCTS = [
@@ -310,15 +310,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
 
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
-    shop: Context = {
-        "shop": SHOP,
-        "cart": EMPTY_CART,
-        "plans": [],
-        "countries": [],
-        "country": None,
-        "outlook": None,
-        "rates": False,
-    }
+    shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None, "outlook": None}
+    shop |= {"sending": "Free"}
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
     bare = _product("Filter papers", "papers", "kettle", 600, "")
@@ -335,6 +328,15 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     second = {"notice": "Club is in your cart already.", "replace": {"price_id": "price_1", "quantity": 1}}
     yield "storefront/cart.html", "second", shop | {"cart": MIXED, "outlook": outlook(parts=0)} | second
     yield "storefront/cart.html", "empty", shop
+    few = [_product("Cups", "cups", "cups", 3200, "Three."), _product("Scale", "scale", "scale", 7400, "Precise.")]
+    few[0].stock, few[0].left, few[1].stock, few[1].left = 3, "3 left", 0, "Sold out"
+    yield "storefront/index.html", "few", shop | {"products": [*few, *few]}
+    for product in few:
+        yield "storefront/product.html", product.left, shop | {"product": product, "delivery": "$6.00."}
+    gone = Row(lines=[_cart_line(few[1], 2), _cart_line(few[0], 4)], amount=27600, currency="USD", count=6)
+    yield "storefront/cart.html", "gone", shop | {"cart": gone, "sending": "From $6.00"}
+    guide = Row(**(vars(few[0]) | {"shippable": False, "stock": None, "left": ""}))
+    yield "storefront/product.html", "file", shop | {"product": guide}
     asked = shop | {"email": "", "error": None, "sent": False}
     yield "storefront/account.html", "ask", asked
     yield "storefront/account.html", "wrong", asked | {"email": "ada", "error": "This does not look like an address."}

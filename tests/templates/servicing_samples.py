@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace as Row
 from typing import Any
@@ -19,6 +20,8 @@ CARD = Row(id="pm_1", brand="visa", last4="4242")
 OTHER = Row(id="pm_2", brand="mastercard", last4="4444")
 WHY = Explanation(
     PAYMENT,
+    16000,
+    "USD",
     "Payment 2 of your plan for Espresso machine",
     ("Money pays the oldest payment first.",),
     (
@@ -119,6 +122,7 @@ def servicing_samples(base: Context) -> Iterator[tuple[str, str, Context]]:
     refused = act | {"plan": shown(cards=()), "act": "card", "heading": "Change card", "problem": "Not this card."}
     yield "portal/agreement_act.html", "refused", refused
     yield "portal/explanation.html", "plan", base | {"why": WHY}
+    yield "portal/explanation.html", "to-come", base | {"why": replace(WHY, payment=None, tries=())}
     yield from _mails()
 
 
@@ -127,6 +131,7 @@ def _mails() -> Iterator[tuple[str, str, Context]]:
         "organization": SHOP,
         "customer": Row(name="Ada Okafor", email="ada@example.com"),
         "agreement": Row(currency="USD"),
+        "why_url": "http://127.0.0.1:8000/charges/t0k3n",
         "left": 25000,
         "coming": [installment(2), REOPENED],
         "manage_url": "http://127.0.0.1:8000/portal/t0k3n",

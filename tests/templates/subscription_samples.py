@@ -23,6 +23,7 @@ BASE: Context = {
     "organization": SHOP,
     "customer": Row(name="Ada Okafor", email="ada@example.com"),
     "plan": PLAN,
+    "why_url": "http://127.0.0.1:8000/charges/t0k3n",
     "manage_url": "http://127.0.0.1:8000/subscriptions/t0k3n",
     "pay_url": "http://127.0.0.1:8000/invoices/t0k3n",
 }

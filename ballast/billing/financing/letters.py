@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from ballast import config
-from ballast.billing import branding, portal_links
+from ballast.billing import branding, explanation_links, portal_links
 from ballast.billing.financing import balances, progress, rows
 from ballast.billing.financing.terms import OfferTerms
 from ballast.billing.subscriptions.rows import card_of_row
@@ -45,7 +45,14 @@ def part_of(agreement: FinancingAgreement, installment: Installment) -> Part:
 def upcoming(agreement: FinancingAgreement, installment: Installment, at: datetime) -> None:
     """A charge is coming, at that moment. Once for each amount."""
     part = part_of(agreement, installment)
-    _send(agreement, "installment_upcoming", notice_key(installment), part=part, charge_on=rows.day_of(agreement, at))
+    _send(
+        agreement,
+        "installment_upcoming",
+        notice_key(installment),
+        installment.id,
+        part=part,
+        charge_on=rows.day_of(agreement, at),
+    )
 
 
 def notice_key(installment: Installment) -> str:
@@ -65,13 +72,28 @@ def charge_failed(
     key = f"installment_failed/{installment.id}/{attempt.id if attempt else installment.failures}"
     on = rows.day_of(agreement, installment.next_attempt_at) if installment.next_attempt_at else None
     part = part_of(agreement, installment)
-    _send(agreement, "installment_failed", key, part=part, decline_class=decline_class, retry_on=on)
+    _send(
+        agreement,
+        "installment_failed",
+        key,
+        _tried(installment, attempt),
+        part=part,
+        decline_class=decline_class,
+        retry_on=on,
+    )
 
 
 def action_needed(agreement: FinancingAgreement, installment: Installment, attempt: Attempt | None) -> None:
     """The bank asks for its customer's confirmation."""
     key = f"installment_action_needed/{installment.id}/{attempt.id if attempt else installment.failures}"
-    _send(agreement, "installment_action_needed", key, part=part_of(agreement, installment))
+    _send(
+        agreement, "installment_action_needed", key, _tried(installment, attempt), part=part_of(agreement, installment)
+    )
+
+
+def _tried(installment: Installment, attempt: Attempt | None) -> str:
+    """What explains a charge that did not work: its payment, with what was tried."""
+    return attempt.payment_id if attempt else installment.id
 
 
 def late(agreement: FinancingAgreement, installment: Installment, stage: str) -> None:
@@ -82,7 +104,7 @@ def late(agreement: FinancingAgreement, installment: Installment, stage: str) ->
     detail = {"part": part_of(agreement, installment), "added": installment.late_fee_left, "fee": fee}
     until = installment.due_on + timedelta(days=terms.grace_days)
     key = f"installment_late/{installment.id}/{stage}/{installment.due_on.isoformat()}"
-    _send(agreement, "installment_late", key, stage=stage, grace_on=until, **detail)
+    _send(agreement, "installment_late", key, installment.id, stage=stage, grace_on=until, **detail)
 
 
 def defaulted(agreement: FinancingAgreement, installments: Sequence[Installment]) -> None:
@@ -127,7 +149,8 @@ def card_expiring(agreement: FinancingAgreement, card: PaymentMethod, days: int)
     _send(agreement, "agreement_card_expiring", key, card=card)
 
 
-def _send(agreement: FinancingAgreement, kind: str, key: str, **detail: Any) -> None:
+def _send(agreement: FinancingAgreement, kind: str, key: str, why: str | None = None, **detail: Any) -> None:
+    """`why`: the id of what explains the amount; the plan itself where it is left out."""
     organization_id = agreement.organization_id
     customer = rows.customer_of(agreement)
     if not customer.email or customer.erased_at:
@@ -142,6 +165,7 @@ def _send(agreement: FinancingAgreement, kind: str, key: str, **detail: Any) -> 
         "item": item,
         "card": card_of_row(agreement, customer),
         "plan_url": plan_url(agreement),
+        "why_url": explanation_links.url(organization_id, why or agreement.id),
         "manage_url": f"{portal_links.url(organization_id, customer.id)}/plans/{agreement.id}",
         **detail,
     }

@@ -26,6 +26,7 @@ def example(organization: Organization, kind: str) -> dict[str, Any]:
         "item": ITEM,
         "card": PaymentMethod(brand="visa", last4="4242", exp_month=expires.month, exp_year=expires.year),
         "plan_url": f"{base}/plans/example",
+        "why_url": f"{base}/charges/example",
         "manage_url": f"{base}/portal/example/plans/example",
         **_of_kind(kind, today),
     }

@@ -27,6 +27,7 @@ from ballast.models import (
     IdempotencyKey,
     InboxEvent,
     ProcessorCustomer,
+    Shipment,
     WebhookAttempt,
     WebhookDelivery,
 )
@@ -156,6 +157,7 @@ def _scrub_rows(found: Belongings) -> None:
     for order in found.orders:
         order.email = order.name = None
         order.address = {}
+    _scrub_parcels(found)
     for session in found.sessions:
         session.customer_email, session.metadata_ = None, {}
     for invoice in found.invoices:
@@ -166,6 +168,15 @@ def _scrub_rows(found: Belongings) -> None:
         agreement.consent_ip, agreement.consent_agent = None, ""
     mine = IdempotencyKey.organization_id == found.customer.organization_id
     db.session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.resource_id.in_(found.ids)))
+
+
+def _scrub_parcels(found: Belongings) -> None:
+    """A carrier's number leads to the door it went to."""
+    theirs = (
+        Shipment.organization_id == found.customer.organization_id,
+        among(Shipment.order_id, {one.id for one in found.orders}),
+    )
+    db.session.execute(update(Shipment).where(*theirs).values(tracking_number="", tracking_url=None))
 
 
 def _scrub_inbox(found: Belongings) -> None:

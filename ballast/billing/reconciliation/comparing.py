@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ballast.models.states import OPEN_ATTEMPT
-from ballast.processors.base import Listed
+from ballast.processors.lists import Listed
 
 # Until then an attempt or refund may still be on its way, and a fee is not told yet; real time.
 SETTLING: Final = timedelta(minutes=10)

@@ -15,7 +15,7 @@ from ballast.billing.reconciliation.comparing import OurCharge, OurRefund
 from ballast.db import among, db
 from ballast.ids import to_uuid
 from ballast.models import Attempt, InboxEvent, LedgerAccount, LedgerTransfer, Payment, Refund
-from ballast.processors.base import Listed
+from ballast.processors.lists import Listed
 
 # What a processor's fee for a charge is posted as; its source is the attempt, like that of what was taken.
 FEE: Final = "processor_fee"

@@ -15,7 +15,7 @@ from ballast.db import among, gather, transaction
 from ballast.ids import new_id
 from ballast.models import Payout
 from ballast.models.states import may_move, move
-from ballast.processors.base import Fee, ListedPayout
+from ballast.processors.lists import Fee, ListedPayout
 
 
 def post_fees(place: Place, fees: Iterable[tuple[OurCharge, Fee]]) -> int:

@@ -24,7 +24,8 @@ from ballast.clock import real_time
 from ballast.db import end_reading, organization, transaction
 from ballast.models import ProcessorAccount, Reconciliation
 from ballast.models.customers import account_behind
-from ballast.processors.base import Capabilities, Listed, UnavailableError
+from ballast.processors.base import Capabilities, UnavailableError
+from ballast.processors.lists import Listed
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import branding, portal_links
+from ballast.billing import branding, explanation_links, portal_links
 from ballast.billing.subscriptions import mandates
 from ballast.billing.subscriptions import plan as plans
 from ballast.clock import now
@@ -92,6 +92,7 @@ def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> Non
         "subscription": subscription,
         "plan": plans.of(subscription),
         "pay_url": f"{base}/invoices/{invoice.token}" if invoice else None,
+        "why_url": explanation_links.url(organization_id, invoice.id) if invoice else None,
         "manage_url": portal_links.url(organization_id, customer.id),
         "brand": branding.of(organization),
         **detail,

@@ -1,4 +1,4 @@
-"""Financing over the API: the plans you offer, and what a price costs on them."""
+"""Financing over the API: the plans you offer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 from flask import Response, g
 from sqlalchemy import select
 
-from ballast.billing.financing import disclosure, offers, quoting
-from ballast.billing.financing.offer_payloads import offer_payload, quote_payload
-from ballast.billing.financing.quotes import Quote
+from ballast.billing.financing import offers, quoting
+from ballast.billing.financing.offer_payloads import offer_payload
 from ballast.blueprints.api.answers import Done, json_answer, key_of_request, list_answer, once, where_given
 from ballast.blueprints.api.financing_schemas import (
     OfferAct,
@@ -22,19 +21,15 @@ from ballast.blueprints.api.financing_schemas import (
     OfferPath,
     OfferQuery,
     OfferTermsIn,
-    QuoteCreate,
-    QuoteList,
 )
 from ballast.blueprints.api.setup import TAKES_KEY, make_blueprint
-from ballast.db import db, end_reading, transaction
-from ballast.errors import InvalidRequest
-from ballast.models import Customer, FinancingOffer, Organization
-from ballast.models.customers import customer_of
+from ballast.db import end_reading, transaction
+from ballast.models import FinancingOffer
 
 blueprint = make_blueprint(
     "api_financing",
     "Financing",
-    "Plans in installments: what you offer, and what any price costs on them, with the APR and the disclosure.",
+    "Plans in installments that you offer to your customers.",
     read="financing:read",
     write="financing:write",
     permission="lending",
@@ -136,33 +131,3 @@ def restore_offer(path: OfferPath, body: OfferAct) -> Response:
 def _do(act: Callable[[str, str], FinancingOffer], path: OfferPath, body: OfferAct) -> Response:
     assert body is not None
     return once(key_of_request(), lambda: Done(act(g.organization_id, path.offer_id).id), _shown)
-
-
-@blueprint.post("/financing/quotes", summary="Quote a price", responses={200: QuoteList}, openapi_extensions=TAKES_KEY)
-def quote(body: QuoteCreate) -> Response:
-    """On one offer, or on each that the sale is eligible for. Both APR solvers agree on every quote. Writes nothing."""
-    key_of_request()
-    organization = db.session.get_one(Organization, g.organization_id)
-    customer = _customer(body.customer)
-    sale = (body.amount, body.currency, body.country, body.products, customer)
-    if body.offer:
-        offer = quoting.find(g.organization_id, body.offer)
-        found = [(offer, quoting.quote_for(organization, body.offer, *sale))]
-    else:
-        found = quoting.choices(organization, *sale)
-    shown = [_with_box(organization, offer, one, body.disclosure) for offer, one in found]
-    return json_answer(200, {"object": "list", "data": shown, "has_more": False})
-
-
-def _customer(customer_id: str | None) -> Customer | None:
-    if customer_id is None:
-        return None
-    found = db.session.scalars(customer_of(g.organization_id, customer_id)).first()
-    if found is None:
-        raise InvalidRequest("customer_unknown", f"No such customer {customer_id[:64]}.", param="customer")
-    return found
-
-
-def _with_box(organization: Organization, offer: FinancingOffer, one: Quote, wanted: bool) -> dict[str, Any]:
-    box = disclosure.render(quoting.box(organization, one)) if wanted else None
-    return {**quote_payload(offer, one), "disclosure": box}

@@ -1,5 +1,7 @@
 """Reading a mail as Resend reads it."""
 
+import base64
+import hashlib
 from typing import Any
 
 MOST_RECIPIENTS = 50
@@ -68,9 +70,13 @@ def read_address(value: Any, name: str) -> str:
 
 
 def describe_attachment(attachment: Any) -> dict[str, Any]:
-    """Return the name and the size of an attachment."""
+    """Return the name, the size and the SHA-256 of an attachment."""
     if not isinstance(attachment, dict):
         raise InvalidMailError("validation_error", "Invalid `attachments` field.")
     content = attachment.get("content") or ""
-    size = len(content) if isinstance(content, list) else len(content) * 3 // 4
-    return {"filename": attachment.get("filename"), "content_type": attachment.get("content_type"), "bytes": size}
+    try:
+        raw = bytes(content) if isinstance(content, list) else base64.b64decode(content, validate=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidMailError("validation_error", "Invalid `attachments` field.") from error
+    named = {"filename": attachment.get("filename"), "content_type": attachment.get("content_type")}
+    return named | {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}

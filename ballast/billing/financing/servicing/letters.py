@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from ballast.billing import branding, portal_links
+from ballast.billing import branding, explanation_links, portal_links
 from ballast.billing.financing import balances, letters, rows
 from ballast.db import db
 from ballast.models import AgreementAmendment, AgreementEntry, Customer, FinancingAgreement, Organization
@@ -80,5 +80,6 @@ def context_of(agreement: FinancingAgreement, amendment: AgreementAmendment, cus
         "says": GIVEN_BACK if amendment.after.get("dispute_status") == "won" else SAYS[amendment.kind],
         "left": balances.of(installments).total,
         "coming": balances.unpaid(installments),
+        "why_url": explanation_links.url(agreement.organization_id, agreement.id),
         "manage_url": portal_links.url(agreement.organization_id, customer.id),
     }
