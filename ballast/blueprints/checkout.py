@@ -12,9 +12,8 @@ from flask import session as browser
 from flask_login import current_user
 from sqlalchemy import select
 
+from ballast import receipt_pages
 from ballast.billing import (
-    agreement_page,
-    cards,
     checkout,
     checkout_form,
     delivery_page,
@@ -23,7 +22,6 @@ from ballast.billing import (
     on_session,
     outlook,
     payment_links,
-    portal,
     return_urls,
     returning,
     subscription_checkout,
@@ -183,74 +181,7 @@ def _next(found: checkout.Checkout) -> str:
 def receipt(token: str) -> Response:
     """The receipt, for whoever holds the token."""
     found = checkout.find(g.shop.id, token)
-    if found.is_mixed and found.state == "paid":
-        return _together(found)
-    if found.is_subscription and found.state == "paid":
-        return _subscribed(found)
-    if found.agreement is not None and found.state == "paid":
-        return _on_plan(found)
-    if found.state != "paid" or found.payment is None:
-        return see_other(url_for("checkout.show", token=token))
-    return render(
-        "checkout/receipt.html",
-        shop=g.shop,
-        order=found.order,
-        lines=found.lines,
-        payment=found.payment,
-        refunds=found.refunds,
-        saved=cards.of_payment(found.payment) if found.payment.save_card else None,
-        delivers=found.is_sent,
-        **delivery_page.sent(found.order),
-    )
-
-
-def _subscribed(found: checkout.Checkout) -> Response:
-    """What has begun, and what comes next."""
-    started = subscription_checkout.started_by(found.order)
-    return render(
-        "checkout/subscribed.html",
-        shop=g.shop,
-        order=found.order,
-        payment=found.payment,
-        held=portal.subscription(portal.customer_of(started), started.id),
-    )
-
-
-def _together(found: checkout.Checkout) -> Response:
-    """Goods and a subscription: what was paid today, and what comes when."""
-    return render(
-        "checkout/together.html",
-        shop=g.shop,
-        order=found.order,
-        lines=found.lines,
-        payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
-        refunds=found.refunds,
-        delivers=found.is_sent,
-        **delivery_page.sent(found.order),
-        outlook=outlook.of(found.order),
-        every=_every(outlook.of(found.order)),
-        plan_url=url_for("plan_page.show", token=found.agreement.token) if found.agreement else None,
-    )
-
-
-def _every(seen: outlook.Outlook | None) -> str:
-    return seen.repeating[0].every if seen and seen.repeating else ""
-
-
-def _on_plan(found: checkout.Checkout) -> Response:
-    """What has been bought with a plan: what was paid today, and what comes when."""
-    assert found.agreement is not None, "asked for orders with a plan alone"
-    return render(
-        "checkout/planned.html",
-        shop=g.shop,
-        order=found.order,
-        lines=found.lines,
-        payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
-        refunds=found.refunds,
-        seen=agreement_page.of(found.agreement),
-        delivers=found.is_sent,
-        **delivery_page.sent(found.order),
-    )
+    return receipt_pages.of(found) if found.state == "paid" else see_other(url_for("checkout.show", token=token))
 
 
 def _page(
@@ -286,7 +217,7 @@ def _page(
             amount=_due(found, offer, plan),
             offer=offer,
             outlook=seen,
-            every=_every(seen),
+            every=receipt_pages.every(seen),
             plans=plans,
             plan=plan,
             agreed=found.agreement.terms if found.agreement and found.state != "form" else None,

@@ -89,6 +89,22 @@ def test_the_cart(buyer: Buyer) -> None:
     check(buyer.page)
 
 
+def test_a_mixed_cart_to_its_receipt(buyer: Buyer) -> None:
+    page = buyer.page
+    buyer.fill_cart()
+    page.goto("/shop/acme/products/beans")
+    page.get_by_role("button", name="Add subscription to cart").first.click()
+    expect(page.get_by_label("Due today")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Check out").click()
+    buyer.fill_details()
+    check(page)
+    buyer.fill_card(APPROVED)
+    buyer.pay_button.click()
+    buyer.see_receipt()
+    check(page)
+
+
 def test_the_checkout_before_and_after_a_mistake(buyer: Buyer) -> None:
     buyer.check_out()
     expect(buyer.card.get_by_label("Card number")).to_be_visible()
