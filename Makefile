@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check renewals bench browser clients lighthouse sync clean
+.PHONY: help run stop test test-live check renewals chaos chaos-long bench browser clients lighthouse screenshots sync clean
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -28,6 +28,12 @@ check: .venv/.synced-dev ## Format, lint, types, imports, templates, migrations,
 renewals: .venv/.synced-dev ## Charge 10,000 renewals with a worker that is killed three times on the way; takes minutes
 	@BALLAST_RENEWALS=10000 .venv/bin/python -m pytest tests/subscriptions/test_killed.py -s
 
+chaos: .venv/.synced-dev ## Pay while everything is killed, paused and lied to, then explain every cent; some minutes
+	@.venv/bin/python -m tests.chaos.campaign $(if $(SEED),--seed $(SEED))
+
+chaos-long: .venv/.synced-dev ## The same at length: SEED=… PAYMENTS=20000 KILLS=200
+	@.venv/bin/python -m tests.chaos.campaign --payments $(or $(PAYMENTS),20000) --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
 bench: .venv/.synced-dev ## Measure payments per second against what the database alone can do
 	@.venv/bin/python -m bench
 
@@ -39,6 +45,9 @@ clients: .venv/.synced-dev ## Write the generated parts of clients/python and cl
 
 lighthouse: .venv/.synced-dev ## Have Lighthouse judge the first pages, on a desktop and a phone (needs Node)
 	@.venv/bin/python -m scripts.lighthouse
+
+screenshots: .venv/.synced-dev ## Take pictures of the main screens, light, dark and on a phone, into screenshots/
+	@.venv/bin/python -m scripts.screenshots
 
 sync: .venv/.synced-dev ## Bring .venv to what uv.lock says, tools for development included
 

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from functools import cache
+from typing import Final
 from unicodedata import decimal
 
 from argon2 import PasswordHasher
@@ -150,6 +151,26 @@ def looks_like_card_number(text: str) -> bool:
 def without_card_number(text: str) -> str:
     """What a page may show again of what was typed: all of it, or nothing where a card number was typed."""
     return "" if looks_like_card_number(text) else text
+
+
+HIDDEN: Final = "[hidden]"
+# What a secret looks like wherever it stands: keys, signing secrets, the browser's secret of one payment, tokens; or what stands
+# before one. Each is bounded, so that a long text costs no more than its length.
+_SECRETS = re.compile(
+    r"\b(?:[sr]k_(?:live|test)_\w+|bl_(?:live|test)_[\w-]+|whsec_[\w+/=]+|\w+_secret_\w+|EAAA[\w-]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)"
+)
+_BEHIND = re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}|(://[^/\s:@]*:)[^@/\s]+(?=@)")
+_NAMED = re.compile(
+    r"(?i)((?:secret|password|passwd|api.?key|private.key|access.token|signature.key)[\w-]{0,40}[\"']?\s{0,4}[=:]\s{0,4})"
+    r"(?:\"[^\"]*\"|'[^']*'|[^\s,;)}\]\"'\[]+)"
+)
+
+
+def hide_secrets(text: str) -> str:
+    """The text without card numbers and without what looks like a key, a token or a password."""
+    text = _NAMED.sub(rf"\1{HIDDEN}", _SECRETS.sub(HIDDEN, text))
+    text = _BEHIND.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", text)
+    return _GROUPS.sub(lambda found: HIDDEN if looks_like_card_number(found[0]) else found[0], text)
 
 
 def _holds_card(groups: list[str]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
@@ -149,4 +151,33 @@ def _line(proof: Proof) -> str:
     return f"{proof.chain}\tok\t{proof.entries} entries in {proof.seals} seals, {proof.waiting} waiting\t{proof.head}"
 
 
-COMMANDS: Final = (ban, unban, reset_second_factor, verify_audit, organization)
+SHOWN: Final = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, for programs.")
+@click.option("--deep", is_flag=True, help="Prove the audit log and the ledger whole too, which reads all of them.")
+@with_appcontext
+def doctor(as_json: bool, deep: bool) -> None:
+    """Look at everything this deployment stands on, and say what mends what is wrong. Fails where something does not work."""
+    from ballast import doctor as examination
+    from ballast.db import db
+
+    with current_app.extensions["ballast"].as_worker().app_context():
+        try:
+            findings = list(examination.examine(deep))
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{SHOWN[finding.state]}\t{finding.check}\t{finding.said}")
+            if finding.mend:
+                click.echo(f"\t\t→ {finding.mend}")
+    if any(finding.state == "fail" for finding in findings):
+        raise SystemExit(1)
+
+
+COMMANDS: Final = (doctor, ban, unban, reset_second_factor, verify_audit, organization)

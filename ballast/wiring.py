@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 
-from ballast import config, models, security  # noqa: F401  every table must be known before anything asks
+from ballast import config, logs, models, security  # noqa: F401  every table must be known before anything asks
 from ballast.config import ConfigurationError, Settings
 from ballast.db import APP_ROLE, WORKER_ROLE, assume_role, db
 from ballast.errors import BallastError
@@ -56,6 +55,7 @@ PAGES: Final = (
     "keys",
     "payment_links",
     "customers",
+    "privacy",
     "choosing",
     "subscriptions",
     "subscription_start",
@@ -75,6 +75,7 @@ PAGES: Final = (
     "clocks",
     "disputes",
     "held",
+    "radar",
     "processors",
     "processor_events",
     "webhooks",
@@ -83,6 +84,7 @@ PAGES: Final = (
     "platform",
     "platform_users",
     "platform_jobs",
+    "platform_unknown",
     "hooks",
     "internal",
     "health",
@@ -105,9 +107,7 @@ def build(role: str, settings: Settings) -> Flask:
     """The Flask application of a web process (`app`) or of a worker (`worker`)."""
     config.use(settings)
     _check_keys()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("alembic", "stripe", "rq", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.prepare(settings)
     app = _worker(settings) if role == "worker" else _web(settings)
     app.extensions["ballast"] = Runtime(settings, role, partial(build, "worker", settings))
     return app

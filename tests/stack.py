@@ -143,6 +143,10 @@ class Stack(Product):
         """The mails to an address."""
         return [mail for mail in self._list("mails") if recipient in mail["to"]]
 
+    def all_mails(self) -> list[dict[str, Any]]:
+        """Every mail there was, or the newest of very many."""
+        return self._list("mails")
+
     def received(self, payment_id: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """What the merchant's server received; about one payment, of one type."""
         found = [one for one in self._list("receiver/events") if kind in (None, one["type"])]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, func, literal, or_, select, union_all
 
-from ballast.billing import held_back
+from ballast.billing import held_back, unknown_alerts
 from ballast.clock import now, real_time
 from ballast.db import db
 from ballast.models import (
@@ -36,7 +36,7 @@ Item = dict[str, Any]
 def read(organization: Organization) -> list[Item]:
     """The list, the most urgent first: tone, text, action and what it is about, for the page to link to."""
     found = _counts(organization)
-    told = [_disputes(*found["disputes"], organization), _held_back(organization.id)]
+    told = [_disputes(*found["disputes"], organization), _unknown(*found["payments"]), _held_back(organization.id)]
     told += [SAY[about](found[about][0]) if found[about][0] else None for about in SAY]
     return [item for item in told if item is not None]
 
@@ -58,7 +58,7 @@ def _looked_for(organization: Organization) -> dict[str, Select[Any]]:
         "disputes": select(Dispute.due_at.label("due_at")).where(
             Dispute.organization_id == owner, Dispute.status.in_(NEEDS_ANSWER), Dispute.action.is_(None)
         ),
-        "payments": select(never).where(
+        "payments": select(func.coalesce(Attempt.submitted_at, Attempt.send_deadline_at).label("due_at")).where(
             Attempt.organization_id == owner, Attempt.status.in_(OPEN_ATTEMPT), Attempt.status == "unknown"
         ),
         "deliveries": select(never).where(
@@ -125,10 +125,15 @@ def _held_back(organization_id: str) -> Item | None:
     return {"tone": "warning", "text": text, "about": "held_back", "action": "Look"}
 
 
-def _unknown(count: int) -> Item:
+def _unknown(count: int, oldest: datetime | None) -> Item | None:
+    """Sent, and not answered; `oldest`: when the first of them was sent. Past an hour a person should see to it."""
+    if not count:
+        return None
     payments = "1 payment has" if count == 1 else f"{_many(count)} payments have"
-    text = f"{payments} no answer from the processor yet. We keep asking; nobody charges again."
-    return {"tone": "warning", "text": text, "about": "payments", "action": "Look"}
+    is_old = oldest is not None and real_time() - oldest > unknown_alerts.AFTER
+    how_long = ", the oldest for over an hour" if is_old else ""
+    text = f"{payments} no answer from the processor yet{how_long}. We keep asking; nobody charges again."
+    return {"tone": "danger" if is_old else "warning", "text": text, "about": "payments", "action": "Look"}
 
 
 def _dead(count: int) -> Item:
@@ -166,7 +171,6 @@ def _many(count: int) -> str:
 
 
 SAY: Final[dict[str, Callable[[int], Item]]] = {
-    "payments": _unknown,
     "deliveries": _dead,
     "emails": _unsent,
     "inbox": _unapplied,

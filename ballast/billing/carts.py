@@ -39,6 +39,11 @@ class LineView:
     def is_recurring(self) -> bool:
         return self.price.kind == "recurring"
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is no longer for sale; it is in no sum then."""
+        return is_gone(self.price, self.product)
+
 
 @dataclass(frozen=True)
 class CartView:
@@ -49,7 +54,7 @@ class CartView:
 
     @property
     def amount(self) -> int:
-        return sum(line.amount for line in self.lines)
+        return sum(line.amount for line in self.lines if not line.is_gone)
 
     @property
     def count(self) -> int:
@@ -165,7 +170,7 @@ def _price(organization_id: str, price_id: str) -> Price:
 def order(organization: Organization, token: str | None) -> Order:
     """Freeze the cart into an order. The last unpaid order is given again, or replaced if the cart or a price has changed since.
 
-    Raises Conflict(`cart_empty`, `out_of_stock`), Conflict(`payment_in_progress`) when the order to replace is being paid.
+    Raises Conflict(`cart_empty`, `item_gone`, `out_of_stock`, `payment_in_progress`): the order to replace may be being paid.
     """
     with transaction() as session:
         cart = _open_cart(organization.id, token, lock=True)
@@ -173,11 +178,12 @@ def order(organization: Organization, token: str | None) -> Order:
         if cart is None or not rows:
             raise Conflict("cart_empty", "Your cart is empty.")
         earlier = _pending_order(organization.id, cart.id)
-        if earlier is not None and _fits(earlier, rows):
+        if earlier is not None and _fits(earlier, rows) and not _gone(rows):
             session.expunge(earlier)
             return earlier
         if earlier is not None:
             _replace(earlier)
+        _check_on_sale(rows)
         stock.check(organization.id, _pieces(rows))
         first = sum(_first_amount(organization.id, line, price) for line, price, _product in rows)
         lines = [_sold(*row) for row in rows]
@@ -186,6 +192,23 @@ def order(organization: Organization, token: str | None) -> Order:
         session.refresh(made)
         session.expunge(made)
         return made
+
+
+def is_gone(price: Price, product: Product) -> bool:
+    """Whether a price is no longer for sale."""
+    return price.archived_at is not None or product.archived_at is not None
+
+
+def _gone(rows: list[Any]) -> list[str]:
+    return [product.name for _line, price, product in rows if is_gone(price, product)]
+
+
+def _check_on_sale(rows: list[Any]) -> None:
+    names = _gone(rows)
+    if names:
+        isnt, it = ("is no longer for sale", "it") if len(names) == 1 else ("are no longer for sale", "them")
+        said = f"{' and '.join(names)} {isnt}. Take {it} out of your cart to go on. Nothing was charged."
+        raise Conflict("item_gone", said)
 
 
 def _pieces(rows: list[Any]) -> dict[str, int]:

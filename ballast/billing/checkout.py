@@ -14,11 +14,13 @@ from sqlalchemy import select
 from ballast import audit, config
 from ballast.billing import (
     card_setup,
+    card_sources,
     due_today,
     financing_checkout,
     new_cards,
     on_session,
     order_payments,
+    orders,
     payment_links,
     payments,
     prevented,
@@ -45,6 +47,7 @@ from ballast.models import (
     OrderLine,
     Organization,
     Payment,
+    PaymentMethod,
     Refund,
 )
 from ballast.models.financing import offer_of
@@ -154,6 +157,7 @@ def pay(
         if order.status != "pending" or (session and session.is_over):
             _note_second(order)
             return
+        details = replace(details, customer_id=_known(session, details.customer_id))
         payment_links.take_place(session)
         details = _as_asked(details, session)
         stock.reserve(order)
@@ -162,7 +166,9 @@ def pay(
             begun = _subscribe(order, details, session, agreed, shown, return_url)
         else:
             begun = _begin(order, details, session, shown, agreed, return_url)
-        if begun is None:
+        if isinstance(begun, PaymentMethod):
+            due_today.complete(begun, order.id)
+        elif begun is None:
             _note_second(order)
     match begun:
         case payments.Begun():
@@ -185,9 +191,10 @@ def _begin(
     shown: int | None,
     agreed: Agreed | None,
     return_url: str,
-) -> payments.Begun | card_setup.Setup | None:
+) -> payments.Begun | card_setup.Setup | PaymentMethod | None:
     """Begin to pay it once, or what of a plan is due today; None where it is paid, or being paid."""
-    _keep_details(order, details, session.customer_id if session else None)
+    named = session.customer_id if session else None
+    _keep_details(order, details, named or details.customer_id)
     if financing_checkout.unpaid(order) is None:
         return None
     shipping.require(order, session, details.shipping_rate)
@@ -200,7 +207,7 @@ def _begin(
     payment = financing_checkout.begin_in_full(order)
     if payment is None:
         return None
-    return payments.begin(payment, _source(order.organization_id, order, details), return_url=return_url)
+    return payments.begin(payment, card_sources.of(order, details, order.amount), return_url=return_url)
 
 
 def total_changed(order: Order) -> str:
@@ -216,13 +223,14 @@ def _subscribe(
     agreed: Agreed | None,
     shown: int | None,
     return_url: str,
-) -> payments.Begun | card_setup.Setup | None:
+) -> payments.Begun | card_setup.Setup | PaymentMethod | None:
     """Begin to start its subscription, and to pay what is bought with it; None where that is under way, or done."""
-    payment = order_payments.newest(order)
-    if payment is not None and payment.status in order_payments.UNDER_WAY:
+    if due_today.is_under_way(order):
         return None
     customer = subscription_checkout.customer_for(order, details)
-    _take_details(order, details, customer)
+    email = customer.email or details.email if details.customer_id else details.email
+    _take_details(order, replace(details, email=email), customer)
+    shipping.require(order, session, details.shipping_rate)
     return due_today.begin(order, details, session, agreed, shown, return_url)
 
 
@@ -256,20 +264,11 @@ def _as_asked(details: Details, session: CheckoutSession | None) -> Details:
     return replace(details, email=session.customer_email) if session and session.customer_email else details
 
 
-def _source(organization_id: str, order: Order, details: Details) -> payments.Source:
-    """What to charge and where. The page names the account its card field was for; it must be one that takes this order's cards.
-
-    Raises Conflict(`processor_changed`).
-    """
-    account_id = ways.check(organization_id, details.account_id, order.amount, order.currency)
-    return payments.Source(
-        details.payment_method,
-        verification=details.verification,
-        device_data=details.device_data,
-        account_id=account_id,
-        save_card=details.save_card,
-        one_time=True,
-    )
+def _known(session: CheckoutSession | None, customer_id: str | None) -> str | None:
+    """Who the shopper has shown to be, unless the merchant named somebody else."""
+    if session is not None and (session.customer_id or session.customer_email):
+        return customer_id if customer_id == session.customer_id else None
+    return customer_id
 
 
 def way_to_pay(organization: Organization, found: Checkout, plan: Plan | None = None) -> ways.Way | None:
@@ -305,8 +304,7 @@ def way_of(found: Checkout) -> ways.Way | None:
 
 
 def _locked(organization_id: str, token: str) -> Order:
-    wanted = select(Order).where(Order.organization_id == organization_id, Order.token == token)
-    order = db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
+    order = orders.locked(organization_id, Order.token == token)
     if order is None:
         raise NotFound("checkout")
     return order

@@ -8,6 +8,7 @@ from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
+from ballast.ids import to_uuid
 from ballast.security import looks_like_card_number
 
 ADDRESS_FIELDS = ("line1", "line2", "city", "region", "postal_code", "country")
@@ -31,6 +32,8 @@ LIMITS = {
 # What the form's list of countries begins with.
 HOME_COUNTRY: Final = "US"
 MOST_DEVICE_DATA: Final = 4000
+# What the choice of cards says for one that is typed.
+NEW_CARD: Final = "new"
 # What processors call a card; never the card itself.
 TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_:\-]{1,255}")
 
@@ -52,13 +55,16 @@ class Token:
 @dataclass(frozen=True, kw_only=True)
 class Details(Token):
     """What the shopper typed. `save_card`: keep the card for the next time; `shipping_rate`: at which rate it is to be
-    sent."""
+    sent. `is_saved`: `payment_method` is the id of a card stored before. `customer_id`: who they have shown to be; None for somebody
+    who only typed an address."""
 
     email: str
     name: str
     address: dict[str, str]
     save_card: bool = False
     shipping_rate: str | None = None
+    is_saved: bool = False
+    customer_id: str | None = None
 
 
 def check(typed: dict[str, str]) -> dict[str, str]:
@@ -74,7 +80,16 @@ def check(typed: dict[str, str]) -> dict[str, str]:
         validate_email(typed.get("email", "").strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         problems["email"] = "Enter an email address such as ada@example.com."
-    return problems | check_token(typed)
+    return problems | (_check_saved(typed) if is_saved(typed) else check_token(typed))
+
+
+def is_saved(typed: dict[str, str]) -> bool:
+    """Whether a stored card was chosen, and no new one typed."""
+    return typed.get("card", NEW_CARD) != NEW_CARD
+
+
+def _check_saved(typed: dict[str, str]) -> dict[str, str]:
+    return {} if to_uuid(typed["card"], "pm") else {"payment_method": "Choose a card."}
 
 
 def check_token(typed: dict[str, str]) -> dict[str, str]:
@@ -93,13 +108,15 @@ def shown_again(typed: dict[str, str]) -> dict[str, str]:
 
 def read_details(typed: dict[str, str]) -> Details:
     """What was typed, trimmed; call `check` first."""
+    card = Token(payment_method=typed["card"]) if is_saved(typed) else read_token(typed)
     return Details(
         email=typed["email"].strip().lower(),
         name=typed["name"].strip(),
         address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
         save_card=typed.get("save_card") == "yes",
         shipping_rate=typed.get("shipping_rate") or None,
-        **vars(read_token(typed)),
+        is_saved=is_saved(typed),
+        **vars(card),
     )
 
 

@@ -18,10 +18,9 @@ Locked in this order: cart, order, agreement, subscription, invoice, payment.
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from ballast.billing import (
     card_setup,
+    card_sources,
     due_dates,
     financing_checkout,
     order_payments,
@@ -29,7 +28,6 @@ from ballast.billing import (
     payments,
     shipping,
     subscription_checkout,
-    ways,
 )
 from ballast.billing.card_setup import Setup
 from ballast.billing.checkout_form import Details
@@ -40,7 +38,7 @@ from ballast.billing.subscription_checkout import Offer
 from ballast.billing.subscriptions import letters, starting
 from ballast.db import db
 from ballast.errors import Conflict
-from ballast.models import Cart, CheckoutSession, FinancingAgreement, Order, OrderLine, PaymentMethod, Subscription
+from ballast.models import CheckoutSession, FinancingAgreement, Order, OrderLine, PaymentMethod, Subscription
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 
@@ -53,16 +51,16 @@ def is_for(order: Order) -> bool:
 
 def begin(
     order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed | None, shown: int | None, url: str
-) -> Begun | Setup | None:
+) -> Begun | Setup | PaymentMethod | None:
     """Begin to pay all that is due today, or to store the card; None where that is under way, or done.
 
-    In the caller's transaction, with the order locked and its customer known; run what it answers after that. `agreed`: the plan the
-    goods are paid with. `shown`: minor units due today as the page said. `url`: where the bank sends the shopper back. Raises
-    Conflict(`total_changed`) when it comes to something else, `shipping_unavailable`, and what `financing_checkout.begin` and
-    `starting.start` raise.
+    In the caller's transaction, with the order locked and its customer known; run what it answers after that, or `complete` with a
+    stored card of which nothing is due. `agreed`: the plan the goods are paid with. `shown`: minor units due today as the page said.
+    `url`: where the bank sends the shopper back. Raises Conflict(`total_changed`) when it comes to something else,
+    Conflict(`shipping_unavailable`), and what `financing_checkout.begin` and `starting.start` raise.
     """
     draft, earlier = opening.locked_of(order), subscription_checkout.earlier_start(order)
-    if _is_under_way(order) or _has_begun(draft, earlier):
+    if is_under_way(order) or _has_begun(draft, earlier):
         return None
     shipping.require(order, session, details.shipping_rate)
     draft_id = draft.id if draft is not None else None
@@ -76,14 +74,16 @@ def begin(
     if goods + offer.due == 0:
         subscription_checkout.withdraw(order, earlier)
         order_payments.close(order_payments.locked(order))
-        return card_setup.begin_for(order, details, amount)
+        return card_sources.saved(order, details) if details.is_saved else card_setup.begin_for(order, details, amount)
     invoice = subscription_checkout.prepare(order, offer, earlier)
     payment = order_payments.fitting(order, order_payments.locked(order), goods, is_other=is_other, invoice=invoice)
     payment.off_session = False
-    return payments.begin(payment, _source(order, details, amount), return_url=url)
+    source = card_sources.of(order, details, amount, "recurring")
+    return payments.begin(payment, source, return_url=url)
 
 
-def _is_under_way(order: Order) -> bool:
+def is_under_way(order: Order) -> bool:
+    """Whether it is being paid, or was, or its card is being stored."""
     payment = order_payments.newest(order)
     is_paying = payment is not None and payment.status in order_payments.UNDER_WAY
     return is_paying or card_setup.of_order(order, "pending") is not None
@@ -124,26 +124,13 @@ def account_amount(order: Order, plan: Plan | None, offer: Offer) -> int:
     return due or max(plan.account_amount if plan else 0, subscription_checkout.account_amount(order))
 
 
-def _source(order: Order, details: Details, amount: int) -> payments.Source:
-    return payments.Source(
-        details.payment_method,
-        verification=details.verification,
-        device_data=details.device_data,
-        account_id=ways.check(order.organization_id, details.account_id, amount, order.currency),
-        one_time=True,
-        save_card=True,
-        series="recurring",
-        first_of_series=True,
-    )
-
-
 # --- Nothing is due today ----------------------------------------------------------------------------------------------------
 
 
 def complete(card: PaymentMethod, order_id: str) -> None:
     """The card is stored: the plan runs, the subscription starts, and order, session and cart are done with. In the transaction that
     records it."""
-    order = _locked(card.organization_id, order_id)
+    order = orders.locked(card.organization_id, Order.id == order_id)
     if order is None or order.status != "pending" or order.subscription_id is not None:
         return
     agreement = opening.locked_of(order)
@@ -157,13 +144,3 @@ def complete(card: PaymentMethod, order_id: str) -> None:
         letters.started(subscription_checkout.start_with(order, card), order.consent)
     orders.mark_paid(order)
     orders.end_cart(order)
-
-
-def _locked(organization_id: str, order_id: str) -> Order | None:
-    """The order, locked after its cart."""
-    wanted = select(Order).where(Order.organization_id == organization_id, Order.id == order_id)
-    cart_id = db.session.scalars(wanted.with_only_columns(Order.cart_id)).first()
-    if cart_id is not None:
-        held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
-        db.session.execute(held.with_for_update())
-    return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()

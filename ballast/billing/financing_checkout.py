@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Final
 
 from ballast import audit
-from ballast.billing import card_setup, financed_orders, order_payments, payments, ways
+from ballast.billing import card_setup, card_sources, financed_orders, order_payments, payments
 from ballast.billing.card_setup import Setup
 from ballast.billing.checkout_form import Details
 from ballast.billing.financing import (
@@ -42,6 +42,7 @@ from ballast.models import (
     Order,
     Organization,
     Payment,
+    PaymentMethod,
 )
 from ballast.money import format_money
 from ballast.templating import show_every
@@ -148,12 +149,13 @@ def _plan(shop: Organization, order: Order, offer: FinancingOffer, quote: Quote)
 
 def begin(
     order: Order, details: Details, session: CheckoutSession | None, agreed: Agreed, url: str
-) -> Begun | Setup | None:
+) -> Begun | Setup | PaymentMethod | None:
     """Take the shopper's consent, and begin to collect what is due today, or to store the card; None where that is under way, or done.
 
-    In the caller's transaction, with the order locked and its customer known; run what it answers after that. `url`: where the bank
-    sends the shopper back. Raises Conflict(`total_changed`) where it is not what was shown, Conflict(`disclosure_disagrees`,
-    `financing_limit_reached`, `financing_customer_held`, `processor_changed`) and InvalidRequest for a plan that is not offered.
+    In the caller's transaction, with the order locked and its customer known; run what it answers after that, or
+    `due_today.complete` with a stored card. `url`: where the bank sends the shopper back. Raises Conflict(`total_changed`) where it is
+    not what was shown, Conflict(`disclosure_disagrees`, `financing_limit_reached`, `financing_customer_held`, `processor_changed`) and
+    InvalidRequest for a plan that is not offered.
     """
     found = unpaid(order)
     if found is None:
@@ -165,9 +167,11 @@ def begin(
     is_other = earlier is None or earlier.id != draft.id
     if plan.due == 0:
         order_payments.close(payment)
-        return card_setup.begin_for(order, details, plan.account_amount)
+        amount = plan.account_amount
+        return card_sources.saved(order, details) if details.is_saved else card_setup.begin_for(order, details, amount)
     payment = order_payments.fitting(order, payment, plan.due, is_other=is_other)
-    return payments.begin(payment, _source(order, details, plan), return_url=url)
+    source = card_sources.of(order, details, plan.account_amount, "installment")
+    return payments.begin(payment, source, return_url=url)
 
 
 def consent(order: Order, plan: Plan, agreed: Agreed) -> FinancingAgreement:
@@ -198,19 +202,6 @@ def look_again(order: Order, session: CheckoutSession | None, agreed: Agreed) ->
             "total_changed", f"The plan has changed since you looked at it: {due} is due today. Please read it again."
         )
     return plan
-
-
-def _source(order: Order, details: Details, plan: Plan) -> payments.Source:
-    return payments.Source(
-        details.payment_method,
-        verification=details.verification,
-        device_data=details.device_data,
-        account_id=ways.check(order.organization_id, details.account_id, plan.account_amount, order.currency),
-        one_time=True,
-        save_card=True,
-        series="installment",
-        first_of_series=True,
-    )
 
 
 def begin_in_full(order: Order) -> Payment | None:

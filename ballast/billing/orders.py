@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from ballast.billing import downloads, session_ends, stock
 from ballast.clock import now
@@ -84,6 +84,16 @@ def _frozen(made: Order, position: int, line: NewLine) -> OrderLine:
         shippable=line.shippable,
         is_recurring=line.is_recurring,
     )
+
+
+def locked(organization_id: str, which: ColumnElement[bool]) -> Order | None:
+    """An order, locked until the transaction ends, and its cart before it: everybody locks in this order."""
+    wanted = select(Order).where(Order.organization_id == organization_id, which)
+    cart_id = db.session.scalars(wanted.with_only_columns(Order.cart_id)).first()
+    if cart_id is not None:
+        held = select(Cart.id).where(Cart.organization_id == organization_id, Cart.id == cart_id)
+        db.session.execute(held.with_for_update())
+    return db.session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).first()
 
 
 def mark_paid(order: Order) -> None:

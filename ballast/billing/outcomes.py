@@ -21,6 +21,7 @@ from ballast.billing import (
     prevented,
     processing,
     receipts,
+    unknown_alerts,
     velocity,
 )
 from ballast.billing.financing import opening, standing
@@ -376,6 +377,7 @@ def _leave_unknown(payment: Payment, attempt: Attempt, outcome: Unknown) -> None
         payment.next_action = None
     attempt.message = outcome.reason
     attempt.next_probe_at = real_time() + PROBES[min(attempt.probes, len(PROBES) - 1)]
+    unknown_alerts.send_if_old(payment, attempt)
 
 
 def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:

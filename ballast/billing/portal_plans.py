@@ -109,8 +109,7 @@ def _movable(seen: Seen) -> tuple[tuple[Installment, date, date], ...]:
     plan = plans.of(seen.agreement, seen.installments)
     if plan.agreement.date_moves >= plan.settings.date_moves or plan.agreement.status not in COLLECTED:
         return ()
-    found = [(one, *dates.window(plan, one)) for one in plan.unpaid if one.kind == "scheduled" and not one.late_fee]
-    return tuple((one, first, last) for one, first, last in found if first <= last)
+    return tuple(found for found in dates.movable(plan) if not found[0].late_fee)
 
 
 def _months(agreement: FinancingAgreement) -> tuple[int, ...]:

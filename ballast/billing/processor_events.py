@@ -17,17 +17,13 @@ from ballast.billing import inbox
 from ballast.ids import to_uuid
 from ballast.models import InboxEvent
 from ballast.models.states import INBOX
-from ballast.security import looks_like_card_number
+from ballast.security import HIDDEN, hide_secrets
 
-HIDDEN: Final = "[hidden]"
 LONGEST_TEXT: Final = 200_000
-# What a secret looks like wherever it stands: keys, signing secrets, the browser's secret of one payment.
-_SECRET = re.compile(r"\b(?:[sr]k_(?:live|test)_\w+|whsec_[\w+/=]+|\w+_secret_\w+|EAAA[\w-]{16,})")
 _NAME = r"[\w-]*(?:secret|password|private.key|access.token|signature.key|authorization.fingerprint|client.token)[\w-]*"
 _IN_JSON = re.compile(rf'("{_NAME}": )"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 _IN_XML = re.compile(rf"(<{_NAME}(?:\s[^>]*)?>)[^<]+", re.IGNORECASE)
 _BETWEEN = re.compile(r">\s*<")
-_DIGITS = re.compile(r"\d[\d \-]{11,}\d")
 
 
 @dataclass(frozen=True)
@@ -60,9 +56,9 @@ def payments_of(events: Iterable[InboxEvent]) -> dict[str, str]:
 def text_of(payload: bytes) -> str:
     """What a processor sent, for a person: indented JSON, or the XML in a Braintree form; secrets and card numbers hidden."""
     text = _decoded(payload.decode(errors="replace"))
-    for pattern, instead in ((_IN_JSON, rf'\1"{HIDDEN}"'), (_IN_XML, rf"\1{HIDDEN}"), (_SECRET, HIDDEN)):
+    for pattern, instead in ((_IN_JSON, rf'\1"{HIDDEN}"'), (_IN_XML, rf"\1{HIDDEN}")):
         text = pattern.sub(instead, text)
-    text = _DIGITS.sub(lambda found: HIDDEN if looks_like_card_number(found[0]) else found[0], text)
+    text = hide_secrets(text)
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}\n…"
 
 

@@ -61,6 +61,7 @@ def _back(payment: Payment, *statuses: str) -> tuple[int, int]:
     wanted = select(func.coalesce(func.sum(Refund.amount), 0), func.coalesce(func.sum(Refund.of_invoice), 0)).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
+        Refund.late_success_id.is_(None),
         Refund.status.in_(statuses),
     )
     back, of_invoice = db.session.execute(wanted).one()

@@ -20,7 +20,8 @@ from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id
-from ballast.models import Customer, Invoice, Order, OrderLine, Organization, PaymentMethod, Subscription
+from ballast.models import Customer, Invoice, Order, OrderLine, Organization, PaymentMethod, Price, Subscription
+from ballast.models.catalog import subscribable
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 from ballast.templating import show_date, show_every
@@ -83,6 +84,12 @@ def _is_placed(order: Order, customer: Customer) -> bool:
         Subscription.status.not_in(("incomplete", "incomplete_expired")),
     )
     return db.session.scalars(bought.limit(1)).first() is not None
+
+
+def is_on_sale(order: Order) -> bool:
+    """Whether what the order would subscribe to can still be subscribed to."""
+    wanted = subscribable(order.organization_id).where(Price.id == line_of(order).price_id)
+    return db.session.execute(wanted.limit(1)).first() is not None
 
 
 def line_of(order: Order) -> OrderLine:
@@ -178,10 +185,13 @@ def account_amount(order: Order) -> int:
 
 
 def customer_for(order: Order, details: Details) -> Customer:
-    """The order's own customer: somebody new, for nobody else's credit, cards or page may be reached by typing their address."""
-    known = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
+    """The order's own customer: who the shopper has shown to be, else somebody new, for nobody else's credit, cards or page may be
+    reached by typing their address."""
+    known_id = details.customer_id or order.customer_id
+    known = db.session.get(Customer, (order.organization_id, known_id)) if known_id else None
     session = session_ends.of_order(order)
-    is_named = known is not None and session is not None and session.customer_id == known.id
+    names = (details.customer_id, session.customer_id if session else None)
+    is_named = known is not None and known.id in names
     if known is not None and (is_named or known.email == details.email):
         if not _is_placed(order, known):
             known.country, known.region = details.address.get("country", ""), details.address.get("region", "")

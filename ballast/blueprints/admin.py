@@ -75,7 +75,7 @@ ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "disputes": ("disputes.index", {}),
     "held_back": ("card_testing.index", {}),
     "deliveries": ("webhook_deliveries.index", {"status": "dead_letter"}),
-    "payments": ("admin.payments", {"status": "processing"}),
+    "payments": ("radar.unknown_outcomes", {}),
     "inbox": ("processor_events.index", {"status": "failed"}),
     "emails": ("mails.index", {"status": "failed"}),
     "drifts": ("reconciliation.index", {}),

@@ -15,7 +15,7 @@ from ballast.billing.financing.servicing.previews import Preview
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest, NotFound
 from ballast.identity import users
-from ballast.models import Attempt, Payment
+from ballast.models import Attempt, Installment, Payment
 from ballast.models.customers import cards_with_processors
 from ballast.money import format_money, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
@@ -35,7 +35,7 @@ def form(agreement_id: str, name: str) -> Response:
     act, found = _act(name), agreement_history.around(g.organization.id, agreement_id)
     typed = Typed({}, found.agreement.currency)
     if act.fields:
-        return _form(name, act, found, _usual(found))
+        return _form(name, act, found, _usual(name, found))
     return _try(name, act, found, typed)
 
 
@@ -152,6 +152,8 @@ def _review(
 def _button(act: Act, seen: Preview) -> str:
     """It names its result."""
     wanted, currency = seen.consequence, seen.currency
+    if wanted.kind == "settled":
+        return f"Settle for {format_money(wanted.charged or wanted.recorded, currency)}"
     if wanted.charged:
         return f"Charge {format_money(wanted.charged, currency)}"
     if wanted.recorded:
@@ -163,15 +165,16 @@ def _button(act: Act, seen: Preview) -> str:
     return act.title
 
 
-def _usual(found: agreement_history.Around) -> dict[str, str]:
+def _usual(name: str, found: agreement_history.Around) -> dict[str, str]:
     """What the fields begin with."""
     unpaid, today = balances.unpaid(found.installments), found.today.isoformat()
-    first = unpaid[0] if unpaid else None
+    first = next(iter(_choices(name, found)), None)
     return {
         "received_on": today,
         "installment": str(first.number) if first else "",
         "to": first.due_on.isoformat() if first else today,
         "months": "1",
+        "means": "card" if found.agreement.payment_method_id else "elsewhere",
         "installments": str(max(len(unpaid), 2)),
         "payment_method": found.agreement.payment_method_id or "",
     }
@@ -199,7 +202,7 @@ def _form(
         act=act,
         agreement=found.agreement,
         customer=found.customer,
-        unpaid=balances.unpaid(found.installments),
+        choices=_choices(name, found),
         today=found.today,
         cards=_cards(found) if "payment_method" in act.fields else [],
         typed=typed,
@@ -207,6 +210,10 @@ def _form(
         problem=error.message if error and not named else None,
         interest=str(to_decimal(balances.of(found.installments).interest, found.agreement.currency)),
     )
+
+
+def _choices(name: str, found: agreement_history.Around) -> list[Installment]:
+    return forms.choices(name, found.agreement, found.installments) if found.agreement.activated_at else []
 
 
 def _cards(found: agreement_history.Around) -> list[dict[str, Any]]:

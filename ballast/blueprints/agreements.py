@@ -35,6 +35,7 @@ LABELS: Final = {
     "defaulted": "Defaulted",
     "charged_off": "Charged off",
     "paid_off": "Paid off",
+    "settled": "Settled",
     "refunded": "Refunded",
     "draft": "Not begun",
     "canceled": "Canceled",

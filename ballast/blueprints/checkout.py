@@ -8,6 +8,7 @@ from functools import cache
 
 from babel import Locale
 from flask import Blueprint, Response, g, make_response, request, url_for
+from flask import session as browser
 from flask_login import current_user
 from sqlalchemy import select
 
@@ -24,6 +25,7 @@ from ballast.billing import (
     payment_links,
     portal,
     return_urls,
+    returning,
     subscription_checkout,
     ways,
 )
@@ -32,7 +34,7 @@ from ballast.clock import now
 from ballast.db import db, set_organization
 from ballast.errors import BallastError, NotFound, TooManyAttempts
 from ballast.identity.users import lookup
-from ballast.models import CheckoutSession, Organization
+from ballast.models import CheckoutSession, Customer, Organization
 from ballast.money import to_decimal
 from ballast.web import act, is_htmx, policy, render, see_other
 
@@ -74,7 +76,9 @@ def pay(token: str) -> Response:
     chosen = typed.get("pay_with", IN_FULL)
     agreed = None if chosen == IN_FULL else Agreed(chosen, typed.get("shown_terms", ""), request.user_agent.string)
     try:
-        checkout.pay(g.shop.id, token, checkout_form.read_details(typed), _shown(typed), agreed)
+        customer = _returning(before)
+        details = replace(checkout_form.read_details(typed), customer_id=customer.id if customer else None)
+        checkout.pay(g.shop.id, token, details, _shown(typed), agreed)
     except BallastError as error:
         return _refused(token, typed, error)
     after = checkout.with_setup(checkout.find(g.shop.id, token))
@@ -147,6 +151,13 @@ def returned(token: str) -> Response:
 def another_card(token: str) -> Response:
     """The shopper would rather not confirm with this bank: the challenge is taken back at the processor, the form comes again."""
     checkout.take_back_challenge(g.shop.id, token)
+    return see_other(url_for("checkout.show", token=token))
+
+
+@blueprint.post("/forget")
+def forget(token: str) -> Response:
+    """The shopper would rather be nobody here: another address, another card."""
+    browser[returning.key(g.shop.id)] = returning.NOBODY
     return see_other(url_for("checkout.show", token=token))
 
 
@@ -252,16 +263,18 @@ def _page(
     refusal: str | None = None,
 ) -> Response:
     """`notice`: why the card must be typed in again; `refusal`: why it was not tried."""
-    if found.state in ("paid", "gone"):
+    is_sold = not found.is_subscription or subscription_checkout.is_on_sale(found.order)
+    if found.state in ("paid", "gone") or (found.state == "form" and not is_sold):
         return _closed(found)
     way = _way(found, _plan(found, _plans(found)))
     found = replace(checkout.find(g.shop.id, found.order.token), setup=found.setup)
-    offer = subscription_checkout.offer(found.order) if found.is_subscription else None
+    offer = subscription_checkout.offer(found.order) if found.is_subscription and is_sold else None
     plans = _plans(found)
     plan = _plan(found, plans)
     if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
         return _unavailable(found)
     seen = _outlook(found, offer, plan)
+    customer = _returning(found)
     response = make_response(
         render(
             "checkout/show.html",
@@ -284,7 +297,9 @@ def _page(
             lines=found.lines,
             rates=delivery_page.rates(found.order, found.session) if found.state == "form" else None,
             rate=found.order.shipping_rate_id,
-            values=typed or _known(found),
+            values=(typed or _known(found)) | ({"email": customer.email or ""} if customer else {}),
+            returning=customer,
+            cards=returning.cards(customer, found.order.currency) if customer and found.state == "form" else [],
             errors=problems or delivery_page.problems(found.order, found.session, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
@@ -295,7 +310,7 @@ def _page(
             action=_action(found),
             email=found.order.email or "",
             delivers=found.is_sent,
-            fixed_email=_is_email_fixed(found),
+            fixed_email=_is_email_fixed(found) or bool(customer and customer.email),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
         )
@@ -386,13 +401,24 @@ def _closed(found: checkout.Checkout) -> Response:
     return render(
         "checkout/gone.html",
         shop=g.shop,
-        reason="paid" if found.state == "paid" else "expired" if found.session else "changed",
+        reason=_reason(found),
         back_url=_back(found.session),
-        amount=found.order.amount,
+        amount=found.payment.amount_captured if found.payment else 0,
         currency=found.order.currency,
         paid_at=paid_at,
         receipt_url=url_for("checkout.receipt", token=found.order.token),
     )
+
+
+def _reason(found: checkout.Checkout) -> str:
+    """Why it takes no payment any more; in state `form` since something of it is not for sale."""
+    match found.state:
+        case "paid":
+            return "paid"
+        case "form":
+            return "item"
+        case _:
+            return "expired" if found.session else "changed"
 
 
 def _back(session: CheckoutSession | None) -> str | None:
@@ -401,6 +427,19 @@ def _back(session: CheckoutSession | None) -> str | None:
     if link is not None:
         return url_for("buy.show", token=link.token)
     return session.cancel_url if session else None
+
+
+def _returning(found: checkout.Checkout) -> Customer | None:
+    """Who the shopper has shown to be, by the mailed link of their page or by signing in; nobody where the merchant named another."""
+    kept, session = browser.get(returning.key(g.shop.id)), found.session
+    customer = None
+    if kept and kept != returning.NOBODY:
+        customer = returning.of_link(g.shop.id, kept)
+    elif kept is None and current_user.is_authenticated:
+        customer = returning.of_user(g.shop.id, current_user)
+    if session is not None and (session.customer_id or session.customer_email):
+        return customer if customer and customer.id == session.customer_id else None
+    return customer
 
 
 def _known(found: checkout.Checkout) -> dict[str, str]:

@@ -88,6 +88,7 @@ def show(customer_id: str) -> Response:
         leaving=[_row(row) for row in db.session.execute(cards_leaving(g.organization.id, customer.id))],
         may_charge=users.may(g.role, "charge") and bool(stored) and customer.held_at is None,
         may_remove=users.may(g.role, "charge"),
+        may_erase=users.may(g.role, "privacy"),
         plans=plans[:MOST_PLANS],
         more_plans=len(plans) > MOST_PLANS,
         payments=[{"payment": row[0], "customer": customer} for row in page.rows],

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from dateutil.relativedelta import relativedelta
 from flask import Blueprint, Response, flash, g, request, url_for
+from flask import session as browser
 
 from ballast import config
-from ballast.billing import new_cards, payments, portal, portal_links, portal_plans
+from ballast.billing import new_cards, payments, portal, portal_links, portal_plans, returning
 from ballast.billing.card_setup import Outcome
 from ballast.billing.portal import Held
 from ballast.billing.subscriptions import changing, ending, forecasting, rows
@@ -62,6 +63,14 @@ def show() -> Response:
         notes=portal.credit_notes(g.customer),
         credit=portal.credit(g.customer),
     )
+
+
+@blueprint.post("/shop")
+def go_shopping() -> Response:
+    """On to the shop, and to the cart if something waits there; whoever holds this address may pay with the cards that are stored."""
+    browser[returning.key(g.shop.id)] = g.token
+    waits = f"cart:{g.shop.id}" in browser
+    return see_other(url_for("storefront.cart" if waits else "storefront.index", slug=g.shop.slug))
 
 
 # --- One act each ------------------------------------------------------------------------------------------------------------

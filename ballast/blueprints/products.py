@@ -36,8 +36,6 @@ PRICE_FIELDS: Final = (
     "setup_fee",
     "nickname",
 )
-LONGEST: Final = {"name": 200, "tagline": 200, "description": 5000, "nickname": 200, "reason": 200}
-CHANGES: Final = {"more": "Add", "fewer": "Take away", "exactly": "There are", "uncounted": "Don't count"}
 COLUMNS: Final[answers.Columns] = {
     "product": lambda _price, product: product.id,
     "name": lambda _price, product: product.name,
@@ -53,6 +51,8 @@ COLUMNS: Final[answers.Columns] = {
     "created_at": lambda price, _product: price.created_at,
     "archived_at": lambda price, product: price.archived_at or product.archived_at,
 }
+LONGEST: Final = {"name": 200, "tagline": 200, "description": 5000, "nickname": 200, "reason": 200}
+CHANGES: Final = {"more": "Add", "fewer": "Take away", "exactly": "There are", "uncounted": "Don't count"}
 EVERY: Final = [("", "Once"), *((name, name.capitalize()) for name in INTERVALS)]
 
 

@@ -36,6 +36,8 @@ PAGES: Final = {
     "Overview": "admin.overview",
     "Payments": "admin.payments",
     "Refunds": "refunds.index",
+    "Radar": "radar.index",
+    "Unknown outcomes": "radar.unknown_outcomes",
     "Disputes": "disputes.index",
     "Customers": "customers.index",
     "Orders": "orders.index",

@@ -24,6 +24,7 @@ PERMISSION_WORDS: Final = {
     "refund": "Refund payments",
     "disputes": "Answer disputes",
     "replay": "Replay processor events",
+    "resolve": "Resolve unknown outcomes",
     "catalog": "Change the catalog",
     "orders": "Send orders",
     "lending": "Change financing offers and lending settings",

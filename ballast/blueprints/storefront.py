@@ -108,7 +108,7 @@ def cart() -> Response:
 
 def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | None = None) -> Response:
     found = _cart()
-    goods = [line for line in found.lines if not line.is_recurring]
+    goods = [line for line in found.lines if not line.is_recurring and not line.is_gone]
     products = [line.product.id for line in goods]
     amount = sum(line.amount for line in goods)
     plans = advertising.plans(g.shop, amount, found.currency, _country(), products) if products else []
@@ -126,7 +126,7 @@ def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | No
 
 def _outlook(found: carts.CartView, goods: Sequence[carts.LineView]) -> outlook.Outlook | None:
     """What is due today and what later, where the cart has a subscription."""
-    recurring = next((line for line in found.lines if line.is_recurring), None)
+    recurring = next((line for line in found.lines if line.is_recurring and not line.is_gone), None)
     if recurring is None:
         return None
     return due_dates.of_cart(g.shop, found.currency, goods, recurring.price.id, recurring.quantity)

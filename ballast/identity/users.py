@@ -27,8 +27,10 @@ _ADMIN: Final = frozenset(
         "orders",
         "lending",
         "replay",
+        "resolve",
         "clock",
         "mails",
+        "privacy",
     }
 )
 # What each role may do. Everyone in an organization may read everything but the audit log.
@@ -36,8 +38,8 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "owner": _ADMIN | {"members", "settings", "processors"},
     "admin": _ADMIN,
     "viewer": frozenset({"read"}),
-    # Platform staff look at any organization and change none.
-    "staff": frozenset({"read", "audit"}),
+    # Platform staff look at any organization and change nothing of it, but they have its processors asked.
+    "staff": frozenset({"read", "audit", "resolve"}),
 }
 
 

@@ -61,6 +61,7 @@ AMENDMENT_KINDS: Final = (
     "late_fee_waived",
     "rescheduled",
     "written_off",
+    "settled",
     "refunded",
     "dispute_lost",
     "accelerated",
@@ -282,6 +283,7 @@ class Installment(Scoped, Base):
             "principal_paid >= 0 and principal_credited >= 0 and principal_paid + principal_credited <= principal",
             name="principal_within",
         ),
+        CheckConstraint("written_off >= 0 and written_off <= principal_credited", name="written_off_within"),
         CheckConstraint(
             "interest_paid >= 0 and interest_waived >= 0 and interest_paid + interest_waived <= interest",
             name="interest_within",
@@ -323,6 +325,9 @@ class Installment(Scoped, Base):
     late_fee_paid: Mapped[int] = mapped_column(default=0, server_default="0")
     principal_credited: Mapped[int] = mapped_column(
         default=0, server_default="0", doc="by a refund, or written off: it is owed no more"
+    )
+    written_off: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="of the principal credited, what a settlement left unpaid"
     )
     interest_waived: Mapped[int] = mapped_column(default=0, server_default="0", doc="rebated, waived, or written off")
     late_fee_waived: Mapped[int] = mapped_column(default=0, server_default="0")

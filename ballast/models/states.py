@@ -111,17 +111,18 @@ INVOICE: Final = _table(
 CREDIT_NOTE: Final = _table(issued="void", void="")
 # A plan on offer. Unpublished again it is a draft, which is edited like any other.
 OFFER: Final = _table(draft="published archived", published="draft archived", archived="draft")
-# `late`: 1 to 29 days past due; `delinquent`: 30 and more. A lost dispute brings back a debt that was paid off or refunded;
-# what had been charged off is not expected then either.
+# `late`: 1 to 29 days past due; `delinquent`: 30 and more; `settled`: a part was taken for all, the rest written off. A lost dispute
+# brings back a debt that was paid off, settled or refunded; what had been charged off is not expected then either.
 AGREEMENT: Final = _table(
     draft="active canceled",
-    active="late delinquent defaulted paid_off canceled refunded",
-    late="active delinquent defaulted paid_off canceled refunded",
-    delinquent="active late defaulted charged_off paid_off canceled refunded",
-    defaulted="active late delinquent charged_off paid_off refunded",
-    charged_off="paid_off refunded",
+    active="late delinquent defaulted paid_off settled canceled refunded",
+    late="active delinquent defaulted paid_off settled canceled refunded",
+    delinquent="active late defaulted charged_off paid_off settled canceled refunded",
+    defaulted="active late delinquent charged_off paid_off settled refunded",
+    charged_off="paid_off settled refunded",
     paid_off="active late charged_off refunded",
-    refunded="active late charged_off paid_off",
+    settled="active late charged_off refunded",
+    refunded="active late charged_off paid_off settled",
     canceled="",
 )
 # Charged by schedule in these.

@@ -41,6 +41,8 @@ def read_event(merchant: Merchant, raw: bytes) -> ProcessorEvent:
         raise BadSignature(str(error)) from error
     except RecursionError:  # the signature is verified before the XML is read
         raise UnreadableEvent("elements without end") from None
+    except ArithmeticError as error:
+        raise UnreadableEvent("an amount that is none") from error
     about = _about(str(event.kind), subject)
     dispute_id = str(subject.id) if about == "dispute" and subject is not None else None
     return check_words(

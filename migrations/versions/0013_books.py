@@ -24,6 +24,7 @@ def upgrade() -> None:
     for table in ("balance_snapshots", "payouts", "reconciliations", "drifts"):
         wall.protect(table)
     add_up_balances()
+    op.execute("grant select on alembic_version to ballast_worker")  # for `flask doctor`
 
 
 def add_tables() -> None:

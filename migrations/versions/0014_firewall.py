@@ -29,6 +29,7 @@ def upgrade() -> None:
     add_to_refunds()
     for table in ("late_successes", "prevented"):
         wall.protect(table)
+    show_unknown_to_staff()
 
 
 def add_late_successes() -> None:
@@ -128,7 +129,25 @@ def count_refunds(only: str) -> None:
     )
 
 
+def show_unknown_to_staff() -> None:
+    """All organizations' unknown outcomes, the oldest first."""
+    wall.create_lookup(
+        "unknown_attempts",
+        "staff uuid, most integer",
+        "select a.organization_id, o.name, a.id, a.processor, a.amount, a.currency, a.probes, "
+        "coalesce(a.submitted_at, a.send_deadline_at), a.next_probe_at from attempts a "
+        "join organizations o on o.id = a.organization_id "
+        "join users u on u.id = staff and u.is_admin and u.banned_at is null "
+        "where a.status in ('created', 'submitted', 'unknown', 'action_required') "
+        "and (a.status = 'unknown' or (a.status = 'submitted' and a.next_probe_at < now())) "
+        "order by coalesce(a.submitted_at, a.send_deadline_at) limit most",
+        "table (organization_id uuid, name varchar, id uuid, processor varchar, amount bigint, currency varchar, "
+        "probes bigint, since timestamptz, next_probe_at timestamptz)",
+    )
+
+
 def downgrade() -> None:
+    op.execute("drop function unknown_attempts")
     count_refunds("")
     op.drop_index("uq_refunds_late_once", table_name="refunds")
     op.drop_column("refunds", "late_success_id")

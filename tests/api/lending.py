@@ -21,6 +21,7 @@ PREVIEWS: dict[str, type[schemas.Strict]] = {
     "pauses": schemas.AgreementPausePreview,
     "waivers": schemas.WaiverPreview,
     "reschedules": schemas.ReschedulePreview,
+    "settlements": schemas.SettlementPreview,
     "write_offs": schemas.WriteOffPreview,
     "card": schemas.AgreementCardPreview,
     "refunds": schemas.AgreementRefundPreview,

@@ -87,6 +87,7 @@ def test_an_act_without_the_present_preview_is_refused_and_a_bad_one_says_what_i
         ("payments/preview", {"amount": 48001}, 400, "financing_amount_too_large"),
         ("date_moves/preview", {"installment": 9, "to": "2027-01-01"}, 409, "installment_absent"),
         ("waivers/preview", {}, 409, "late_fee_absent"),
+        ("settlements/preview", {"amount": 48000}, 400, "settlement_not_less"),
         ("write_offs/preview", {}, 409, "write_off_refused"),
         ("refunds/preview", {"amount": 64001}, 400, "refund_too_large"),
     ):

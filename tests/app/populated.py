@@ -84,6 +84,8 @@ class Known:
     order_id: str
     cart_id: str
     email_id: str
+    attempt_id: str
+    late_id: str
     sold: dict[str, str]
 
 
@@ -130,6 +132,7 @@ def populate(world: World, owner_url: str) -> Known:
         session_id = db.session.scalars(select(CheckoutSession.id)).one()
         link_id = db.session.scalars(select(PaymentLink.id)).one()
         order_id = db.session.scalars(select(Order.id).where(Order.cart_id.is_not(None)).limit(1)).one()
+        attempt_id, late_id = (db.session.scalars(select(one.id).limit(1)).one() for one in (Attempt, LateSuccess))
         cart_id, email_id = (db.session.scalars(select(model.id).limit(1)).one() for model in (Cart, Email))
         missing = [
             m for m in (Order, Refund, Event, WebhookDelivery, Email) if not db.session.scalars(select(m)).first()
@@ -158,6 +161,8 @@ def populate(world: World, owner_url: str) -> Known:
         order_id=order_id,
         cart_id=cart_id,
         email_id=email_id,
+        attempt_id=attempt_id,
+        late_id=late_id,
         sold=sold,
     )
 

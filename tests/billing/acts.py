@@ -21,7 +21,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from ballast import clock
-from ballast.db import db, set_organization
+from ballast.billing import billing_settings
+from ballast.db import db, organization, set_organization, transaction
 from ballast.models import Attempt, AuditEntry, LedgerAccount, LedgerTransfer
 from tests.world import World, csrf
 
@@ -139,6 +140,12 @@ def attempts(world: World) -> list[Attempt]:
 
 def late_successes(world: World) -> list[AuditEntry]:
     return [entry for entry in rows(world, AuditEntry) if entry.action == "payment.late_success"]
+
+
+def credit_late(world: World) -> None:
+    """Have Acme want credit for what comes for an attempt given up."""
+    with organization(world.acme.id), transaction():
+        billing_settings.change(world.acme.id, {"late_success": "credit"})
 
 
 def taken(world: World) -> list[dict[str, Any]]:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from ballast.billing import billing_settings, late_successes, outcomes, refunds
+from ballast.billing import late_successes, outcomes, refunds
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
 from ballast.models import CreditBalance, Email, LateSuccess, Prevented, Refund
-from tests.billing.acts import Died, attempts, balance, die, event_of, hook, rows, stripe
+from tests.billing.acts import Died, attempts, balance, credit_late, die, event_of, hook, rows, stripe
 from tests.world import Api, World
 
 GONE = [("late_success", 2000), ("refund", 2000)]
@@ -37,11 +37,6 @@ def tell(world: World, number: int = 0) -> None:
     for kind in ("charge.succeeded", "payment_intent.succeeded"):
         assert hook(world, event_of(external_id, kind)).status_code == 204
     world.drain()
-
-
-def want(world: World, policy: str) -> None:
-    with organization(world.acme.id), transaction():
-        billing_settings.change(world.acme.id, {"late_success": policy})
 
 
 def test_it_goes_back_by_itself_once_however_often_it_is_told_of(world: World, api: Api) -> None:
@@ -87,7 +82,7 @@ def test_a_payment_that_was_paid_meanwhile_keeps_its_money(world: World, api: Ap
 
 
 def test_by_policy_it_is_its_customers_credit(world: World, api: Api) -> None:
-    want(world, "credit")
+    credit_late(world)
     customer = api.post("/customers", {"email": "ada@example.com"}).get_json()["id"]
     decline(api, customer=customer)
     approve_behind(world)

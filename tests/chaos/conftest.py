@@ -6,16 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.campaign.running import ENVIRONMENT
 from tests.stack import Stack
-
-# An attempt is looked up after connect + read timeout + 5 s, a delivery is claimed again after 4 × its timeout + 30 s.
-ENVIRONMENT = {
-    "PROCESSOR_CONNECT_TIMEOUT": "1",
-    "PROCESSOR_READ_TIMEOUT": "3",
-    "BRAINTREE_READ_TIMEOUT": "3",
-    "WEBHOOK_TIMEOUT": "1",
-    "WEBHOOK_RETRY_DELAYS": "1,1,2,2,2",
-}
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ from ballast.billing.financing import collecting
 from ballast.billing.financing.terms import OfferTerms
 from ballast.db import transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.models import Attempt, Customer, Email, Payment
+from ballast.models import Attempt, Customer, Email, Payment, Refund
 from ballast.processors.base import Approved, Card
+from tests.billing.acts import credit_late
 from tests.financing.acts import IN_FOUR, WITH_INTEREST, Lender
 
 NO_REBATE = OfferTerms(installments=6, rate_bps=1200, grace_days=10, late_fee_amount=500, prepayment="no_rebate")
@@ -182,6 +183,7 @@ def test_without_a_rebate_all_interest_is_owed(lender: Lender) -> None:
 
 
 def test_a_success_for_an_attempt_given_up_pays_the_plan_once_and_is_alarmed_once(lender: Lender) -> None:
+    credit_late(lender.world)
     plan = lender.agree()
     lender.break_card()
     lender.live_until(plan, 1)
@@ -193,6 +195,18 @@ def test_a_success_for_an_attempt_given_up_pays_the_plan_once_and_is_alarmed_onc
     lender.check(plan)
     lender.live_until(plan, 1, days=2)
     assert len(lender.world.charges()) == 1, "nothing is charged for it again"
+
+
+def test_unless_credit_is_wanted_it_goes_back_and_the_installment_is_owed_as_before(lender: Lender) -> None:
+    plan = lender.agree()
+    lender.break_card()
+    lender.live_until(plan, 1)
+    attempt, before = lender.all(Attempt)[-1], (statuses(lender, plan), lender.balance(plan))
+    with lender.clocked():
+        outcomes.record(lender.world.acme.id, attempt.id, Approved("ch_late", 16000, Card("visa", "4242")))
+    assert (statuses(lender, plan), lender.balance(plan)) == before
+    assert [(one.amount, one.reason) for one in lender.all(Refund)] == [(16000, "late_success")]
+    lender.check(plan)
 
 
 def test_nobody_on_hold_is_charged_fined_or_charged_all_at_once_afterwards(lender: Lender) -> None:

@@ -21,7 +21,16 @@ from hypothesis.stateful import (
 )
 
 from ballast.billing.financing.paying import PAYABLE
-from ballast.billing.financing.servicing import dates, payoffs, prepayments, recordings, relief, reschedules, returns
+from ballast.billing.financing.servicing import (
+    dates,
+    payoffs,
+    prepayments,
+    recordings,
+    relief,
+    reschedules,
+    returns,
+    settlements,
+)
 from ballast.billing.financing.terms import OfferTerms
 from ballast.errors import BallastError
 from ballast.models import Attempt, Payment
@@ -165,6 +174,10 @@ class Served(Plans):
     @rule(count=st.integers(2, 5), wait=st.integers(1, 30))
     def it_is_rescheduled(self, count: int, wait: int) -> None:
         self._act(reschedules.decide, count, self.lender.at.date() + timedelta(days=wait))
+
+    @rule(part=st.integers(1, 99))
+    def it_is_settled_for_less(self, part: int) -> None:
+        self._act(settlements.decide, max(self.lender.balance(self.plan) * part // 100, 1))
 
     @rule()
     def it_is_written_off(self) -> None:

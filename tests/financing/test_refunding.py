@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from ballast.billing import refunds
@@ -11,6 +13,7 @@ from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Order, Refund
 from tests.financing.acts import IN_FOUR, WITH_INTEREST
 from tests.financing.servant import Servant
+from tests.financing.test_lateness import HARSH
 
 
 def test_a_part_of_the_price_comes_off_the_last_installments_and_nothing_goes_to_a_card(servant: Servant) -> None:
@@ -55,6 +58,26 @@ def test_interest_goes_in_the_share_of_what_is_credited_and_only_what_is_not_ear
     servant.move(days=10)
     assert 0 < servant.see(agreement_id, returns.decide, 30000).rebated < expected
     servant.do(agreement_id, returns.decide, 30000)
+
+
+def test_what_comes_back_after_a_default_that_made_all_due_takes_its_unearned_interest_along_as_on_that_day(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(60000, HARSH)
+    servant.break_card()
+    servant.live_until(agreement_id, 1, days=59)
+    before = servant.see(agreement_id, returns.decide, 20000).rebated
+    servant.live_until(agreement_id, 1, days=60)
+    assert servant.agreement(agreement_id).accrued_on is None
+    on_that_day = servant.see(agreement_id, returns.decide, 20000).rebated
+    assert 0 < on_that_day <= before
+    servant.live(servant.at + timedelta(days=100))
+    assert servant.see(agreement_id, returns.decide, 20000).rebated == on_that_day
+    servant.do(agreement_id, returns.decide, 20000)
+    owed = servant.see(agreement_id, payoffs.decide)
+    assert owed.consequence.charged == 40000 + servant.agreement(agreement_id).interest_earned + 1600
+    servant.do(agreement_id, returns.decide)
+    assert servant.agreement(agreement_id).status == "refunded"
 
 
 def test_with_the_whole_price_goes_all_interest_that_is_owed_and_every_late_fee(servant: Servant) -> None:

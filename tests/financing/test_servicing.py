@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from random import Random
 
 import pytest
 from sqlalchemy import update
 
+from ballast import audit
 from ballast.billing.financing import rows
 from ballast.billing.financing.quotes import payoff, quote
 from ballast.billing.financing.servicing import (
+    acting,
+    amendments,
     dates,
     payoffs,
     plan_cards,
@@ -19,10 +23,11 @@ from ballast.billing.financing.servicing import (
     relief,
     reschedules,
     returns,
+    settlements,
 )
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
-from ballast.models import FinancingOffer, FinancingSettings
+from ballast.models import Email, Event, FinancingOffer, FinancingSettings
 from tests.financing.acts import IN_FOUR, WITH_INTEREST
 from tests.financing.servant import Servant, day
 
@@ -154,6 +159,31 @@ def test_a_payment_recorded_for_a_day_that_is_past_takes_back_the_late_fee_it_ma
         servant.see(agreement_id, recordings.decide, 100, day(3, 2))
 
 
+@pytest.mark.parametrize("credit", [0, 500])
+def test_a_late_fee_that_was_paid_is_given_back_once_an_earlier_payment_is_recorded(
+    servant: Servant, credit: int
+) -> None:
+    """It pays what else is owed; what is more than that is the customer's credit."""
+    agreement_id = servant.agree(60000, KEPT)
+    first = servant.installments(agreement_id)[0].amount
+    servant.move(days=45)
+    servant.late_fee(agreement_id)
+    servant.do(agreement_id, prepayments.next_installment)
+    paid = servant.installments(agreement_id)[0]
+    assert (paid.late_fee_paid, servant.charges_of(agreement_id)) == (500, [first + 500])
+    owed = servant.balance(agreement_id)
+    recorded = first if not credit else owed
+    assert servant.see(agreement_id, recordings.decide, recorded, day(2, 26)).waived == 0, "grace was over"
+    assert servant.see(agreement_id, recordings.decide, first - 1, day(2, 25)).waived == 0, "not all of it"
+    done = servant.do(agreement_id, recordings.decide, recorded, day(2, 25))
+    assert (done.preview.waived, done.preview.consequence.credit) == (500, credit)
+    assert "$5.00 was paid of it and is given back." in done.preview.consequence.notes[0]
+    after = servant.installments(agreement_id)[0]
+    assert (after.late_fee_paid, after.late_fee_left, after.status) == (0, 0, "paid")
+    assert servant.balance(agreement_id) == max(owed - recorded - 500, 0)
+    assert (servant.account("late_fees"), servant.account("customer_credit")) == (0, -credit)
+
+
 def test_a_part_of_an_installment_recorded_leaves_it_late(servant: Servant) -> None:
     agreement_id = servant.agree(64000, IN_FOUR)
     servant.move(days=32)
@@ -198,6 +228,22 @@ def test_a_customer_moves_a_date_within_the_policy_and_so_often_and_staff_as_far
     with pytest.raises(InvalidRequest, match=r"to Mar 19, 2026"):
         servant.see(agreement_id, dates.move, 1, day(3, 20))
     assert servant.balance(agreement_id) == 48000
+
+
+def test_what_stays_in_front_of_a_later_one_that_is_late_too_cannot_be_moved_and_it_says_what_can_be_done(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    servant.move(days=70)
+    servant.lateness(agreement_id)
+    for move_to in (day(3, 10), day(4, 20)):
+        with pytest.raises(Conflict) as caught:
+            servant.see(agreement_id, dates.move, 1, move_to)
+        assert caught.value.code == "date_move_refused"
+        assert "can't be moved" in caught.value.message
+        assert caught.value.message.endswith("You can move installment 2 or 3, or pause the plan, or reschedule it.")
+    servant.do(agreement_id, dates.move, 2, day(4, 10))
+    servant.do(agreement_id, dates.move, 1, day(4, 9))
 
 
 def test_in_hardship_every_date_is_put_off_and_nothing_is_added(servant: Servant) -> None:
@@ -266,6 +312,64 @@ def test_a_plan_long_past_due_is_written_off_and_what_comes_in_after_all_is_reco
     servant.do(agreement_id, payoffs.decide)
     assert servant.agreement(agreement_id).status == "paid_off"
     assert servant.account("charge_off_allowance") == 0
+
+
+@pytest.mark.parametrize("was", ["active", "charged_off"])
+def test_a_plan_is_settled_for_less_and_what_is_not_paid_is_written_off(servant: Servant, was: str) -> None:
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    if was == "charged_off":
+        servant.move(days=75)
+        servant.late_fee(agreement_id)
+        servant.lateness(agreement_id)
+        servant.do(agreement_id, relief.write_off)
+        assert servant.mails()[-1] == "agreement_charged_off"
+    owed, receivable = servant.balance(agreement_id), servant.account("financing_receivable")
+    with pytest.raises(InvalidRequest, match="pays everything"):
+        servant.see(agreement_id, settlements.decide, servant.see(agreement_id, payoffs.decide).consequence.charged)
+    seen = servant.see(agreement_id, settlements.decide, 25000)
+    assert (seen.consequence.charged, seen.written_off, seen.status_after) == (25000, owed - 25000, "settled")
+    servant.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    servant.finish(servant.begin(agreement_id, settlements.decide, 25000, seen=seen))
+    servant.world.forget_faults()
+    assert {one.status for one in servant.installments(agreement_id)} == {"processing"}, "nothing takes one meanwhile"
+    servant.settle()
+    servant.check(agreement_id)
+    agreement = servant.agreement(agreement_id)
+    assert (agreement.status, agreement.under_way, servant.balance(agreement_id)) == ("settled", None, 0)
+    assert servant.charges_of(agreement_id) == [25000]
+    assert [one.status for one in servant.installments(agreement_id)] == ["paid"] * 3 + ["waived"] * 3
+    assert servant.account("recoveries") == (-25000 if was == "charged_off" else 0)
+    assert receivable == owed
+    told = [one.type for one in servant.all(Event) if one.type.startswith("financing.agreement")]
+    assert (told.count("financing.agreement.settled"), servant.mails().count("agreement_settled")) == (1, 1)
+    with pytest.raises(InvalidRequest, match=r"At most \$"):
+        servant.see(agreement_id, returns.decide, 60000)
+    servant.do(agreement_id, returns.decide, 5000)
+    assert servant.agreement(agreement_id).status == "settled"
+
+
+def test_a_plan_settled_by_a_transfer_is_told_of_once_and_a_declined_settlement_changes_nothing(
+    servant: Servant,
+) -> None:
+    agreement_id = servant.agree(64000, IN_FOUR)
+    before = servant.figures(agreement_id)
+    servant.do(agreement_id, settlements.decide, 20000, payment_method="pm_card_chargeDeclined")
+    assert servant.figures(agreement_id) == before
+    with servant.clocked(), audit.acting(servant.who):
+        preview = acting.preview(
+            servant.world.acme.id, agreement_id, partial(settlements.decide, amount=20000, recorded=True)
+        )
+        with transaction():
+            signed = amendments.signed(preview.hash)
+            acting.act(
+                servant.world.acme.id, agreement_id, partial(settlements.decide, amount=20000, recorded=True), signed
+            )
+    servant.check(agreement_id)
+    assert (servant.agreement(agreement_id).status, servant.account("bad_debt")) == ("settled", 28000)
+    assert servant.mails().count("agreement_settled") == 1
+    (mail,) = [one.text for one in servant.all(Email) if one.kind == "agreement_settled"]
+    assert "We took $200.00" in mail
+    assert "You don’t owe the other $280.00" in mail
 
 
 @pytest.mark.parametrize("what", ["waived", "part returned", "returned", "lost", "won", "recovered and lost"])

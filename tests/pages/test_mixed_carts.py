@@ -11,7 +11,18 @@ import pytest
 from flask import Flask
 
 from ballast import clock
-from ballast.models import Claim, FinancingAgreement, Invoice, LedgerTransfer, Payment, PaymentMethod, Subscription
+from ballast.db import organization, transaction
+from ballast.models import (
+    CartLine,
+    Claim,
+    FinancingAgreement,
+    Invoice,
+    LedgerTransfer,
+    Payment,
+    PaymentMethod,
+    Price,
+    Subscription,
+)
 from tests.api.selling import Seller
 from tests.financing.acts import IN_FOUR
 from tests.pages.billed import DECLINED
@@ -246,3 +257,32 @@ def test_a_program_opens_a_session_with_goods_and_one_subscription(world: World)
     assert noor.buy_both().status_code == 303
     done = api.get(f"/checkout_sessions/{made.get_json()['id']}").get_json()
     assert (done["status"], noor.charged(), noor.subscriptions()) == ("complete", [20900], ["active"])
+
+
+def test_what_is_taken_off_sale_is_said_in_the_cart_and_at_checkout_and_charges_nothing(world: World) -> None:
+    noor = Mixer(world)
+    page = noor.page()
+    with organization(world.acme.id), transaction() as session:
+        session.query(Price).filter_by(id=noor.club).one().archived_at = clock.real_time()
+    assert "This is no longer for sale." in noor.page()
+    assert "This is no longer for sale." in noor.buy_both(page=page).get_data(as_text=True)
+    cart = noor.cart()
+    assert "No longer for sale" in cart
+    assert "$110.00" not in cart
+    refused = noor.post("/shop/acme/checkout")
+    assert refused.status_code == 409
+    assert "Club is no longer for sale. Take it out of your cart to go on." in refused.get_data(as_text=True)
+    (line,) = (one.id for one in world.all_of(CartLine) if one.price_id == noor.club)
+    assert noor.post(f"/shop/acme/cart/lines/{line}", {"quantity": 0}).status_code == 303
+    assert noor.pay(noor.check_out()).status_code == 303
+    assert (noor.charged(), noor.subscriptions()) == ([9000], [])
+
+
+def test_a_checkout_done_in_another_tab_says_what_was_charged(world: World) -> None:
+    noor = Mixer(world, trial_days=14)
+    offer = noor.plan()
+    page = noor.choose(offer)
+    assert noor.agree(offer, page=page).status_code == 303
+    again = noor.agree(offer, page=page).get_data(as_text=True)
+    assert "Already paid." in again
+    assert "$22.50" in again

@@ -19,7 +19,7 @@ from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
 from ballast.models import Attempt, Coupon, Customer, Organization, Payment, PromotionCode
 from ballast.processors.base import Approved, Card
-from tests.billing.acts import at_once, balance
+from tests.billing.acts import at_once, balance, credit_late
 from tests.subscriptions.acts import Desk
 from tests.subscriptions.test_changing import credit_of
 from tests.world import Api, World
@@ -101,6 +101,7 @@ def test_what_went_back_by_credit_note_goes_back_no_second_time(desk: Desk, sub:
 
 
 def test_a_success_of_a_payment_that_was_replaced_is_the_customers_credit(desk: Desk) -> None:
+    credit_late(desk.world)
     desk.start(desk.price(2000), desk.customer(), card="pm_card_chargeDeclined")
     attempt, invoice = desk.all(Attempt)[0], desk.invoices()[0]
     with desk.clocked():

@@ -13,7 +13,7 @@ from ballast.billing.subscriptions import collecting, ending
 from ballast.db import transaction
 from ballast.models import Attempt, BillingSettings, Invoice, PaymentMethod
 from ballast.processors.base import Approved, Card
-from tests.billing.acts import balance
+from tests.billing.acts import balance, credit_late
 from tests.subscriptions.acts import Desk
 
 RENEWAL = datetime(2026, 2, 15, 9, 30, tzinfo=UTC)
@@ -166,7 +166,8 @@ def test_a_canceled_one_owes_nothing_more(desk: Desk, sub: str) -> None:
 
 
 def arrives_late(desk: Desk, place: int = -1) -> None:
-    """The processor says, after all, that it took the money of an attempt."""
+    """The processor says, after all, that it took the money of an attempt; its merchant wants that credited."""
+    credit_late(desk.world)
     attempt = desk.all(Attempt)[place]
     with desk.clocked():
         for _ in range(2):

@@ -197,7 +197,7 @@ def _acts() -> Iterator[tuple[str, str, Context]]:
     base: Context = ADMIN | {
         "agreement": agreement(),
         "customer": customer(),
-        "unpaid": INSTALLMENTS[1:]
+        "choices": INSTALLMENTS[1:]
         + [installment(4, "late", late_fee_left=500), installment(5, "late", late_fee_left=1)],
         "today": TODAY,
         "cards": cards,

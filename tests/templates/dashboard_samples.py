@@ -8,6 +8,7 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.blueprints.reconciliation import MEANING
+from ballast.models.prevented import ROUTES
 from tests.templates.samples import (
     ADMIN,
     FILTERS,
@@ -38,6 +39,7 @@ def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
     yield from mail_samples()
     yield from search_samples()
     yield from job_samples()
+    yield from radar_samples()
     items = [Row(title="Tax", done=done, says="Invoices are taxed.") for done in (True, False)]
     listed = [{"item": items[0], "link": ("/admin/tax-rates", "Tax rates")}, {"item": items[1], "link": None}]
     yield "admin/settings/go_live.html", "some", ADMIN | {"items": listed, "done": 1}
@@ -92,6 +94,41 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
     }
     yield "admin/orders/cart.html", "full", ADMIN | {"cart": CART, "lines": [line], "total": 9000, "orders": [_order()]}
     yield "admin/orders/cart.html", "empty", ADMIN | {"cart": CART, "lines": [], "total": 0, "orders": []}
+
+
+def radar_samples() -> Iterator[tuple[str, str, Context]]:
+    """The radar, empty and with everything; an unknown outcome, open, alarming, decided."""
+    counted = dict.fromkeys(ROUTES, 0)
+    words = {route: (route.replace("_", " ").capitalize(), "It came to nothing.") for route in ROUTES}
+    bars = [{"label": f"Nov {day}", "value": day, "text": str(day)} for day in range(1, 31)]
+    chart = {"bars": bars, "ticks": [{"value": value, "text": str(value)} for value in (0, 15, 30)], "sentence": "465."}
+    late = Row(id="late_1", amount=2000, currency="USD", payment_id=PAYMENT.id, released_at=NOW, noticed_at=NOW)
+    answers = [("refund", False), ("refund", True), ("credit", False), ("release", False), ("dispute", False)]
+    shown = [Row(late=Row(**vars(late), answer=what), refund=REFUND, is_stuck=stuck) for what, stuck in answers]
+    newest = [Row(route=route, payment_id=PAYMENT.id, at=NOW) for route in ROUTES]
+    newest.append(Row(route="duplicate_event", payment_id=None, at=NOW))
+    found = Row(by_route=counted, total=0, chart=None, newest=[], late=[])
+    context = ADMIN | {"found": found, "words": words, "may_refund": True}
+    yield "admin/radar/index.html", "empty", context
+    full = Row(by_route=counted | {"same_key": 1_204}, total=1_204, chart=chart, newest=newest, late=shown)
+    yield "admin/radar/index.html", "full", context | {"found": full}
+    attempt = Row(id="att_1", amount=2000, currency="USD", processor="stripe", status="unknown", is_open=True)
+    attempt = Row(**vars(attempt), probes=1, next_probe_at=NOW, external_id="pi_1")
+    row: Context = {"attempt": attempt, "payment": PAYMENT, "known": "No answer.", "since": NOW, "is_alarming": False}
+    rows = [row, row | {"is_alarming": True}]
+    yield "admin/radar/unknown.html", "full", ADMIN | PAGES | {"rows": rows}
+    yield "admin/radar/unknown.html", "empty", ADMIN | PAGES | NONE
+    form: Context = ADMIN | row | {"may_resolve": True, "word": "", "reason": "", "errors": {}, "problem": None}
+    yield "admin/radar/resolve.html", "open", form
+    yield "admin/radar/resolve.html", "wrong", form | {"errors": {"reason": "Say why."}, "is_alarming": True}
+    yield "admin/radar/resolve.html", "viewer", form | {"may_resolve": False, "problem": "It is being asked."}
+    decided = Row(**(vars(attempt) | {"is_open": False, "status": "approved", "next_probe_at": None, "probes": 3}))
+    yield "admin/radar/resolve.html", "decided", form | {"attempt": decided}
+    anywhere = Row(organization_id="org_1", organization_name="Acme Corp", attempt_id="att_1", processor="stripe")
+    anywhere = Row(**vars(anywhere), amount=2000, currency="USD", probes=1, since=NOW, next_probe_at=None)
+    staff: Context = {"current_user": USER, "most": 1, "alarming": {"att_1"}}
+    yield "platform/unknown.html", "full", staff | {"rows": [anywhere]}
+    yield "platform/unknown.html", "empty", staff | {"rows": [], "most": 100}
 
 
 def list_samples() -> Iterator[tuple[str, str, Context]]:

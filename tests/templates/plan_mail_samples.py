@@ -38,5 +38,7 @@ def plan_mail_samples() -> Iterator[tuple[str, str, Context]]:
         yield f"emails/installment_late.{ending}", "delinquent", late | {"stage": "delinquent", "fee": 0}
         yield f"emails/agreement_defaulted.{ending}", "whole", BASE | {"paid": 64000} | {"owed": 49000, "due": 33000}
         yield f"emails/agreement_paid_off.{ending}", "whole", BASE | {"paid": 64000}
+        yield f"emails/agreement_settled.{ending}", "part", BASE | {"amount": 30000, "let_off": 19000}
+        yield f"emails/agreement_charged_off.{ending}", "owed", BASE | {"owed": 49000}
         yield f"emails/agreement_dates_moved.{ending}", "two", BASE | {"parts_left": [PART, PART]}
         yield f"emails/agreement_card_expiring.{ending}", "soon", BASE

@@ -60,12 +60,13 @@ PRODUCTS = [
 
 def _cart_line(product: Row, quantity: int) -> Row:
     amount = product.price.amount * quantity
-    return Row(id=f"cl_{product.slug}", product=product, price=product.price, quantity=quantity, amount=amount)
+    of_one: Context = {"product": product, "price": product.price, "is_gone": False}
+    return Row(id=f"cl_{product.slug}", quantity=quantity, amount=amount, **of_one)
 
 
 def _club_line() -> Row:
     price = Row(amount=2000, currency="USD", interval="month", interval_count=1)
-    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000)
+    return Row(id="cl_club", product=PRODUCTS[3], price=price, quantity=1, amount=2000, is_gone=True)
 
 
 def _plan(name: str, terms: OfferTerms) -> Row:
@@ -208,6 +209,8 @@ CHECKOUT: Context = {
     "cancel_url": None,
     "offer": None,
     "outlook": None,
+    "returning": None,
+    "cards": [],
     "every": "",
     "code": "",
     "plans": [],
@@ -261,6 +264,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
+    cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
+    yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
+    yield show, "saved-none", CHECKOUT | mine | {"values": TYPED | {"card": "new"}}
     yield show, "action", CHECKOUT | {"state": "action"}
     secret_only = Row(redirect_url=None, client_secret="pi_1_secret_2", return_url="/checkout/t0k3n/return")
     yield show, "action-script", CHECKOUT | {"state": "action", "action": secret_only}
@@ -296,7 +303,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         "receipt_url": "/checkout/t0k3n/receipt",
         "back_url": None,
     }
-    for reason in ("paid", "changed", "expired"):
+    yield "checkout/gone.html", "paid-nothing", gone | {"reason": "paid", "amount": 0}
+    for reason in ("paid", "changed", "expired", "item"):
         yield "checkout/gone.html", reason, gone | {"reason": reason}
     yield "checkout/gone.html", "expired-link", gone | {"reason": "expired", "back_url": "/buy/t0k3n"}
 
@@ -822,6 +830,12 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
             late = Row(amount=2000, currency="USD", answer=done, arrived_at=NOW)
             told_late: Context = {"organization": SHOP, "payment": PAYMENT, "late": late, "payment_url": "http://x/p"}
             yield f"emails/late_success.{ending}", done, told_late
+        open_one: Context = {"organization": SHOP, "payment": PAYMENT, "attempt": APPROVED, "since": NOW}
+        yield (
+            f"emails/payment_unknown.{ending}",
+            "open",
+            open_one | {"attempt_url": "http://x/admin/radar/unknown/att_1"},
+        )
         disputed = {"dispute": _dispute("needs_response"), "reason": REASON, "dispute_url": "http://127.0.0.1:8000/d"}
         yield f"emails/dispute.{ending}", "dispute", receipt | disputed | {"is_inquiry": False}
         account: Context = {"organization": SHOP, "user": USER, "link_url": "http://127.0.0.1:8000/link/t0k3n"}
@@ -869,7 +883,7 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
     yield "admin/customers/index.html", "nobody", index | {"customers": [], "next_url": None, "asked": "zoe@"}
     stored = [{"card": stored_card(), "processor": "stripe"}, {"card": bare, "processor": "square"}]
     show: Context = ADMIN | {"customer": customer(), "cards": stored, "may_charge": True, "payments": PAYMENT_ROWS[:3]}
-    show |= {"leaving": [], "may_remove": True, "plans": [], "more_plans": False}
+    show |= {"leaving": [], "may_remove": True, "may_erase": True, "plans": [], "more_plans": False}
     show |= {"previous_url": None, "next_url": "/admin/customers/x?after=y"}
     nothing: Context = {"cards": [], "payments": [], "may_charge": False, "next_url": None}
     yield "admin/customers/show.html", "full", show
@@ -879,6 +893,9 @@ def customer_samples() -> Iterator[tuple[str, str, Context]]:
         for removal in ("pending", "refused")
     ]
     yield "admin/customers/show.html", "leaving", show | {"leaving": leaving}
+    erase = ADMIN | {"customer": customer(), "payments": 3, "obstacles": [], "problem": None}
+    yield "admin/customers/erase.html", "page", erase
+    yield "admin/customers/erase.html", "open", erase | {"obstacles": ["refunds under way (1)"], "problem": "Wait."}
     yield "admin/customers/remove.html", "page", ADMIN | {"customer": customer()} | stored[0]
     held = {"customer": customer(name="", held_at=NOW), "may_charge": False}
     yield "admin/customers/show.html", "held", show | held

@@ -42,6 +42,7 @@ TOLD: Final = {
     "financing.agreement.defaulted": ("danger", "In default: nothing is charged by itself any more"),
     "financing.agreement.charged_off": ("danger", "Charged off"),
     "financing.agreement.paid_off": ("success", "Paid off"),
+    "financing.agreement.settled": ("neutral", "Settled for less"),
     "financing.agreement.refunded": ("neutral", "Refunded"),
     "financing.agreement.canceled": ("neutral", "Canceled"),
 }
@@ -70,6 +71,7 @@ AMENDED: Final = {
     "late_fee_waived": ("neutral", "Late fee waived"),
     "rescheduled": ("accent", "Rescheduled"),
     "written_off": ("danger", "Written off"),
+    "settled": ("neutral", "Settled for less"),
     "refunded": ("neutral", "Refunded in part or whole"),
     "dispute_lost": ("danger", "Dispute lost"),
     "accelerated": ("danger", "Everything is due at once"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from ballast.billing import outcomes, payments, prevented
+from ballast.billing.financing.balances import unpaid
 from ballast.billing.outcomes import UNPAID
 from ballast.clock import now
 from ballast.db import db
@@ -16,6 +17,17 @@ from ballast.models import Claim, FinancingAgreement, Installment, Payment
 
 # An installment, and how much of it (minor units) is to be paid.
 Part = tuple[Installment, int]
+
+
+def spread(installments: Sequence[Installment], amount: int) -> list[Part]:
+    """An amount (minor units) that ends all that is unpaid claims each with a part of it, so that nobody else can take one."""
+    parts: list[Part] = []
+    waiting = unpaid(installments)
+    for place, one in enumerate(waiting, 1):
+        part = max(min(one.left, amount - (len(waiting) - place)), 1)
+        parts.append((one, part))
+        amount -= part
+    return parts
 
 
 def payment_for(

@@ -69,6 +69,8 @@ def shift(installment: Installment, kind: str, parts: Parts) -> None:
         installment.late_fee_paid -= parts.late_fee
     else:
         installment.principal_credited -= parts.principal
+        if kind == "written_off":
+            installment.written_off -= parts.principal
         installment.interest_waived -= parts.interest
         installment.late_fee_waived -= parts.late_fee
 

@@ -186,6 +186,7 @@ def charge_off(agreement: FinancingAgreement, installments: Sequence[Installment
     stop_charges(installments)
     postings.charged_off(agreement, owed.total, unearned)
     rows.set_status(agreement, "charged_off", amount=owed.total, reason=reason)
+    letters.charged_off(agreement, owed.total)
 
 
 def stop_charges(installments: Sequence[Installment]) -> None:

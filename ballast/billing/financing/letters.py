@@ -101,6 +101,19 @@ def paid_off(agreement: FinancingAgreement) -> None:
     _send(agreement, "agreement_paid_off", f"agreement_paid_off/{agreement.id}/{closed}", paid=paid)
 
 
+def settled(agreement: FinancingAgreement, amount: int, let_off: int) -> None:
+    """An amount (minor units) was taken for all that was owed; `let_off` of it nobody owes any more."""
+    closed = agreement.closed_at.isoformat() if agreement.closed_at else ""
+    key = f"agreement_settled/{agreement.id}/{closed}"
+    _send(agreement, "agreement_settled", key, amount=amount, let_off=let_off)
+
+
+def charged_off(agreement: FinancingAgreement, owed: int) -> None:
+    """The lender counts on it no more, and nothing is charged by itself; `owed` (minor units) stands all the same."""
+    since = agreement.charged_off_at.isoformat() if agreement.charged_off_at else ""
+    _send(agreement, "agreement_charged_off", f"agreement_charged_off/{agreement.id}/{since}", owed=owed)
+
+
 def dates_moved(agreement: FinancingAgreement, installments: Sequence[Installment]) -> None:
     """Charges were on hold, and go on: when the next ones are due."""
     parts = [part_of(agreement, one) for one in balances.unpaid(installments)]
@@ -158,6 +171,8 @@ SUBJECTS: Final = {
     "installment_late": "A payment for {item} is late",
     "agreement_defaulted": "Your plan for {item} is in default",
     "agreement_paid_off": "Your plan for {item} is paid off",
+    "agreement_settled": "Your plan for {item} is settled",
+    "agreement_charged_off": "Your plan for {item} is closed for charges",
     "agreement_dates_moved": "New dates of your plan for {item}",
     "agreement_card_expiring": "Your card for {item} expires soon",
 }

@@ -33,16 +33,22 @@ def example(organization: Organization, kind: str) -> dict[str, Any]:
 
 def _of_kind(kind: str, today: date) -> dict[str, Any]:
     soon, part = today + timedelta(days=3), Part(2, 4, today, 16000)
-    match kind:
-        case "installment_upcoming":
-            return {"part": Part(2, 4, soon, 16000), "charge_on": soon}
-        case "installment_failed":
-            return {"part": part, "decline_class": "soft", "retry_on": soon}
-        case "installment_late":
-            late = Part(2, 4, today - timedelta(days=1), 16000)
-            return {"part": late, "stage": "late", "fee": 500, "added": 0, "grace_on": today + timedelta(days=9)}
-        case "agreement_defaulted":
-            return {"owed": 49000, "due": 33000}
-        case "agreement_dates_moved":
-            return {"parts_left": [Part(number, 4, today + timedelta(days=30 * number), 16000) for number in (3, 4)]}
-    return {"part": part, "paid": 64000}
+    late = Part(2, 4, today - timedelta(days=1), 16000)
+    examples: dict[str, dict[str, Any]] = {
+        "installment_upcoming": {"part": Part(2, 4, soon, 16000), "charge_on": soon},
+        "installment_failed": {"part": part, "decline_class": "soft", "retry_on": soon},
+        "installment_late": {
+            "part": late,
+            "stage": "late",
+            "fee": 500,
+            "added": 0,
+            "grace_on": today + timedelta(days=9),
+        },
+        "agreement_defaulted": {"owed": 49000, "due": 33000},
+        "agreement_charged_off": {"owed": 49000},
+        "agreement_settled": {"amount": 30000, "let_off": 19000},
+        "agreement_dates_moved": {
+            "parts_left": [Part(number, 4, today + timedelta(days=30 * number), 16000) for number in (3, 4)]
+        },
+    }
+    return examples.get(kind, {"part": part, "paid": 64000})

@@ -69,7 +69,7 @@ def parts_of(
         left = format_money(payoff.left, agreement.currency)
         raise InvalidRequest("amount_invalid", f"Choose an amount up to {left}, what is left.", param="amount")
     if amount >= payoff.amount > 0:
-        return _of_everything(installments, payoff.amount)
+        return claims.spread(installments, payoff.amount)
     return _checked(agreement, [(one, -parts.total) for one, parts in entries.allocate(chosen, amount)])
 
 
@@ -78,17 +78,6 @@ def _named(installments: Sequence[Installment], ids: Sequence[str]) -> list[Inst
     if not found or len(found) != len(set(ids)):
         raise InvalidRequest("installment_unknown", "This installment is not one to be paid.", param="installments")
     return found
-
-
-def _of_everything(installments: Sequence[Installment], amount: int) -> list[Part]:
-    """A payoff claims all that is unpaid, each with a part of it, so that nobody else can take one."""
-    parts: list[Part] = []
-    waiting = unpaid(installments)
-    for place, one in enumerate(waiting, 1):
-        part = max(min(one.left, amount - (len(waiting) - place)), 1)
-        parts.append((one, part))
-        amount -= part
-    return parts
 
 
 def _checked(agreement: FinancingAgreement, parts: list[Part]) -> list[Part]:

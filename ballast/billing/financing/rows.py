@@ -30,11 +30,12 @@ EVENTS: Final = {
     "defaulted": "financing.agreement.defaulted",
     "charged_off": "financing.agreement.charged_off",
     "paid_off": "financing.agreement.paid_off",
+    "settled": "financing.agreement.settled",
     "refunded": "financing.agreement.refunded",
     "canceled": "financing.agreement.canceled",
 }
 # Nothing is owed, or will be, in these.
-CLOSED: Final = ("paid_off", "refunded", "canceled")
+CLOSED: Final = ("paid_off", "settled", "refunded", "canceled")
 
 
 def locked(organization_id: str, agreement_id: str) -> FinancingAgreement:

@@ -15,8 +15,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import cards, credit, retries
-from ballast.billing.financing import entries, letters, payoffs, postings, rows, standing
+from ballast.billing import cards, retries
+from ballast.billing.financing import crediting, entries, letters, payoffs, postings, rows, standing
 from ballast.billing.financing.entries import Fact
 from ballast.billing.financing.servicing import arriving
 from ballast.clock import now
@@ -85,7 +85,7 @@ def _apply(plan: Claimed, payment: Payment, attempt: Attempt, amount: int) -> No
     on = rows.day_of(plan.agreement, attempt.created_at)
     fact = Fact("payment", attempt.id, on, payment.id)
     rest = receive(plan.agreement, plan.installments, plan.chosen, amount, fact)
-    give_credit(plan.agreement, attempt.id, rest)
+    crediting.give(plan.agreement, attempt.id, rest)
 
 
 def receive(
@@ -113,13 +113,6 @@ def receive(
     if agreement.status == "paid_off" != was:
         letters.paid_off(agreement)
     return rest
-
-
-def give_credit(agreement: FinancingAgreement, source: str, amount: int) -> None:
-    """What was posted against the receivable and nobody owed (minor units) is the customer's credit."""
-    whose = (agreement.organization_id, agreement.customer_id, agreement.currency)
-    credit.move(*whose, amount, "financing_overpaid", source)
-    postings.overpaid(agreement, source, amount)
 
 
 def _take_card(plan: Claimed, payment: Payment) -> None:

@@ -96,7 +96,7 @@ def status_of(one: Installment, today: date, is_under_way: bool) -> str:
 
 def _done_as(one: Installment) -> str:
     """`refunded` where none of its principal was paid in the end; the interest of the time it ran may have been."""
-    if one.principal_credited and not one.principal_paid:
+    if one.principal_credited > one.written_off and not one.principal_paid:
         return "refunded"
     return "paid" if one.principal_paid or one.interest_paid else "waived"
 
@@ -116,7 +116,7 @@ def status_on(agreement: FinancingAgreement, installments: Sequence[Installment]
     if agreement.status in ("draft", "canceled"):
         return agreement.status
     if not balances.of(installments).total:
-        return "refunded" if _is_given_back(installments) else "paid_off"
+        return _closed_as(installments)
     if agreement.charged_off_at is not None:
         return "charged_off"
     days = balances.days_past_due(balances.past_due_since(installments, today), today)
@@ -127,10 +127,16 @@ def status_on(agreement: FinancingAgreement, installments: Sequence[Installment]
     return "late" if days < DELINQUENT_AFTER else "delinquent"
 
 
+def _closed_as(installments: Sequence[Installment]) -> str:
+    if _is_given_back(installments):
+        return "refunded"
+    return "settled" if any(one.written_off for one in installments) else "paid_off"
+
+
 def _is_given_back(installments: Sequence[Installment]) -> bool:
     """Whether nothing of the principal was paid in the end: what a bank took back (and reopened) was not."""
     paid = sum(one.principal_paid - (one.principal if one.kind == "reopened" else 0) for one in installments)
-    return paid <= 0 and any(one.principal_credited for one in installments)
+    return paid <= 0 and any(one.principal_credited > one.written_off for one in installments)
 
 
 def next_look(agreement: FinancingAgreement, installments: Sequence[Installment], today: date) -> datetime | None:

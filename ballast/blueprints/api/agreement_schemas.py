@@ -183,6 +183,23 @@ class WriteOff(Acted, WriteOffPreview):
     model_config = example({"preview_hash": EXAMPLE_HASH, "reason": "Cannot be reached"}, "forbid")
 
 
+class SettlementPreview(Strict):
+    """An amount that is taken for all that is owed."""
+
+    model_config = example({"amount": 2000}, "forbid")
+
+    amount: Amount = Field(description="Less than what pays everything; the rest is written off.")
+    recorded: StrictBool = Field(default=False, description="It came by cash or transfer: no card is charged.")
+
+
+class Settlement(Acted, SettlementPreview):
+    """A plan to settle for less."""
+
+    model_config = example({"amount": 2000, "preview_hash": EXAMPLE_HASH, "reason": "Agreed by phone"}, "forbid")
+
+    payment_method: Token | None = Field(default=None, description="The plan's card if left out.")
+
+
 class AgreementCardPreview(Strict):
     """Another stored card."""
 
@@ -372,9 +389,11 @@ class AgreementPreviewOut(BaseModel):
             "currency": "USD",
             "charged": 48000,
             "recorded": 0,
+            "credit": 0,
             "rebated": 0,
             "credited": 0,
             "waived": 0,
+            "written_off": 0,
             "back": [],
             "balance_before": _BALANCE,
             "balance_after": {"principal": 0, "interest": 0, "late_fee": 0, "total": 0},
@@ -395,9 +414,11 @@ class AgreementPreviewOut(BaseModel):
     currency: str
     charged: int = Field(description="Minor units taken from a card before anything else of it happens.")
     recorded: int
+    credit: int = Field(description="Of what is paid, minor units that become the customer's credit.")
     rebated: int
     credited: int
     waived: int
+    written_off: int = Field(description="What a settlement leaves unpaid.")
     back: list[PlanBackOut]
     balance_before: PlanBalanceOut
     balance_after: PlanBalanceOut

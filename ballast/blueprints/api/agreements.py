@@ -22,6 +22,7 @@ from ballast.billing.financing.servicing import (
     relief,
     reschedules,
     returns,
+    settlements,
 )
 from ballast.billing.financing.servicing.acting import Decide
 from ballast.billing.financing.servicing.charging import Means
@@ -47,6 +48,8 @@ from ballast.blueprints.api.agreement_schemas import (
     PayoffPreview,
     Reschedule,
     ReschedulePreview,
+    Settlement,
+    SettlementPreview,
     Waiver,
     WaiverPreview,
     WriteOff,
@@ -272,6 +275,32 @@ def preview_write_off(path: AgreementPath, body: WriteOffPreview) -> Response:
 def write_off(path: AgreementPath, body: WriteOff) -> Response:
     """Charged off: owed all the same, charged no more, and what comes in after all is a recovery."""
     return _do(path, body, relief.write_off)
+
+
+@blueprint.post(
+    f"{AT}/settlements/preview",
+    summary="Preview a settlement",
+    responses={200: AgreementPreviewOut},
+    openapi_extensions=TAKES_KEY,
+)
+def preview_settlement(path: AgreementPath, body: SettlementPreview) -> Response:
+    """What is taken for all that is owed, and what is written off."""
+    return _look(path, _settlement(body))
+
+
+def _settlement(body: SettlementPreview) -> Decide:
+    return partial(settlements.decide, amount=body.amount, recorded=body.recorded)
+
+
+@blueprint.post(
+    f"{AT}/settlements",
+    summary="Settle a plan for less",
+    responses={200: AgreementOut, 402: ErrorOut},
+    openapi_extensions=TAKES_KEY,
+)
+def settle(path: AgreementPath, body: Settlement) -> Response:
+    """Nothing is owed afterwards. Until the money is there nothing has changed; after a 402 nothing has either."""
+    return _do(path, body, _settlement(body), body.payment_method)
 
 
 @blueprint.post(

@@ -88,6 +88,9 @@ CATALOG: Final[dict[str, Entry]] = {
     ),
     "customer_unknown": Entry(400, "There is no such customer of yours."),
     "customer_required": Entry(400, "A card is stored for somebody: name the `customer`."),
+    "customer_has_open_money": Entry(
+        409, "A customer cannot be erased while money is open. `message` says what is: end it, and erase then."
+    ),
     "customer_held": Entry(409, "This customer's charges are on hold."),
     "payment_method_required": Entry(400, "Say which `payment_method` to charge."),
     "payment_method_unknown": Entry(400, "There is no such stored card of this customer, or it was detached."),
@@ -287,6 +290,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "pause_refused": Entry(409, "This plan cannot be paused by who asks, or has nothing that is charged by itself."),
     "pause_invalid": Entry(400, "A pause lasts from one month to as many as the lending settings say."),
     "late_fee_absent": Entry(409, "No late fee is owed here."),
+    "settlement_not_less": Entry(400, "The amount pays everything: pay the plan off instead of settling for less."),
     "write_off_refused": Entry(409, "Only a plan that is `delinquent` or `defaulted` is written off."),
     "card_unchanged": Entry(409, "The plan is charged to this card already."),
     "payoff_date_invalid": Entry(

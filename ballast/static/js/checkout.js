@@ -47,6 +47,7 @@ function mountForm(form) {
     event.preventDefault();
     if (paying) return;
     setPaying(true);
+    if (isSaved(form)) return form.submit();
     if (!(await pay())) setPaying(false);
   });
   for (const link of document.querySelectorAll('a[href="#card-field"]')) link.addEventListener("click", async () => (await mounted)?.focus());
@@ -110,6 +111,11 @@ async function tokenize(field, form, { dataset: { notConfirmed } }) {
   } catch {
     return { problem: BROKEN };
   }
+}
+
+/* Whether a card that is stored already is chosen: the field of a new one stays as it is. */
+function isSaved({ elements }) {
+  return Boolean(elements.card) && elements.card.value !== "new";
 }
 
 /* Whether the card is stored too: as the shopper wishes, or because the payments to come need it (a hidden field). */

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from ballast.billing.financing import balances, earning, entries, postings, rows, standing
+from ballast.billing.financing import balances, crediting, earning, entries, postings, rows, standing
 from ballast.billing.financing.entries import PAID, Fact, Parts
 from ballast.billing.financing.servicing.consequences import Added, Change, Consequence
 from ballast.clock import now
@@ -73,8 +73,10 @@ def _post(agreement: FinancingAgreement, wanted: Consequence, source: str, payme
         postings.changed(agreement, kind, source, parts)
     if wanted.recorded:
         postings.received_elsewhere(agreement, source, wanted.recorded)
+    if wanted.credit:
+        crediting.give(agreement, source, wanted.credit)
     if agreement.charged_off_at is not None:
-        postings.recovered(agreement, source, wanted.recorded + wanted.charged, payment_id)
+        postings.recovered(agreement, source, wanted.recorded + wanted.charged - wanted.credit, payment_id)
 
 
 def set_date(agreement: FinancingAgreement, one: Installment, day: date) -> None:

@@ -43,7 +43,7 @@ def begin(plan: Plan, installments: Sequence[Installment], seen: Preview, by: Si
             "payment_method_required", "No card is stored: say which to charge.", param="payment_method"
         )
     by_number = {one.number: one for one in installments}
-    parts = [(by_number[number], amount) for number, amount in settles(wanted) if amount]
+    parts = _parts(by_number, wanted)
     payment = claims.payment_for(agreement, parts, rows.describe(agreement, [one for one, _ in parts]))
     payment.off_session = False
     for one, _amount in parts:
@@ -67,6 +67,13 @@ def begin(plan: Plan, installments: Sequence[Installment], seen: Preview, by: Si
     standing.refresh(agreement, installments)
     db.session.flush()
     return begun
+
+
+def _parts(by_number: dict[int, Installment], wanted: consequences.Consequence) -> list[claims.Part]:
+    """What the payment claims of which installment; a settlement holds all that it ends, so that nothing else takes one meanwhile."""
+    if wanted.kind == "settled":
+        return claims.spread(list(by_number.values()), wanted.charged)
+    return [(by_number[number], amount) for number, amount in settles(wanted) if amount]
 
 
 def settles(wanted: consequences.Consequence) -> list[tuple[int, int]]:

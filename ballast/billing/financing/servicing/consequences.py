@@ -40,7 +40,8 @@ class Back:
 @dataclass(frozen=True)
 class Consequence:
     """`kind`: one of AMENDMENT_KINDS. `on`: the day it counts from. `charged`: minor units taken from a card before anything else of
-    it happens; `recorded`: received by another road. `notes`: sentences for whoever decides."""
+    it happens; `recorded`: received by another road; `credit`: of what was paid, what becomes the customer's credit. `notes`:
+    sentences for whoever decides."""
 
     kind: str
     on: date
@@ -49,6 +50,7 @@ class Consequence:
     added: tuple[Added, ...] = ()
     charged: int = 0
     recorded: int = 0
+    credit: int = 0
     back: tuple[Back, ...] = ()
     status: str | None = None
     paused_until: date | None = None
@@ -83,6 +85,7 @@ def to_dict(wanted: Consequence) -> dict[str, Any]:
         "added": [[one.number, one.due_on.isoformat()] for one in wanted.added],
         "charged": wanted.charged,
         "recorded": wanted.recorded,
+        "credit": wanted.credit,
         "back": [[one.payment_id, one.amount] for one in wanted.back],
         "status": wanted.status,
         "paused_until": wanted.paused_until.isoformat() if wanted.paused_until else None,

@@ -31,6 +31,8 @@ def move(plan: Plan, number: int, to: date) -> Consequence:
     if plan.by_customer:
         _refuse_customer(plan, one)
     first, last = window(plan, one)
+    if first > last:
+        raise Conflict("date_move_refused", _held_fast(plan, one))
     if to == one.due_on or not first <= to <= last:
         said = f"Choose another day from {show_date(first)} to {show_date(last)}."
         raise InvalidRequest("date_move_invalid", said, param="to")
@@ -45,8 +47,25 @@ def _refuse_customer(plan: Plan, one: Installment) -> None:
         raise Conflict("date_move_refused", "This payment is too late to be moved. Please write to us.")
 
 
+def _held_fast(plan: Plan, one: Installment) -> str:
+    """Why there is no day for it, and what can be done."""
+    free = [str(other.number) for other, _first, _last in movable(plan)]
+    can = [f"move installment {' or '.join(free)}"] if free else []
+    can += ["pause the plan"] if not plan.by_customer or _may_pause(plan) else []
+    can += [] if plan.by_customer else ["reschedule it"]
+    said = f"Installment {one.number} can't be moved: a later one is due before any day it could move to."
+    return f"{said} You can {', or '.join(can)}." if can else f"{said} Please write to us."
+
+
+def movable(plan: Plan) -> list[tuple[Installment, date, date]]:
+    """Those of the schedule that may be moved, with the first and the last day."""
+    found = [(one, *window(plan, one)) for one in plan.unpaid if one.kind == "scheduled"]
+    return [(one, first, last) for one, first, last in found if first <= last]
+
+
 def window(plan: Plan, one: Installment) -> tuple[date, date]:
-    """The first and the last day it may be due: after the one before it and before the one after it, not in the past."""
+    """The first and the last day it may be due: after the one before it and before the one after it, not in the past. The first is
+    after the last where there is no such day: a later one is late as well."""
     others = sorted(other.due_on for other in plan.unpaid if other.kind == "scheduled" and other.number != one.number)
     before = max((day for day in others if day <= one.due_on), default=None)
     after = min((day for day in others if day > one.due_on), default=None)
@@ -81,8 +100,12 @@ def pause(plan: Plan, months: int) -> Consequence:
 
 
 def _refuse_pause(plan: Plan) -> None:
-    if plan.agreement.status not in ("active", "late") or amendments.count(plan.agreement, "paused"):
+    if not _may_pause(plan):
         raise Conflict("pause_refused", "This plan cannot be paused here. Please write to us.")
+
+
+def _may_pause(plan: Plan) -> bool:
+    return plan.agreement.status in ("active", "late") and not amendments.count(plan.agreement, "paused")
 
 
 def _later(plan: Plan, one: Installment, months: int, until: date) -> date:

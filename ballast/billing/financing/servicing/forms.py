@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from ballast.billing.financing import balances
 from ballast.billing.financing.servicing import (
     dates,
     payoffs,
     plan_cards,
+    plans,
     prepayments,
     recordings,
     relief,
     reschedules,
     returns,
+    settlements,
 )
 from ballast.billing.financing.servicing.consequences import Consequence
 from ballast.billing.financing.servicing.plans import Plan
@@ -145,6 +148,10 @@ def _write_off(plan: Plan, _typed: Typed) -> Consequence:
     return relief.write_off(plan)
 
 
+def _settle(plan: Plan, typed: Typed) -> Consequence:
+    return settlements.decide(plan, typed.amount("amount"), recorded=typed.text("means") == "elsewhere")
+
+
 def _refund(plan: Plan, typed: Typed) -> Consequence:
     return returns.decide(plan, typed.amount("amount") if typed.text("amount") else None)
 
@@ -232,6 +239,15 @@ ACTS: Final[dict[str, Act]] = {
         right="refund",
         is_final=True,
     ),
+    "settle": Act(
+        "Settle for less",
+        "Take an amount you agreed on for all that is owed. The rest is written off, and nothing is owed any more.",
+        "The plan is settled.",
+        ("amount", "means"),
+        _settle,
+        _owed,
+        is_final=True,
+    ),
     "write-off": Act(
         "Write off",
         "Expect nothing of it any more. The debt stands, and what still comes in counts as recovered.",
@@ -242,6 +258,13 @@ ACTS: Final[dict[str, Act]] = {
         is_final=True,
     ),
 }
+
+
+def choices(name: str, agreement: FinancingAgreement, installments: Sequence[Installment]) -> list[Installment]:
+    """The installments that an act may be about, the oldest due first."""
+    if name == "move":
+        return [one for one, _first, _last in dates.movable(plans.of(agreement, installments))]
+    return [one for one in balances.unpaid(installments) if name != "waive" or one.late_fee_left]
 
 
 def possible(agreement: FinancingAgreement, installments: Sequence[Installment]) -> list[str]:

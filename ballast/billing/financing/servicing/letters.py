@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sqlalchemy import func, select
+
 from ballast.billing import branding, portal_links
 from ballast.billing.financing import balances, letters, rows
 from ballast.db import db
-from ballast.models import AgreementAmendment, Customer, FinancingAgreement, Organization
+from ballast.models import AgreementAmendment, AgreementEntry, Customer, FinancingAgreement, Organization
 from ballast.notifications import emails
 
-# Kind of amendment → subject. No mail for the others: a new card shows in the next one, a write-off is the lender's own affair.
+# Kind of amendment → subject. No mail of this kind for the others: a new card shows in the next one, the end of a plan has its own.
 SUBJECTS: Final = {
     "payment_early": "Thank you for paying early",
     "extra_payment": "We received your payment",
@@ -41,6 +43,10 @@ def changed(agreement: FinancingAgreement, amendment: AgreementAmendment) -> Non
     if agreement.status == "paid_off":
         letters.paid_off(agreement)
         return
+    if amendment.kind == "settled":
+        let_off = _let_off(agreement, amendment)
+        letters.settled(agreement, sum(amendment.before["balance"].values()) - let_off, let_off)
+        return
     subject = SUBJECTS.get(amendment.kind)
     customer = db.session.get_one(Customer, (agreement.organization_id, agreement.customer_id))
     if subject is None or not customer.email or customer.erased_at:
@@ -48,6 +54,18 @@ def changed(agreement: FinancingAgreement, amendment: AgreementAmendment) -> Non
     context = context_of(agreement, amendment, customer)
     key = f"plan_amended/{amendment.id}"
     emails.compose(agreement.organization_id, "plan_amended", customer.email, subject, key, agreement.id, context)
+
+
+def _let_off(agreement: FinancingAgreement, amendment: AgreementAmendment) -> int:
+    """What a settlement wrote off, minor units."""
+    written = func.sum(AgreementEntry.principal + AgreementEntry.interest + AgreementEntry.late_fee)
+    wanted = select(written).where(
+        AgreementEntry.organization_id == agreement.organization_id,
+        AgreementEntry.agreement_id == agreement.id,
+        AgreementEntry.source == amendment.id,
+        AgreementEntry.kind == "written_off",
+    )
+    return -int(db.session.scalar(wanted) or 0)
 
 
 def context_of(agreement: FinancingAgreement, amendment: AgreementAmendment, customer: Customer) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from ballast.billing.financing import balances, entries, standing
 from ballast.billing.financing.balances import Balance
@@ -15,10 +15,14 @@ from ballast.billing.financing.servicing.plans import Plan
 from ballast.billing.financing.terms import hash_of
 from ballast.models import Installment
 
-FORGIVEN = ("late_fee_waived", "interest_rebated", "interest_waived", "principal_credited", "written_off")
 # Kind of act → what is told outside beside `financing.agreement.updated`, and by mail.
 EVENT = "financing.agreement.updated"
 MAIL = "plan_amended"
+OWN_MAILS: Final[dict[str, tuple[str, ...]]] = {
+    "card_changed": (),
+    "written_off": ("agreement_charged_off",),
+    "settled": ("agreement_settled",),
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,12 @@ class Preview:
     @property
     def waived(self) -> int:
         """Late fees."""
-        return -self.consequence.total(*FORGIVEN).late_fee
+        return -self.consequence.total("late_fee_waived").late_fee
+
+    @property
+    def written_off(self) -> int:
+        """What a settlement leaves unpaid and nobody owes."""
+        return -self.consequence.total("written_off").total
 
     @property
     def back(self) -> int:
@@ -158,7 +167,7 @@ def _mails(wanted: Consequence, status: str) -> tuple[str, ...]:
     returned = ("refund",) * len(wanted.back)
     if status == "paid_off":
         return (*charged, *returned, "agreement_paid_off")
-    own = () if wanted.kind in ("card_changed", "written_off") else (MAIL,)
+    own = OWN_MAILS.get(wanted.kind, (MAIL,))
     return (*charged, *returned, *own)
 
 

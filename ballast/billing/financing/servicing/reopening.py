@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from ballast.billing.financing import entries, postings, rows, settling, standing
+from ballast.billing.financing import crediting, entries, postings, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.locks import Held
 from ballast.billing.financing.servicing import amendments, letters
@@ -89,7 +89,7 @@ def _close(agreement: FinancingAgreement, installments: list[Installment], row: 
     others = [other for other in installments if other.id != one.id]
     left = sum(entries.receive(agreement, others, amount, fact) for amount, fact in freed)
     if left:
-        settling.give_credit(agreement, source, left)
+        crediting.give(agreement, source, left)
         if agreement.charged_off_at is not None:
             postings.recovered(agreement, source, -left)  # it was counted as one, and is not owed
     one.next_attempt_at = None

@@ -53,6 +53,8 @@ def _lines(seen: Preview, card: str) -> Iterator[tuple[str, str]]:
     yield "Comes off what is owed", _money(seen, seen.credited)
     yield "Interest taken off", _money(seen, seen.rebated)
     yield "Late fees taken off", _money(seen, seen.waived)
+    yield "Written off", _money(seen, seen.written_off)
+    yield "Becomes the customer’s credit", _money(seen, wanted.credit)
     yield "Paused until", show_date(wanted.paused_until) if wanted.paused_until else ""
     yield "Left of the plan", _change(*(_left(seen, one.total) for one in (seen.balance_before, seen.balance_after)))
     yield "The plan will be", seen.status_after.replace("_", " ").capitalize()

@@ -1,0 +1,1 @@
+"""What is known of a customer: handed out whole, and removed."""

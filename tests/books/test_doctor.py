@@ -1,0 +1,71 @@
+"""The doctor says what is wrong with a deployment and what mends it, and a check that cannot look does not stop the others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+
+from ballast.db import organization, transaction
+from ballast.local.postgres import Postgres
+from ballast.models import Email
+from tests.billing.acts import pause
+from tests.world import Api, World
+
+
+def examine(world: World, *words: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    """The exit code, and the findings by check."""
+    result = world.app.test_cli_runner().invoke(args=["doctor", "--json", *words])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in json.loads(result.output):
+        found.setdefault(finding["check"], []).append(finding)
+    return result.exit_code, found
+
+
+def states(found: list[dict[str, Any]]) -> list[str]:
+    return [finding["state"] for finding in found]
+
+
+def test_what_the_tests_stand_on_is_told_as_it_is_each_with_its_mend(world: World) -> None:
+    code, found = examine(world, "--deep")
+    assert code == 1
+    whole = ("migrations", "roles", "clock", "redis", "queue_lag", "stuck", "audit", "ledger", "audit_chain")
+    assert {name: states(found[name]) for name in whole} == {name: ["ok"] for name in whole}
+    assert states(found["processors"]) == ["ok", "ok"]
+    assert found["secrets"][0]["said"] == "ENCRYPTION_KEY is the default, which everybody knows."
+    told = {finding["said"]: finding["mend"] for one in found.values() for finding in one if finding["state"] == "fail"}
+    assert "`alter system set fsync = on`, and reload." in told.values(), "the tests' own Postgres is fast and unsafe"
+    assert "Nobody works payments, inbox, webhooks, emails, charges, default." in told
+    assert any(said.startswith("Nothing answers at http://127.0.0.1:9") for said in told)
+    assert all(told.values())
+    shown = world.app.test_cli_runner().invoke(args=["doctor"])
+    assert shown.exit_code == 1
+    assert "FAIL\tworkers\tNobody works" in shown.output
+    assert "sk_test" not in shown.output
+
+
+def test_what_goes_wrong_is_found(world: World, api: Api, postgres: Postgres) -> None:
+    with organization(world.acme.id), transaction() as session:
+        words = {"kind": "receipt", "dedupe_key": "x", "recipient": "a@b.c", "subject": "s", "html": "h", "text": "t"}
+        session.add(Email(organization_id=world.acme.id, **words))
+        session.flush()
+        session.execute(Email.__table__.update().values(next_attempt_at=Email.created_at))
+    world.fault(kind="error_before", operation="accounts.retrieve_current")
+    pause(minutes=20)
+    with psycopg.connect(postgres.owner_url) as connection:
+        head = connection.execute(
+            "update alembic_version set version_num = '0001' returning old.version_num"
+        ).fetchone()
+        connection.commit()
+        assert head
+        try:
+            code, found = examine(world)
+        finally:
+            connection.execute("update alembic_version set version_num = %s", head)
+    assert code == 1
+    for name in ("migrations", "clock", "queue_lag"):
+        assert states(found[name]) == ["fail"], name
+    assert found["migrations"][0]["mend"] == "`flask --app app db upgrade`"
+    assert found["queue_lag"][0]["said"] == "mails wait since 20 minutes."
+    assert "Stripe did not answer" in found["processors"][0]["said"]
