@@ -54,10 +54,10 @@ def begin(
 ) -> Begun | Setup | PaymentMethod | None:
     """Begin to pay all that is due today, or to store the card; None where that is under way, or done.
 
-        In the caller's transaction, with the order locked and its customer known; run what it answers after that, or `complete`
-    with a stored card of which nothing is due. `agreed`: the plan the goods are paid with. `shown`: minor units due today as
-    the page said. `url`: where the bank sends the shopper back. Raises Conflict(`total_changed`) when it comes to something
-    else, Conflict(`shipping_unavailable`), and what `financing_checkout.begin` and `starting.start` raise.
+    In the caller's transaction, with the order locked and its customer known; run what it answers after that, or `complete` with a
+    stored card of which nothing is due. `agreed`: the plan the goods are paid with. `shown`: minor units due today as the page said.
+    `url`: where the bank sends the shopper back. Raises Conflict(`total_changed`) when it comes to something else,
+    Conflict(`shipping_unavailable`), and what `financing_checkout.begin` and `starting.start` raise.
     """
     draft, earlier = opening.locked_of(order), subscription_checkout.earlier_start(order)
     if is_under_way(order) or _has_begun(draft, earlier):

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from ballast.models import Email, Event, Order, OrderLine, ShippingRate
+from tests.api.selling import RATE, Seller
 from tests.billing.acts import rows
 from tests.pages.dashboard import after, page, send
+from tests.pages.mixing import Mixer
 from tests.shopper import Shopper
 from tests.world import Api, World
 
@@ -110,3 +112,17 @@ def test_rates_are_kept_in_the_settings(world: World) -> None:
         assert 'aria-invalid="true"' in wrong.get_data(as_text=True), field
     archived = send(admin, path, f"{path}/{rate.id}/archived", archived="yes")
     assert "not offered any more" in after(admin, archived)
+
+
+def test_delivery_is_paid_with_goods_and_a_subscription_in_one_payment(world: World, api: Api) -> None:
+    Seller(api).made("/shipping_rates", RATE)
+    noor = Mixer(world, "stripe")
+    noor.cart()
+    page = noor.page()
+    assert "Pay $117.00 and subscribe" in page
+    assert "How to send it" in page
+    assert noor.buy_both(page=page).headers["Location"].endswith("/receipt")
+    assert noor.charged() == [11_700]
+    receipt = noor.receipt()
+    for words in ("Delivery: Standard", "$7.00", "Being packed", "3 to 5 days after it has left"):
+        assert words in receipt, words
