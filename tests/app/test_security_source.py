@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -20,12 +21,12 @@ PAGE = ROOT / "docs" / "security.md"
 NOT_SERVED = ("sandbox", "local", "static")
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    """Every module that runs in production, by its path below `ballast/`."""
-    for path in sorted((ROOT / "ballast").rglob("*.py")):
-        name = path.relative_to(ROOT / "ballast")
-        if name.parts[0] not in NOT_SERVED:
-            yield str(name), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    """Every module that runs in production, with its path below `ballast/`."""
+    paths = [path.relative_to(ROOT / "ballast") for path in sorted((ROOT / "ballast").rglob("*.py"))]
+    served = [path for path in paths if path.parts[0] not in NOT_SERVED]
+    return [(str(path), ast.parse((ROOT / "ballast" / path).read_text(encoding="utf-8"))) for path in served]
 
 
 # --- Timing ------------------------------------------------------------------------------------------------------------------
