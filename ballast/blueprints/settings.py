@@ -34,6 +34,7 @@ PERMISSION_WORDS: Final = {
     "webhooks": "Change webhook endpoints",
     "processors": "Connect processors, route cards",
     "members": "Invite, change and remove members",
+    "privacy": "Hand out and erase what is known of a customer",
     "settings": "Change these settings",
 }
 ROLE_WORDS: Final = {

@@ -130,6 +130,8 @@ def test_a_role_holds_in_its_own_organization_alone(world: World) -> None:
                 "processors",
                 "replay",
                 "resolve",
+                "orders",
+                "privacy",
             },
         ),
         (
@@ -149,6 +151,8 @@ def test_a_role_holds_in_its_own_organization_alone(world: World) -> None:
                 "mails",
                 "replay",
                 "resolve",
+                "orders",
+                "privacy",
             },
         ),
         ("viewer", {"read"}),

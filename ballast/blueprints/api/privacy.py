@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from ballast.billing.privacy import erasing, exporting
 from ballast.blueprints.api.answers import Done, json_answer, key_of_request, once
-from ballast.blueprints.api.fields import example
+from ballast.blueprints.api.fields import Strict, example
 from ballast.blueprints.api.people import CREATED, CUSTOMER, CUSTOMER_ID, CustomerOut, CustomerPath
 from ballast.blueprints.api.setup import TAKES_KEY, make_blueprint
 
@@ -63,6 +63,12 @@ class CustomerExport(BaseModel):
     mails: list[dict[str, Any]] = Field(description="What was written to them.")
 
 
+class CustomerErase(Strict):
+    """Nothing to say."""
+
+    model_config = example({}, "forbid")
+
+
 @blueprint.get("/customers/<customer_id>/export", summary="Export a customer", responses={200: CustomerExport})
 def export(path: CustomerPath) -> Response:
     """All that is kept of them, for whoever asks what there is."""
@@ -75,7 +81,7 @@ def export(path: CustomerPath) -> Response:
     responses={200: CustomerErased},
     openapi_extensions=TAKES_KEY,
 )
-def erase(path: CustomerPath) -> Response:
+def erase(path: CustomerPath, body: CustomerErase) -> Response:  # noqa: ARG001 (it may hold nothing)
     """Remove who they are from rows, mails and events, for good; ids, amounts and the ledger stay. Refused while money is open."""
 
     def begin() -> Done:
