@@ -50,7 +50,7 @@ from ballast.models import (
     PaymentMethod,
     Refund,
 )
-from ballast.models.financing import offer_of
+from ballast.models.financing_offers import offer_of
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import refunds_of
 from ballast.money import format_money

@@ -11,7 +11,7 @@ from ballast.billing.financing import quoting
 from ballast.db import db
 from ballast.errors import BallastError, InvalidRequest
 from ballast.models import Customer, FinancingOffer, Order, OrderLine, Organization, Price
-from ballast.models.financing import published_offers
+from ballast.models.financing_offers import published_offers
 from ballast.models.orders import lines_of_order
 from ballast.money import format_money
 

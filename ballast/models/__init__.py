@@ -13,10 +13,9 @@ from ballast.models.financing import (
     AgreementDocument,
     AgreementEntry,
     FinancingAgreement,
-    FinancingOffer,
-    FinancingSettings,
     Installment,
 )
+from ballast.models.financing_offers import FinancingOffer, FinancingSettings
 from ballast.models.held_back import HeldBack
 from ballast.models.holds import HoldAction
 from ballast.models.identity import ApiKey, Membership, Organization, User

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ballast.blueprints.api import agreement_schemas as schemas
+from ballast.blueprints.api import agreement_act_schemas as schemas
+from ballast.blueprints.api.agreement_schemas import AGREEMENT_ID
 from ballast.blueprints.api.people import CARD_ID
 from ballast.clock import real_time
 from ballast.ids import new_id
@@ -30,7 +31,7 @@ PREVIEWS: dict[str, type[schemas.Strict]] = {
 
 def with_a_plan(world: World, api: Api, name: str, source: str) -> str:
     """The sample, about a plan that its act can be done to, with the hash of a preview that was asked for."""
-    if schemas.AGREEMENT_ID not in source:
+    if AGREEMENT_ID not in source:
         return source
     act = name.partition("{agreement_id}/")[2].removesuffix("/preview")
     agreement_id, facts = plan_for(world, act)
@@ -38,7 +39,7 @@ def with_a_plan(world: World, api: Api, name: str, source: str) -> str:
         source = source.replace(example, real)
     if schemas.EXAMPLE_HASH in source:
         source = source.replace(schemas.EXAMPLE_HASH, hash_for(api, agreement_id, act, facts))
-    return source.replace(schemas.AGREEMENT_ID, agreement_id)
+    return source.replace(AGREEMENT_ID, agreement_id)
 
 
 def plan_for(world: World, act: str) -> tuple[str, dict[str, str]]:

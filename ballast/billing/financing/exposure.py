@@ -12,7 +12,7 @@ from ballast.billing.financing import rows
 from ballast.db import db
 from ballast.errors import Conflict
 from ballast.models import Customer, FinancingAgreement, FinancingOffer, Installment
-from ballast.models.financing import offer_of
+from ballast.models.financing_offers import offer_of
 from ballast.money import share
 
 REACHED: Final = "This plan has no room for this amount. Pay in full, or with another plan."

@@ -21,7 +21,7 @@ from ballast.db import db
 from ballast.errors import BallastError, Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import FinancingOffer, Organization, Product
-from ballast.models.financing import offer_of
+from ballast.models.financing_offers import offer_of
 from ballast.models.states import move
 from ballast.money import BPS, MAX_AMOUNT, format_money
 from ballast.notifications import webhooks

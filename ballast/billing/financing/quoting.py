@@ -19,7 +19,7 @@ from ballast.clock import now
 from ballast.db import db
 from ballast.errors import BallastError
 from ballast.models import BillingSettings, Customer, FinancingOffer, Organization
-from ballast.models.financing import offer_of, published_offers
+from ballast.models.financing_offers import offer_of, published_offers
 
 # A shop shows the same few figures all day; a quote with its check costs a few milliseconds.
 MOST_KEPT: Final = 2048

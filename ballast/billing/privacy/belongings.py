@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Select, or_, select
@@ -27,22 +27,63 @@ from ballast.models import (
 )
 
 
-@dataclass(frozen=True)
 class Belongings:
-    """Everything of one customer, oldest first."""
+    """Everything of one customer, oldest first; each kind is read when it is first asked for."""
 
-    customer: Customer
-    cards: list[PaymentMethod]
-    orders: list[Order]
-    sessions: list[CheckoutSession]
-    payments: list[Payment]
-    attempts: list[Attempt]
-    refunds: list[Refund]
-    disputes: list[Dispute]
-    subscriptions: list[Subscription]
-    invoices: list[Invoice]
-    credit_notes: list[CreditNote]
-    agreements: list[FinancingAgreement]
+    def __init__(self, customer: Customer) -> None:
+        self.customer = customer
+
+    def _mine(self, model: Any) -> list[Any]:
+        return self._all(model, model.customer_id == self.customer.id)
+
+    def _all(self, model: Any, which: Any) -> list[Any]:
+        wanted = select(model).where(model.organization_id == self.customer.organization_id, which)
+        return list(db.session.scalars(wanted.order_by(model.id)))
+
+    @cached_property
+    def cards(self) -> list[PaymentMethod]:
+        return self._mine(PaymentMethod)
+
+    @cached_property
+    def orders(self) -> list[Order]:
+        return self._mine(Order)
+
+    @cached_property
+    def payments(self) -> list[Payment]:
+        return self._mine(Payment)
+
+    @cached_property
+    def subscriptions(self) -> list[Subscription]:
+        return self._mine(Subscription)
+
+    @cached_property
+    def invoices(self) -> list[Invoice]:
+        return self._mine(Invoice)
+
+    @cached_property
+    def agreements(self) -> list[FinancingAgreement]:
+        return self._mine(FinancingAgreement)
+
+    @cached_property
+    def sessions(self) -> list[CheckoutSession]:
+        bought = among(CheckoutSession.order_id, {one.id for one in self.orders})
+        return self._all(CheckoutSession, or_(CheckoutSession.customer_id == self.customer.id, bought))
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        return self._all(Attempt, among(Attempt.payment_id, {one.id for one in self.payments}))
+
+    @cached_property
+    def refunds(self) -> list[Refund]:
+        return self._all(Refund, among(Refund.payment_id, {one.id for one in self.payments}))
+
+    @cached_property
+    def disputes(self) -> list[Dispute]:
+        return self._all(Dispute, among(Dispute.payment_id, {one.id for one in self.payments}))
+
+    @cached_property
+    def credit_notes(self) -> list[CreditNote]:
+        return self._all(CreditNote, among(CreditNote.invoice_id, {one.id for one in self.invoices}))
 
     @property
     def ids(self) -> set[str]:
@@ -73,34 +114,8 @@ class Belongings:
 
 
 def of(customer: Customer) -> Belongings:
-    """Read them; a fixed number of statements."""
-    theirs = {
-        model: _all(customer, model, model.customer_id == customer.id)
-        for model in (PaymentMethod, Order, Payment, Subscription, Invoice, FinancingAgreement)
-    }
-    orders, payments = theirs[Order], {one.id for one in theirs[Payment]}
-    bought = or_(
-        CheckoutSession.customer_id == customer.id, among(CheckoutSession.order_id, {one.id for one in orders})
-    )
-    return Belongings(
-        customer=customer,
-        cards=theirs[PaymentMethod],
-        orders=orders,
-        sessions=_all(customer, CheckoutSession, bought),
-        payments=theirs[Payment],
-        attempts=_all(customer, Attempt, among(Attempt.payment_id, payments)),
-        refunds=_all(customer, Refund, among(Refund.payment_id, payments)),
-        disputes=_all(customer, Dispute, among(Dispute.payment_id, payments)),
-        subscriptions=theirs[Subscription],
-        invoices=theirs[Invoice],
-        credit_notes=_all(customer, CreditNote, among(CreditNote.invoice_id, {one.id for one in theirs[Invoice]})),
-        agreements=theirs[FinancingAgreement],
-    )
-
-
-def _all(customer: Customer, model: Any, which: Any) -> list[Any]:
-    wanted = select(model).where(model.organization_id == customer.organization_id, which)
-    return list(db.session.scalars(wanted.order_by(model.id)))
+    """A customer's; read kind by kind, a fixed number of statements however much there is."""
+    return Belongings(customer)
 
 
 def mails_of(found: Belongings) -> Select[Email]:

@@ -38,7 +38,7 @@ from ballast.notifications import webhooks
 GONE: Final = "[erased]"
 IN_FLIGHT: Final = ("processing", "requires_action", "requires_capture")
 OVER: Final = ("canceled", "incomplete_expired", "defaulted")
-SETTLED: Final = ("draft", "paid_off", "canceled", "refunded")
+SETTLED: Final = ("draft", "paid_off", "settled", "canceled", "refunded")
 # Fields of our JSON that say who somebody is, whatever stands in them.
 IDENTITY: Final = frozenset(
     {

@@ -27,19 +27,14 @@ from ballast.billing.financing.servicing import (
 from ballast.billing.financing.servicing.acting import Decide
 from ballast.billing.financing.servicing.charging import Means
 from ballast.blueprints.api import refusals
-from ballast.blueprints.api.agreement_schemas import (
+from ballast.blueprints.api.agreement_act_schemas import (
     Acted,
     AgreementCard,
     AgreementCardPreview,
-    AgreementList,
-    AgreementOut,
-    AgreementPath,
     AgreementPause,
     AgreementPausePreview,
     AgreementPayment,
     AgreementPaymentPreview,
-    AgreementPreviewOut,
-    AgreementQuery,
     AgreementRefund,
     AgreementRefundPreview,
     DateMove,
@@ -54,6 +49,13 @@ from ballast.blueprints.api.agreement_schemas import (
     WaiverPreview,
     WriteOff,
     WriteOffPreview,
+)
+from ballast.blueprints.api.agreement_schemas import (
+    AgreementList,
+    AgreementOut,
+    AgreementPath,
+    AgreementPreviewOut,
+    AgreementQuery,
 )
 from ballast.blueprints.api.answers import Done, json_answer, key_of_request, list_answer, once, where_given
 from ballast.blueprints.api.schemas import ErrorOut

@@ -21,7 +21,7 @@ from ballast.blueprints.api.fields import (
     Strict,
     example,
 )
-from ballast.models.financing import OFFER_INTERVALS, PREPAYMENTS
+from ballast.models.financing_offers import OFFER_INTERVALS, PREPAYMENTS
 from ballast.models.states import OFFER
 from ballast.money import BPS, MAX_AMOUNT
 
