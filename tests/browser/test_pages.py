@@ -71,7 +71,6 @@ ADMIN_PAGES = {
     "payouts": "/admin/reconciliation/payouts",
     "billing settings": "/admin/settings/billing",
     "card testing": "/admin/settings/card-testing",
-    "mail settings": "/admin/settings/mails",
     "shipping": "/admin/settings/shipping",
     "lending": "/admin/financing/settings",
     "deliveries": "/admin/webhooks/deliveries",
@@ -95,7 +94,7 @@ def test_the_api_reference_is_quiet_and_fits(page: Page) -> None:
 
 def test_the_address_in_an_error_leads_to_what_it_means(page: Page) -> None:
     page.goto("/api/docs#error-card_declined")
-    expect(page.get_by_role("button", name="Create a payment").first).to_be_attached()
+    expect(page.locator(".opblock").first).to_be_attached()  # far from what is looked at few of the calls are drawn
     expect(page.locator("#error-card_declined")).to_be_in_viewport()
 
 

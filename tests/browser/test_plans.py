@@ -63,6 +63,6 @@ def test_without_scripts_the_choice_is_a_button_and_the_plan_can_be_read(
     still = profile(java_script_enabled=False).new_page()
     Buyer(still, stack).check_out("espresso-machine")
     still.get_by_role("radio", name=re.compile(name)).check()
-    still.get_by_role("button", name="Update").click()
+    still.get_by_role("group", name="How to pay").get_by_role("button", name="Update").click()
     expect(still.get_by_role("region", name="Disclosure of the terms of credit")).to_be_visible()
     expect(still.get_by_role("button", name=re.compile("^Pay"))).to_be_hidden()
