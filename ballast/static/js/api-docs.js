@@ -6,12 +6,17 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 follow();
 dark.addEventListener("change", follow);
 
-/* `doc_url` of an error leads into the list below the calls, which moves down while they are drawn. */
+/* `doc_url` of an error leads into the list below the calls, which moves down while they are drawn: followed until the reader acts. */
 const isError = location.hash.startsWith("#error-");
-const showError = () => isError && document.getElementById(location.hash.slice(1))?.scrollIntoView();
+const showError = () => document.getElementById(location.hash.slice(1))?.scrollIntoView();
+if (isError) {
+  const drawing = new ResizeObserver(showError);
+  drawing.observe(place);
+  const leave = () => drawing.disconnect();
+  for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(act, leave, { once: true, passive: true });
+}
 
 window.SwaggerUIBundle({
-  onComplete: () => setTimeout(showError),
   url: place.dataset.openapi,
   domNode: place,
   deepLinking: !isError,
