@@ -88,6 +88,7 @@ def main() -> None:
         before = measure(client, local, names(local))
         began = time.monotonic()
         plant(local, wanted)
+        add_up(local)
         print(f"{wanted:,} payments planted in {time.monotonic() - began:.0f} s", flush=True)
         after = measure(client, local, names(local))
     report(wanted, before, after)
@@ -139,6 +140,20 @@ def plant(local: dict[str, Any], wanted: int) -> None:
                 connection.execute(_like(connection, table), given)
             connection.execute(_like(connection, "customers") + " where n %% 10 = 0", given)
         connection.execute("vacuum analyze payments, attempts, customers")
+
+
+def add_up(local: dict[str, Any], patience: float = 600) -> None:
+    """Wait until the worker has added up the days' figures, as it has in a shop that took its payments one by one."""
+    until = time.monotonic() + patience
+    with psycopg.connect(local["database_url"], autocommit=True) as connection:
+        connection.execute("select set_config('app.organization', organization_by_slug('acme')::text, false)")
+        while time.monotonic() < until:
+            row = connection.execute("select exists (select from figure_changes)").fetchone()
+            if row is not None and not row[0]:
+                connection.execute("vacuum analyze figure_changes, daily_figures")
+                return
+            time.sleep(1)
+    raise RuntimeError("the days' figures were not added up in time")
 
 
 def _like(connection: psycopg.Connection[Any], table: str) -> str:
