@@ -12,6 +12,9 @@ from ballast.db import (
     current_organization,
     db,
     end_reading,
+    glance,
+    look,
+    once,
     organization,
     own_session,
     set_organization,
@@ -150,3 +153,20 @@ def test_a_thread_has_its_own_session_and_its_own_organization(world: World) -> 
     assert at_once(world.app, look, look) == [(False, world.stranger.id)] * 2
     assert current_organization() == world.acme.id
     set_organization(None)
+
+
+def test_a_request_that_looks_asks_once_and_a_transaction_each_time(world: World) -> None:
+    asked: list[int] = []
+
+    def ask() -> int:
+        asked.append(len(asked))
+        return asked[-1]
+
+    with world.app.app_context():
+        assert [glance("key", ask), glance("key", ask)] == [0, 1], "nobody said that it only looks"
+        look()
+        assert [glance("key", ask), glance("key", ask)] == [2, 2]
+        with transaction():
+            assert [glance("key", ask), glance("key", ask)] == [3, 4], "there it may change meanwhile"
+            assert [once("key", ask), once("key", ask)] == [5, 5]
+        assert glance("key", ask) == 6, "what was read before a transaction is not taken for what is after it"

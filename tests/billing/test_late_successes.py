@@ -10,7 +10,7 @@ from sqlalchemy import update
 from ballast.billing import late_successes, outcomes, refunds
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
-from ballast.models import CreditBalance, Email, LateSuccess, Prevented, Refund
+from ballast.models import CreditBalance, Email, InboxEvent, LateSuccess, Prevented, Refund
 from tests.billing.acts import Died, attempts, balance, credit_late, die, event_of, hook, rows, stripe
 from tests.pages.dashboard import page
 from tests.world import Api, World
@@ -58,6 +58,7 @@ def test_it_goes_back_by_itself_once_however_often_it_is_told_of(world: World, a
     ]
     told = [mail.recipient for mail in rows(world, Email) if mail.kind == "late_success"]
     assert told == ["owner@example.com"]
+    assert {event.attempts for event in rows(world, InboxEvent)} == {1}, "told again is no error, to be tried again"
 
 
 def rows_of(world: World) -> list[Prevented]:
