@@ -58,7 +58,8 @@ def test_it_goes_back_by_itself_once_however_often_it_is_told_of(world: World, a
     ]
     told = [mail.recipient for mail in rows(world, Email) if mail.kind == "late_success"]
     assert told == ["owner@example.com"]
-    assert {event.attempts for event in rows(world, InboxEvent)} == {1}, "told again is no error, to be tried again"
+    told_of = {event.status for event in rows(world, InboxEvent)}
+    assert told_of <= {"applied", "ignored"}, "told again is no error, to be tried again"
 
 
 def rows_of(world: World) -> list[Prevented]:
