@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     database_url: str = "postgresql://localhost/ballast"
     database_owner_url: str = ""
     database_worker_url: str = ""
+    database_pooling: Literal["session", "transaction"] = Field(
+        default="session", description="transaction: between us and PostgreSQL stands PgBouncer in transaction mode"
+    )
+    database_prepared_statements: bool | None = Field(default=None, description="on, but for transaction pooling")
     redis_url: str = "redis://localhost:6379/0"
     secret_key: str = DEFAULT_SECRET
     jwt_secret: str = DEFAULT_SECRET
@@ -136,6 +140,14 @@ class Settings(BaseSettings):
         if self.sign_in_needs_verified_email is None:
             return self.is_production
         return self.sign_in_needs_verified_email
+
+    @property
+    def prepares_statements(self) -> bool:
+        """Whether the driver may prepare statements: not behind PgBouncer in transaction mode, unless told that it follows them there
+        (PgBouncer 1.21 or newer with `max_prepared_statements`)."""
+        if self.database_prepared_statements is None:
+            return self.database_pooling == "session"
+        return self.database_prepared_statements
 
     @property
     def owner_url(self) -> str:
