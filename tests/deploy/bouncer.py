@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import psycopg
 import pytest
 
@@ -34,6 +35,12 @@ class Bouncer:
 
     port: int
     server: Postgres
+    process: subprocess.Popen[bytes]
+
+    def outgoing_ports(self) -> set[int]:
+        """From where it has come to PostgreSQL."""
+        links = psutil.Process(self.process.pid).net_connections("tcp")
+        return {link.laddr.port for link in links if link.raddr and link.raddr.port == self.server.port}
 
     def address(self, url: str) -> str:
         """A database address of the server's, by way of PgBouncer."""
@@ -62,13 +69,13 @@ def version() -> tuple[int, int]:
 def running(server: Postgres, **extra: str) -> Iterator[Bouncer]:
     """A PgBouncer in transaction mode with two connections for each role: far fewer than who asks for one."""
     version()
-    bouncer = Bouncer(ports.any_free(), server)
+    port = ports.any_free()
     with tempfile.TemporaryDirectory(prefix="ballast-pgbouncer-") as folder:
         env = os.environ | {
             "POSTGRES_HOST": ports.HOST,
             "POSTGRES_PORT": str(server.port),
             "PGBOUNCER_HOST": ports.HOST,
-            "PGBOUNCER_PORT": str(bouncer.port),
+            "PGBOUNCER_PORT": str(port),
             "PGBOUNCER_DIRECTORY": folder,
             "PGBOUNCER_POOL_SIZE": "2",
             "APP_PASSWORD": str(urlsplit(server.app_url).password),
@@ -76,12 +83,12 @@ def running(server: Postgres, **extra: str) -> Iterator[Bouncer]:
             **extra,
         }
         log = Path(folder) / "pgbouncer.log"
-        process = processes.spawn([*_as_nobody(folder), START], log, env)
+        bouncer = Bouncer(port, server, processes.spawn([*_as_nobody(folder), START], log, env))
         try:
             wait_for(bouncer.answers, 20, lambda: processes.tail(log))
             yield bouncer
         finally:
-            processes.stop([process], signal.SIGTERM, patience=5)
+            processes.stop([bouncer.process], signal.SIGTERM, patience=5)
 
 
 def _as_nobody(folder: str) -> list[str]:
