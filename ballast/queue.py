@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from functools import cache, partial
 
 from redis import Redis
@@ -146,6 +147,17 @@ def ask(job: str) -> bool:
         log.warning("wake-up lost: %s (%s)", job, error)
         return False
     return True
+
+
+def anything_waits(names: Collection[str]) -> bool:
+    """Whether a wake-up waits in one of these queues. While Redis is away none does."""
+    try:
+        with _waker(config.current().redis_url).pipeline(transaction=False) as asked:
+            for name in names:
+                asked.llen(Queue.redis_queue_namespace_prefix + name)
+            return any(asked.execute())
+    except (RedisError, OSError):
+        return False
 
 
 def forget_mark(job: str) -> None:

@@ -21,7 +21,8 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Email
 from ballast.models.states import move
 from ballast.notifications import attachments
-from ballast.notifications.drain import claim, drain, run_all
+from ballast.notifications.drain import drain, run_all
+from ballast.notifications.turns import Due, in_turn
 from ballast.templating import environment
 
 THREADS = 4
@@ -119,12 +120,13 @@ class Posted:
 def send_due() -> int:
     """Send every mail that is due, in batches. The job behind `queue.SEND_EMAILS`."""
     queue.forget_mark(queue.SEND_EMAILS)
-    return drain("send_emails", _send_batch)
+    unsent = (Email.status.in_(("pending", "failed")),)
+    waiting = Due(Email, Email.next_attempt_at, wanted=unsent, by_real_time=True, lease=LEASE)
+    return drain("send_emails", lambda: _send_batch(waiting))
 
 
-def _send_batch() -> tuple[int, int]:
-    due = (Email.status.in_(("pending", "failed")), Email.next_attempt_at <= real_time())
-    keys = claim(Email, due, LEASE, BATCH)
+def _send_batch(waiting: Due) -> tuple[int, int]:
+    keys = in_turn(waiting.claim(BATCH))
     letters = _letters(keys)
     _configure()
     results = run_all(_post, letters, THREADS)
@@ -147,6 +149,7 @@ def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
     with transaction() as session:
         rows = session.scalars(select(Email).where(tuple_(Email.organization_id, Email.id).in_(keys))).all()
         attached = attachments.of(rows)
+        place = {key: number for number, key in enumerate(keys)}
         return [
             Letter(
                 (mail.organization_id, mail.id),
@@ -154,7 +157,7 @@ def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
                 mail.attempts,
                 f"{mail.id}-{mail.resent}" if mail.resent else mail.id,
             )
-            for mail in rows
+            for mail in sorted(rows, key=lambda mail: place[mail.organization_id, mail.id])
         ]
 
 
