@@ -16,7 +16,7 @@ from rq import Queue, SimpleWorker
 from rq.cron import CronScheduler
 from rq.worker import DequeueStrategy
 
-from ballast import config, create_app, queue
+from ballast import config, create_app, logs, queue
 from ballast.db import db
 from ballast.notifications import drain
 
@@ -28,7 +28,7 @@ class ContextWorker(SimpleWorker):
 
     def perform_job(self, job: Any, *args: Any) -> bool:
         drain.others_wait = Others([name for name in self.queue_names() if name != job.origin])
-        with app.app_context():
+        with app.app_context(), logs.about(job=job.func_name):
             try:
                 return bool(super().perform_job(job, *args))
             finally:

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     rate_limit_window_seconds: int = Field(default=60, gt=0)
     jobs_internal_api_token: str = ""
 
+    metrics_token: str = Field(default="", description="what /metrics asks for; without it there is nothing there")
+    log_format: Literal["text", "json"] | None = Field(default=None, description="json in production, unless set")
+    sentry_dsn: str = Field(default="", description="where errors are told; needs sentry-sdk")
+
     @field_validator("database_url", "database_owner_url", "database_worker_url")
     @classmethod
     def use_psycopg3(cls, value: str) -> str:
@@ -128,6 +132,11 @@ class Settings(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.ballast_env == "production"
+
+    @property
+    def logs_as(self) -> str:
+        """How lines of the log are written: `text` or `json`."""
+        return self.log_format or ("json" if self.is_production else "text")
 
     @property
     def needs_verified_email(self) -> bool:

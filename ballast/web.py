@@ -33,8 +33,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
-from ballast import audit, config
-from ballast.db import db, look, set_organization
+from ballast import audit, config, logs, metrics
+from ballast.db import count_statements, db, look, set_organization, statements
 from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
 from ballast.ids import new_id, to_uuid
@@ -56,6 +56,10 @@ UPLOADS = ("products.put_picture", "products.put_file")
 LARGEST_UPLOAD = 6 * 1024 * 1024
 
 
+# What an address may name that the log says too. (Tokens and links are none of it.)
+TOLD = ("payment_id", "subscription_id", "invoice_id", "agreement_id", "order_id")
+
+
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     g.started = time.monotonic()
@@ -65,6 +69,8 @@ def start_request() -> None:
     )
     g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
     set_organization(None)
+    count_statements()
+    logs.begin(**{name.removesuffix("_id"): value for name, value in (request.view_args or {}).items() if name in TOLD})
     if request.endpoint in UPLOADS:
         request.max_content_length = LARGEST_UPLOAD
     if request.method in ("GET", "HEAD"):
@@ -104,11 +110,21 @@ def finish_response(response: Response) -> Response:
     return response
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
 def _note(response: Response) -> None:
     """One line per request: the route and not the path, for paths hold tokens."""
     route = request.url_rule.rule if request.url_rule else "no route"
-    took = round(1000 * (time.monotonic() - g.get("started", time.monotonic())))
-    requests.info("%s %s %s %s %d ms", g.get("request_id", "-"), request.method, route, response.status_code, took)
+    seconds = time.monotonic() - g.get("started", time.monotonic())
+    told = {"method": request.method, "route": route, "status": response.status_code}
+    text = "%(request_id)s %(method)s %(route)s %(status)s %(duration_ms)d ms, %(statements)d statements"
+    more = {"duration_ms": round(1000 * seconds), "statements": statements()}
+    requests.info(text, {"request_id": g.get("request_id", "-"), **told, **more}, extra={**told, **more})
+    if request.endpoint != "metrics.show":
+        method = request.method if request.method in METHODS else "other"
+        metrics.count("ballast_requests_total", route=route, method=method, status=str(response.status_code))
+        metrics.observe("ballast_request_seconds", seconds, part=(request.blueprint or "none").partition(".")[0])
 
 
 POLICY = {
@@ -285,7 +301,9 @@ def error_body(kind: str, code: str, message: str, param: str | None = None, **m
 
 def wants_json() -> bool:
     """Whether the answer goes to a program."""
-    return request.path.startswith(("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/plans/quote.json"))
+    return request.path.startswith(
+        ("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/metrics", "/plans/quote.json")
+    )
 
 
 def on_ballast_error(error: BallastError) -> Response:

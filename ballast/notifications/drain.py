@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, tuple_, update
 
+from ballast import metrics
 from ballast.clock import real_time
 from ballast.db import db, own_session, transaction
 from ballast.models import JobRun
@@ -118,6 +119,8 @@ def is_over(elapsed: float, turn: float | None = None, longest: float | None = N
 def note_run(name: str, started: datetime, claimed: int, failed: int) -> None:
     """Put a run that found something to do on record, and give the session back."""
     if claimed:
+        metrics.count("ballast_rows_total", claimed, job=name)
+        metrics.count("ballast_rows_failed_total", failed, job=name)
         with transaction() as session:
             session.add(JobRun(name=name, started_at=started, finished_at=real_time(), claimed=claimed, failed=failed))
     db.session.remove()

@@ -13,7 +13,7 @@ import resend
 from resend.exceptions import ResendError
 from sqlalchemy import case, select, true, tuple_, update
 
-from ballast import audit, config, queue
+from ballast import audit, config, metrics, queue
 from ballast.clock import now, real_time
 from ballast.db import db, insert_row, transaction
 from ballast.errors import Conflict, NotFound
@@ -130,10 +130,13 @@ def _send_batch(waiting: Due) -> tuple[int, int]:
     letters = _letters(keys)
     _configure()
     results = run_all(_post, letters, THREADS)
+    posted = [one if isinstance(one, Posted) else Posted(None, "internal_error") for one in results]
     with transaction():
-        for letter, result in zip(letters, results, strict=True):
-            _record(letter, result if isinstance(result, Posted) else Posted(None, "internal_error"))
-    return len(keys), sum(1 for result in results if not isinstance(result, Posted) or result.reason)
+        for letter, result in zip(letters, posted, strict=True):
+            _record(letter, result)
+    for one in posted:
+        metrics.count("ballast_mails_total", result=one.reason or "sent")
+    return len(keys), sum(1 for one in posted if one.reason)
 
 
 def _params(mail: Email, sender: str, attached: dict[attachments.Key, list[dict[str, Any]]]) -> dict[str, Any]:

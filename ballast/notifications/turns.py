@@ -24,6 +24,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     exists,
+    func,
     select,
     true,
     tuple_,
@@ -82,6 +83,11 @@ class Due:
         """What the statements ask for: the time by the clock that `due_at` follows, and the real one."""
         return {"now": real_time() if self.by_real_time else now(), "at": real_time()}
 
+    def waiting_since(self) -> datetime | None:
+        """When the longest due row that nobody holds fell due; None when nothing is. Reads in the caller's session."""
+        found: datetime | None = db.session.scalar(self._make_oldest(), self.moment() | {"after": FIRST})
+        return found
+
     def _next_owners(self) -> list[str]:
         """The next organizations that have something due, round and round."""
         found = list(db.session.scalars(self.owners, self.moment() | {"after": self._after or FIRST}))
@@ -92,7 +98,25 @@ class Due:
         return found
 
     def _make_owners(self) -> Select[str]:
-        """Hops from organization to organization along the index (a loose scan): a probe or two for each, however many rows it has."""
+        """Those who have something due."""
+        owners, lives = self._hop()
+        has_due = exists().where(self.model.organization_id == owners.c.organization_id, *self._is_due)
+        return select(owners.c.organization_id).where(*lives, has_due).limit(TURNS)
+
+    def _make_oldest(self) -> Select[datetime]:
+        owners, lives = self._hop()
+        first = (
+            select(self.due_at.label("due_at"))
+            .where(self.model.organization_id == owners.c.organization_id, *self._is_due)
+            .order_by(self.due_at)
+            .limit(1)
+            .lateral()
+        )
+        return select(func.min(first.c.due_at)).select_from(owners).join(first, true()).where(*lives)
+
+    def _hop(self) -> tuple[Any, list[ColumnElement[bool]]]:
+        """From organization to organization along the index (a loose scan): a probe or two for each, however many rows it has; and
+        the condition that its clock is the one that counts here."""
         mine, hop = self.model.organization_id, aliased(self.model)
         first = select(mine).where(self.due_at.is_not(None), mine > bindparam("after", type_=mine.type))
         owners = first.order_by(mine).limit(1).cte("owners", recursive=True)
@@ -104,10 +128,8 @@ class Due:
             .scalar_subquery()
         )
         owners = owners.union_all(select(further).where(owners.c.organization_id.is_not(None)))
-        has_due = exists().where(mine == owners.c.organization_id, *self._is_due)
-        found = select(owners.c.organization_id).where(has_due).limit(TURNS)
         lives = exists().where(Organization.id == owners.c.organization_id, Organization.clock_at.is_(None))
-        return found if self.by_real_time else found.where(lives)
+        return owners, [] if self.by_real_time else [lives]
 
     def _make_heads(self) -> Select[str, str]:
         """The longest due of each of some organizations, as many of each; rows that another worker is just taking are passed over."""
