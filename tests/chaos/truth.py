@@ -152,13 +152,14 @@ def look_for_half_orders(truth: Truth, query: Query) -> None:
 
 def compare_installments(truth: Truth, query: Query) -> None:
     """What counts as paid of an installment is what payments that succeeded have claimed for it."""
-    wrong = query(
-        "select i.id from installments i left join "
-        "(select organization_id, obligation_id, sum(amount) as claimed from claims "
-        "where obligation = 'installment' and status = 'paid' group by 1, 2) c "
-        "on c.organization_id = i.organization_id and c.obligation_id = i.id "
-        "where i.principal_paid + i.interest_paid + i.late_fee_paid <> coalesce(c.claimed, 0)"
-    )
+    claimed = {
+        to_uuid(name, "inst"): int(amount)
+        for name, amount in query(
+            "select obligation_id, sum(amount) from claims where obligation = 'installment' and status = 'paid' group by 1"
+        )
+    }
+    paid = query("select id, principal_paid + interest_paid + late_fee_paid from installments")
+    wrong = [row_id for row_id, amount in paid if amount != claimed.get(row_id, 0)]
     truth.expect(not wrong, f"Installments have other money than was claimed for them: {wrong}.")
 
 
