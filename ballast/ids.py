@@ -16,6 +16,12 @@ def new_id(prefix: str) -> str:
     return str(TypeID(prefix))
 
 
+def new_pair(prefix: str) -> tuple[str, str]:
+    """A fresh id and the UUID inside it, as Postgres reads it."""
+    made = TypeID(prefix)
+    return str(made), str(made.uuid)
+
+
 def id_at(prefix: str, instant: datetime, noise: int) -> str:
     """The id that would have been made at `instant` (aware); `noise` is its random part, of which 74 bits count (RFC 9562, 5.7)."""
     milliseconds = int(instant.timestamp() * 1000)

@@ -59,11 +59,7 @@ LARGEST_UPLOAD = 6 * 1024 * 1024
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     g.started = time.monotonic()
-    given = request.headers.get("X-Request-Id", "")
-    sane = (
-        8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
-    )
-    g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
+    g.request_id = name_request(request.headers.get("X-Request-Id", ""))
     set_organization(None)
     if request.endpoint in UPLOADS:
         request.max_content_length = LARGEST_UPLOAD
@@ -71,6 +67,14 @@ def start_request() -> None:
         look()
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
     _refuse_nul()
+
+
+def name_request(given: str) -> str:
+    """The id that was sent, if it can be one; else one of ours."""
+    sane = (
+        8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
+    )
+    return given if sane and not looks_like_card_number(given) else new_id("req")
 
 
 def _refuse_nul() -> None:
@@ -87,28 +91,31 @@ def act(kind: str, actor_id: str | None) -> None:
 
 def finish_response(response: Response) -> Response:
     """Headers on every answer."""
-    response.headers.setdefault("Content-Security-Policy", policy())
+    response.headers.setdefault("Content-Security-Policy", POLICY_OF_ALL)
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.update(g.get("extra_headers", {}))
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(self)"
+    response.headers.update(SAME_FOR_ALL)
     if response.mimetype in ("text/html", "application/json"):
         response.headers["Cache-Control"] = g.get("caching", "no-store")
     if response.mimetype == "text/html":
         response.vary.add("HX-Request")
     _note(response)
     if config.current().is_production:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        response.headers["Strict-Transport-Security"] = HSTS
     return response
 
 
 def _note(response: Response) -> None:
     """One line per request: the route and not the path, for paths hold tokens."""
     route = request.url_rule.rule if request.url_rule else "no route"
-    took = round(1000 * (time.monotonic() - g.get("started", time.monotonic())))
-    requests.info("%s %s %s %s %d ms", g.get("request_id", "-"), request.method, route, response.status_code, took)
+    started = g.get("started", time.monotonic())
+    note_request(g.get("request_id", "-"), request.method, route, response.status_code, started)
+
+
+def note_request(request_id: str, method: str, route: str, status: int, started: float) -> None:
+    """`started`: by the monotonic clock."""
+    took = round(1000 * (time.monotonic() - started))
+    requests.info("%s %s %s %s %d ms", request_id, method, route, status, took)
 
 
 POLICY = {
@@ -130,6 +137,16 @@ def policy(more: Mapping[str, Sequence[str]] | None = None) -> str:
     """The Content-Security-Policy: ourselves, and whatever a page must add (a processor's origins on checkout)."""
     lines = {name: dict.fromkeys((*sources, *(more or {}).get(name, ()))) for name, sources in POLICY.items()}
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in lines.items())
+
+
+POLICY_OF_ALL = policy()
+HSTS = "max-age=31536000; includeSubDomains"
+SAME_FOR_ALL = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(self)",
+}
 
 
 # --- Pages -------------------------------------------------------------------------------------------------------------------

@@ -91,7 +91,10 @@ def report(counted: Counted, took: float) -> None:
     """As JSON on the output."""
     times = sorted(counted.seconds)
     answer = {"requests": len(times), "errors": counted.errors, "seconds": took}
-    answer |= {"p50_ms": round(1000 * times[len(times) // 2], 2), "p99_ms": round(1000 * times[len(times) * 99 // 100], 2)}
+    answer |= {
+        "p50_ms": round(1000 * times[len(times) // 2], 2),
+        "p99_ms": round(1000 * times[len(times) * 99 // 100], 2),
+    }
     print(json.dumps(answer))
 
 

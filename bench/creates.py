@@ -1,8 +1,9 @@
 """Creating a payment over the API, with everything on, as a share of what pgbench does with the same four inserts.
 
-The rows that pgbench inserts are read back from one payment that the API made: an idempotency key with its answer, a payment, an audit
-entry, an event. pgbench owns the tables, so no row-level security, no setting and no check slows it down; it runs the four as four
-prepared statements in one transaction, from as many clients. Both are measured in turns, so that what else the machine does meets both.
+The rows that pgbench inserts are read back from one payment that the API made: an idempotency key with its answer, a payment, an
+audit entry, an event. pgbench owns the tables, so no row-level security, no setting and no check slows it down; it runs the four as
+four prepared statements in one transaction, from as many clients. Both are measured in turns, so that what else the machine does meets
+both.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from ballast.ids import to_uuid
 from ballast.local.binaries import find_postgres
-from ballast.ids import to_uuid as _inside
 from bench.calls import call
 from bench.stack import ROOT
 from bench.usage import measured
@@ -98,7 +99,7 @@ def four_inserts(local: dict[str, Any]) -> str:
 
 
 def _insert(connection: psycopg.Connection[Any], table: str, where: str, payment_id: str) -> str:
-    given = str(_inside(payment_id, "pay")) if table == "payments" else payment_id
+    given = str(to_uuid(payment_id, "pay")) if table == "payments" else payment_id
     cursor = connection.execute(f"select * from {table} where {where}", [given])
     names = [column.name for column in cursor.description or ()]
     row = cursor.fetchone()

@@ -29,7 +29,7 @@ def cpu_seconds(pid: int) -> float:
 def measured(local: dict[str, Any]) -> Iterator[dict[str, float]]:
     """The dict is filled at the end of the block: CPU seconds by part of the stack, and the block's own `wall` seconds."""
     before = {name: cpu_seconds(pid) for name, pid in local["pids"].items()}
-    began, used = time.monotonic(), {}
+    began, used = time.monotonic(), dict[str, float]()
     yield used
     used["wall"] = time.monotonic() - began
     used |= {name: cpu_seconds(local["pids"][name]) - spent for name, spent in before.items()}
