@@ -54,7 +54,6 @@ class FastCreate:
         if environ.get("PATH_INFO") == PATH and environ["REQUEST_METHOD"] == "POST" and _is_usual(environ):
             started = time.monotonic()
             request_id = web.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
-            logs.begin(request=request_id)
             answer = self._create(environ, request_id)
             if answer is not None:
                 said = web.Said("POST", PATH, 201, time.monotonic() - started, STATEMENTS)
@@ -73,6 +72,7 @@ class FastCreate:
                 return None
         except (BallastError, ValidationError, ValueError, RecursionError):
             return None
+        logs.begin(request=request_id, organization=key.organization_id)
         taken = environ[guard.COUNTED] = rates.take(key.id, key.rate_limit)
         if taken is not None and not taken.passed:
             return None
