@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling bench browser clients lighthouse screenshots sync clean
+.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling bench browser clients lighthouse screenshots sync clean pace fairness
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -30,6 +30,12 @@ audit: .venv/.synced-dev ## Ask PyPI whether a package of uv.lock has a known vu
 
 renewals: .venv/.synced-dev ## Charge 10,000 renewals with a worker that is killed three times on the way; takes minutes
 	@BALLAST_RENEWALS=10000 .venv/bin/python -m pytest tests/subscriptions/test_killed.py -s
+
+pace: .venv/.synced-dev ## Charge 10,000 renewals with two workers that share one pace; takes minutes
+	@BALLAST_PACED=10000 .venv/bin/python -m pytest tests/subscriptions/test_shared_pace.py -s
+
+fairness: .venv/.synced-dev ## Ten organizations with 10 rows due beside one with 100,000 (ROWS=…): how long the ten wait; takes minutes
+	@.venv/bin/python -m bench.fairness $(ROWS)
 
 chaos: .venv/.synced-dev ## Pay while everything is killed, paused and lied to, then explain every cent; some minutes
 	@.venv/bin/python -m tests.chaos.campaign $(if $(SEED),--seed $(SEED))

@@ -148,6 +148,14 @@ class Settings(BaseSettings):
         default="", description="what `POST /internal/jobs/<name>` asks for; without it there is nothing there"
     )
 
+    metrics_token: str = Field(
+        default="", description="what `GET /metrics` asks for; without it there is nothing there"
+    )
+    log_format: Literal["text", "json"] | None = Field(
+        default=None, description="`text` or `json`, how lines of the log are written; empty: `json` in production"
+    )
+    sentry_dsn: str = Field(default="", description="where errors are told; needs `pip install sentry-sdk`")
+
     @field_validator("database_url", "database_owner_url", "database_worker_url")
     @classmethod
     def use_psycopg3(cls, value: str) -> str:
@@ -187,6 +195,11 @@ class Settings(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.ballast_env == "production"
+
+    @property
+    def logs_as(self) -> str:
+        """How lines of the log are written: `text` or `json`."""
+        return self.log_format or ("json" if self.is_production else "text")
 
     @property
     def needs_verified_email(self) -> bool:

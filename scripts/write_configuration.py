@@ -30,6 +30,7 @@ PARTS: Final = (
     ("Processors", ("stripe_", "braintree_", "square_", "processor_", "sandbox_")),
     ("Mail", ("resend_",)),
     ("Webhooks", ("webhook_",)),
+    ("Watching it", ("log_", "metrics_", "sentry_")),
     ("Everything else", ("",)),
 )
 # Only `make run` and the tests know these; no process of ours reads them through the settings.

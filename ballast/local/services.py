@@ -3,6 +3,7 @@
 import functools
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ballast.local import ports, probes
@@ -13,7 +14,7 @@ from ballast.local.valkey import Valkey
 WEB_WORKERS = 2
 WEB_THREADS = 4
 
-STOP_ORDER = (("web", "worker", "cron"), ("sandbox",), ("postgres",), ("valkey",))
+STOP_ORDER: Sequence[Sequence[str]] = (("web", "worker", "cron"), ("sandbox",), ("postgres",), ("valkey",))
 STOP_SIGNALS = {"postgres": signal.SIGINT}
 
 
@@ -49,6 +50,11 @@ def sandbox_service(port: int, state: Path) -> Service:
         is_ready=lambda _: probes.answers_http(address, "/_sandbox/health"),
         patience=5,
     )
+
+
+def application(web_port: int, redis_url: str) -> list[Service]:
+    """What runs the product, on servers that are there."""
+    return [web_service(web_port), worker_service(redis_url), cron_service(redis_url)]
 
 
 def web_service(port: int) -> Service:
