@@ -8,6 +8,7 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
+from ballast.billing.checkout_form import ADDRESS_FIELDS
 from ballast.billing.financing import advertising, quotes
 from ballast.billing.financing.disclosure import Disclosure
 from ballast.billing.financing.settled import Settled
@@ -205,6 +206,7 @@ CHECKOUT: Context = {
     "email": "ada@example.com",
     "polling": True,
     "delivers": True,
+    "asked": ADDRESS_FIELDS,
     "fixed_email": False,
     "cancel_url": None,
     "offer": None,
@@ -264,6 +266,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    for asked in ((), ("country",), ("region", "country")):
+        yield show, f"digital-{len(asked)}", CHECKOUT | {"delivers": False, "asked": asked}
     mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
     cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
     yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
