@@ -109,6 +109,9 @@ CATALOG: Final[dict[str, Entry]] = {
     "capture_too_large": Entry(400, "More than what is held cannot be captured."),
     "payment_not_capturable": Entry(409, "No money is held for this payment."),
     # Refunds and disputes
+    "refund_part_unknown": Entry(
+        400, "Only a payment for goods and a subscription together has parts. Leave `part` out."
+    ),
     "refund_too_large": Entry(400, "More than what is left of the payment cannot go back; `message` says how much is."),
     "payment_not_refundable": Entry(409, "Only a payment that succeeded can be refunded."),
     "payment_refunded": Entry(409, "All of this payment has gone back already."),
