@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from ballast import receipt_pages
 from ballast.billing import (
+    asked_address,
     checkout,
     checkout_form,
     delivery_page,
@@ -75,7 +76,8 @@ def pay(token: str) -> Response:
     agreed = None if chosen == IN_FULL else Agreed(chosen, typed.get("shown_terms", ""), request.user_agent.string)
     try:
         customer = _returning(before)
-        details = replace(checkout_form.read_details(typed), customer_id=customer.id if customer else None)
+        asked = asked_address.fields(before.order, before.lines)
+        details = replace(checkout_form.read_details(typed, asked), customer_id=customer.id if customer else None)
         checkout.pay(g.shop.id, token, details, _shown(typed), agreed)
     except BallastError as error:
         return _refused(token, typed, error)
@@ -95,7 +97,7 @@ def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
             return _page(found, checkout_form.shown_again(typed))
     if chosen != typed.get("shown_with", chosen):
         return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
-    problems = _problems(typed, chosen) | delivery_page.problems(found.order, found.session, typed)
+    problems = _problems(found, typed, chosen) | delivery_page.problems(found.order, found.session, typed)
     if (
         not problems
         and chosen == IN_FULL
@@ -106,10 +108,11 @@ def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
     return _page(found, checkout_form.shown_again(typed), problems, status=422) if problems else None
 
 
-def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
+def _problems(found: checkout.Checkout, typed: dict[str, str], chosen: str) -> dict[str, str]:
     """What is wrong with what was typed, by field."""
-    problems = checkout_form.check(typed)
-    if typed.get("country", "") not in dict(countries()):
+    asked = asked_address.fields(found.order, found.lines)
+    problems = checkout_form.check(typed, asked)
+    if "country" in asked and typed.get("country", "") not in dict(countries()):
         problems.setdefault("country", checkout_form.REQUIRED["country"])
     if chosen != IN_FULL and typed.get("agree") != "yes":
         problems["agree"] = "Read the plan, and tick the box to agree to it."
@@ -241,6 +244,7 @@ def _page(
             action=_action(found),
             email=found.order.email or "",
             delivers=found.is_sent,
+            asked=asked_address.fields(found.order, found.lines) if found.state == "form" else (),
             fixed_email=_is_email_fixed(found) or bool(customer and customer.email),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions, delivery_page, due_dates, outlook, portal_links, stock
+from ballast.billing import carts, checkout_sessions, delivery_page, due_dates, outlook, pictures, portal_links, stock
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
@@ -55,11 +55,13 @@ def product(product: str) -> Response:
     if row is None and not found:
         raise NotFound("product")
     plans = [price for _product, price in found]
-    shown = _shown(*row, plans) if row else _shown(found[0][0], None, plans)
+    sold = row[0] if row else found[0][0]
+    shown = _shown(sold, row[1] if row else None, plans)
     _choose_country()
     return _page(
         "storefront/product.html",
         product=shown,
+        pictures=pictures.gallery(sold),
         plans=_plans_of(shown),
         countries=[*_countries().items()] if shown["price"] else [],
         country=_country(),
