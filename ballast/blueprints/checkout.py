@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from ballast import receipt_pages
 from ballast.billing import (
+    asked_address,
     checkout,
     checkout_form,
     coupons,
@@ -78,7 +79,8 @@ def pay(token: str) -> Response:
     agreed = None if chosen == IN_FULL else Agreed(chosen, typed.get("shown_terms", ""), request.user_agent.string)
     try:
         customer = _returning(before)
-        details = replace(checkout_form.read_details(typed), customer_id=customer.id if customer else None)
+        asked = asked_address.fields(before.order, before.lines)
+        details = replace(checkout_form.read_details(typed, asked), customer_id=customer.id if customer else None)
         checkout.pay(g.shop.id, token, details, _shown(typed), agreed)
     except BallastError as error:
         return _refused(token, typed, error)
@@ -114,10 +116,11 @@ def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
 
 def _problems(found: checkout.Checkout, typed: dict[str, str], chosen: str) -> dict[str, str]:
     """What is wrong with what was typed, by field; no card is asked for where nothing is to be paid."""
-    problems = checkout_form.check(typed)
+    asked = asked_address.fields(found.order, found.lines)
+    problems = checkout_form.check(typed, asked)
     if found.is_free:
         problems.pop("payment_method", None)
-    if typed.get("country", "") not in dict(countries()):
+    if "country" in asked and typed.get("country", "") not in dict(countries()):
         problems.setdefault("country", checkout_form.REQUIRED["country"])
     if chosen != IN_FULL and typed.get("agree") != "yes":
         problems["agree"] = "Read the plan, and tick the box to agree to it."
@@ -257,6 +260,7 @@ def _page(
             action=_action(found),
             email=found.order.email or "",
             delivers=found.is_sent,
+            asked=asked_address.fields(found.order, found.lines) if found.state == "form" else (),
             fixed_email=_is_email_fixed(found) or bool(customer and customer.email),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,

@@ -18,6 +18,7 @@ from ballast.billing import (
     due_dates,
     order_totals,
     outlook,
+    pictures,
     portal_links,
     stock,
     taxes,
@@ -66,11 +67,13 @@ def product(product: str) -> Response:
     if row is None and not found:
         raise NotFound("product")
     plans = [price for _product, price in found]
-    shown = _shown(*row, plans) if row else _shown(found[0][0], None, plans)
+    sold = row[0] if row else found[0][0]
+    shown = _shown(sold, row[1] if row else None, plans)
     _choose_country()
     return _page(
         "storefront/product.html",
         product=shown,
+        pictures=pictures.gallery(sold),
         plans=_plans_of(shown),
         countries=[*_countries().items()] if shown["price"] else [],
         country=_country(),

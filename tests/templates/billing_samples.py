@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.billing.pictures import Shown
 from tests.templates.samples import ADMIN, NOW, SHOP, Context
 
 CUSTOMER = Row(
@@ -430,16 +431,30 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     names += ("change", "number", "reason", "url")
     show: Context = ADMIN | {"product": Row(**vars(product), archived_at=None), "prices": [*prices, once], "errors": {}}
     show |= {"may_change": True, "every": [("", "Once"), ("month", "Month")], "typed": dict.fromkeys(names, "")}
-    show |= {"held": 0, "file": None, "changes": [("more", "Add")]}
+    show |= {"held": 0, "file": None, "changes": [("more", "Add")], "pictures": []}
     yield "admin/catalog/product.html", "sold", show
     kept = {"image": "shop/beans.svg", "stock": 1204, "archived_at": None, "shippable": False}
-    counted = show | {"product": Row(**(vars(product) | kept)), "held": 3}
+    seen = [Shown("shop/beans.svg", "Beans", 480, 600), Shown("images/img_1", "Beans, picture 2", 800, 1000)]
+    counted = show | {"product": Row(**(vars(product) | kept)), "held": 3, "pictures": seen}
+    yield from picture_samples(show | {"product": counted["product"]}, seen)
     yield "admin/catalog/product.html", "counted", counted | {"file": Row(name="Guide.pdf", size=1200, url=None)}
     yield "admin/catalog/product.html", "unkept", counted | {"errors": {"picture": "Choose a picture.", "by": "No."}}
     gone = Row(**(vars(product) | {"description": "Long.", "tagline": ""}), archived_at=NOW)
     yield "admin/catalog/product.html", "archived", show | {"product": gone, "prices": [], "may_change": False}
     yield "admin/catalog/product.html", "wrong", show | {"errors": {"amount": "Enter an amount above zero."}}
     yield from discount_samples(pages)
+
+
+def picture_samples(show: Context, seen: list[Shown]) -> Iterator[tuple[str, str, Context]]:
+    page: Context = show | {"rows": [], "most": 10, "longest": 200, "typed": {"alt": ""}}
+    yield "admin/catalog/pictures.html", "ours", page
+    yield "admin/catalog/pictures.html", "none", page | {"product": Row(**(vars(page["product"]) | {"image": None}))}
+    rows = [Row(id=f"img_{number}", alt=one.alt, width=800, height=1000) for number, one in enumerate([*seen, *seen])]
+    rows[1].alt = ""
+    yield "admin/catalog/pictures.html", "several", page | {"rows": rows}
+    yield "admin/catalog/pictures.html", "looked at", page | {"rows": rows, "may_change": False}
+    wrong = {"rows": rows[:1], "most": 1, "errors": {"picture": "Choose a picture."}}
+    yield "admin/catalog/pictures.html", "wrong", page | wrong
 
 
 def discount_samples(pages: Context) -> Iterator[tuple[str, str, Context]]:

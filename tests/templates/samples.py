@@ -8,12 +8,14 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
+from ballast.billing.checkout_form import ADDRESS_FIELDS
 from ballast.billing.financing import advertising, quotes
 from ballast.billing.financing.disclosure import Disclosure
 from ballast.billing.financing.settled import Settled
 from ballast.billing.financing.terms import OfferTerms
 from ballast.billing.order_totals import Beside
 from ballast.billing.outlook import Coming, Entry, Outlook, made
+from ballast.billing.pictures import Shown
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -206,6 +208,7 @@ CHECKOUT: Context = {
     "email": "ada@example.com",
     "polling": True,
     "delivers": True,
+    "asked": ADDRESS_FIELDS,
     "fixed_email": False,
     "cancel_url": None,
     "offer": None,
@@ -280,6 +283,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    for asked in ((), ("country",), ("region", "country")):
+        yield show, f"digital-{len(asked)}", CHECKOUT | {"delivers": False, "asked": asked}
     mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
     cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
     yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
@@ -329,6 +334,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None, "outlook": None}
+    shop |= {"pictures": [Shown("shop/kettle.svg", "Kettle", 480, 600)]}
     shop |= {"sending": "Free", "asks_code": False, "code": "", "code_problem": None, "beside": [], "taxed": False}
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
@@ -336,6 +342,9 @@ def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     bare.image = None
     yield "storefront/index.html", "no-image", shop | {"products": [bare]}
     yield "storefront/product.html", "plain", shop | {"product": PRODUCTS[0]}
+    several = [Shown("shop/kettle.svg", "Kettle", 480, 600), Shown("images/img_1", "From above", 1200, 1500)]
+    for name, seen in (("gallery", several), ("bare", [])):
+        yield "storefront/product.html", name, shop | {"product": PRODUCTS[0], "pictures": seen}
     for_some = {"plans": PLANS, "countries": [("US", "United States"), ("CA", "Canada")], "country": "US"}
     yield "storefront/product.html", "in parts", shop | {"product": PRODUCTS[0]} | for_some
     yield "storefront/index.html", "in parts", shop | {"products": PRODUCTS, "plans": PLANS}

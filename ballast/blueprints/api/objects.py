@@ -40,6 +40,11 @@ class RefundCreate(Strict):
         default=None, ge=1, le=MAX_AMOUNT, description="Minor units; all that is left if left out."
     )
     reason: Literal[REASONS] | None = None  # type: ignore[valid-type]
+    part: Literal["order", "invoice"] | None = Field(
+        default=None,
+        description="Of a payment for goods and a subscription together: the goods (`order`) or the subscription's first period "
+        "(`invoice`), and no more than was paid for it. Left out, the goods go back first.",
+    )
 
 
 class RefundPath(BaseModel):
