@@ -49,16 +49,17 @@ def register(app: Flask) -> None:
 def seed(context: click.Context, credentials: Path) -> None:
     """Put demo data in place. Everything here is safe to repeat: what is there already is left alone.
 
-    Without a command: Acme Corp and its shop with an owner, an admin and a viewer, one test API key, one webhook endpoint, and twenty
-    payments that cover every status, made at the sandbox's Stripe.
+    Without a command: Acme Corp and its shop with an owner, an admin and a viewer, one test API key, one webhook endpoint, twenty
+    payments that cover every status, made at the sandbox's Stripe, and six installment plans that have run for a while.
     """
     if context.invoked_subcommand is None:
         _plant(credentials)
         with _working_for("acme") as organization:
             from ballast.billing.demo_payments import plant_payments
+            from ballast.billing.demo_plans import plant_plans
 
-            made = plant_payments(organization.id)
-        click.echo(f"{made} payments made. Sign-ins and the API key: {credentials}")
+            made, plans = plant_payments(organization.id), plant_plans(organization.id)
+        click.echo(f"{made} payments and {plans} plans made. Sign-ins and the API key: {credentials}")
 
 
 @seed.command("demo")
@@ -112,6 +113,7 @@ def seed_events(slug: str) -> None:
 def list_processors(slug: str) -> None:
     """The accounts of the organization SLUG, with their state, share and last test."""
     from ballast.billing import accounts, routing
+    from ballast.templating import show_percent
 
     with _working_for(slug) as organization:
         found = [*accounts.all_of(organization.id), *accounts.archived_of(organization.id)]
@@ -121,7 +123,7 @@ def list_processors(slug: str) -> None:
             tested = account.problem or ("works" if account.checked_at else "never tested")
             state = routing.state_of(account)
             words = (account.id, account.processor, account.external_account, account.mode, state, default)
-            click.echo("\t".join([*words, f"{percent[account.id]} %", tested]))
+            click.echo("\t".join([*words, show_percent(percent[account.id] * 100), tested]))
 
 
 @processors.command("test")
