@@ -126,7 +126,7 @@ def read_details(typed: dict[str, str], asked: Sequence[str] = ADDRESS_FIELDS) -
 def read_token(typed: dict[str, str]) -> Token:
     """What the card field came to; call `check_token` first."""
     return Token(
-        payment_method=typed["payment_method"].strip(),
+        payment_method=typed.get("payment_method", "").strip(),
         account_id=typed.get("account", "").strip() or None,
         verification=typed.get("verification", "").strip() or None,
         device_data=_read_device_data(typed.get("device_data", "").strip()),

@@ -382,6 +382,7 @@ GUARDS = {
     "POST /platform/jobs/failed/<job_id>/forget": STAFF,
     "POST /platform/jobs/run/<name>": STAFF,
     "POST /platform/jobs/rehearse": STAFF,
+    "GET /metrics": INTERNAL,
     "POST /internal/jobs/<name>": INTERNAL,
     "POST /internal/notifications/<family>/<kind>": INTERNAL,
     "GET /api/v1/audit": KEY_AUDIT,

@@ -459,15 +459,33 @@ def picture_samples(show: Context, seen: list[Shown]) -> Iterator[tuple[str, str
 
 def discount_samples(pages: Context) -> Iterator[tuple[str, str, Context]]:
     fields: Context = {"id": "cpn_1", "name": "Spring", "percent_bps": 1250, "amount_off": None, "currency": None}
-    fields |= {"duration": "repeating", "periods": 3, "max_redemptions": 5, "redeemed": 5, "redeem_by": NOW}
+    fields |= {
+        "applies_to": "all",
+        "duration": "repeating",
+        "periods": 3,
+        "max_redemptions": 5,
+        "redeemed": 5,
+        "redeem_by": NOW,
+    }
     fields |= {"archived_at": None, "created_at": NOW}
     free: Context = {"percent_bps": None, "amount_off": 500, "currency": "USD", "duration": "once", "redeem_by": None}
     coupons = [Row(**fields), Row(**(fields | free | {"max_redemptions": None, "archived_at": NOW}))]
     index: Context = ADMIN | pages | {"rows": []}
     yield "admin/catalog/coupons.html", "empty", index
     yield "admin/catalog/coupons.html", "full", index | {"rows": coupons, "may_change": False}
-    names = ("name", "percent", "amount", "currency", "duration", "periods", "max_redemptions", "redeem_by")
+    names = (
+        "name",
+        "percent",
+        "amount",
+        "currency",
+        "duration",
+        "periods",
+        "max_redemptions",
+        "redeem_by",
+        "applies_to",
+    )
     new: Context = ADMIN | {"typed": dict.fromkeys(names, ""), "lasts": [("once", "The first period")], "errors": {}}
+    new |= {"parts": [("all", "All that is sold")]}
     yield "admin/catalog/coupon_new.html", "fresh", new
     yield "admin/catalog/coupon_new.html", "wrong", new | {"errors": {"percent": "One of them."}}
     code: Context = {"id": "promo_1", "code": "SPRING26", "first_purchase_only": True, "max_redemptions": 5}
@@ -479,9 +497,20 @@ def discount_samples(pages: Context) -> Iterator[tuple[str, str, Context]]:
     yield "admin/catalog/coupon.html", "none", show | {"codes": [], "coupon": coupons[1], "may_change": False}
     yield "admin/catalog/coupon.html", "wrong", show | {"errors": {"code": "There is such a code already."}}
     rate: Context = {"id": "txr_1", "name": "VAT", "country": "DE", "region": "", "bps": 1900, "inclusive": True}
+    rate |= {"shipping_bps": None}
     rates = [Row(**rate, archived_at=None), Row(**(rate | {"region": "NY", "inclusive": False}), archived_at=NOW)]
-    typed = dict.fromkeys(("name", "country", "region", "percent", "inclusive"), "")
-    tax: Context = ADMIN | {"rows": rates, "may_change": True, "typed": typed, "errors": {}}
+    rates += [
+        Row(**(rate | {"region": region, "shipping_bps": bps}), archived_at=None)
+        for region, bps in (("BE", 0), ("HH", 700))
+    ]
+    typed = dict.fromkeys(("name", "country", "region", "percent", "shipping", "shipping_percent", "inclusive"), "")
+    tax: Context = ADMIN | {
+        "rows": rates,
+        "may_change": True,
+        "typed": typed,
+        "errors": {},
+        "sendings": [("same", "The same")],
+    }
     yield "admin/catalog/tax_rates.html", "full", tax
     yield "admin/catalog/tax_rates.html", "empty", tax | {"rows": [], "may_change": False}
     yield "admin/catalog/tax_rates.html", "wrong", tax | {"errors": {"percent": "Enter a percentage."}}

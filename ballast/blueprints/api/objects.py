@@ -65,6 +65,8 @@ REFUND = {
     "object": "refund",
     "payment": PAYMENT_ID,
     "amount": 500,
+    "tax": 0,
+    "discount": 0,
     "currency": "USD",
     "status": "succeeded",
     "reason": "requested_by_customer",
@@ -82,6 +84,8 @@ class RefundOut(BaseModel):
     object: Literal["refund"]
     payment: str
     amount: int
+    tax: int = Field(description="Of the amount, what is tax of an order.")
+    discount: int = Field(description="Of an order's discount, the share of what goes back.")
     currency: str
     status: Literal[tuple(REFUND_STATUSES)] = Field(  # type: ignore[valid-type]
         description="`pending` until the processor has said that it went; a bank may still send a `succeeded` one back."
