@@ -108,6 +108,19 @@ def seed_events(slug: str) -> None:
     click.echo(f"{made} payments written." if made else "The history is there already.")
 
 
+@seed.command("plans")
+@click.option("--organization", "slug", default="acme", show_default=True, help="Whose plans.")
+def seed_plans(slug: str) -> None:
+    """Installment plans that have run for a while: fresh, half paid, late, paid off; those that are missing.
+
+    What was paid so far was paid at an archived account called "Demo history"; the rest is charged by the nightly run.
+    """
+    from ballast.billing.demo_plans import plant_plans
+
+    with _working_for(slug) as organization:
+        click.echo(f"{plant_plans(organization.id)} plans made.")
+
+
 @processors.command("list")
 @click.argument("slug")
 def list_processors(slug: str) -> None:
