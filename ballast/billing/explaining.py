@@ -32,7 +32,7 @@ from ballast.models.invoices import invoice_of, lines_of_invoice
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import attempts_of
 from ballast.money import format_money
-from ballast.templating import show_date, show_every, show_percent
+from ballast.templating import show_date, show_every
 
 PLAN_SAYS: Final = (
     "Money pays the oldest payment first: its late fee, then its interest, then what is left of the price.",
@@ -244,7 +244,7 @@ def _how_interest(agreement: FinancingAgreement, terms: OfferTerms, one: Install
     days = (date.fromisoformat(line["due_on"]) - begin).days
     every = show_every(terms.interval, terms.interval_count)
     return (
-        f"{format_money(before, agreement.currency)} still owed × {show_percent(terms.rate_bps)} a year × one period "
+        f"{format_money(before, agreement.currency)} still owed × {_percent(terms.rate_bps)} a year × one period "
         f"({every}; {days} days from {show_date(begin)}), rounded half up to the minor unit"
     )
 
@@ -261,9 +261,13 @@ def _line(agreement: FinancingAgreement, one: Installment) -> dict[str, Any] | N
     return found if same else None
 
 
+def _percent(bps: int) -> str:
+    return f"{bps // 100}.{bps % 100:02d} %"
+
+
 def _of_down_payment(payment: Payment, agreement: FinancingAgreement, tries: tuple[Try, ...]) -> Explanation:
     terms = OfferTerms.from_dict(agreement.terms["offer"])
-    share = f"{show_percent(terms.down_payment_bps)} of " if terms.down_payment_bps else "of "
+    share = f"{_percent(terms.down_payment_bps)} of " if terms.down_payment_bps else "of "
     how = f"{share}{format_money(agreement.price, agreement.currency)}, as agreed"
     fee = agreement.terms["fee_upfront"]
     said = (("Down payment", agreement.down_payment, how), ("Origination fee", fee, "Paid at the start, as agreed"))
@@ -324,8 +328,8 @@ def _of_order(payment: Payment, tries: tuple[Try, ...]) -> Explanation:
     besides = order_totals.beside(order, lines) if order else []
     parts += tuple(Part(one.label, one.amount) for one in besides if not one.is_included)
     heading = f"Order {order.number}" if order else (payment.description or "One payment")
-    facts: tuple[tuple[str, str], ...] = (("Order", order.id),) if order else ()
-    facts += tuple((one.label, format_money(one.amount, payment.currency)) for one in besides if one.is_included)
+    included = [(one.label, format_money(one.amount, payment.currency)) for one in besides if one.is_included]
+    facts = (("Order", order.id), *included) if order else ()
     return Explanation(
         payment, payment.amount, payment.currency, heading, ("Charged once, when you paid.",), parts, facts, tries
     )

@@ -224,7 +224,6 @@ CHECKOUT: Context = {
     "in_full": 67600,
     "order": ORDER,
     "beside": [],
-    "taxes": False,
     "free": False,
     "asks_code": False,
     "code_problem": None,
@@ -264,7 +263,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         yield show, name, CHECKOUT | {"processor": _processor(name)}
     sent = CHECKOUT | {"lines": SENT_LINES, "rates": RATES, "rate": "shr_2", "amount": 69100}
     yield "checkout/show.html", "delivery", sent
-    asking: Context = {"asks_code": True, "beside": BESIDE, "taxes": True}
+    asking: Context = {"asks_code": True, "beside": BESIDE}
     yield show, "discount and tax", sent | asking | {"code": "SPRING"}
     yield (
         show,
