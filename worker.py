@@ -13,12 +13,12 @@ import time
 from typing import Any
 
 from rq import Queue, SimpleWorker
-from rq.cron import CronScheduler
 from rq.worker import DequeueStrategy
 
 from ballast import config, create_app, logs, queue
 from ballast.db import db
 from ballast.notifications import drain
+from ballast.ticking import Cron
 
 app = create_app("worker")
 
@@ -64,7 +64,7 @@ def work(names: list[str]) -> None:
 
 def tick() -> None:
     """Enqueue the sweepers on their schedule."""
-    scheduler = CronScheduler(queue.connect(config.current().redis_url), logging_level="WARNING")
+    scheduler = Cron(queue.connect(config.current().redis_url), logging_level="WARNING")
     for job, (name, seconds) in queue.SCHEDULE.items():
         module, _, function = job.rpartition(".")
         found = getattr(importlib.import_module(module), function)

@@ -223,7 +223,7 @@ def collect(payment: Payment, attempt: Attempt, captured: int) -> None:
     account = "receivables" if invoice else "financing_receivable" if plan else "sales"
     _post_capture(payment, attempt.id, account, captured - of_order)
     if of_order:
-        _post_capture(payment, f"{attempt.id}/order", "sales", of_order)
+        _post_capture(payment, f"{attempt.id}/{ledger.ORDER_PART}", "sales", of_order)
     order = _settle(payment)
     if invoice is not None:
         settling.paid(invoice, payment)

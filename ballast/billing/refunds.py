@@ -302,8 +302,8 @@ def _submitted(refund: Refund, attempt: Attempt, account: ProcessorAccount) -> S
         return None
     if refund.status in FRESH:
         move(refund, "submitted")
+        refund.sent_at = sending.send_by
     # Nobody else takes it up before this has been sent and has had its answer, if it comes.
-    refund.sent_at = sending.send_by
     refund.next_attempt_at = sending.send_by + processing.patience(sending.account)
     return sending
 
@@ -337,7 +337,16 @@ def _ask(sending: Sending) -> RefundOutcome:
         )
         if found.status != "absent":
             return found
+        _mark_sent_again(sending)
     return processing.send(sending.account, lambda adapter: adapter.refund(sending.request), sending.send_by)
+
+
+def _mark_sent_again(sending: Sending) -> None:
+    """Commit that it may leave once more, before it does. Looking alone moves nothing: what a processor calls absent is reckoned from
+    the last time it may have been sent."""
+    wanted = (Refund.organization_id == sending.organization_id, Refund.id == sending.refund_id)
+    with transaction() as session:
+        session.execute(update(Refund).where(*wanted).values(sent_at=sending.send_by))
 
 
 def record(organization_id: str, refund_id: str, outcome: RefundOutcome) -> None:
