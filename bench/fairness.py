@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,7 @@ from ballast.ids import new_id
 from ballast.models import Subscription
 from tests.crowd import copies, put, uuid_of
 from tests.financing.acts import Lender
+from tests.notifications.endpoint import serving
 from tests.subscriptions.acts import Desk
 from tests.subscriptions.fleet import plant
 from tests.world import Merchant, World, _merchant
@@ -52,7 +54,7 @@ def at_work(settings: Settings) -> Iterator[None]:
     """One worker for all queues, and cron."""
     given = {name.upper(): str(value) for name, value in settings.model_dump().items() if value not in (None, "")}
     env = {**os.environ, **given, "PYTHONPATH": str(ROOT)}
-    with ExitStack() as stack, open("/tmp/observe-worker.log", "w") as log:
+    with ExitStack() as stack, tempfile.TemporaryFile() as log:
         for arguments in ([], ["cron"]):
             command = [sys.executable, "worker.py", *arguments]
             process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=env, stderr=log, stdout=log))
@@ -98,7 +100,10 @@ def test_deliveries(world: World, small: list[Merchant], superuser: psycopg.Conn
         given = {"owner": uuid_of(owner.id), "each": FEW if number else ROWS, "at": at + timedelta(minutes=number)}
         superuser.execute(DELIVERIES, given)
     left = "select count(*) from webhook_deliveries where status <> 'delivered' and organization_id {} %(acme)s"
-    watch(world.settings, superuser, "deliveries", left.format("<>"), left.format("="), world.acme.id)
+    with serving() as taker:
+        move = "update webhook_endpoints set url = %(url)s where organization_id <> %(acme)s"
+        superuser.execute(move, {"url": taker.url, "acme": uuid_of(world.acme.id)})
+        watch(world.settings, superuser, "deliveries", left.format("<>"), left.format("="), world.acme.id)
 
 
 DELIVERIES = """
