@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check audit renewals pace fairness chaos chaos-long bench browser clients lighthouse screenshots sync clean
+.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling bench browser clients lighthouse screenshots sync clean pace fairness
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -42,6 +42,9 @@ chaos: .venv/.synced-dev ## Pay while everything is killed, paused and lied to, 
 
 chaos-long: .venv/.synced-dev ## The same at length: SEED=… PAYMENTS=20000 KILLS=200
 	@.venv/bin/python -m tests.chaos.campaign --payments $(or $(PAYMENTS),20000) --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
+rolling: .venv/.synced-dev ## Restart web, workers and cron in turn under load: no request lost, nothing charged twice; RATE=200 SECONDS=60 RENEWALS=1000
+	@.venv/bin/python -m tests.deploy.rolling $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RENEWALS),--renewals $(RENEWALS))
 
 bench: .venv/.synced-dev ## Measure payments per second against what the database alone can do
 	@.venv/bin/python -m bench

@@ -101,7 +101,7 @@ class ByHand(Stack):
     def await_services(self, *names: str) -> None:
         """Until these are ready, each asked as its healthcheck or its registration has it."""
         for name in names:
-            wait_for(partial(self._is_ready, name), PATIENCE, partial(self._tell, name))
+            wait_for(partial(self._is_ready, name), PATIENCE, partial(self.tell, name))
 
     def restart(self, name: str) -> float:
         """As `docker compose up -d --no-deps --wait NAME` for a new release: TERM, the grace period, another one.
@@ -161,13 +161,13 @@ class ByHand(Stack):
         command = [word.replace("/etc/caddy/", f"{ROOT}/deploy/caddy/") for word in one.command]
         env = clean_environment() | one.environment | places
         self.running["caddy"] = processes.spawn(command, self.log_of("caddy"), env)
-        wait_for(self.certificate.exists, PATIENCE, partial(self._tell, "caddy"))
+        wait_for(self.certificate.exists, PATIENCE, partial(self.tell, "caddy"))
 
     def _start_sandbox(self) -> None:
         one = services.sandbox_service(self.ports["sandbox"], self.home / "sandbox")
         env = clean_environment() | {"SSL_CERT_FILE": str(self.certificate)}
         self.running["sandbox"] = processes.spawn(one.command(), self.log_of("sandbox"), env, ROOT)
-        wait_for(lambda: one.is_ready(0), PATIENCE, partial(self._tell, "sandbox"))
+        wait_for(lambda: one.is_ready(0), PATIENCE, partial(self.tell, "sandbox"))
 
     @contextmanager
     def application(self) -> Iterator[Flask]:
@@ -209,14 +209,14 @@ class ByHand(Stack):
 
     def _is_ready(self, name: str) -> bool:
         process = self.running[name]
-        assert not processes.has_exited(process), self._tell(name)
+        assert not processes.has_exited(process), self.tell(name)
         if name in WEB:
             return probes.answers_http(f"http://{ports.HOST}:{self.ports[name]}", "/readyz")
         if name == "cron":
             return probes.is_registered_cron(self.redis_url, process.pid)
         return probes.is_registered_worker(self.redis_url, process.pid)
 
-    def _tell(self, name: str) -> str:
+    def tell(self, name: str) -> str:
         return f"{name}:\n{processes.tail(self.log_of(name), 40)}"
 
 
