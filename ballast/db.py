@@ -54,6 +54,7 @@ APP_ROLE = "ballast_app"
 WORKER_ROLE = "ballast_worker"
 
 _organization: ContextVar[str | None] = ContextVar("ballast_organization", default=None)
+_asked: ContextVar[int] = ContextVar("ballast_statements", default=0)
 
 
 class PublicId(TypeDecorator[str]):
@@ -143,6 +144,21 @@ def _tell_postgres(connection: Connection) -> None:
 def _on_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     if _organization.get() is not None:
         _tell_postgres(connection)
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _count_statement(*_told: Any) -> None:
+    _asked.set(_asked.get() + 1)
+
+
+def count_statements() -> None:
+    """Count anew what the database is asked in this context."""
+    _asked.set(0)
+
+
+def statements() -> int:
+    """How many statements that were."""
+    return _asked.get()
 
 
 def assume_role(engine: Engine, role: str) -> None:

@@ -33,8 +33,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
-from ballast import audit, config
-from ballast.db import db, look, set_organization
+from ballast import audit, config, logs, metrics
+from ballast.db import count_statements, db, look, set_organization, statements
 from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
 from ballast.ids import new_id, to_uuid
@@ -52,8 +52,12 @@ REQUEST_ID_LENGTH = 64
 
 
 # Where a form brings a file, and how much such a form may hold: the largest file and what stands around it. Others hold 1 MB.
-UPLOADS = ("products.put_picture", "products.put_file")
+UPLOADS = ("product_pictures.add", "products.put_file")
 LARGEST_UPLOAD = 6 * 1024 * 1024
+
+
+# What an address may name that the log says too. (Tokens and links are none of it.)
+TOLD = ("payment_id", "subscription_id", "invoice_id", "agreement_id", "order_id")
 
 
 def start_request() -> None:
@@ -61,6 +65,8 @@ def start_request() -> None:
     g.started = time.monotonic()
     g.request_id = name_request(request.headers.get("X-Request-Id", ""))
     set_organization(None)
+    count_statements()
+    logs.begin(**{name.removesuffix("_id"): value for name, value in (request.view_args or {}).items() if name in TOLD})
     if request.endpoint in UPLOADS:
         request.max_content_length = LARGEST_UPLOAD
     if request.method in ("GET", "HEAD"):
@@ -105,17 +111,40 @@ def finish_response(response: Response) -> Response:
     return response
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
 def _note(response: Response) -> None:
-    """One line per request: the route and not the path, for paths hold tokens."""
+    """One line per request, but for those of Prometheus: the route and not the path, for paths hold tokens."""
+    if request.endpoint == "metrics.show":
+        return
     route = request.url_rule.rule if request.url_rule else "no route"
+    part = (request.blueprint or "none").partition(".")[0]
     started = g.get("started", time.monotonic())
-    note_request(g.get("request_id", "-"), request.method, route, response.status_code, started)
+    said = Said(request.method, route, response.status_code, time.monotonic() - started, statements())
+    note_request(g.get("request_id", "-"), part, said)
 
 
-def note_request(request_id: str, method: str, route: str, status: int, started: float) -> None:
-    """`started`: by the monotonic clock."""
-    took = round(1000 * (time.monotonic() - started))
-    requests.info("%s %s %s %s %d ms", request_id, method, route, status, took)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A request and its answer, as log and metrics have them."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    statements: int
+
+
+def note_request(request_id: str, part: str, said: Said) -> None:
+    """Log and count it. `part`: of which blueprint."""
+    told = {"method": said.method, "route": said.route, "status": said.status}
+    text = "%(request_id)s %(method)s %(route)s %(status)s %(duration_ms)d ms, %(statements)d statements"
+    more = {"duration_ms": round(1000 * said.seconds), "statements": said.statements}
+    requests.info(text, {"request_id": request_id, **told, **more}, extra={**told, **more})
+    method = said.method if said.method in METHODS else "other"
+    metrics.count("ballast_requests_total", route=said.route, method=method, status=str(said.status))
+    metrics.observe("ballast_request_seconds", said.seconds, part=part)
 
 
 POLICY = {
@@ -302,7 +331,9 @@ def error_body(kind: str, code: str, message: str, param: str | None = None, **m
 
 def wants_json() -> bool:
     """Whether the answer goes to a program."""
-    return request.path.startswith(("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/plans/quote.json"))
+    return request.path.startswith(
+        ("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/metrics", "/plans/quote.json")
+    )
 
 
 def on_ballast_error(error: BallastError) -> Response:

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import psutil
@@ -214,7 +214,7 @@ class Shopper:
         self.browser.headers["Connection"] = "close"
         self.checkout = self.publishable_key = ""
 
-    def __enter__(self) -> Shopper:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from redis import Redis
 from rq import Queue
 
 from ballast import config, queue
+from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.local.ports import any_free
 from ballast.local.valkey import Valkey
 from ballast.models import Email, WebhookDelivery
+from ballast.ticking import Cron
 from tests.billing.acts import Shopper, attempts, rows, taken
 from tests.world import Api, World
 
@@ -133,6 +136,21 @@ def test_a_wake_up_is_short_lived_and_names_its_function(world: World, redis: Re
     queue.wake_now(queue.SEND_EMAILS)
     (job,) = Queue("emails", connection=redis).jobs
     assert (job.func_name, job.ttl, job.timeout) == (queue.SEND_EMAILS, 60, queue.JOB_TIMEOUT)
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_sweepers(redis: Redis) -> None:
+    cron = Cron(connection=redis)
+    cron.register(queue.forget_mark, "webhooks", (queue.DELIVER,), interval=5)
+    with shifted(timedelta(hours=1)):
+        (sweeper,) = cron.get_jobs()
+        sweeper.set_enqueue_time(real_time())
+    assert sweeper.next_enqueue_time > real_time() + timedelta(minutes=59)
+    assert 0 < cron.calculate_sleep_interval() <= 5
+    with shifted(timedelta(seconds=6)):
+        assert sweeper.next_enqueue_time < real_time()
+    forward = sweeper.next_enqueue_time
+    cron.calculate_sleep_interval()
+    assert sweeper.next_enqueue_time == forward, "a clock that runs leaves it where it is"
 
 
 BURST = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -10,6 +12,9 @@ from ballast.db import db, insert_row, once
 from ballast.ids import new_id
 from ballast.models import LedgerAccount, LedgerTransfer
 from ballast.models.ledger import CHART
+
+# Behind an attempt's id and a slash: the goods' part of a payment that an invoice has its own part of.
+ORDER_PART: Final = "order"
 
 
 def post(

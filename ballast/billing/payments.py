@@ -20,7 +20,7 @@ from typing import Any, Literal
 from sqlalchemy import DateTime, Row, String, column, func, select, update, values
 from sqlalchemy.exc import IntegrityError
 
-from ballast import audit, money
+from ballast import audit, logs, money
 from ballast.billing import budgets, cards, changes, lookup, prevented, processing, usual_accounts
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
@@ -370,6 +370,11 @@ def _count_attempts(payment: Payment) -> int:
 
 def run(begun: Begun) -> None:
     """Take a begun attempt to the processor and record what it said. Holds no transaction while it waits."""
+    with logs.about(payment=begun.charge.payment_id, attempt=begun.attempt_id):
+        _run(begun)
+
+
+def _run(begun: Begun) -> None:
     prepared = processing.send(begun.account, lambda adapter: adapter.prepare(begun.charge), begun.send_by)
     if not isinstance(prepared, Prepared):
         record(begun.organization_id, begun.attempt_id, prepared)

@@ -3,6 +3,7 @@
 import functools
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ballast.local import ports, probes
@@ -13,7 +14,7 @@ from ballast.local.valkey import Valkey
 WEB_WORKERS = 2
 WEB_THREADS = 4
 
-STOP_ORDER = (("web", "worker", "cron"), ("sandbox",), ("postgres",), ("valkey",))
+STOP_ORDER: Sequence[Sequence[str]] = (("web", "worker", "cron"), ("sandbox",), ("postgres",), ("valkey",))
 STOP_SIGNALS = {"postgres": signal.SIGINT}
 
 
@@ -51,6 +52,11 @@ def sandbox_service(port: int, state: Path) -> Service:
     )
 
 
+def application(web_port: int, redis_url: str) -> list[Service]:
+    """What runs the product, on servers that are there."""
+    return [web_service(web_port), worker_service(redis_url), cron_service(redis_url)]
+
+
 def web_service(port: int) -> Service:
     """The web server, with the command production uses."""
     return Service(
@@ -62,12 +68,9 @@ def web_service(port: int) -> Service:
 
 
 def web_command(port: int) -> list[str | Path]:
-    """granian; a worker process gets 30 seconds to finish its requests."""
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", ports.HOST, "--port", str(port)),
-        *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
-        *("--workers-kill-timeout", "30", "--respawn-failed-workers", "app:app"),
-    ]
+    """The server of production, for this machine alone; nobody stands in front, so it says no goodbye."""
+    words = ("--host", ports.HOST, "--port", str(port), "--processes", str(WEB_WORKERS), "--threads", str(WEB_THREADS))
+    return [sys.executable, "web.py", *words]
 
 
 def worker_service(redis_url: str) -> Service:

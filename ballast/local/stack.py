@@ -221,12 +221,7 @@ def _start_foundations(stack: Stack) -> dict[str, Service]:
 
 
 def _start_application(stack: Stack) -> None:
-    redis_url = stack.addresses["redis_url"]
-    wanted = [
-        services.web_service(stack.web_port),
-        services.worker_service(redis_url),
-        services.cron_service(redis_url),
-    ]
+    wanted = services.application(stack.web_port, stack.addresses["redis_url"])
     for service in wanted:
         stack.supervisor.start(service)
     stack.supervisor.wait_until_ready(wanted)

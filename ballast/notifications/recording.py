@@ -6,14 +6,15 @@ import json
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import select, text, tuple_, update
 
-from ballast import audit, config
+from ballast import audit, config, metrics
 from ballast.clock import now, real_time
-from ballast.db import among, db, insert_rows
-from ballast.ids import new_id, to_uuid
+from ballast.db import after_commit, among, db, insert_rows
+from ballast.ids import moment_of, new_id, to_uuid
 from ballast.models import Organization, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.identity import owners_of
 from ballast.notifications import emails
@@ -40,6 +41,14 @@ def record(done: Done) -> None:
     moved = [_delivered(*one, at) if one[1].reason is None else _missed(*one, at) for one in done]
     db.session.execute(MOVE, {"rows": json.dumps(moved, default=str)})
     _note_health(done, at)
+    after_commit(partial(_count, done, at))
+
+
+def _count(done: Done, at: datetime) -> None:
+    for parcel, answer in done:
+        metrics.count("ballast_deliveries_total", result=answer.reason or "delivered")
+        if answer.reason is None and parcel.attempts == 0:
+            metrics.observe("ballast_delivery_seconds", at.timestamp() - moment_of(parcel.event_id, "evt"))
 
 
 def release(parcels: Sequence[Parcel]) -> None:

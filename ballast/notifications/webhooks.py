@@ -162,7 +162,7 @@ def deliver_due() -> int:
             slow |= {parcel.endpoint_id for parcel, _ in _slow(under_way)}
             fleet.hold({parcel.endpoint_id for parcel, _ in under_way.values()} if stopping.is_set() else slow)
     drain.note_run("deliver_webhooks", began_at, claimed, failed)
-    if claimed and time.monotonic() - started > drain.BATCH_SECONDS:
+    if claimed and drain.is_over(time.monotonic() - started):
         queue.wake_now(queue.DELIVER)
     return claimed
 
@@ -178,7 +178,7 @@ def _land_and_claim(under_way: UnderWay, slow: set[str], back: Back, elapsed: fl
     landed, returned = back
     for parcel in (*(parcel for parcel, _ in landed), *returned):
         del under_way[parcel.key]
-    over = elapsed > drain.BATCH_SECONDS
+    over = drain.is_over(elapsed)
     claims = not stopping.is_set() and (not over or bool(_slow(under_way)))
     if not (landed or returned or claims):
         return []

@@ -161,6 +161,24 @@ def test_a_lost_answer_keeps_the_money_reserved_until_it_is_known(world: World, 
     assert len({said["idempotency_key"] for said in wire(world, "/refunds")}) == 1
 
 
+def test_looking_for_a_refund_is_not_sending_it(world: World, paid: str) -> None:
+    world.fault(kind="reset_before", operation="refunds.create", count=1)
+    refund_id = refund(world, paid, 1500)
+    sent_at = one(world, refund_id).sent_at
+    world.fault(kind="error_before")
+    with shifted(timedelta(seconds=40)):
+        world.drain()
+    looked = one(world, refund_id)
+    assert (looked.status, looked.probes, looked.sent_at) == ("unknown", 1, sent_at)
+    world.forget_faults()
+    with shifted(timedelta(minutes=5)):
+        world.drain()
+    again = one(world, refund_id)
+    assert again.status == "succeeded"
+    assert again.sent_at > sent_at, "it was sent once more"
+    assert given_back(world, paid) == 1500
+
+
 LINES: dict[str, tuple[Any, str]] = {
     "reserved and not sent": (refunds, "_mark_submitted"),
     "marked and not sent": (refunds, "_settle"),

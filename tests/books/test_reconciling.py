@@ -17,6 +17,7 @@ from ballast.db import organization, transaction
 from ballast.models import Attempt, Drift, Payout, Reconciliation
 from ballast.processors.lists import Listed
 from tests.billing.acts import as_worker, balance, elsewhere, pause, rows, stripe
+from tests.pages.mixing import Mixer
 from tests.statements import counted
 from tests.world import Api, World
 
@@ -75,6 +76,14 @@ def test_a_day_of_everything_differs_in_nothing_and_its_fees_are_posted_once(
     again = compare(world, account_id)
     assert (again.id, again.charges, again.drifts) == (row.id, row.charges, 0)
     assert balance(world, "processor_fees") == (fee if told else 0)
+
+
+def test_one_charge_for_goods_and_an_invoice_is_compared_whole(world: World) -> None:
+    noor = Mixer(world)
+    assert noor.buy_both().headers["Location"].endswith("/receipt")
+    world.drain()
+    row = compare(world)
+    assert (row.charges, drifts(world)) == (1, [])
 
 
 def test_a_charge_whose_answer_was_lost_differs_in_state_and_is_mended_by_asking(world: World, api: Api) -> None:

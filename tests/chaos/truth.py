@@ -50,6 +50,8 @@ def find(query: Query, charges: list[dict[str, Any]], mails: Iterable[dict[str, 
     compare_charges(truth, query, taken)
     compare_ledger(truth, query, taken)
     look_for_second_claims(truth, query)
+    look_for_half_orders(truth, query)
+    compare_installments(truth, query)
     look_for_stuck(truth, query)
     look_for_gaps(truth, query)
     look_for_second_mails(truth, query, mails)
@@ -91,7 +93,8 @@ def compare_charges(truth: Truth, query: Query, taken: list[dict[str, Any]]) -> 
 BALANCES = """
   select t.currency, sum(case when a.id = t.debit_account_id then t.amount else -t.amount end) from ledger_transfers t
   join ledger_accounts a on a.organization_id = t.organization_id and a.id in (t.debit_account_id, t.credit_account_id)
-  where a.code = %s group by t.currency"""
+  where a.code = %s and t.kind not in ('processor_fee', 'payout', 'payout_paid', 'payout_returned', 'payout_failed')
+  group by t.currency"""
 
 
 def compare_ledger(truth: Truth, query: Query, taken: list[dict[str, Any]]) -> None:
@@ -130,6 +133,34 @@ def look_for_second_claims(truth: Truth, query: Query) -> None:
         "having count(*) > 1"
     )
     truth.expect(not keys, f"Two payments under one key: {keys}.")
+
+
+def look_for_half_orders(truth: Truth, query: Query) -> None:
+    """With a paid order began all that it was for."""
+    subscriptions = query(
+        "select o.id from orders o join subscriptions s on s.organization_id = o.organization_id and s.id = o.subscription_id "
+        "where o.status = 'paid' and s.status in ('incomplete', 'incomplete_expired')"
+    )
+    truth.expect(not subscriptions, f"Paid, and no subscription began: {subscriptions}.")
+    plans = query(
+        "select o.id from orders o where o.status = 'paid' and o.financing_offer_id is not null and not exists "
+        "(select 1 from financing_agreements a where a.organization_id = o.organization_id and a.order_id = o.id "
+        "and a.status not in ('draft', 'canceled'))"
+    )
+    truth.expect(not plans, f"Paid down, and no plan runs: {plans}.")
+
+
+def compare_installments(truth: Truth, query: Query) -> None:
+    """What counts as paid of an installment is what payments that succeeded have claimed for it."""
+    claimed = {
+        to_uuid(name, "inst"): int(amount)
+        for name, amount in query(
+            "select obligation_id, sum(amount) from claims where obligation = 'installment' and status = 'paid' group by 1"
+        )
+    }
+    paid = query("select id, principal_paid + interest_paid + late_fee_paid from installments")
+    wrong = [row_id for row_id, amount in paid if amount != claimed.get(row_id, 0)]
+    truth.expect(not wrong, f"Installments have other money than was claimed for them: {wrong}.")
 
 
 def look_for_stuck(truth: Truth, query: Query) -> None:

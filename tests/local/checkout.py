@@ -17,7 +17,9 @@ NOT_OURS = ("DATABASE_", "REDIS_", "STRIPE_", "RESEND_", "BALLAST_", "PUBLIC_URL
 
 
 class Checkout:
-    """A folder with `app.py` and the stack that runs in it."""
+    """A folder with `app.py` and the stack that runs in it. `program`: what starts it, in the words of Python's command line."""
+
+    program: tuple[str, ...] = ("app.py",)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,7 +38,7 @@ class Checkout:
         """Start the stack, its output in `terminal.txt`."""
         with self.output.open("wb") as output:
             self.supervisor = subprocess.Popen(
-                [sys.executable, "app.py"],
+                [sys.executable, *self.program],
                 cwd=self.folder,
                 env=clean_environment() | extra,
                 stdout=output,

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 
 from ballast.billing import balances
+from ballast.billing.ledger import ORDER_PART
 from ballast.billing.reconciliation.comparing import OurCharge, OurRefund
 from ballast.db import among, db
 from ballast.ids import to_uuid
@@ -115,10 +116,13 @@ def _posted(organization_id: str, attempt_ids: set[str]) -> dict[str, tuple[int,
         (moved.credit_account_id.in_(at_processor), -moved.amount),
         else_=0,
     )
+    # What a mixed order's payment took for the goods stands beside what it took for the invoice, as a part of the same attempt.
+    sources = {*attempt_ids, *(f"{one}/{ORDER_PART}" for one in attempt_ids)}
+    attempt = func.split_part(moved.source, "/", 1)
     wanted = (
-        select(moved.source, func.coalesce(func.sum(signed).filter(~is_fee), 0), func.bool_or(is_fee))
-        .where(moved.organization_id == organization_id, among(moved.source, attempt_ids))
-        .group_by(moved.source)
+        select(attempt, func.coalesce(func.sum(signed).filter(~is_fee), 0), func.bool_or(is_fee))
+        .where(moved.organization_id == organization_id, among(moved.source, sources))
+        .group_by(attempt)
     )
     return {source: (int(taken), fee) for source, taken, fee in db.session.execute(wanted)}
 

@@ -9,7 +9,10 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.campaign.running import ENVIRONMENT, Plan, run
-from tests.stack import Stack
+from tests.chaos.campaign.stack import DoubledStack
+
+# From so many payments on a campaign takes the time that late charges take.
+LONG = 1000
 
 
 def main() -> int:
@@ -19,14 +22,14 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=120)
     parser.add_argument("--kills", type=int, default=8)
     asked = parser.parse_args()
-    plan = Plan(asked.seed, asked.payments, asked.kills)
+    plan = Plan(asked.seed, asked.payments, asked.kills, is_late=asked.payments >= LONG)
     print(f"seed {plan.seed}, {plan.payments} payments, {plan.kills} kills", flush=True)
     with tempfile.TemporaryDirectory(prefix="ballast-chaos-") as folder:
         Path(folder).chmod(0o755)
-        stack = Stack(Path(folder))
+        stack, collected = DoubledStack(Path(folder)), Path(folder) / "wire"
         try:
-            stack.start(**ENVIRONMENT)
-            report = run(stack, plan)
+            stack.start(**ENVIRONMENT, BALLAST_SANDBOX_WIRE_DIR=str(collected))
+            report = run(stack, plan, collected)
         finally:
             stack.stop()
     print("\n".join(report.lines()))

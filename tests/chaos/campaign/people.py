@@ -1,4 +1,4 @@
-"""Who pays during a campaign: API clients that insist with their keys, shoppers who press twice, subscribers who are renewed."""
+"""Who pays during a campaign by program: API clients that insist with their keys."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import requests
 
-from tests.stack import APPROVED, DECLINED, Shopper, Stack
+from tests.stack import Stack
 
 # What a client may be told and asks again for, with the same key: 0 stands for no answer at all.
 AGAIN = (0, 409, 429, 502, 503, 504)
 # How long somebody insists; a killed database is back within twenty seconds on a loaded machine.
 INSISTENCE = 150.0
+# Of the payments of clients, how many are only authorized at first.
+HELD_SHARE = 0.15
 CARDS = {
     "stripe": ("pm_card_visa", "pm_card_visa_chargeDeclined"),
     "braintree": ("fake-valid-visa-nonce", "fake-processor-declined-visa-nonce"),
@@ -95,6 +96,8 @@ class Client:
         card = bad if self.rng.random() < 0.15 else good
         # Below the amounts by which the sandbox is told to do other things.
         body: dict[str, Any] = {"amount": self.rng.randrange(100, 2000), "processor": processor, "payment_method": card}
+        if self.rng.random() < HELD_SHARE:
+            body["capture_method"] = "manual"
         key = key_of(self.rng)
         answer = insist(self.tally, lambda: self.stack.pay(key, **body))
         if answer is None:
@@ -109,6 +112,8 @@ class Client:
             self.repeat(key, body, payment_id)
         if answer.status_code == 402:
             self.confirm(payment_id, good)
+        elif told.get("status") == "requires_capture":
+            self.decide(payment_id, body["amount"])
         elif told.get("status") == "succeeded" and self.rng.random() < 0.1:
             self.refund(payment_id, body["amount"])
 
@@ -123,72 +128,17 @@ class Client:
         path, body = f"/payments/{payment_id}/confirm", {"payment_method": card}
         insist(self.tally, lambda: self.stack.call("POST", path, key, json=body))
 
+    def decide(self, payment_id: str, amount: int) -> None:
+        """Take what is held, or a part of it, or let it go; or leave it."""
+        what = self.rng.choice(("capture", "part", "cancel", "leave"))
+        self.tally.count(f"holds: {what}")
+        if what == "leave":
+            return
+        body = {"amount_to_capture": self.rng.randrange(1, amount + 1)} if what == "part" else {}
+        key, path = key_of(self.rng), f"/payments/{payment_id}/{'cancel' if what == 'cancel' else 'capture'}"
+        insist(self.tally, lambda: self.stack.call("POST", path, key, json=body))
+
     def refund(self, payment_id: str, amount: int) -> None:
         key, body = key_of(self.rng), {"payment": payment_id, "amount": self.rng.randrange(1, amount + 1)}
         insist(self.tally, lambda: self.stack.call("POST", "/refunds", key, json=body))
         self.tally.count("refunds")
-
-
-class Buyer:
-    """Somebody in the shop, who presses Pay again when nothing seems to happen."""
-
-    def __init__(self, stack: Stack, tally: Tally, seed: int) -> None:
-        self.stack, self.tally, self.rng = stack, tally, random.Random(seed)
-
-    def run(self) -> None:
-        """Buy until everything is paid."""
-        while self.tally.take():
-            email = f"{self.rng.getrandbits(48):012x}@example.com"
-            with Shopper(self.stack, email) as person:
-                self.buy(person)
-
-    def buy(self, person: Shopper) -> None:
-        """From the product to the receipt, through whatever comes."""
-        number = DECLINED if self.rng.random() < 0.1 else APPROVED
-        until = time.monotonic() + INSISTENCE
-        while time.monotonic() < until:
-            try:
-                if not person.publishable_key:
-                    person.fill_cart()
-                if self.press(person, number):
-                    self.tally.count("orders")
-                    return
-                number = APPROVED
-            except (requests.RequestException, AssertionError, KeyError):
-                self.tally.count("pages that did not come")
-            time.sleep(0.5)
-        self.tally.complain(f"{person.email} could not buy")
-
-    def press(self, person: Shopper, number: str) -> bool:
-        """Press Pay, now and then twice at once; whether it is paid then."""
-        if self.rng.random() < 0.2:
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(lambda _: self.try_pressing(person, number), range(2)))
-        else:
-            self.try_pressing(person, number)
-        return "Already paid" in person.get(person.checkout)
-
-    def try_pressing(self, person: Shopper, number: str) -> None:
-        """A click whose answer may get lost."""
-        try:
-            answer = person.pay(number)
-        except (requests.RequestException, AssertionError, KeyError):
-            self.tally.count("clicks that were lost")
-            return
-        if answer.status_code == 500:
-            self.tally.complain(f"the checkout answered 500: {answer.text[:300]}")
-
-
-def subscribe(stack: Stack, count: int) -> None:
-    """As many subscriptions, paid for once, before the trouble begins."""
-    product = made(stack, "/products", {"name": "Campaign"})
-    price = made(stack, "/prices", {"product": product, "amount": 1500, "currency": "USD", "interval": "month"})
-    for number in range(count):
-        customer = made(stack, "/customers", {"email": f"subscriber{number}@example.com"})
-        made(stack, "/subscriptions", {"customer": customer, "price": price, "payment_method": "pm_card_visa"})
-
-
-def made(stack: Stack, path: str, body: dict[str, Any]) -> str:
-    answer = stack.call("POST", path, json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
