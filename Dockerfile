@@ -1,5 +1,14 @@
 # syntax=docker/dockerfile:1
 # The production image: one program for web, worker and cron; no local stack, no sandbox servers, no tools of development.
+# A second target, `pgbouncer`, is PgBouncer from PostgreSQL's own package archive, which its image is set up for.
+
+FROM postgres:18 AS pgbouncer
+RUN apt-get update && apt-get install -y --no-install-recommends pgbouncer && rm -rf /var/lib/apt/lists/*
+COPY --chmod=755 deploy/pgbouncer/start /usr/local/bin/start-pgbouncer
+USER postgres
+EXPOSE 6432
+ENTRYPOINT []
+CMD ["start-pgbouncer"]
 
 FROM python:3.13-slim AS build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
@@ -7,23 +16,22 @@ RUN pip install --no-cache-dir uv
 WORKDIR /srv/ballast
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-default-groups
-COPY app.py worker.py ./
+COPY app.py web.py worker.py ./
 COPY migrations migrations
 COPY ballast ballast
 # WhiteNoise serves what lies beside a file as .br or .gz; nothing is compressed while a request waits.
 RUN rm -rf ballast/local ballast/sandbox \
-    && .venv/bin/python -m compileall -q ballast migrations \
+    && .venv/bin/python -m compileall -q ballast migrations app.py web.py worker.py \
     && .venv/bin/python -m whitenoise.compress --quiet ballast/static
 
 FROM python:3.13-slim
-ENV PATH=/srv/ballast/.venv/bin:$PATH PYTHONUNBUFFERED=1 BALLAST_ENV=production
+ENV PATH=/srv/ballast/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 BALLAST_ENV=production
 RUN useradd --system --uid 10001 --no-create-home ballast
 WORKDIR /srv/ballast
 COPY --from=build /srv/ballast /srv/ballast
 USER ballast
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
-# The same command the local stack runs, but for the address. Worker: `python worker.py`. Cron: `python worker.py cron`.
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
-     "--blocking-threads", "4", "--workers-kill-timeout", "30", "--respawn-failed-workers", "app:app"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+# Worker: `python worker.py`. Cron: `python worker.py cron`. Nothing is written but in /tmp, which may be a tmpfs.
+CMD ["python", "web.py", "--host", "0.0.0.0", "--port", "8000", "--drain", "5"]

@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check audit renewals chaos chaos-long bench browser clients lighthouse screenshots sync clean
+.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling bench browser clients lighthouse screenshots sync clean pace fairness
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -31,11 +31,20 @@ audit: .venv/.synced-dev ## Ask PyPI whether a package of uv.lock has a known vu
 renewals: .venv/.synced-dev ## Charge 10,000 renewals with a worker that is killed three times on the way; takes minutes
 	@BALLAST_RENEWALS=10000 .venv/bin/python -m pytest tests/subscriptions/test_killed.py -s
 
+pace: .venv/.synced-dev ## Charge 10,000 renewals with two workers that share one pace; takes minutes
+	@BALLAST_PACED=10000 .venv/bin/python -m pytest tests/subscriptions/test_shared_pace.py -s
+
+fairness: .venv/.synced-dev ## Ten organizations with 10 rows due beside one with 100,000 (ROWS=…): how long the ten wait; takes minutes
+	@.venv/bin/python -m bench.fairness $(ROWS)
+
 chaos: .venv/.synced-dev ## Pay while everything is killed, paused and lied to, then explain every cent; some minutes
 	@.venv/bin/python -m tests.chaos.campaign $(if $(SEED),--seed $(SEED))
 
 chaos-long: .venv/.synced-dev ## The same at length: SEED=… PAYMENTS=20000 KILLS=200
 	@.venv/bin/python -m tests.chaos.campaign --payments $(or $(PAYMENTS),20000) --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
+rolling: .venv/.synced-dev ## Restart web, workers and cron in turn under load: no request lost, nothing charged twice; RATE=200 SECONDS=60 RENEWALS=1000
+	@.venv/bin/python -m tests.deploy.rolling $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RENEWALS),--renewals $(RENEWALS))
 
 bench: .venv/.synced-dev ## Measure payments per second against what the database alone can do
 	@.venv/bin/python -m bench

@@ -1,4 +1,5 @@
-"""Settings, read once from the environment (and `.env`). Every name here is documented in docs/configuration.md."""
+"""Settings, read once from the environment (and `.env`). docs/configuration.md is written from here by
+`python -m scripts.write_configuration`."""
 
 from __future__ import annotations
 
@@ -29,65 +30,131 @@ class ConfigurationError(RuntimeError):
 class Settings(BaseSettings):
     """Typed settings. Field names are the environment's names in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=False)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=False)
 
-    ballast_env: Literal["local", "test", "production"] = "local"
-    database_url: str = "postgresql://localhost/ballast"
-    database_owner_url: str = ""
-    database_worker_url: str = ""
-    redis_url: str = "redis://localhost:6379/0"
-    secret_key: str = DEFAULT_SECRET
-    jwt_secret: str = DEFAULT_SECRET
-    jwt_expires_in: int = Field(default=604_800, description="seconds")
-    encryption_key: str = DEFAULT_ENCRYPTION_KEY
-    sign_in_needs_verified_email: bool | None = Field(default=None, description="in production, unless set")
-    public_url: str = "http://127.0.0.1:8000"
-    webapp_url: str = ""
-    admin_url: str = ""
-    sandbox_url: str = ""
-    trusted_proxies: int = Field(default=0, ge=0, description="how many reverse proxies in front set X-Forwarded-For")
+    ballast_env: Literal["local", "test", "production"] = Field(
+        default="local",
+        description="`production` refuses public secrets and sends strict headers; `local` serves files anew",
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="how browsers and processors reach us; required in production",
+    )
+    webapp_url: str = Field(
+        default="", description="a front end on another origin, whose pages may call the API from a browser"
+    )
+    admin_url: str = Field(default="", description="another one")
+    trusted_proxies: int = Field(
+        default=0, ge=0, description="how many reverse proxies in front set `X-Forwarded-*`; `compose.yaml` has one"
+    )
 
-    stripe_secret_key: str = ""
-    stripe_publishable_key: str = ""
-    stripe_webhook_secret: str = ""
-    stripe_api_base: str = "https://api.stripe.com"
-    stripe_js_url: str = "https://js.stripe.com/endive/stripe.js"
-    braintree_merchant_id: str = ""
-    braintree_public_key: str = ""
-    braintree_private_key: str = ""
-    braintree_base_url: str = ""
-    square_application_id: str = ""
-    square_access_token: str = ""
-    square_location_id: str = ""
-    square_webhook_signature_key: str = ""
-    square_base_url: str = ""
-    processor_connect_timeout: float = Field(default=2.0, gt=0, description="seconds")
-    processor_read_timeout: float = Field(default=30.0, gt=0, description="seconds")
+    database_url: str = Field(
+        default="postgresql://localhost/ballast",
+        description="PostgreSQL 16 or newer, as the serving role `ballast_app`",
+    )
+    database_owner_url: str = Field(
+        default="",
+        description="as `ballast_owner`, for migrations, to PostgreSQL itself and not to PgBouncer; empty: `DATABASE_URL`",
+    )
+    database_worker_url: str = Field(
+        default="",
+        description="as `ballast_worker`, for workers; empty: `DATABASE_URL`. With one address for all, each process takes its "
+        "role with SET ROLE",
+    )
+    database_pooling: Literal["session", "transaction"] = Field(
+        default="session", description="`transaction`: between us and PostgreSQL stands PgBouncer in transaction mode"
+    )
+    database_prepared_statements: bool | None = Field(
+        default=None,
+        description="empty: on, but off with transaction pooling. On there too with PgBouncer 1.21 or newer and "
+        "`max_prepared_statements`",
+    )
+    redis_url: str = Field(default="redis://localhost:6379/0", description="Valkey, or Redis 6.2 or newer")
+
+    secret_key: str = Field(default=DEFAULT_SECRET, description="signs sessions and links")
+    jwt_secret: str = Field(default=DEFAULT_SECRET, description="signs access tokens of the API; 32 bytes or more")
+    jwt_expires_in: int = Field(default=604_800, description="how long an access token holds, seconds")
+    encryption_key: str = Field(
+        default=DEFAULT_ENCRYPTION_KEY,
+        description="32 bytes of base64. To rotate, `2:<new>,1:<old>`: the first encrypts, all decrypt",
+    )
+    sign_in_needs_verified_email: bool | None = Field(
+        default=None,
+        description="whether signing in waits for the address to be confirmed; empty: in production. Without it, registering and "
+        "then signing in tells whether an address had an account",
+    )
+
+    stripe_secret_key: str = Field(
+        default="", description="the demo organization's account; others connect in the dashboard"
+    )
+    stripe_publishable_key: str = Field(default="", description="its key for pages")
+    stripe_webhook_secret: str = Field(default="", description="what its events are signed with")
+    stripe_api_base: str = Field(default="https://api.stripe.com", description="points the SDK elsewhere")
+    stripe_js_url: str = Field(
+        default="https://js.stripe.com/endive/stripe.js", description="points the checkout page elsewhere"
+    )
     stripe_charges_per_second: float = Field(
         default=80.0, gt=0, description="due charges of an account, all workers together"
+    )
+    braintree_merchant_id: str = Field(default="", description="the demo organization's account")
+    braintree_public_key: str = Field(default="", description="its public key")
+    braintree_private_key: str = Field(default="", description="its private key")
+    braintree_base_url: str = Field(
+        default="", description="points the SDK elsewhere; empty: the address of the account's mode"
     )
     braintree_charges_per_second: float = Field(
         default=10.0, gt=0, description="due charges of an account, all workers together"
     )
+    braintree_read_timeout: float = Field(default=65.0, gt=0, description="seconds; its gateway may take 60 to answer")
+    square_application_id: str = Field(default="", description="the demo organization's account")
+    square_access_token: str = Field(default="", description="its key")
+    square_location_id: str = Field(default="", description="its location")
+    square_webhook_signature_key: str = Field(default="", description="what its events are signed with")
+    square_base_url: str = Field(
+        default="", description="points the SDK elsewhere; empty: the address of the account's mode"
+    )
     square_charges_per_second: float = Field(
         default=10.0, gt=0, description="due charges of an account, all workers together"
     )
-    braintree_read_timeout: float = Field(default=65.0, gt=0, description="seconds; its gateway may take 60 to answer")
+    processor_connect_timeout: float = Field(default=2.0, gt=0, description="seconds, for every processor")
+    processor_read_timeout: float = Field(default=30.0, gt=0, description="seconds, for Stripe and Square")
+    sandbox_url: str = Field(default="", description="the processor sandbox; only on a local stack")
 
-    resend_api_key: str = ""
-    resend_from_email: str = "Ballast <onboarding@resend.dev>"
-    resend_api_url: str = "https://api.resend.com"
+    resend_api_key: str = Field(default="", description="mail; without it none is sent")
+    resend_from_email: str = Field(default="Ballast <onboarding@resend.dev>", description="the sender of every mail")
+    resend_api_url: str = Field(default="https://api.resend.com", description="points the SDK elsewhere")
 
-    webhook_timeout: float = Field(default=5.0, gt=0, le=30, description="seconds")
-    webhook_max_retries: int = Field(default=5, ge=0)
-    webhook_retry_delays: str = Field(default="30,120,600,3600,86400", description="seconds, comma-separated")
-    webhook_jitter: float = Field(
-        default=0.1, ge=0, le=1, description="part of a delay added at random; 0 turns it off"
+    webhook_timeout: float = Field(default=5.0, gt=0, le=30, description="seconds, at most 30")
+    webhook_max_retries: int = Field(default=5, ge=0, description="tries of a delivery after the first")
+    webhook_retry_delays: str = Field(
+        default="30,120,600,3600,86400",
+        description="seconds between them, comma-separated; the last is repeated for more",
     )
-    payment_reminder_days_before: int = Field(default=3, ge=0)
-    rate_limit_default_rpm: int = Field(default=1000, gt=0)
-    rate_limit_window_seconds: int = Field(default=60, gt=0)
-    jobs_internal_api_token: str = ""
+    webhook_jitter: float = Field(
+        default=0.1, ge=0, le=1, description="up to this part of a delay is added at random; 0 turns it off"
+    )
+
+    payment_reminder_days_before: int = Field(
+        default=3,
+        ge=0,
+        description="days before a renewal its customer is told; a week for trials and rare charges. An organization may have its "
+        "own",
+    )
+    rate_limit_default_rpm: int = Field(
+        default=1000, gt=0, description="requests an API key may send in any window, unless it has a limit of its own"
+    )
+    rate_limit_window_seconds: int = Field(default=60, gt=0, description="the window")
+    jobs_internal_api_token: str = Field(
+        default="", description="what `POST /internal/jobs/<name>` asks for; without it there is nothing there"
+    )
+
+    metrics_token: str = Field(
+        default="", description="what `GET /metrics` asks for; without it there is nothing there"
+    )
+    log_format: Literal["text", "json"] | None = Field(
+        default=None, description="`text` or `json`, how lines of the log are written; empty: `json` in production"
+    )
+    sentry_dsn: str = Field(default="", description="where errors are told; needs `pip install sentry-sdk`")
 
     @field_validator("database_url", "database_owner_url", "database_worker_url")
     @classmethod
@@ -130,12 +197,25 @@ class Settings(BaseSettings):
         return self.ballast_env == "production"
 
     @property
+    def logs_as(self) -> str:
+        """How lines of the log are written: `text` or `json`."""
+        return self.log_format or ("json" if self.is_production else "text")
+
+    @property
     def needs_verified_email(self) -> bool:
         """Whether signing in waits for the address to be confirmed. If it does not, registering and then signing in tells whether
         an address had an account."""
         if self.sign_in_needs_verified_email is None:
             return self.is_production
         return self.sign_in_needs_verified_email
+
+    @property
+    def prepares_statements(self) -> bool:
+        """Whether the driver may prepare statements: not behind PgBouncer in transaction mode, unless told that it follows them there
+        (PgBouncer 1.21 or newer with `max_prepared_statements`)."""
+        if self.database_prepared_statements is None:
+            return self.database_pooling == "session"
+        return self.database_prepared_statements
 
     @property
     def owner_url(self) -> str:

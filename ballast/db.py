@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
+import psycopg
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -51,6 +54,7 @@ APP_ROLE = "ballast_app"
 WORKER_ROLE = "ballast_worker"
 
 _organization: ContextVar[str | None] = ContextVar("ballast_organization", default=None)
+_asked: ContextVar[int] = ContextVar("ballast_statements", default=0)
 
 
 class PublicId(TypeDecorator[str]):
@@ -142,6 +146,21 @@ def _on_begin(_session: Session, _transaction: SessionTransaction, connection: C
         _tell_postgres(connection)
 
 
+@event.listens_for(Engine, "before_cursor_execute")
+def _count_statement(*_told: Any) -> None:
+    _asked.set(_asked.get() + 1)
+
+
+def count_statements() -> None:
+    """Count anew what the database is asked in this context."""
+    _asked.set(0)
+
+
+def statements() -> int:
+    """How many statements that were."""
+    return _asked.get()
+
+
 def assume_role(engine: Engine, role: str) -> None:
     """Make each new connection of `engine` serve as `role` unless it signed in as it (one DATABASE_URL for everything)."""
     if engine.url.username == role:
@@ -152,6 +171,43 @@ def assume_role(engine: Engine, role: str) -> None:
         before, connection.autocommit = connection.autocommit, True
         connection.execute(f'set role "{role}"')
         connection.autocommit = before
+
+
+# --- Past the session --------------------------------------------------------------------------------------------------------
+
+# Open connections that nobody uses, by engine.
+_idle: WeakKeyDictionary[Engine, deque[psycopg.Connection[Any]]] = WeakKeyDictionary()
+
+
+@contextmanager
+def past_session(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
+    """A connection on which each statement is a transaction of its own, for one that does all a request has to: no session, no model,
+    and no question beforehand whether the connection still lives. One that fails is closed, whatever became of its statement.
+    """
+    idle = _idle.setdefault(engine, deque())
+    connection = idle.pop() if idle else _connect_apart(engine)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    idle.append(connection)
+
+
+def _connect_apart(engine: Engine) -> psycopg.Connection[Any]:
+    """Made as the engine makes its own, in the same role, and no part of its pool."""
+    taken = engine.raw_connection()
+    taken.detach()
+    connection: Any = taken.dbapi_connection
+    connection.autocommit = True
+    made: psycopg.Connection[Any] = connection
+    return made
+
+
+@event.listens_for(Engine, "engine_disposed")
+def _close_idle(engine: Engine) -> None:
+    for connection in _idle.pop(engine, ()):
+        connection.close()
 
 
 @contextmanager

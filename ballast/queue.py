@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from functools import cache, partial
 
 from redis import Redis
@@ -15,7 +16,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 
-from ballast import config
+from ballast import config, metrics
 from ballast.db import after_commit
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 RELEASE_STOCK = "ballast.billing.stock.release_due"
+RELEASE_COUPONS = "ballast.billing.redemptions.release_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ABANDON_DRAFTS = "ballast.billing.abandoned_plans.cancel_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
@@ -41,6 +43,7 @@ REMIND = "ballast.billing.subscriptions.reminding.remind_due"
 CARD_EXPIRY = "ballast.billing.subscriptions.reminding.warn_of_expiry"
 ADVANCE_CLOCKS = "ballast.billing.clocks.advance_due"
 ADD_FIGURES = "ballast.billing.rollups.add_due"
+MEASURE = "ballast.billing.measuring.measure_due"
 RECONCILE = "ballast.billing.reconciliation.days.reconcile_due"
 CHARGE_SUBSCRIPTIONS = "ballast.billing.subscriptions.charging.charge_due"
 CHARGE_FINANCING = "ballast.billing.financing.charging.charge_due"
@@ -65,6 +68,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     SEAL_AUDIT: ("default", 300),
     EXPIRE_SESSIONS: ("payments", 30),
     RELEASE_STOCK: ("default", 30),
+    RELEASE_COUPONS: ("default", 30),
     ABANDON_DRAFTS: ("default", 300),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),
@@ -76,6 +80,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     ADVANCE_CLOCKS: ("charges", 5),
     ADD_FIGURES: ("default", 30),
     RECONCILE: ("default", 300),
+    MEASURE: ("payments", 15),
     REMIND: ("default", 60),
     CARD_EXPIRY: ("default", 3600),
     "ballast.billing.idempotency.forget_expired": ("default", 3600),
@@ -130,10 +135,9 @@ def wake_now(job: str) -> None:
 
 def ask(job: str) -> bool:
     """As `wake_now`; answers whether one is waiting now, False where the wake-up was lost."""
-    global lost_wake_ups
     url = config.current().redis_url
     if time.monotonic() < _left_alone_until.get(url, 0):
-        lost_wake_ups += 1
+        _lose(job)
         return False
     try:
         connection = _waker(url)
@@ -141,11 +145,28 @@ def ask(job: str) -> bool:
             queue = Queue(SCHEDULE[job][0], connection=connection)
             queue.enqueue(job, job_timeout=JOB_TIMEOUT, ttl=60, result_ttl=0, failure_ttl=86_400)
     except (RedisError, OSError) as error:
-        lost_wake_ups += 1
+        _lose(job)
         _left_alone_until[url] = time.monotonic() + MARK_SECONDS
         log.warning("wake-up lost: %s (%s)", job, error)
         return False
     return True
+
+
+def _lose(job: str) -> None:
+    global lost_wake_ups
+    lost_wake_ups += 1
+    metrics.count("ballast_wake_ups_lost_total", job=job)
+
+
+def anything_waits(names: Collection[str]) -> bool:
+    """Whether a wake-up waits in one of these queues. While Redis is away none does."""
+    try:
+        with _waker(config.current().redis_url).pipeline(transaction=False) as asked:
+            for name in names:
+                asked.llen(Queue.redis_queue_namespace_prefix + name)
+            return any(asked.execute())
+    except (RedisError, OSError):
+        return False
 
 
 def forget_mark(job: str) -> None:

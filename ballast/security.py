@@ -130,6 +130,7 @@ def keyring() -> Keyring:
     return _keyring(config.current().encryption_key)
 
 
+FEWEST_DIGITS: Final = 13
 # Digits in groups, as people write them: any kind of space, dash or dot between, invisible characters too.
 _GROUPS = re.compile(r"\d+(?:[\s\-._\u00ad\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff]+\d+)*")
 # Where the schemes' numbers begin and how long they are (ISO/IEC 7812 ranges in use): Visa; Mastercard; Mir; Amex; Diners; JCB;
@@ -145,6 +146,8 @@ def looks_like_card_number(text: str) -> bool:
 
     A number is found among others too ("4242 4242 4242 4242 12 26"), as long as its groups have three digits or more.
     """
+    if len(text) < FEWEST_DIGITS:
+        return False
     return any(_holds_card(re.findall(r"\d+", found)) for found in _GROUPS.findall(text))
 
 
@@ -188,7 +191,7 @@ def _holds_card(groups: list[str]) -> bool:
 
 
 def _is_card(run: str) -> bool:
-    if not 13 <= len(run) <= 19:
+    if not FEWEST_DIGITS <= len(run) <= 19:
         return False
     digits = "".join(str(decimal(char)) for char in run)
     return _SCHEMES.fullmatch(digits) is not None and _passes_luhn(digits)

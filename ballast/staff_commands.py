@@ -16,6 +16,7 @@ from ballast.errors import BallastError
 
 if TYPE_CHECKING:
     from ballast.audit.verification import Proof
+    from ballast.doctor.finding import Finding
     from ballast.identity.bans import Effect
 
 organization = AppGroup("organization", help="Begin organizations, and make them live.")
@@ -172,12 +173,35 @@ def doctor(as_json: bool, deep: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        for finding in findings:
-            click.echo(f"{SHOWN[finding.state]}\t{finding.check}\t{finding.said}")
-            if finding.mend:
-                click.echo(f"\t\t→ {finding.mend}")
+        _show(findings)
     if any(finding.state == "fail" for finding in findings):
         raise SystemExit(1)
 
 
-COMMANDS: Final = (doctor, ban, unban, reset_second_factor, verify_audit, organization)
+def _show(findings: list[Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{SHOWN[finding.state]}\t{finding.check}\t{finding.said}")
+        if finding.mend:
+            click.echo(f"\t\t→ {finding.mend}")
+
+
+@click.command("db-check")
+@with_appcontext
+def check_database() -> None:
+    """Say whether this release may start on the database as it is, and what each pending migration asks of the release before.
+
+    Fails where it may not start.
+    """
+    from ballast.db import db
+    from ballast.doctor import schema
+
+    with current_app.extensions["ballast"].as_worker().app_context():
+        findings = list(schema.check())
+        db.session.remove()
+        db.engine.dispose()
+    _show(findings)
+    if any(finding.state == "fail" for finding in findings):
+        raise SystemExit(1)
+
+
+COMMANDS: Final = (doctor, check_database, ban, unban, reset_second_factor, verify_audit, organization)

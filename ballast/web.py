@@ -33,8 +33,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
-from ballast import audit, config
-from ballast.db import db, look, set_organization
+from ballast import audit, config, logs, metrics
+from ballast.db import count_statements, db, look, set_organization, statements
 from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
 from ballast.ids import new_id, to_uuid
@@ -52,25 +52,35 @@ REQUEST_ID_LENGTH = 64
 
 
 # Where a form brings a file, and how much such a form may hold: the largest file and what stands around it. Others hold 1 MB.
-UPLOADS = ("products.put_picture", "products.put_file")
+UPLOADS = ("product_pictures.add", "products.put_file")
 LARGEST_UPLOAD = 6 * 1024 * 1024
+
+
+# What an address may name that the log says too. (Tokens and links are none of it.)
+TOLD = ("payment_id", "subscription_id", "invoice_id", "agreement_id", "order_id")
 
 
 def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     g.started = time.monotonic()
-    given = request.headers.get("X-Request-Id", "")
-    sane = (
-        8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
-    )
-    g.request_id = given if sane and not looks_like_card_number(given) else new_id("req")
+    g.request_id = name_request(request.headers.get("X-Request-Id", ""))
     set_organization(None)
+    count_statements()
+    logs.begin(**{name.removesuffix("_id"): value for name, value in (request.view_args or {}).items() if name in TOLD})
     if request.endpoint in UPLOADS:
         request.max_content_length = LARGEST_UPLOAD
     if request.method in ("GET", "HEAD"):
         look()
     audit.act_as(audit.Actor("system", None, request.remote_addr, g.request_id))
     _refuse_nul()
+
+
+def name_request(given: str) -> str:
+    """The id that was sent, if it can be one; else one of ours."""
+    sane = (
+        8 <= len(given) <= REQUEST_ID_LENGTH and given.replace("-", "").replace("_", "").isalnum() and given.isascii()
+    )
+    return given if sane and not looks_like_card_number(given) else new_id("req")
 
 
 def _refuse_nul() -> None:
@@ -87,28 +97,54 @@ def act(kind: str, actor_id: str | None) -> None:
 
 def finish_response(response: Response) -> Response:
     """Headers on every answer."""
-    response.headers.setdefault("Content-Security-Policy", policy())
+    response.headers.setdefault("Content-Security-Policy", POLICY_OF_ALL)
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.update(g.get("extra_headers", {}))
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(self)"
+    response.headers.update(SAME_FOR_ALL)
     if response.mimetype in ("text/html", "application/json"):
         response.headers["Cache-Control"] = g.get("caching", "no-store")
     if response.mimetype == "text/html":
         response.vary.add("HX-Request")
     _note(response)
     if config.current().is_production:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        response.headers["Strict-Transport-Security"] = HSTS
     return response
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
 def _note(response: Response) -> None:
-    """One line per request: the route and not the path, for paths hold tokens."""
+    """One line per request, but for those of Prometheus: the route and not the path, for paths hold tokens."""
+    if request.endpoint == "metrics.show":
+        return
     route = request.url_rule.rule if request.url_rule else "no route"
-    took = round(1000 * (time.monotonic() - g.get("started", time.monotonic())))
-    requests.info("%s %s %s %s %d ms", g.get("request_id", "-"), request.method, route, response.status_code, took)
+    part = (request.blueprint or "none").partition(".")[0]
+    started = g.get("started", time.monotonic())
+    said = Said(request.method, route, response.status_code, time.monotonic() - started, statements())
+    note_request(g.get("request_id", "-"), part, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A request and its answer, as log and metrics have them."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    statements: int
+
+
+def note_request(request_id: str, part: str, said: Said) -> None:
+    """Log and count it. `part`: of which blueprint."""
+    told = {"method": said.method, "route": said.route, "status": said.status}
+    text = "%(request_id)s %(method)s %(route)s %(status)s %(duration_ms)d ms, %(statements)d statements"
+    more = {"duration_ms": round(1000 * said.seconds), "statements": said.statements}
+    requests.info(text, {"request_id": request_id, **told, **more}, extra={**told, **more})
+    method = said.method if said.method in METHODS else "other"
+    metrics.count("ballast_requests_total", route=said.route, method=method, status=str(said.status))
+    metrics.observe("ballast_request_seconds", said.seconds, part=part)
 
 
 POLICY = {
@@ -130,6 +166,16 @@ def policy(more: Mapping[str, Sequence[str]] | None = None) -> str:
     """The Content-Security-Policy: ourselves, and whatever a page must add (a processor's origins on checkout)."""
     lines = {name: dict.fromkeys((*sources, *(more or {}).get(name, ()))) for name, sources in POLICY.items()}
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in lines.items())
+
+
+POLICY_OF_ALL = policy()
+HSTS = "max-age=31536000; includeSubDomains"
+SAME_FOR_ALL = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(self)",
+}
 
 
 # --- Pages -------------------------------------------------------------------------------------------------------------------
@@ -285,7 +331,9 @@ def error_body(kind: str, code: str, message: str, param: str | None = None, **m
 
 def wants_json() -> bool:
     """Whether the answer goes to a program."""
-    return request.path.startswith(("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/plans/quote.json"))
+    return request.path.startswith(
+        ("/api/v1", "/hooks/", "/internal/", "/health", "/readyz", "/metrics", "/plans/quote.json")
+    )
 
 
 def on_ballast_error(error: BallastError) -> Response:

@@ -14,11 +14,12 @@ STEPS: tuple[tuple[str, tuple[str | Path, ...]], ...] = (
     ("lint", (PYTHON, "-m", "ruff", "check", ".")),
     (
         "types",
-        (PYTHON, "-m", "mypy", "--strict", "ballast", "scripts", "app.py", "worker.py"),
+        (PYTHON, "-m", "mypy", "--strict", "ballast", "scripts", "app.py", "web.py", "worker.py"),
     ),
     ("imports", (PYTHON, TOOLS / "lint-imports")),
     ("templates", (PYTHON, "-m", "scripts.check_templates")),
     ("migrations", (PYTHON, "-m", "scripts.check_migrations")),
+    ("settings", (PYTHON, "-m", "scripts.write_configuration", "--check")),
     ("links", (PYTHON, "-m", "scripts.check_links")),
 )
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,6 +215,20 @@ def world(kept_world: KeptWorld, clean: None, superuser: psycopg.Connection) -> 
     world.tell_receiver()
     with world.app.app_context():
         yield replace(world)
+
+
+@pytest.fixture
+def start_over(world: World, kept_world: KeptWorld, superuser: psycopg.Connection) -> Callable[[], None]:
+    """The world as it was when the test began, sandbox included."""
+
+    def again() -> None:
+        db.session.remove()
+        empty(superuser)
+        fill(superuser, kept_world[1])
+        requests.post(f"{world.sandbox_url}/_sandbox/reset", timeout=5).raise_for_status()
+        world.tell_receiver()
+
+    return again
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import time
 from uuid import UUID
 
 import pytest
+import uuid_utils
 from hypothesis import given
 from hypothesis import strategies as st
+from typeid import TypeID
+from typeid.core.errors import TypeIDException
 
 from ballast.ids import from_uuid, new_id, to_uuid
 
@@ -62,3 +65,19 @@ def test_new_ids_are_unique_and_sort_by_time() -> None:
 @pytest.mark.parametrize("prefix", ["pay", "org", "usr", "key", "att"])
 def test_an_id_names_its_kind(prefix: str) -> None:
     assert new_id(prefix).partition("_")[0] == prefix
+
+
+@given(st.uuids(), st.sampled_from(["pay", "cus", "a_b"]))
+def test_ids_are_those_of_the_typeid_library(inside: UUID, prefix: str) -> None:
+    theirs = str(TypeID.from_uuid(uuid_utils.UUID(int=inside.int), prefix=prefix))
+    assert from_uuid(inside, prefix) == theirs
+    assert to_uuid(theirs, prefix) == inside
+
+
+@given(st.text("0178abcdefghjkmnpqrstvwxyzilouABZ_-²\n", min_size=26, max_size=26))
+def test_what_the_typeid_library_refuses_is_no_id(suffix: str) -> None:
+    try:
+        expected = UUID(str(TypeID.from_string(f"pay_{suffix}").uuid))
+    except (TypeIDException, ValueError):
+        expected = None
+    assert to_uuid(f"pay_{suffix}", "pay") == expected

@@ -26,6 +26,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Final
 
+from ballast import logs
 from ballast.billing import outcomes, payments, processing
 from ballast.billing.pace import Pace, pace_of
 from ballast.billing.payments import Begun
@@ -196,13 +197,15 @@ class UnderWay:
 
 
 def _prepare(one: Begun) -> Prepared | Outcome:
-    return processing.send(one.account, lambda adapter: adapter.prepare(one.charge), one.send_by)
+    with logs.about(payment=one.charge.payment_id, attempt=one.attempt_id):
+        return processing.send(one.account, lambda adapter: adapter.prepare(one.charge), one.send_by)
 
 
 def _submit(given: tuple[processing.Account, Any, Any, float]) -> Outcome:
     account, charge, deadline, slot = given
     time.sleep(max(0.0, slot - time.monotonic()))
-    return processing.send(account, lambda adapter: adapter.submit(charge), deadline)
+    with logs.about(payment=charge.payment_id, attempt=charge.reference):
+        return processing.send(account, lambda adapter: adapter.submit(charge), deadline)
 
 
 def _all_or_each(

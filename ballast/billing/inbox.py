@@ -22,7 +22,8 @@ from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, InboxEvent, Refund
 from ballast.models.states import OPEN_ATTEMPT, move
-from ballast.notifications.drain import claim, drain, run_all
+from ballast.notifications.drain import BATCH, drain, run_all
+from ballast.notifications.turns import Due, in_turn
 from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
 
 THREADS = 8
@@ -139,12 +140,13 @@ class Received:
 def apply_due() -> int:
     """Apply every stored event that is due. The job behind `queue.APPLY_INBOX`."""
     queue.forget_mark(queue.APPLY_INBOX)
-    return drain("apply_inbox", _apply_batch)
+    received = (InboxEvent.status == "received",)
+    waiting = Due(InboxEvent, InboxEvent.next_attempt_at, wanted=received, by_real_time=True, lease=LEASE)
+    return drain("apply_inbox", lambda: _apply_batch(waiting))
 
 
-def _apply_batch() -> tuple[int, int]:
-    due = (InboxEvent.status == "received", InboxEvent.next_attempt_at <= real_time())
-    events = _read(claim(InboxEvent, due, LEASE))
+def _apply_batch(waiting: Due) -> tuple[int, int]:
+    events = _read(in_turn(waiting.claim(BATCH)))
     verdicts = run_all(_apply, events, THREADS)
     with transaction():
         for event, verdict in zip(events, verdicts, strict=True):
@@ -160,6 +162,8 @@ def _read(keys: list[tuple[str, str]]) -> list[Received]:
         rows = list(
             session.scalars(select(InboxEvent).where(tuple_(InboxEvent.organization_id, InboxEvent.id).in_(keys)))
         )
+        place = {key: number for number, key in enumerate(keys)}
+        rows.sort(key=lambda row: place[row.organization_id, row.id])
         attempts = attempts_of(rows)
         refunds_of = _open_refunds([(found.organization_id, found.id) for found in attempts.values()])
         return [_received(row, attempts.get((row.organization_id, row.id)), refunds_of) for row in rows]
@@ -249,9 +253,10 @@ def _mark(event: Received, verdict: str | Exception) -> None:
     row.lease_until = None
     if isinstance(verdict, Exception):
         row.reason = type(verdict).__name__
+        row.next_attempt_at = real_time() + LATER * min(2**row.attempts, 600)
         if row.attempts >= GIVE_UP_AFTER:
             move(row, "failed")
-        row.next_attempt_at = real_time() + LATER * min(2**row.attempts, 600)
+            row.next_attempt_at = None
     elif verdict == "missing" or (verdict == "later" and row.attempts >= GIVE_UP_AFTER):
         row.reason, row.next_attempt_at = MEANING[verdict], None
         move(row, "failed")

@@ -10,14 +10,15 @@ What is only held is let go (`late_releases`). What a dispute has taken back alr
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from sqlalchemy import or_, select
 
-from ballast import audit, config, queue
+from ballast import audit, config, metrics, queue
 from ballast.billing import credit, ledger, lookup, prevented
 from ballast.billing.payloads import refund_payload
 from ballast.clock import now, real_time
-from ballast.db import db
+from ballast.db import after_commit, db
 from ballast.errors import Conflict
 from ballast.ids import new_id
 from ballast.models import (
@@ -63,6 +64,7 @@ def receive(payment: Payment, attempt: Attempt, outcome: Approved, *, is_owed: b
     db.session.add(late)
     db.session.flush()
     _alarm(payment, late)
+    after_commit(partial(metrics.count, "ballast_late_successes_total", processor=attempt.processor))
     match late.answer:
         case "refund":
             take_back(late)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
-from ballast import audit
+from ballast import audit, metrics
 from ballast.billing import (
     cards,
     invoices,
@@ -31,7 +32,7 @@ from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
 from ballast.billing.subscriptions import letters, reading, rows, settling
 from ballast.clock import now, real_time
-from ballast.db import among, db, gather, know, known, once, transaction
+from ballast.db import after_commit, among, db, gather, know, known, once, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, Cart, Claim, Invoice, Order, Payment, Subscription
 from ballast.models.customers import card_of
@@ -50,6 +51,14 @@ CHALLENGE_LASTS = timedelta(hours=1)
 NEVER_AGAIN = ("hard", "fraud")
 # A payment in one of these has no open attempt and holds no money: it may be tried, or closed.
 UNPAID = ("requires_payment_method", "requires_confirmation")
+# As the metrics call them.
+WORDS: Final = {
+    Approved: "approved",
+    Declined: "declined",
+    ActionRequired: "action_required",
+    Unknown: "unknown",
+    NotSent: "not_sent",
+}
 
 
 def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
@@ -89,6 +98,14 @@ def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
             _leave_unknown(payment, attempt, outcome)
         case NotSent():
             _give_up(payment, attempt, outcome)
+    _count(attempt, outcome)
+
+
+def _count(attempt: Attempt, outcome: Outcome) -> None:
+    decline = outcome.decline_class if isinstance(outcome, Declined) else ""
+    said = WORDS[type(outcome)]
+    told = partial(metrics.count, "ballast_attempts_total", processor=attempt.processor, outcome=said)
+    after_commit(partial(told, decline_class=decline))
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:

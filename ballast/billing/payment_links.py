@@ -34,6 +34,7 @@ class NewLink:
     currency: str
     price_id: str | None = None
     quantity_adjustable: bool = False
+    allow_promotion_codes: bool = True
     active_until: datetime | None = None
     max_uses: int | None = None
     success_url: str | None = None
@@ -66,6 +67,7 @@ def create(shop: Organization, asked: NewLink) -> PaymentLink:
         amount=asked.amount,
         currency=asked.currency,
         quantity_adjustable=asked.quantity_adjustable,
+        allow_promotion_codes=asked.allow_promotion_codes,
         active_until=asked.active_until,
         max_uses=asked.max_uses,
         success_url=return_urls.check(asked.success_url, shop.mode, "success_url"),
@@ -168,7 +170,13 @@ def go_on(shop: Organization, link_id: str, quantity: int, earlier_id: str | Non
         checkout_sessions.expire(shop.id, earlier.id)
     line = Line(quantity, price=link.price_id) if link.price_id else Line(quantity, name=link.name, amount=link.amount)
     currency = None if link.price_id else link.currency
-    asked = NewSession([line], currency=currency, success_url=link.success_url, payment_link_id=link.id)
+    asked = NewSession(
+        [line],
+        currency=currency,
+        success_url=link.success_url,
+        payment_link_id=link.id,
+        allow_promotion_codes=link.allow_promotion_codes,
+    )
     return checkout_sessions.create(shop, asked)
 
 

@@ -20,8 +20,8 @@ from typing import Any, Literal
 from sqlalchemy import DateTime, Row, String, column, func, select, update, values
 from sqlalchemy.exc import IntegrityError
 
-from ballast import audit, money
-from ballast.billing import budgets, cards, changes, lookup, prevented, processing
+from ballast import audit, logs, money
+from ballast.billing import budgets, cards, changes, lookup, prevented, processing, usual_accounts
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
@@ -91,27 +91,14 @@ def draft(organization_id: str, asked: NewPayment) -> Payment:
     check_customer(organization_id, customer_id)
     _check_card(card, customer_id, asked)
     account = _account(organization_id, asked, card)
+    fields = first_fields(asked, new_id("pay"), customer_id, account.processor, now())
     payment = Payment(
-        id=new_id("pay"),
         organization_id=organization_id,
-        amount=asked.amount,
-        currency=asked.currency,
-        status="requires_confirmation" if asked.payment_method else "requires_payment_method",
-        capture_method=asked.capture_method,
         off_session=asked.off_session,
         save_card=asked.save_card and card is None,
-        amount_captured=0,
-        amount_refunded=0,
-        description=asked.description,
-        processor=account.processor,
         processor_account_id=account.id,
-        payment_method_token=card.external_id if card else asked.payment_method,
-        payment_method_id=card.id if card else None,
-        customer_id=customer_id,
         order_id=asked.order_id,
-        metadata_=asked.metadata or {},
-        idempotency_key=asked.idempotency_key,
-        created_at=now(),
+        **fields | _stored(card),
     )
     db.session.add(payment)
     said = {"amount": payment.amount, "currency": payment.currency}
@@ -119,6 +106,33 @@ def draft(organization_id: str, asked: NewPayment) -> Payment:
         audit.record(organization_id, "payment.created", "payment", payment.id, said)
         webhooks.publish(organization_id, "payment_intent.created", "payment", payment.id, payment_payload(payment))
     return payment
+
+
+def first_fields(
+    asked: NewPayment, payment_id: str, customer_id: str | None, processor: str, at: datetime
+) -> dict[str, Any]:
+    """What is to be seen of a payment that nobody has tried, by column. `at`: on the organization's clock."""
+    return {
+        "id": payment_id,
+        "amount": asked.amount,
+        "currency": asked.currency,
+        "status": "requires_confirmation" if asked.payment_method else "requires_payment_method",
+        "capture_method": asked.capture_method,
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "description": asked.description,
+        "processor": processor,
+        "payment_method_token": asked.payment_method,
+        "payment_method_id": None,
+        "customer_id": customer_id,
+        "metadata_": asked.metadata or {},
+        "idempotency_key": asked.idempotency_key,
+        "created_at": at,
+    }
+
+
+def _stored(card: PaymentMethod | None) -> dict[str, Any]:
+    return {"payment_method_token": card.external_id, "payment_method_id": card.id} if card else {}
 
 
 def check_amount(amount: int, currency: str) -> None:
@@ -143,6 +157,8 @@ def _account(organization_id: str, asked: NewPayment, card: PaymentMethod | None
             else "The default processor account takes no new cards. Name a processor, or make another account the default."
         )
         raise InvalidRequest("processor_unavailable", said, param="processor")
+    if account_id is None:
+        usual_accounts.note(asked.processor, account)
     if asked.processor not in (None, account.processor):
         raise InvalidRequest(
             "processor_mismatch", f"This card is stored at {account.processor}, and stays there.", param="processor"
@@ -354,6 +370,11 @@ def _count_attempts(payment: Payment) -> int:
 
 def run(begun: Begun) -> None:
     """Take a begun attempt to the processor and record what it said. Holds no transaction while it waits."""
+    with logs.about(payment=begun.charge.payment_id, attempt=begun.attempt_id):
+        _run(begun)
+
+
+def _run(begun: Begun) -> None:
     prepared = processing.send(begun.account, lambda adapter: adapter.prepare(begun.charge), begun.send_by)
     if not isinstance(prepared, Prepared):
         record(begun.organization_id, begun.attempt_id, prepared)

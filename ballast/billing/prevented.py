@@ -11,8 +11,9 @@ from functools import partial
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from ballast import metrics
 from ballast.clock import real_time
-from ballast.db import after_refusal, db, transaction
+from ballast.db import after_commit, after_refusal, db, transaction
 from ballast.models import Prevented
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,9 @@ def note(organization_id: str, route: str, source: str, payment_id: str | None =
     noting = insert(Prevented).values(
         organization_id=organization_id, route=route, source=source[:200], payment_id=payment_id, at=real_time()
     )
-    db.session.execute(noting.on_conflict_do_nothing())
+    once = noting.on_conflict_do_nothing().returning(Prevented.route)
+    if db.session.execute(once).first() is not None:
+        after_commit(partial(metrics.count, "ballast_prevented_total", kind=route))
 
 
 def note_refusal(organization_id: str, route: str, source: str, payment_id: str | None = None) -> None:

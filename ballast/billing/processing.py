@@ -7,6 +7,7 @@ call the processor said it did not begin.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from tenacity import (
     stop_after_delay,
 )
 
-from ballast import config
+from ballast import config, metrics
 from ballast.billing import circuits
 from ballast.clock import real_time
 from ballast.db import assert_no_transaction
@@ -110,16 +111,26 @@ def _call(
     adapter = adapter_for(account.credentials)
 
     def once() -> Answer:
+        began = time.monotonic()
         try:
             answer = ask(adapter)
         except UnavailableError as error:
+            _time(account, began, error)
             circuits.note(account.organization_id, account.id, not _is_outage(error))
             raise
+        _time(account, began, answer)
         circuits.note(account.organization_id, account.id, not _is_outage(answer))
         return answer
 
     with sending_until(until):
         return _repeated(repeatable)(once)
+
+
+def _time(account: Account, began: float, answer: Any) -> None:
+    said = "none" if _is_outage(answer) else "some"
+    metrics.observe(
+        "ballast_processor_seconds", time.monotonic() - began, processor=account.credentials.processor, answer=said
+    )
 
 
 def try_out(given: Credentials) -> Connection:

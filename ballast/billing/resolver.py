@@ -10,7 +10,7 @@ from functools import partial
 
 from sqlalchemy import select, true, tuple_, update
 
-from ballast import config, queue
+from ballast import config, logs, queue
 from ballast.billing import processing
 from ballast.billing.outcomes import CHALLENGE_LASTS, record
 from ballast.billing.processing import Account
@@ -121,7 +121,7 @@ def _open(attempt: Attempt, account: ProcessorAccount) -> Open | None:
 
 def resolve(found: Open) -> None:
     """Learn and record what became of one attempt."""
-    with organization(found.organization_id):
+    with organization(found.organization_id), logs.about(attempt=found.attempt_id):
         record(found.organization_id, found.attempt_id, _learn(found))
 
 

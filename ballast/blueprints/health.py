@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from flask import Blueprint, Response, jsonify
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -25,14 +27,22 @@ def health() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """Ready: Postgres must answer. Redis only wakes workers, so without it we are slower but whole."""
-    postgres, redis = _postgres(), _redis()
+    """Ready: Postgres must answer, and this server must not be on its way out. Redis only wakes workers, so without it we are
+    slower but whole."""
+    postgres, redis, leaving = _postgres(), _redis(), _is_leaving()
+    works = "ok" if redis == "ok" else "degraded"
     body = {
-        "status": "ok" if postgres == "ok" and redis == "ok" else "degraded" if postgres == "ok" else "unavailable",
+        "status": "leaving" if leaving else works if postgres == "ok" else "unavailable",
         "timestamp": real_time().isoformat(),
         "depends_on": {"postgres": postgres, "redis": redis},
     }
-    return jsonify(body), 200 if postgres == "ok" else 503
+    return jsonify(body), 200 if postgres == "ok" and not leaving else 503
+
+
+def _is_leaving() -> bool:
+    """Whether `web.py`, whose process this is, was told to stop: it makes a file of this name then."""
+    name = os.environ.get("BALLAST_LEAVING")
+    return bool(name) and os.path.exists(name or "")
 
 
 def _postgres() -> str:

@@ -28,6 +28,7 @@ dashboard(blueprint)
 
 RIGHT: Final = "catalog"
 FIELDS: Final = ("price", "name", "amount", "currency", "active_until", "max_uses", "success_url")
+CHOICES: Final = ("quantity_adjustable", "allow_promotion_codes")
 COLUMNS: Final[answers.Columns] = {
     "id": lambda link: link.id,
     "name": lambda link: link.name,
@@ -76,7 +77,7 @@ def export() -> Response:
 @requires(RIGHT)
 def new() -> Response:
     """What is sold, and for how long."""
-    return _form({"currency": g.organization.currency})
+    return _form({"currency": g.organization.currency, "allow_promotion_codes": "yes"})
 
 
 @blueprint.post("/new")
@@ -84,7 +85,7 @@ def new() -> Response:
 def create() -> Response:
     """Make it; on to its page, where it can be copied."""
     typed = {name: " ".join(request.form.get(name, "").split()) for name in FIELDS}
-    typed["quantity_adjustable"] = request.form.get("quantity_adjustable", "")
+    typed |= {name: request.form.get(name, "") for name in CHOICES}
     shop = g.organization
     try:
         asked = _read(typed)
@@ -103,7 +104,7 @@ def _read(typed: dict[str, str]) -> NewLink:
         if looks_like_card_number(typed[name]):
             raise InvalidRequest("card_number_refused", "This looks like a card number.", param=name)
     common: dict[str, Any] = {
-        "quantity_adjustable": typed["quantity_adjustable"] == "yes",
+        **{name: typed[name] == "yes" for name in CHOICES},
         "active_until": _read_day(typed["active_until"]),
         "max_uses": _read_count(typed["max_uses"]),
         "success_url": typed["success_url"] or None,
@@ -135,7 +136,7 @@ def _read_count(typed: str) -> int | None:
 
 
 def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
-    shown = dict.fromkeys((*FIELDS, "quantity_adjustable"), "") | typed
+    shown = dict.fromkeys((*FIELDS, *CHOICES), "") | typed
     prices = [
         (price.id, f"{product.name}, {format_money(price.amount, price.currency)}")
         for product, price in db.session.execute(on_sale(g.organization.id))

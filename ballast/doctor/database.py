@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from ballast.clock import real_time
 from ballast.db import APP_ROLE, WORKER_ROLE, db
+from ballast.doctor import schema
 from ballast.doctor.finding import Finding, fail, ok, warn
 
 OLDEST: Final = 160000
-MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
 # What must be on, and what it is for.
 SETTINGS: Final = {
     "fsync": "A power cut can lose payments that were answered.",
@@ -42,15 +39,8 @@ def _setting(name: str) -> str:
 
 
 def migrations() -> Iterator[Finding]:
-    """Whether the database is that of this release."""
-    options = Config()
-    options.set_main_option("script_location", str(MIGRATIONS))
-    head = ScriptDirectory.from_config(options).get_current_head()
-    there = db.session.execute(text("select version_num from alembic_version")).scalars().first()
-    if there == head:
-        yield ok("migrations", f"At {head}, the newest.")
-    else:
-        yield fail("migrations", f"The database is at {there}, this release at {head}.", "`flask --app app db upgrade`")
+    """Whether the database is that of this release; `flask db-check` says more."""
+    yield next(schema.check())
 
 
 def roles() -> Iterator[Finding]:

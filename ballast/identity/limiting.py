@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
+from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from ballast import config
@@ -44,7 +45,7 @@ def window(most: int, seconds: int) -> RateLimitItem:
 
 def take(item: RateLimitItem, *who: str) -> Taken | None:
     """Count one more of `who`. None when Redis is away: nothing was counted."""
-    return _ask(lambda limiter: _count(limiter, item, *who))
+    return _ask(lambda limiter: _count_at_once(limiter, item, *who))
 
 
 def _ask(question: Callable[[MovingWindowRateLimiter], Taken]) -> Taken | None:
@@ -80,6 +81,44 @@ def forget(item: RateLimitItem, *who: str) -> None:
     except (RedisError, OSError) as error:
         _left_alone_until[url] = time.monotonic() + LEFT_ALONE_SECONDS
         log.warning("could not forget a limit while Redis is away: %s", type(error).__name__)
+
+
+# `limits` counts and looks in two calls; this is both in one, on the list that it keeps: the moments of a window, the latest first.
+_COUNT: Final = """
+local at, limit, lasts = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local nth = redis.call('lindex', KEYS[1], limit - 1)
+local passed = not (nth and tonumber(nth) >= at - lasts)
+if passed then
+  redis.call('lpush', KEYS[1], ARGV[1])
+  redis.call('ltrim', KEYS[1], 0, limit - 1)
+  redis.call('expire', KEYS[1], lasts)
+end
+local low, high, oldest = 0, redis.call('llen', KEYS[1]) - 1, -1
+while low <= high do
+  local middle = math.floor((low + high) / 2)
+  if tonumber(redis.call('lindex', KEYS[1], middle)) >= at - lasts then oldest, low = middle, middle + 1 else high = middle - 1 end
+end
+return {passed and 1 or 0, oldest + 1, oldest < 0 and ARGV[1] or redis.call('lindex', KEYS[1], oldest)}
+"""
+
+
+def _count_at_once(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> Taken:
+    now, lasts = time.time(), item.get_expiry()
+    key = _storage(limiter).prefixed_key(item.key_for(*who))
+    passed, count, oldest = _script(config.current().redis_url)(keys=[key], args=[now, item.amount, lasts])
+    reset = max(1, int(float(oldest) + lasts - now + 0.999))
+    return Taken(bool(passed), item.amount, max(0, item.amount - count), min(reset, lasts))
+
+
+def _storage(limiter: MovingWindowRateLimiter) -> RedisStorage:
+    assert isinstance(limiter.storage, RedisStorage)
+    return limiter.storage
+
+
+@cache
+def _script(url: str) -> Script:
+    redis: Any = _storage(_shared(url)).get_connection()
+    return Script(redis, _COUNT)
 
 
 def _count(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> Taken:

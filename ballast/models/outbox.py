@@ -131,11 +131,7 @@ class Email(Scoped, Base):
     __table_args__ = (
         one_of("status", EMAIL),
         UniqueConstraint("organization_id", "dedupe_key"),
-        Index(
-            "ix_emails_due",
-            "next_attempt_at",
-            postgresql_where="status in ('pending', 'failed') and next_attempt_at is not null",
-        ),
+        Index("ix_emails_turn", "organization_id", "next_attempt_at", postgresql_where="next_attempt_at is not null"),
         Index("ix_emails_status", "organization_id", "status", "id"),
         Index("ix_emails_recipient", "organization_id", "recipient", "id"),
         Index("ix_emails_resource", "organization_id", "resource_id"),

@@ -26,7 +26,9 @@ class InboxEvent(Scoped, Base):
         one_of("about", ABOUT),
         within("processor_account_id", "processor_accounts"),
         UniqueConstraint("organization_id", "processor_account_id", "external_id"),
-        Index("ix_inbox_events_due", "next_attempt_at", postgresql_where="status = 'received'"),
+        Index(
+            "ix_inbox_events_turn", "organization_id", "next_attempt_at", postgresql_where="next_attempt_at is not null"
+        ),
         Index("ix_inbox_events_failed", "organization_id", "id", postgresql_where="status = 'failed'"),
         Index("ix_inbox_events_subject", "organization_id", "subject_id"),
         Index("ix_inbox_events_account", "organization_id", "processor_account_id", "id"),

@@ -1,12 +1,14 @@
 """How a batch of due rows is drained: claim under a lease, work on a bounded thread pool, record.
 
-A batch stops claiming at its own deadline or on SIGTERM (`stopping`); what it has not started goes back by its lease running out.
+A batch stops claiming at its own deadline, or earlier where other kinds of work wait for the same worker, or on SIGTERM (`stopping`);
+what it has not started goes back by its lease running out.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, tuple_, update
 
+from ballast import metrics
 from ballast.clock import real_time
 from ballast.db import db, own_session, transaction
 from ballast.models import JobRun
@@ -24,6 +27,18 @@ stopping = threading.Event()
 
 BATCH = 200
 BATCH_SECONDS = 60.0
+# A run that others wait for ends after so long. One that charges loses some of its pace each time: it goes on longer.
+TURN_SECONDS = 20.0
+CHARGING_TURN_SECONDS = 30.0
+
+
+def nobody_waits() -> bool:
+    """A process that does one thing."""
+    return False
+
+
+# Whether other work waits for this worker, which says so itself (`worker.py`).
+others_wait: Callable[[], bool] = nobody_waits
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -80,11 +95,11 @@ def _guarded(work: Callable[[Row], Result], row: Row) -> Result | Exception:
         return error
 
 
-def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float = BATCH_SECONDS) -> int:
+def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float | None = None) -> int:
     """Repeat `step` (answers claimed and failed) until it claims nothing, time is up or the worker stops. Answers how many."""
-    started = real_time()
+    started, began = real_time(), time.monotonic()
     claimed = failed = 0
-    while not stopping.is_set() and (real_time() - started).total_seconds() < seconds:
+    while not stopping.is_set() and not is_over(time.monotonic() - began, longest=seconds):
         took, lost = step()
         claimed += took
         failed += lost
@@ -94,9 +109,18 @@ def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float = BATCH
     return claimed
 
 
+def is_over(elapsed: float, turn: float | None = None, longest: float | None = None) -> bool:
+    """Whether a run that began so many seconds ago has had its turn: `turn` seconds where others wait, `longest` where nobody does."""
+    if elapsed > (BATCH_SECONDS if longest is None else longest):
+        return True
+    return elapsed > (TURN_SECONDS if turn is None else turn) and others_wait()
+
+
 def note_run(name: str, started: datetime, claimed: int, failed: int) -> None:
     """Put a run that found something to do on record, and give the session back."""
     if claimed:
+        metrics.count("ballast_rows_total", claimed, job=name)
+        metrics.count("ballast_rows_failed_total", failed, job=name)
         with transaction() as session:
             session.add(JobRun(name=name, started_at=started, finished_at=real_time(), claimed=claimed, failed=failed))
     db.session.remove()

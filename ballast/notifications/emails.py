@@ -13,7 +13,7 @@ import resend
 from resend.exceptions import ResendError
 from sqlalchemy import case, select, true, tuple_, update
 
-from ballast import audit, config, queue
+from ballast import audit, config, metrics, queue
 from ballast.clock import now, real_time
 from ballast.db import db, insert_row, transaction
 from ballast.errors import Conflict, NotFound
@@ -21,7 +21,8 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Email
 from ballast.models.states import move
 from ballast.notifications import attachments
-from ballast.notifications.drain import claim, drain, run_all
+from ballast.notifications.drain import drain, run_all
+from ballast.notifications.turns import Due, in_turn
 from ballast.templating import environment
 
 THREADS = 4
@@ -119,19 +120,23 @@ class Posted:
 def send_due() -> int:
     """Send every mail that is due, in batches. The job behind `queue.SEND_EMAILS`."""
     queue.forget_mark(queue.SEND_EMAILS)
-    return drain("send_emails", _send_batch)
+    unsent = (Email.status.in_(("pending", "failed")),)
+    waiting = Due(Email, Email.next_attempt_at, wanted=unsent, by_real_time=True, lease=LEASE)
+    return drain("send_emails", lambda: _send_batch(waiting))
 
 
-def _send_batch() -> tuple[int, int]:
-    due = (Email.status.in_(("pending", "failed")), Email.next_attempt_at <= real_time())
-    keys = claim(Email, due, LEASE, BATCH)
+def _send_batch(waiting: Due) -> tuple[int, int]:
+    keys = in_turn(waiting.claim(BATCH))
     letters = _letters(keys)
     _configure()
     results = run_all(_post, letters, THREADS)
+    posted = [one if isinstance(one, Posted) else Posted(None, "internal_error") for one in results]
     with transaction():
-        for letter, result in zip(letters, results, strict=True):
-            _record(letter, result if isinstance(result, Posted) else Posted(None, "internal_error"))
-    return len(keys), sum(1 for result in results if not isinstance(result, Posted) or result.reason)
+        for letter, result in zip(letters, posted, strict=True):
+            _record(letter, result)
+    for one in posted:
+        metrics.count("ballast_mails_total", result=one.reason or "sent")
+    return len(keys), sum(1 for one in posted if one.reason)
 
 
 def _params(mail: Email, sender: str, attached: dict[attachments.Key, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -147,6 +152,7 @@ def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
     with transaction() as session:
         rows = session.scalars(select(Email).where(tuple_(Email.organization_id, Email.id).in_(keys))).all()
         attached = attachments.of(rows)
+        place = {key: number for number, key in enumerate(keys)}
         return [
             Letter(
                 (mail.organization_id, mail.id),
@@ -154,7 +160,7 @@ def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
                 mail.attempts,
                 f"{mail.id}-{mail.resent}" if mail.resent else mail.id,
             )
-            for mail in rows
+            for mail in sorted(rows, key=lambda mail: place[mail.organization_id, mail.id])
         ]
 
 

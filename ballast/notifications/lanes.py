@@ -1,7 +1,8 @@
 """Each endpoint has a lane of its own: how many of its deliveries are under way is bounded, so none can take the room of another.
 
 An endpoint that answers may have `PER_LANE` calls under way; one whose last call failed has a single one, and all of those together
-at most half of the room. Claiming looks at the head of each lane and never past it: rows behind a dead endpoint cost nothing.
+at most half of the room. What room there is goes to the organization that has the fewest calls under way, so that one with a hundred
+endpoints takes none from another. Claiming looks at the head of each lane and never past it: rows behind a dead endpoint cost nothing.
 """
 
 from __future__ import annotations
@@ -54,8 +55,18 @@ CLAIM: Final = text(
         for update skip locked) as head
       where endpoint.enabled
     ),
+    flying as (
+      select lanes.organization_id, sum(busy.calls) as calls
+      from lanes join unnest(:busy, :counts) as busy(endpoint_id, calls) on busy.endpoint_id = lanes.endpoint_id
+      group by lanes.organization_id
+    ),
+    turns as (
+      select heads.*, coalesce(flying.calls, 0)
+        + row_number() over (partition by failing, heads.organization_id order by next_attempt_at, event_id) as turn
+      from heads left join flying on flying.organization_id = heads.organization_id
+    ),
     ranked as (
-      select *, row_number() over (partition by failing order by next_attempt_at, event_id) as place from heads
+      select *, row_number() over (partition by failing order by turn, next_attempt_at, event_id) as place from turns
     ),
     chosen as (
       select organization_id, id from ranked where not failing or place <= :failing_room order by failing, place limit :room

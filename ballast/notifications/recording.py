@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, or_, select, tuple_, update
 
-from ballast import audit, config
+from ballast import audit, config, metrics
 from ballast.clock import now, real_time
-from ballast.db import db
-from ballast.ids import new_id
+from ballast.db import after_commit, db
+from ballast.ids import moment_of, new_id
 from ballast.models import Organization, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.identity import owners_of
 from ballast.notifications import emails
@@ -45,6 +46,14 @@ def record(done: Done) -> None:
         if rows:
             connection.execute(_moving(rows[0]), rows)
     _note_health(done, at)
+    after_commit(partial(_count, done, at))
+
+
+def _count(done: Done, at: datetime) -> None:
+    for parcel, answer in done:
+        metrics.count("ballast_deliveries_total", result=answer.reason or "delivered")
+        if answer.reason is None and parcel.attempts == 0:
+            metrics.observe("ballast_delivery_seconds", at.timestamp() - moment_of(parcel.event_id, "evt"))
 
 
 def _attempt(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:

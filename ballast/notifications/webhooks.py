@@ -149,13 +149,13 @@ def deliver_due() -> int:
             wait(flights, timeout=GLANCE_SECONDS, return_when=FIRST_COMPLETED)
             failed += _land(flights)
     drain.note_run("deliver_webhooks", began_at, claimed, failed)
-    if claimed and time.monotonic() - started > drain.BATCH_SECONDS:
+    if claimed and drain.is_over(time.monotonic() - started):
         queue.wake_now(queue.DELIVER)
     return claimed
 
 
 def _claim(flights: Flights, elapsed: float) -> list[Parcel]:
-    over = elapsed > drain.BATCH_SECONDS
+    over = drain.is_over(elapsed)
     slow = any(time.monotonic() - since > SLOW_SECONDS for _, since in flights.values())
     if stopping.is_set() or (over and not slow):
         return []

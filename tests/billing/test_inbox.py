@@ -18,6 +18,7 @@ from ballast.clock import shifted
 from ballast.db import organization
 from ballast.ids import new_id
 from ballast.models import Email, InboxEvent, LedgerTransfer
+from ballast.notifications import drain
 from ballast.processors.stripe import StripeAdapter
 from tests.billing.acts import Died, as_worker, at_once, attempts, elsewhere, event_of, hook, rows, taken, wire
 from tests.world import Api, World
@@ -191,8 +192,7 @@ def test_a_worker_that_comes_back_after_another_applied_the_event_changes_nothin
     hook(world, event_of(charged))
     hook(world, event_of("pi_of_somebody"))
     with shifted(timedelta(seconds=10)), world.worker_app.app_context():
-        due = (InboxEvent.status == "received",)
-        ours = inbox._read(inbox.claim(InboxEvent, due, timedelta(seconds=0)))
+        ours = inbox._read(drain.claim(InboxEvent, (InboxEvent.status == "received",), timedelta(seconds=0)))
     with shifted(timedelta(seconds=20)):
         world.drain()
     before = statuses(world)

@@ -11,11 +11,10 @@ import psycopg
 from sqlalchemy import select, update
 
 from ballast import clock
-from ballast.billing.claims import FIRST, Due
 from ballast.billing.subscriptions import charging, collecting, rolling
 from ballast.clock import real_time
 from ballast.db import db, organization, set_organization, transaction
-from ballast.ids import new_id, to_uuid
+from ballast.ids import new_id
 from ballast.models import (
     Attempt,
     AuditEntry,
@@ -30,6 +29,7 @@ from ballast.models import (
     Subscription,
     WebhookDelivery,
 )
+from tests.crowd import copies, explained
 from tests.statements import counted
 from tests.subscriptions.acts import Desk
 from tests.subscriptions.fleet import plant
@@ -151,40 +151,7 @@ def test_an_organization_with_very_many_due_keeps_no_other_waiting(
         assert {owner: taken[owner] for owner in others} == dict.fromkeys(others, 10)
         assert all(any(owner == world.acme.id for owner, _ in batch) for batch in batches)
         assert len({row_id for batch in batches for _, row_id in batch}) == sum(len(batch) for batch in batches)
-        assert "Seq Scan on subscriptions" not in plans(rows, world.acme.id)
-
-
-def copies(connection: psycopg.Connection, table: str, of: str, count: int, **changed: str) -> None:
-    """As many copies of an organization's first row of a table, each with an id and a token of its own."""
-    asked = "select column_name from information_schema.columns where table_schema = 'public' and table_name = %s"
-    columns = [str(row[0]) for row in connection.execute(asked, [table])]
-    values = {name: f"%({name})s" for name in changed}
-    own = {"id": "gen_random_uuid()", "token": "gen_random_uuid()::text"}
-    chosen = ", ".join(values.get(name) or own.get(name) or f"row.{name}" for name in columns)
-    owner = "id" if table == "organizations" else "organization_id"
-    given = {name: uuid_of(value) for name, value in changed.items()} | {"of": uuid_of(of), "count": count}
-    connection.execute(
-        f"insert into {table} ({', '.join(columns)}) select {chosen} from "  # type: ignore[arg-type]
-        f"(select * from {table} where {owner} = %(of)s limit 1) as row, generate_series(1, %(count)s)",
-        given,
-    )
-
-
-def uuid_of(value: str) -> Any:
-    return to_uuid(value, "org")
-
-
-def plans(rows: Due, owner: str) -> str:
-    """How Postgres finds whose turn it is, and what is due of them."""
-    given = rows.moment() | {"after": FIRST, "owners": [owner], "share": 64}
-    found = []
-    with transaction() as session:
-        for statement in (rows.owners, rows.heads):
-            named = {name: value for name, value in given.items() if name in statement.compile().params}
-            asked = str(statement.params(**named).compile(db.engine, compile_kwargs={"literal_binds": True}))
-            asked = asked.replace("'])", "']::uuid[])")
-            found += [row[0] for row in session.connection().exec_driver_sql(f"explain {asked}")]
-    return "\n".join(found)
+        assert "Seq Scan on subscriptions" not in explained(rows, world.acme.id)
 
 
 def test_a_small_organization_is_charged_while_a_large_one_still_is(world: World) -> None:

@@ -20,6 +20,7 @@ def _link(**changes: Any) -> Row:
         "amount": 12000,
         "currency": "USD",
         "quantity_adjustable": False,
+        "allow_promotion_codes": True,
         "active_until": None,
         "last_day": None,
         "max_uses": None,
@@ -48,7 +49,19 @@ SESSIONS = [
         ("expired", Row(email="jun@example.jp", amount=12000, currency="USD"), None),
     )
 ]
-TYPED = dict.fromkeys(("price", "name", "amount", "active_until", "max_uses", "success_url", "quantity_adjustable"), "")
+TYPED = dict.fromkeys(
+    (
+        "price",
+        "name",
+        "amount",
+        "active_until",
+        "max_uses",
+        "success_url",
+        "quantity_adjustable",
+        "allow_promotion_codes",
+    ),
+    "",
+)
 
 
 def selling_samples() -> Iterator[tuple[str, str, Context]]:

@@ -23,6 +23,7 @@ from ballast.billing.financing import (
     letters,
     postings,
     rows,
+    settling,
     standing,
 )
 from ballast.billing.financing.entries import Fact, Parts
@@ -155,6 +156,9 @@ def _default(found: Look) -> None:
     """Automatic charges stop; where the terms say so everything is due at once, and no more interest is earned."""
     agreement = found.agreement
     agreement.defaulted_at = now()
+    for one in found.installments:
+        if one.left and one.first_failed_at is not None:
+            settling.count_dunning("lost")
     stop_charges(found.installments)
     days = found.days
     if found.terms.accelerates:

@@ -11,16 +11,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 
-from ballast import audit
+from ballast import audit, metrics
 from ballast.billing import cards, retries
 from ballast.billing.financing import crediting, entries, letters, payoffs, postings, rows, standing
 from ballast.billing.financing.entries import Fact
 from ballast.billing.financing.servicing import arriving
 from ballast.clock import now
-from ballast.db import db, once
+from ballast.db import after_commit, db, once
 from ballast.models import Attempt, Claim, FinancingAgreement, Installment, Payment
 from ballast.models.states import COLLECTED
 
@@ -108,11 +109,18 @@ def receive(
         postings.recovered(agreement, fact.source, amount - rest, fact.payment_id)
     standing.refresh(agreement, installments)
     for one in chosen:
+        if not one.left and owed[one.id] and one.first_failed_at is not None:
+            count_dunning("recovered")
         if one.left != owed[one.id]:
             rows.tell(one, "financing.installment.partially_paid" if one.left else "financing.installment.paid")
     if agreement.status == "paid_off" != was:
         letters.paid_off(agreement)
     return rest
+
+
+def count_dunning(result: str) -> None:
+    """An installment `failed` for the first time just now, was paid after all (`recovered`), or is in default (`lost`)."""
+    after_commit(partial(metrics.count, "ballast_dunning_total", what="installment", result=result))
 
 
 def _take_card(plan: Claimed, payment: Payment) -> None:
@@ -173,7 +181,9 @@ def failing(
     installment.failures += 1
     installment.keeps_card = False
     if not by_customer:
-        installment.first_failed_at = installment.first_failed_at or now()
+        if installment.first_failed_at is None:
+            installment.first_failed_at = now()
+            count_dunning("failed")
         installment.last_failed_at = now()
         installment.next_attempt_at = _next_date(installment, decline_class)
     rows.tell(installment, "financing.installment.payment_failed")

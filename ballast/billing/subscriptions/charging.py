@@ -23,9 +23,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, select
 
 from ballast import queue
-from ballast.billing import claims
 from ballast.billing.attempts_under_way import UnderWay
-from ballast.billing.claims import Key, release
 from ballast.billing.pace import pace_of
 from ballast.billing.subscriptions import collecting, rolling
 from ballast.clock import now, real_time
@@ -34,7 +32,8 @@ from ballast.models import Customer, Installment, Invoice, PaymentMethod, Proces
 from ballast.models.customers import is_held
 from ballast.models.financing import is_chargeable
 from ballast.models.identity import lives_by_real_time
-from ballast.notifications import drain
+from ballast.notifications import drain, turns
+from ballast.notifications.turns import Key, release
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ class _Run:
 
     def __init__(self, organization_id: str | None) -> None:
         self.taken = self.failed = 0
-        self._until = time.monotonic() + drain.BATCH_SECONDS
+        self._began = time.monotonic()
         self._periods = due_rows(Subscription, Subscription.next_action_at, organization_id)
         self._invoices = due_rows(Invoice, Invoice.next_attempt_at, organization_id)
         self._few_invoices = True
@@ -73,7 +72,8 @@ class _Run:
         self._back_until = 0.0
 
     def is_over(self) -> bool:
-        return drain.stopping.is_set() or time.monotonic() > self._until
+        elapsed = time.monotonic() - self._began
+        return drain.stopping.is_set() or drain.is_over(elapsed, turn=drain.CHARGING_TURN_SECONDS)
 
     def go(self, under_way: UnderWay) -> None:
         while True:
@@ -173,9 +173,9 @@ def _with_room(
     return fits, {max(1.0, len(ids) / pace_of(*account).per_second): ids for account, ids in later.items()}
 
 
-def work(rows: claims.Due, act: Callable[[str, str], Any], threads: int) -> tuple[int, int]:
+def work(rows: turns.Due, act: Callable[[str, str], Any], threads: int) -> tuple[int, int]:
     """Do `act` (organization, id) to a batch of what is due, each row alone; answers how many were taken, and how many failed."""
-    keys = rows.claim(drain.BATCH)
+    keys = turns.in_turn(rows.claim(drain.BATCH))
 
     def one(key: Key) -> None:
         with organization(key[0]):
@@ -188,9 +188,9 @@ def work(rows: claims.Due, act: Callable[[str, str], Any], threads: int) -> tupl
 
 def due_rows(
     model: Any, due_at: Any, organization_id: str | None, wanted: Sequence[ColumnElement[bool]] = ()
-) -> claims.Due:
+) -> turns.Due:
     """What may be claimed of a model; `wanted` are further conditions."""
-    return claims.Due(model, due_at, organization_id, [*_chargeable(model), *wanted])
+    return turns.Due(model, due_at, organization_id, [*_chargeable(model), *wanted])
 
 
 def due(model: Any, due_at: Any, organization_id: str | None) -> list[ColumnElement[bool]]:

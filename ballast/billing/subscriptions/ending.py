@@ -177,6 +177,7 @@ def give_up(subscription: Subscription, invoice: Invoice) -> None:
     status = invoices.settings(subscription.organization_id).end_status
     for owed in open_invoices(subscription) if status != "unpaid" else [invoice]:
         owed.next_attempt_at = None
+        settling.count_dunning("lost")
         if status != "unpaid" and not has_charge_under_way(owed):
             invoices.give_up(owed)
     if subscription.status != status and may_move("subscription", subscription.status, status):

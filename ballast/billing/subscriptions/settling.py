@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Select, select
 
-from ballast import audit
+from ballast import audit, metrics
 from ballast.billing import cards, coupons, credit, invoice_postings, invoices, retries
 from ballast.billing.subscriptions import letters, plan, rows
 from ballast.clock import now
-from ballast.db import db
+from ballast.db import after_commit, db
 from ballast.models import Attempt, Invoice, Payment, Subscription
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ def paid(invoice: Invoice, payment: Payment | None) -> None:
     """The money is there: mark the invoice, do what it was for, and lift what its absence had brought about."""
     if invoice.status != "paid":
         invoices.mark_paid(invoice)
+        if invoice.first_failed_at is not None:
+            count_dunning("recovered")
     if invoice.subscription_id is None:
         return
     subscription = rows.locked(invoice.organization_id, invoice.subscription_id)
@@ -34,6 +37,11 @@ def paid(invoice: Invoice, payment: Payment | None) -> None:
         _apply_change(subscription, invoice)
     if invoice.billing_reason != "manual" or subscription.status == "incomplete":
         _lift(subscription)
+
+
+def count_dunning(result: str) -> None:
+    """An invoice that failed first did so just now (`failed`), was paid after all (`recovered`), or never (`lost`)."""
+    after_commit(partial(metrics.count, "ballast_dunning_total", what="invoice", result=result))
 
 
 def begin(subscription: Subscription, card_id: str | None) -> None:
@@ -199,6 +207,7 @@ def failing(invoice: Invoice, decline_class: str, attempt: Attempt | None, *, by
         return  # Its holder sees it on the page they are on; nothing is tried again without them.
     if invoice.first_failed_at is None:
         invoice.first_failed_at = now()
+        count_dunning("failed")
         subscription.failing_since = subscription.failing_since or now()
     if not by_customer:
         invoice.last_failed_at = now()

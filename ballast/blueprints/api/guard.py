@@ -8,13 +8,18 @@ from typing import Any, Final
 from flask import g, request
 
 from ballast.errors import Forbidden, InvalidRequest, Unauthenticated
-from ballast.identity import api_keys, rates, tokens, users
+from ballast.identity import api_keys, known_keys, rates, tokens, users
+from ballast.identity.limiting import Taken
 from ballast.models import ApiKey, User
 from ballast.security import looks_like_card_number
 from ballast.web import act
 
 MAX_BODY = 64 * 1024
+# A call that brings a picture may hold one of the largest in base64, and what stands around it.
+LARGER: Final = {"api_product_images.add": 3 * 1024 * 1024}
 MAX_DEPTH = 8
+# In a request's environment: what its limit said, where the fast road has asked (see fast_create).
+COUNTED: Final = "ballast.counted"
 
 
 # What a role needs for what a key would need a scope for; other reading needs `read`.
@@ -80,11 +85,20 @@ def require_caller() -> None:
     g.api_key = caller.key
     g.organization_id = caller.organization_id
     act("key" if caller.key else "staff" if caller.role == "staff" else "user", caller.id)
-    taken = rates.take(caller.id, caller.key.rate_limit if caller.key else None)
+    taken = _take(caller)
     g.extra_headers = rates.headers(taken)
     rates.refuse(taken)
     if caller.key is not None:
         api_keys.note_use(caller.key)
+        known_keys.remember(caller.key)
+
+
+def _take(caller: Caller) -> Taken | None:
+    """One more request; one that was counted on the fast road is not counted again."""
+    if COUNTED in request.environ:
+        counted: Taken | None = request.environ[COUNTED]
+        return counted
+    return rates.take(caller.id, caller.key.rate_limit if caller.key else None)
 
 
 def _caller(token: str, is_key: bool) -> Caller:
@@ -97,10 +111,14 @@ def _caller(token: str, is_key: bool) -> Caller:
 
 def _token() -> tuple[str, bool]:
     """What was sent, and whether it is a key. (A key begins with `bl_`; an access token never does.)"""
-    given = request.headers.get("X-API-Key", "").strip()
-    if given:
-        return given, True
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return read_token(request.headers.get("X-API-Key", ""), request.headers.get("Authorization", ""))
+
+
+def read_token(given: str, authorization: str) -> tuple[str, bool]:
+    """As `_token`, out of the two headers. Raises Unauthenticated."""
+    if given.strip():
+        return given.strip(), True
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated(
             "api_key_missing", "Send your API key as X-API-Key, or it or an access token as Authorization: Bearer."
@@ -115,9 +133,11 @@ def read_body() -> None:
 
 def _body() -> Any:
     """The JSON object that was sent, {} for none. A card number anywhere in it is refused, and never logged."""
+    most = LARGER.get(request.endpoint or "", MAX_BODY)
+    request.max_content_length = max(most, request.max_content_length or 0)
     raw = request.get_data(cache=True)
-    if len(raw) > MAX_BODY:
-        raise InvalidRequest("body_too_large", f"A body may have at most {MAX_BODY} bytes.", status=413)
+    if len(raw) > most:
+        raise InvalidRequest("body_too_large", f"A body may have at most {most} bytes.", status=413)
     if not raw.strip():
         return {}
     if not request.is_json:
@@ -128,12 +148,16 @@ def _body() -> Any:
         body = None
     if not isinstance(body, dict):
         raise InvalidRequest("json_invalid", "The body must be one JSON object.")
-    _refuse_unsafe(body, "", 0)
+    refuse_unsafe(body)
     return body
 
 
+def refuse_unsafe(body: dict[str, Any]) -> None:
+    """No card number, no NUL character (Postgres cannot keep one), no bottomless nesting. Raises InvalidRequest."""
+    _refuse_unsafe(body, "", 0)
+
+
 def _refuse_unsafe(value: Any, path: str, depth: int) -> None:
-    """No card number, no NUL character (Postgres cannot keep one), no bottomless nesting."""
     if depth > MAX_DEPTH:
         raise InvalidRequest("json_invalid", f"The body is nested deeper than {MAX_DEPTH} levels.", param=path)
     if isinstance(value, dict):
@@ -144,7 +168,7 @@ def _refuse_unsafe(value: Any, path: str, depth: int) -> None:
         for inner in value:
             _refuse_unsafe(inner, path, depth + 1)
     elif isinstance(value, (str, int)) and not isinstance(value, bool):
-        _refuse_text(str(value)[:MAX_BODY], path)
+        _refuse_text(str(value)[:MAX_BODY], path)  # of a picture its beginning
 
 
 def _refuse_text(text: str, path: str) -> None:
@@ -154,5 +178,5 @@ def _refuse_text(text: str, path: str) -> None:
             "A field holds what looks like a card number. Send the processor's token instead; card numbers must never reach us.",
             param=None if looks_like_card_number(path) else path,
         )
-    if "\0" in text or any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+    if "\0" in text or (not text.isascii() and any(0xD800 <= ord(char) <= 0xDFFF for char in text)):
         raise InvalidRequest("character_invalid", "A text holds a character that cannot be stored.", param=path)

@@ -61,7 +61,22 @@ blueprint = make_blueprint(
 def create(body: PaymentCreate) -> Response:
     """With `confirm`, charges right away: 201 with the payment, or 402 when the bank says no."""
     key = key_of_request(required=True)
-    asked = payments.NewPayment(
+    asked = asked_for(body, key)
+
+    if body.confirm and not body.off_session:
+        velocity.check(g.organization_id, body.payment_method)
+
+    def begin() -> Done:
+        payment = payments.create(g.organization_id, asked)
+        begun = payments.begin(payment, return_url=_text(body.return_url)) if body.confirm else None
+        return Done(payment.id, partial(payments.run, begun) if begun else None)
+
+    return once(key, begin, partial(_show, 201))
+
+
+def asked_for(body: PaymentCreate, key: str | None) -> payments.NewPayment:
+    """What a body asks for."""
+    return payments.NewPayment(
         amount=body.amount,
         currency=body.currency,
         description=body.description,
@@ -74,16 +89,6 @@ def create(body: PaymentCreate) -> Response:
         metadata=dict(body.metadata),
         idempotency_key=key,
     )
-
-    if body.confirm and not body.off_session:
-        velocity.check(g.organization_id, body.payment_method)
-
-    def begin() -> Done:
-        payment = payments.create(g.organization_id, asked)
-        begun = payments.begin(payment, return_url=_text(body.return_url)) if body.confirm else None
-        return Done(payment.id, partial(payments.run, begun) if begun else None)
-
-    return once(key, begin, partial(_show, 201))
 
 
 @blueprint.post(

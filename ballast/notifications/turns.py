@@ -1,14 +1,16 @@
 """Rows that fall due, taken under a lease: by one worker each, and from every organization in its turn.
 
-A lease is not a held lock: whoever dies with rows in hand gives them back when it runs out. `charging` and whatever else charges what
-is due claims here; a model needs `organization_id`, `id`, `lease_until`, a column that says when, and an index on (`organization_id`,
-that column).
+A lease is not a held lock: whoever dies with rows in hand gives them back when it runs out. Whatever charges, sends or applies what is
+due claims here; a model needs `organization_id`, `id`, `lease_until`, a column that says when, and an index on (`organization_id`,
+that column) where that column is not null.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain, zip_longest
 from math import ceil
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +24,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     exists,
+    func,
     select,
     true,
     tuple_,
@@ -45,31 +48,45 @@ Key = tuple[str, str]
 
 class Due:
     """What is due of a model: `due_at` says when, `wanted` are further conditions; of one organization, or of all that live by real
-    time. Remembers whose turn was the last. Its statements are made once.
+    time, or of all whatever clock they have where `due_at` is a moment of real time (`by_real_time`). Remembers whose turn was the
+    last. Its statements are made once.
     """
 
     def __init__(
-        self, model: Any, due_at: Any, organization_id: str | None = None, wanted: Sequence[ColumnElement[bool]] = ()
+        self,
+        model: Any,
+        due_at: Any,
+        organization_id: str | None = None,
+        wanted: Sequence[ColumnElement[bool]] = (),
+        *,
+        by_real_time: bool = False,
+        lease: timedelta = LEASE,
     ) -> None:
         self.model, self.due_at, self.organization_id = model, due_at, organization_id
+        self.by_real_time, self.lease = by_real_time, lease
         self._after: str | None = None
         self._is_due = [due_at <= bindparam("now", type_=DateTime(timezone=True)), *wanted, _is_free(model)]
         self.owners, self.heads = self._make_owners(), self._make_heads()
         self._taking = self._make_taking()
 
     def claim(self, limit: int) -> list[Key]:
-        """Take up to `limit` rows for `LEASE`: as many of each organization, the longest due first. Commits."""
+        """Take some `limit` rows under a lease: as many of each organization, the longest due first. Commits."""
         with transaction():
             owners = [self.organization_id] if self.organization_id else self._next_owners()
             if not owners:
                 return []
-            given = self.moment() | {"owners": owners, "share": ceil(limit / len(owners)), "until": real_time() + LEASE}
+            given = self.moment() | {"owners": owners, "share": ceil(limit / len(owners))}
+            given["until"] = real_time() + self.lease
             return sorted((row[0], row[1]) for row in db.session.execute(self._taking, given))
 
-    @staticmethod
-    def moment() -> dict[str, datetime]:
-        """What the statements ask for: the time by the organization's clock, and the real one."""
-        return {"now": now(), "at": real_time()}
+    def moment(self) -> dict[str, datetime]:
+        """What the statements ask for: the time by the clock that `due_at` follows, and the real one."""
+        return {"now": real_time() if self.by_real_time else now(), "at": real_time()}
+
+    def waiting_since(self) -> datetime | None:
+        """When the longest due row that nobody holds fell due; None when nothing is. Reads in the caller's session."""
+        found: datetime | None = db.session.scalar(self._make_oldest(), self.moment() | {"after": FIRST})
+        return found
 
     def _next_owners(self) -> list[str]:
         """The next organizations that have something due, round and round."""
@@ -81,7 +98,25 @@ class Due:
         return found
 
     def _make_owners(self) -> Select[str]:
-        """Hops from organization to organization along the index (a loose scan): a probe or two for each, however many rows it has."""
+        """Those who have something due."""
+        owners, lives = self._hop()
+        has_due = exists().where(self.model.organization_id == owners.c.organization_id, *self._is_due)
+        return select(owners.c.organization_id).where(*lives, has_due).limit(TURNS)
+
+    def _make_oldest(self) -> Select[datetime]:
+        owners, lives = self._hop()
+        first = (
+            select(self.due_at.label("due_at"))
+            .where(self.model.organization_id == owners.c.organization_id, *self._is_due)
+            .order_by(self.due_at)
+            .limit(1)
+            .lateral()
+        )
+        return select(func.min(first.c.due_at)).select_from(owners).join(first, true()).where(*lives)
+
+    def _hop(self) -> tuple[Any, list[ColumnElement[bool]]]:
+        """From organization to organization along the index (a loose scan): a probe or two for each, however many rows it has; and
+        the condition that its clock is the one that counts here."""
         mine, hop = self.model.organization_id, aliased(self.model)
         first = select(mine).where(self.due_at.is_not(None), mine > bindparam("after", type_=mine.type))
         owners = first.order_by(mine).limit(1).cte("owners", recursive=True)
@@ -93,9 +128,8 @@ class Due:
             .scalar_subquery()
         )
         owners = owners.union_all(select(further).where(owners.c.organization_id.is_not(None)))
-        has_due = exists().where(mine == owners.c.organization_id, *self._is_due)
-        real = exists().where(Organization.id == owners.c.organization_id, Organization.clock_at.is_(None))
-        return select(owners.c.organization_id).where(real, has_due).limit(TURNS)
+        lives = exists().where(Organization.id == owners.c.organization_id, Organization.clock_at.is_(None))
+        return owners, [] if self.by_real_time else [lives]
 
     def _make_heads(self) -> Select[str, str]:
         """The longest due of each of some organizations, as many of each; rows that another worker is just taking are passed over."""
@@ -128,6 +162,14 @@ def _is_free(model: Any) -> ColumnElement[bool]:
     at = bindparam("at", type_=model.lease_until.type)
     free: ColumnElement[bool] = (model.lease_until.is_(None)) | (model.lease_until < at)
     return free
+
+
+def in_turn(keys: Sequence[Key]) -> list[Key]:
+    """The same rows: the first of each organization, then the second of each, so that a few threads reach all of them soon."""
+    by_owner: dict[str, list[Key]] = defaultdict(list)
+    for key in keys:
+        by_owner[key[0]].append(key)
+    return [key for key in chain.from_iterable(zip_longest(*by_owner.values())) if key is not None]
 
 
 def release(model: Any, keys: Sequence[Key], after: timedelta | None = None) -> None:

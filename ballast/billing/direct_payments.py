@@ -1,0 +1,207 @@
+"""The fast road: a payment that is only created, in one statement, which is one transaction and one round trip.
+
+It writes what `idempotency.claim`, `payments.create` and `idempotency.store` write, row for row, and asks in the same breath what they
+and the API's guard ask before: that the key works and may do this, that the organization lives by real time, that the account and the
+customer are what they were taken for. Where one of these is not so, where the Idempotency-Key was used before, or where the database
+objects, it writes nothing and says nothing: the caller takes the plain road, which finds out what to answer. Since the answer is kept
+with the payment in one transaction, that holds for a connection lost halfway too: the plain road then meets the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import Engine
+
+from ballast import clock, queue
+from ballast.billing import idempotency, payments, usual_accounts
+from ballast.billing.payloads import payment_payload
+from ballast.billing.payments import NewPayment
+from ballast.db import past_session
+from ballast.identity.api_keys import LAST_USED_EVERY
+from ballast.identity.known_keys import KnownKey
+from ballast.ids import new_pair, to_uuid
+from ballast.models.outbox import API_VERSION
+
+log = logging.getLogger(__name__)
+
+SCOPE: Final = "payments:write"
+EVENT: Final = "payment_intent.created"
+# Filters of endpoints that let this event through (webhooks.wants).
+PATTERNS: Final = ["*", "payment_intent.*", EVENT]
+# Deliveries the statement has ids for; who has more endpoints takes the plain road.
+MOST_DELIVERIES: Final = 8
+
+# Everything is read from `told` outwards, through subqueries that Postgres cannot turn round (`limit`, `offset`): so the wall's
+# setting stands before the first row behind the wall is looked at. Were it ever otherwise, nothing would be seen and nothing written.
+_STATEMENT: Final = """
+with told as materialized (select set_config('app.organization', %(organization)s, true)::uuid as organization_id),
+usable as materialized (
+  select told.organization_id from told
+  cross join lateral (
+    select from api_keys as k where k.organization_id = told.organization_id and k.id = %(key)s::uuid and k.revoked_at is null
+      and k.frozen_at is null and (k.expires_at is null or k.expires_at > %(at)s) and %(scope)s = any(k.scopes)
+      and k.rate_limit is not distinct from %(rate_limit)s and k.last_used_at > %(used_since)s limit 1) as allowed
+  cross join lateral (
+    select from organizations as o where o.id = told.organization_id and o.clock_at is null limit 1) as real
+  cross join lateral (
+    select a.id from processor_accounts as a where a.organization_id = told.organization_id and a.enabled
+      and a.archived_at is null and case when %(processor)s::text is null then a.is_default else a.processor = %(processor)s end
+    order by a.is_default desc, a.created_at limit 1) as account
+  {customer}
+  where account.id = %(account)s::uuid
+),
+addressed as materialized (
+  select found.id, row_number() over () as place from usable cross join lateral (
+    select e.id from webhook_endpoints as e where e.organization_id = usable.organization_id and e.enabled
+      and e.event_types && %(patterns)s::varchar[] offset 0) as found
+),
+claimed as (
+  insert into idempotency_keys
+    (organization_id, key, fingerprint, resource_id, response_status, response, locked_until, created_at, expires_at)
+  select organization_id, %(idempotency_key)s, %(fingerprint)s, %(payment_id)s, 201, %(answer)s, %(locked_until)s, %(at)s,
+    %(kept_until)s
+  from usable where (select count(*) from addressed) <= %(room)s
+  on conflict do nothing returning organization_id
+),
+payment as (
+  insert into payments (organization_id, id, amount, currency, status, capture_method, description, processor, processor_account_id,
+    payment_method_token, customer_id, metadata, idempotency_key, created_at)
+  select organization_id, %(payment)s::uuid, %(amount)s, %(currency)s, %(status)s, %(capture_method)s, %(description)s,
+    %(account_processor)s, %(account)s::uuid, %(token)s, %(customer)s::uuid, %(metadata)s::jsonb, %(idempotency_key)s, %(now)s
+  from claimed
+),
+entry as (
+  insert into audit_entries
+    (organization_id, id, actor_kind, actor_id, action, resource_type, resource_id, ip, request_id, changes, created_at)
+  select organization_id, %(entry)s::uuid, 'key', %(key_id)s, 'payment.created', 'payment', %(payment_id)s, %(ip)s, %(request_id)s,
+    %(changes)s::jsonb, %(at)s from claimed
+),
+event as (
+  insert into events (organization_id, id, type, resource_type, resource_id, api_version, data, request_id, created_at)
+  select organization_id, %(event)s::uuid, %(type)s, 'payment', %(payment_id)s, %(version)s, %(data)s::jsonb, %(request_id)s, %(now)s
+  from claimed
+),
+delivery as (
+  insert into webhook_deliveries (organization_id, id, endpoint_id, event_id, status, created_at, next_attempt_at)
+  select claimed.organization_id, (%(deliveries)s::uuid[])[addressed.place], addressed.id, %(event)s::uuid, 'pending', %(now)s, %(at)s
+  from claimed cross join addressed
+)
+select (select count(*) from addressed) from claimed
+"""
+_CUSTOMER: Final = """cross join lateral (
+    select from customers as c where c.organization_id = told.organization_id and c.id = %(customer)s::uuid and c.held_at is null
+    limit 1) as payer"""
+_OF_NOBODY: Final = _STATEMENT.format(customer="")
+_OF_CUSTOMER: Final = _STATEMENT.format(customer=_CUSTOMER)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and from where, as the audit log has it."""
+
+    key: KnownKey
+    ip: str | None
+    request_id: str
+
+
+def takes(asked: NewPayment) -> bool:
+    """Whether this road is for such a payment: a card of ours and what is stored or charged later belong to the plain one.
+
+    Raises InvalidRequest for an amount or a currency we cannot take.
+    """
+    payments.check_amount(asked.amount, asked.currency)
+    of_ours = asked.payment_method is not None and to_uuid(asked.payment_method, "pm") is not None
+    a_customer = asked.customer_id is None or to_uuid(asked.customer_id, "cus") is not None
+    return not (of_ours or asked.off_session or asked.save_card) and a_customer and asked.idempotency_key is not None
+
+
+def create(engine: Engine, who: Asker, asked: NewPayment, fingerprint: bytes, longest: int = 1 << 20) -> bytes | None:
+    """The answer, kept under the Idempotency-Key; None where the plain road is to be taken, or it would be `longest` bytes or more."""
+    account = usual_accounts.find(who.key.organization_id, asked.processor)
+    if account is None:
+        return None
+    clock.follow(None)
+    payment_id, payment = new_pair("pay")
+    fields = payments.first_fields(asked, payment_id, asked.customer_id, account.processor, clock.now())
+    said = json.dumps(payment_payload(_shown(fields)), separators=(",", ":"), ensure_ascii=False)
+    answer = said.encode() + b"\n"
+    if len(answer) >= longest:
+        return None
+    given = _of_payment(fields, account.id) | _of_request(who, asked, clock.real_time())
+    given |= {"payment": payment, "fingerprint": fingerprint, "answer": answer, "data": said}
+    row = _run(engine, _OF_CUSTOMER if asked.customer_id else _OF_NOBODY, given)
+    if row is None:
+        return None
+    if row[0]:
+        queue.wake_now(queue.DELIVER)
+    return answer
+
+
+def _shown(fields: dict[str, Any]) -> Any:
+    """What a payload shows of a payment that nobody has tried."""
+    return SimpleNamespace(**_UNTRIED, **fields)
+
+
+_UNTRIED: Final = dict.fromkeys(
+    ("card_brand", "card_last4", "next_action", "last_error", "capture_before", "cancellation_reason")
+)
+
+
+def _of_payment(fields: dict[str, Any], account: str) -> dict[str, Any]:
+    customer = to_uuid(fields["customer_id"], "cus") if fields["customer_id"] else None
+    return {
+        "payment_id": fields["id"],
+        "amount": fields["amount"],
+        "currency": fields["currency"],
+        "status": fields["status"],
+        "capture_method": fields["capture_method"],
+        "description": fields["description"],
+        "account": account,
+        "account_processor": fields["processor"],
+        "token": fields["payment_method_token"],
+        "customer": str(customer) if customer else None,
+        "metadata": json.dumps(fields["metadata_"]),
+        "changes": json.dumps({"amount": fields["amount"], "currency": fields["currency"]}),
+        "idempotency_key": fields["idempotency_key"],
+        "now": fields["created_at"],
+    }
+
+
+def _of_request(who: Asker, asked: NewPayment, at: datetime) -> dict[str, Any]:
+    return {
+        "organization": who.key.organization_uuid,
+        "key": who.key.uuid,
+        "key_id": who.key.id,
+        "scope": SCOPE,
+        "rate_limit": who.key.rate_limit,
+        "used_since": at - LAST_USED_EVERY,
+        "processor": asked.processor,
+        "patterns": PATTERNS,
+        "room": MOST_DELIVERIES,
+        "deliveries": [new_pair("del")[1] for _ in range(MOST_DELIVERIES)],
+        "entry": new_pair("aud")[1],
+        "event": new_pair("evt")[1],
+        "type": EVENT,
+        "version": API_VERSION,
+        "ip": who.ip,
+        "request_id": who.request_id,
+        "at": at,
+        "locked_until": at + idempotency.LOCKED,
+        "kept_until": at + idempotency.KEPT,
+    }
+
+
+def _run(engine: Engine, statement: str, given: dict[str, Any]) -> Any:
+    try:
+        with past_session(engine) as connection:
+            return connection.execute(statement, given).fetchone()
+    except psycopg.Error as error:
+        log.info("a payment takes the plain road: %s", type(error).__name__)
+        return None

@@ -1,0 +1,47 @@
+"""API keys that this process has recognized before: whose they are, so that a request need not ask first.
+
+What is kept decides nothing. Whether a key still works, and may do what is asked, Postgres says in the very statement that does it
+(billing.direct_payments): a revoked, expired, frozen or forgotten key is refused on its next request, with Redis or without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ballast.ids import to_uuid
+from ballast.models import ApiKey
+from ballast.security import hash_token
+
+MOST: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key as it was when it last opened a door. `uuid` and `organization_uuid`: the same ids as Postgres has them."""
+
+    id: str
+    uuid: str
+    organization_id: str
+    organization_uuid: str
+    scopes: tuple[str, ...]
+    rate_limit: int | None
+
+
+# By the token's hash; the token itself is kept nowhere.
+_known: dict[bytes, KnownKey] = {}
+
+
+def remember(key: ApiKey) -> None:
+    """Keep whose key this is."""
+    if len(_known) >= MOST:
+        _known.clear()
+    inside, organization = to_uuid(key.id, "key"), to_uuid(key.organization_id, "org")
+    _known[key.token_hash] = KnownKey(
+        key.id, str(inside), key.organization_id, str(organization), tuple(key.scopes), key.rate_limit
+    )
+
+
+def find(token: str) -> KnownKey | None:
+    """Whose key this was when it was last seen here."""
+    return _known.get(hash_token(token))

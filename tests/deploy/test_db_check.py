@@ -1,0 +1,154 @@
+"""`flask db-check`: may this release start on this database, and does the release before survive what is still to be migrated?"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask_migrate import downgrade, upgrade
+
+from ballast.db import db
+from ballast.doctor import schema
+from ballast.local.postgres import Postgres
+from tests.world import Api, World
+
+HEAD = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9001"
+down_revision = "{down}"
+branch_labels = depends_on = None
+{declared}
+
+def upgrade() -> None:
+    op.add_column("payments", sa.Column("drilled", sa.Text(), nullable=True))
+    {more}
+
+
+def downgrade() -> None:
+    op.drop_column("payments", "drilled")
+"""
+
+
+@pytest.fixture
+def next_release(world: World, tmp_path: Path) -> Iterator[Path]:
+    """The migrations of a release that is to come: ours, and one more that adds a column. Taken back afterwards."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    yield folder
+    write(folder)
+    with world.app.app_context():
+        downgrade(directory=str(folder), revision=newest())
+        upgrade()
+
+
+def newest() -> str:
+    return max(path.name for path in (schema.MIGRATIONS / "versions").glob("[0-9]*.py"))[:4]
+
+
+def write(folder: Path, declared: str = "", more: str = "pass") -> None:
+    (folder / "versions" / "9001_drill.py").write_text(HEAD.format(down=newest(), declared=declared, more=more))
+
+
+def found(world: World, folder: Path = schema.MIGRATIONS) -> list[tuple[str, str]]:
+    with world.worker_app.app_context():
+        said = [(finding.state, finding.said) for finding in schema.check(folder)]
+        db.session.remove()
+    return said
+
+
+def test_a_database_behind_is_refused_and_each_pending_migration_is_described(world: World, next_release: Path) -> None:
+    assert [state for state, _said in found(world)] == ["ok"]
+    write(next_release)
+    assert [state for state, _said in found(world, next_release)] == ["fail", "ok"]
+    write(next_release, declared='breaks_before = "9001"')
+    assert found(world, next_release)[1] == ("warn", "9001 contracts: code before 9001 cannot run on what it leaves.")
+
+
+@pytest.mark.parametrize(("declared", "state"), [("", "ok"), ('breaks_before = "9001"', "fail")])
+def test_an_older_release_learns_from_the_database_whether_it_may_still_run(
+    world: World, next_release: Path, declared: str, state: str
+) -> None:
+    """Rolling back the code alone, after the migration of the newer release has run."""
+    write(next_release, declared)
+    with world.app.app_context():
+        upgrade(directory=str(next_release))
+    assert [one for one, _said in found(world)] == [state]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('op.drop_column("payments", "description")', "drops a column"),
+        ('op.drop_table("payments")', "drops a table"),
+        ('op.alter_column("payments", "description", new_column_name="words")', "renames a column"),
+        ('op.alter_column("payments", "description", nullable=False)', "lets a column be empty no more"),
+        ('op.add_column("payments", sa.Column("x", sa.Text(), nullable=False))', "has no default"),
+        ('op.create_index("ux", "payments", ["description"], unique=True)', "unique"),
+    ],
+)
+def test_what_the_release_before_cannot_live_with_is_found(next_release: Path, more: str, said: str) -> None:
+    write(next_release, more=more)
+    assert [said in one.said for one in schema.contractions(next_release / "versions" / "9001_drill.py")] == [True]
+
+
+def test_what_only_adds_is_no_contraction(next_release: Path) -> None:
+    more = 'op.create_table("news", sa.Column("id", sa.Text())); op.create_index("ux", "news", ["id"], unique=True)'
+    write(next_release, more=more)
+    assert schema.contractions(next_release / "versions" / "9001_drill.py") == []
+
+
+@contextmanager
+def somebody_reads_for_long(postgres: Postgres) -> Iterator[threading.Event]:
+    """A report that holds the payments in a transaction of its own, until told to end."""
+    enough = threading.Event()
+    address = postgres.superuser_url.rpartition("/")[0] + "/ballast"
+    with psycopg.connect(address) as connection:
+        connection.execute("select count(*) from payments")
+        ender = threading.Thread(target=lambda: (enough.wait(30), connection.rollback()))
+        ender.start()
+        yield enough
+        enough.set()
+        ender.join()
+
+
+def test_a_migration_that_waits_for_a_lock_lets_payments_through_and_comes_again(
+    world: World, api: Api, postgres: Postgres, next_release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ALTER TABLE waits for whoever reads, and everybody who comes later waits for it: so it gives up after a moment, and again."""
+    monkeypatch.setenv("MIGRATION_LOCK_TIMEOUT", "300ms")
+    write(next_release)
+    slowest, tries = (
+        0.0,
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ilike 'alter table%'",
+    )
+    with somebody_reads_for_long(postgres) as enough:
+        migrating = threading.Thread(target=migrate, args=(world, next_release))
+        migrating.start()
+        with psycopg.connect(postgres.superuser_url, autocommit=True) as looking:
+            until = time.monotonic() + 20
+            while looking.execute(tries).fetchone() == (0,):
+                assert time.monotonic() < until, "the migration never came to the lock"
+            for _ in range(4):
+                began = time.monotonic()
+                assert api.pay().status_code == 201
+                slowest = max(slowest, time.monotonic() - began)
+        assert [state for state, _said in found(world, next_release)] == ["fail", "ok"], (
+            "it cannot have been applied yet"
+        )
+        enough.set()
+        migrating.join(30)
+    assert [state for state, _said in found(world, next_release)] == ["ok"]
+    assert slowest < 5, "a payment waited for more than one try of the migration"
+
+
+def migrate(world: World, folder: Path) -> None:
+    with world.app.app_context():
+        upgrade(directory=str(folder))

@@ -1,0 +1,152 @@
+"""No organization waits for another that has very many due: not its mails, its processor events, its installments, its deliveries."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from ballast import queue
+from ballast.db import set_organization
+from ballast.ids import new_id
+from ballast.models import Email, InboxEvent, Installment
+from ballast.notifications import drain, emails, lanes
+from ballast.notifications.turns import Due, in_turn
+from tests.billing.acts import as_worker
+from tests.crowd import copies, explained, neighbors, put, uuid_of
+from tests.notifications.acts import only
+from tests.world import World
+
+MANY = 5_000
+FEW = 10
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+JUST_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DELIVERIES = """
+with made as (
+  insert into events (organization_id, id, type, resource_type, resource_id, api_version, data, created_at)
+  select %(owner)s, gen_random_uuid(), 'x', 'x', 'x', '1', '{}', %(at)s from generate_series(1, %(each)s) returning id
+)
+insert into webhook_deliveries (organization_id, id, endpoint_id, event_id, status, created_at, next_attempt_at)
+select %(owner)s, gen_random_uuid(), %(endpoint)s, id, 'pending', %(at)s, %(at)s from made
+"""
+
+
+def plant(connection: psycopg.Connection, world: World) -> dict[str, Due]:
+    """One row of each kind, which is due."""
+    whose: dict[str, Any] = {"organization_id": world.acme.id, "next_attempt_at": LONG_AGO}
+    said = {"subject": "A mail", "html": "x", "text": "x", "recipient": "ada@example.com", "status": "pending"}
+    put(connection, "emails", id=new_id("em"), kind="receipt", dedupe_key="first", created_at=LONG_AGO, **said, **whose)
+    event = {"processor_account_id": world.acme.account_id, "external_id": "evt", "type": "x", "payload": b"{}"}
+    put(connection, "inbox_events", id=new_id("inb"), status="received", received_at=LONG_AGO, **event, **whose)
+    one = {"number": 1, "due_on": date(2020, 1, 1), "due_at": LONG_AGO, "principal": 1, "interest": 0}
+    put(connection, "installments", id=new_id("inst"), agreement_id=new_id("agr"), created_at=LONG_AGO, **one, **whose)
+    return {
+        "emails": Due(Email, Email.next_attempt_at, by_real_time=True),
+        "inbox_events": Due(InboxEvent, InboxEvent.next_attempt_at, by_real_time=True),
+        "installments": Due(Installment, Installment.next_attempt_at),
+    }
+
+
+def test_very_many_due_of_one_organization_keep_no_other_waiting_whatever_they_are(
+    world: World, superuser: psycopg.Connection
+) -> None:
+    kinds = plant(superuser, world)
+    others = neighbors(superuser, world, 10)
+    for table in kinds:
+        for owner in others:
+            copies(superuser, table, world.acme.id, FEW, organization_id=owner)
+        copies(superuser, table, world.acme.id, MANY)
+        superuser.execute(f"analyze {table}")  # type: ignore[arg-type]
+    with world.worker_app.app_context():
+        set_organization(None)
+        for table, rows in kinds.items():
+            taken = Counter(owner for _ in range(2) for owner, _ in rows.claim(drain.BATCH))
+            assert {owner: taken[owner] for owner in others} == dict.fromkeys(others, FEW), table
+            assert taken[world.acme.id] >= FEW, table
+            assert f"Seq Scan on {table}" not in explained(rows, world.acme.id), table
+
+
+def test_the_rows_of_a_batch_come_in_turn() -> None:
+    keys = [("a", "1"), ("a", "2"), ("a", "3"), ("b", "4"), ("c", "5"), ("c", "6")]
+    assert [row_id for _, row_id in in_turn(keys)] == ["1", "4", "5", "2", "6", "3"]
+    assert in_turn([]) == []
+
+
+def test_mails_of_one_go_out_while_very_many_of_another_wait(world: World, superuser: psycopg.Connection) -> None:
+    plant(superuser, world)
+    (other,) = neighbors(superuser, world, 1)
+    superuser.execute("update emails set recipient = 'few@example.com'")
+    copies(superuser, "emails", world.acme.id, 5, organization_id=other)
+    superuser.execute(
+        "update emails set recipient = 'many@example.com' where organization_id = %s", [uuid_of(world.acme.id)]
+    )
+    copies(superuser, "emails", world.acme.id, 59)
+    as_worker(world, emails.send_due)()
+    sent = [mail["to"][0] for mail in world.mails()]
+    assert Counter(sent) == {"many@example.com": 60, "few@example.com": 5}
+    assert max(place for place, to in enumerate(sent) if to == "few@example.com") < 20
+
+
+def test_deliveries_to_a_hundred_endpoints_of_one_leave_room_for_those_of_others(
+    world: World, superuser: psycopg.Connection
+) -> None:
+    only(world)
+    wide, others = world.acme.id, neighbors(superuser, world, 10)
+    lanes_of(superuser, world, wide, endpoints=40, each=20, at=LONG_AGO)
+    for owner in others:
+        lanes_of(superuser, world, owner, endpoints=1, each=5, at=JUST_NOW)
+    with world.worker_app.app_context():
+        set_organization(None)
+        first = lanes.claim([])
+        taken = Counter(parcel.key[0] for parcel in first)
+        assert {owner: taken[owner] for owner in others} == dict.fromkeys(others, 5)
+        assert taken[wide] == lanes.THREADS - 50, "what the others do not need is the large one's"
+        lanes_of(superuser, world, others[0], endpoints=20, each=5, at=JUST_NOW)
+        under_way = [parcel for parcel in first if parcel.key[0] == wide]
+        second = Counter(parcel.key[0] for parcel in lanes.claim(under_way))
+        assert second == {others[0]: lanes.THREADS - len(under_way)}, "what is under way counts as a turn"
+
+
+def lanes_of(connection: psycopg.Connection, world: World, owner: str, endpoints: int, each: int, at: datetime) -> None:
+    """Endpoints of an organization, each with deliveries that are due."""
+    for _ in range(endpoints):
+        endpoint = new_id("we")
+        copies(connection, "webhook_endpoints", world.acme.id, 1, organization_id=owner, id=endpoint, enabled="true")
+        given = {"owner": uuid_of(owner), "endpoint": uuid_of(endpoint), "each": each, "at": at}
+        connection.execute(DELIVERIES, given)
+
+
+# --- A worker that does everything --------------------------------------------------------------------------------------------
+
+
+def test_a_run_ends_after_its_turn_where_other_work_waits_and_goes_on_where_none_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "TURN_SECONDS", 0.05)
+    waits = [False]
+    monkeypatch.setattr(drain, "others_wait", lambda: waits[0])
+    steps = iter(range(1000))
+
+    def step() -> tuple[int, int]:
+        time.sleep(0.02)
+        number = next(steps)
+        waits[0] = number >= 10
+        return int(number < 20), 0
+
+    assert as_worker(world, lambda: drain.drain("a run", step))() == 11
+    waits[0] = False
+    steps = iter(range(11, 1000))
+    monkeypatch.setattr(drain, "others_wait", lambda: False)
+    assert as_worker(world, lambda: drain.drain("the rest", step))() == 9
+
+
+def test_what_waits_for_a_worker_is_asked_of_the_queues_it_serves(world: World) -> None:
+    assert not queue.anything_waits(["emails", "webhooks"])
+    queue.wake_now(queue.SEND_EMAILS)
+    assert queue.anything_waits(["emails", "webhooks"])
+    assert not queue.anything_waits(["webhooks", "charges"])
+    assert not queue.anything_waits([])

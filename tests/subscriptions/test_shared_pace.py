@@ -1,0 +1,60 @@
+"""Two workers at the same renewals keep to the one pace of their account, and are done when that pace allows.
+
+`make pace` runs it with 10,000, where the sandbox must not have seen five in a hundred too many in any second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_left
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from ballast.models import Subscription
+from tests.subscriptions.acts import Desk
+from tests.subscriptions.fleet import plant, worker
+from tests.world import World
+
+COUNT = int(os.environ.get("BALLAST_PACED", "100"))
+PACE = 80.0
+# A machine that does other things too may hand on late what was sent in time; two that do not share would send twice as many.
+MOST = 1.05 if COUNT >= 10_000 else 1.4
+
+
+@pytest.mark.timeout(180 + COUNT / 4)
+def test_two_workers_share_the_pace_of_an_account_and_lose_none_of_it(world: World) -> None:
+    desk = Desk(world)
+    desk.start(desk.price(2000), desk.customer())
+    desk.at = plant(desk, COUNT)
+    world.fault(kind="latency", operation="payment_intents.confirm", seconds=0.3)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(worker(world, desk.at, shift=0)) for _ in range(2)]
+        assert [one.wait(60 + COUNT / 20) for one in workers] == [0, 0]
+    world.forget_faults()
+    told = confirmed(world)[1:]
+    took, busiest = told[-1] - told[0], fullest_second(told)
+    print(
+        f"{len(told)} renewals by two workers: {took:.1f} s, {len(told) / took:.1f}/s, {busiest} in the fullest second"
+    )
+    per_subscription = Counter(one.subscription_id for one in desk.invoices() if one.period == 1)
+    assert per_subscription == Counter(one.id for one in desk.all(Subscription))
+    assert len(world.charges()) == COUNT + 2
+    assert busiest <= PACE * MOST + 1
+    if COUNT >= 10_000:
+        assert took <= 1.05 * COUNT / PACE
+
+
+def confirmed(world: World) -> list[float]:
+    """When the sandbox was asked to charge, in order."""
+    raw = requests.get(f"{world.sandbox_url}/_sandbox/wire", params={"processor": "stripe"}, timeout=60).text
+    said = (json.loads(line) for line in raw.splitlines() if '"payment_intents.confirm"' in line)
+    return sorted(one["at"] for one in said)
+
+
+def fullest_second(moments: list[float]) -> int:
+    """The most of them that fall into any one second."""
+    return max(bisect_left(moments, moment + 1) - place for place, moment in enumerate(moments))
