@@ -641,7 +641,7 @@ VOLUME = Row(
 METRICS = [
     Row(label="Volume", value="$38,256.00", note="12 % more than before"),
     Row(label="Payments", value="412", note="of 431 tried"),
-    Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
+    Row(label="Success rate", value="95.6%", note="of attempts with an answer"),
     Row(label="Owed on plans", value="$9,120.00", note="$320.00 past due"),
     Row(label="Webhooks delivered", value="99%", note="1,204 of 1,210 deliveries"),
     Row(label="API keys", value="3", note="2 used in the last 30 days"),

@@ -189,7 +189,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "financing_last_payment_uneven": Entry(
         400, "Rounding would leave a last payment unlike the others. Fewer installments, or a larger amount."
     ),
-    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000 % fits the plan."),
+    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000% fits the plan."),
     "disclosure_disagrees": Entry(
         409, "The two APR solvers, or the disclosure and its schedule, disagree. Nothing is quoted or sold so."
     ),
