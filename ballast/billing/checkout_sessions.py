@@ -111,7 +111,6 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         customer_id=asked.customer_id,
         customer_email=asked.customer_email,
         payment_link_id=asked.payment_link_id,
-        financing_offer_id=asked.financing_offer_id,
         shipping_rates=rates,
         coupon_id=asked.coupon_id,
         allow_promotion_codes=asked.allow_promotion_codes and asked.coupon_id is None,
@@ -126,6 +125,8 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     db.session.flush()
     _take_discount(order, asked)
     _check_plan(order, asked)
+    session.financing_offer_id = order.financing_offer_id
+    db.session.flush()
     changes = {"amount": order.amount, "currency": order.currency}
     audit.record(shop.id, "checkout_session.created", "checkout_session", session.id, changes)
     return session
