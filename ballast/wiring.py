@@ -175,7 +175,10 @@ def _hasten(app: Flask) -> None:
 
 
 def _cookie_name(settings: Settings) -> str:
-    """Cookies do not know ports, so two local stacks in one browser each need a name of their own."""
+    """Cookies do not know ports, so two local stacks in one browser each need a name of their own. Over https browsers take the name
+    from this very host alone."""
+    if settings.public_url.startswith("https://"):
+        return "__Host-ballast"
     port = urlsplit(settings.public_url).port
     return f"ballast_{port}" if settings.ballast_env == "local" and port else "ballast"
 
