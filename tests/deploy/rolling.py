@@ -145,7 +145,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ballast-rolling-") as folder, running(Path(folder), **env) as stack:
         os.environ["REQUESTS_CA_BUNDLE"] = str(stack.certificate)
         until = time.monotonic() + asked.seconds
-        report = roll(stack, asked.rate, asked.renewals, lambda _rounds: time.monotonic() > until)
+        report = roll(stack, asked.rate, asked.renewals, lambda rounds: rounds > 0 and time.monotonic() > until)
     print(
         f"{os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}: server, workers, database, sandbox and clients on them"
     )

@@ -11,22 +11,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from flask import Flask
 
-from ballast import config, replica
-from ballast.db import db
+from ballast import replica
 from ballast.local.ports import any_free
 from ballast.local.postgres import Postgres
-from ballast.wiring import build
 from tests.books.test_restore import ELSEWHERE, dump_and_restore
+from tests.deploy.serving import let_go, served
 from tests.world import Api, Browser, World, csrf
 
 
-def served(world: World, replica_url: str) -> Flask:
-    """A web application of its own that knows this replica."""
-    app = build("app", world.settings.model_copy(update={"database_replica_url": replica_url}))
-    app.testing, app.test_client_class = True, Browser
-    return app
+def with_replica(world: World, replica_url: str) -> None:
+    """Have the world's browsers meet a web application that knows this replica."""
+    world.app = served(world.settings.model_copy(update={"database_replica_url": replica_url}))
 
 
 @pytest.fixture
@@ -37,14 +33,8 @@ def copied(world: World, api: Api, postgres: Postgres, tmp_path: Path) -> Iterat
     with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
         connection.execute(f"alter database {ELSEWHERE} set default_transaction_read_only = on")
         yield world.settings.database_url.rpartition("/")[0] + f"/{ELSEWHERE}"
-        forget(world)
+        let_go(world, world.app)
         connection.execute(f"drop database if exists {ELSEWHERE} with (force)")
-
-
-def forget(world: World) -> None:
-    """No replica any more."""
-    replica.use("", {})
-    config.use(world.settings)
 
 
 def payments_seen(client: Browser) -> list[bool]:
@@ -54,7 +44,7 @@ def payments_seen(client: Browser) -> list[bool]:
 
 
 def test_the_dashboard_looks_at_the_replica_and_sees_its_own_changes(world: World, copied: str) -> None:
-    world.app = served(world, copied)
+    with_replica(world, copied)
     owner, api = world.sign_in("owner"), world.api(world.acme.api_key)
     made = api.pay(amount=2222)
     assert made.status_code == 201
@@ -69,7 +59,7 @@ def test_the_dashboard_looks_at_the_replica_and_sees_its_own_changes(world: Worl
 
 
 def test_a_role_that_was_taken_away_holds_at_once_whatever_the_replica_knows(world: World, copied: str) -> None:
-    world.app = served(world, copied)
+    with_replica(world, copied)
     viewer = world.sign_in("viewer")
     assert viewer.get("/admin/payments").status_code == 200
     with psycopg.connect(copied.replace("+psycopg", "").replace(ELSEWHERE, "ballast")) as connection:
@@ -82,7 +72,7 @@ def test_a_role_that_was_taken_away_holds_at_once_whatever_the_replica_knows(wor
 
 def test_a_replica_that_is_away_is_not_missed(world: World, api: Api) -> None:
     assert api.pay(amount=1111).status_code == 201
-    world.app = served(world, f"postgresql+psycopg://ballast_app:x@127.0.0.1:{any_free()}/ballast")
+    with_replica(world, f"postgresql+psycopg://ballast_app:x@127.0.0.1:{any_free()}/ballast")
     try:
         owner = world.sign_in("owner")
         with owner.session_transaction() as session:
@@ -90,7 +80,7 @@ def test_a_replica_that_is_away_is_not_missed(world: World, api: Api) -> None:
         assert payments_seen(owner) == [True, False]
         assert not replica.is_known(), "it is left alone for a while"
     finally:
-        forget(world)
+        let_go(world, world.app)
 
 
 def uuid_of(public_id: str) -> str:
