@@ -34,6 +34,7 @@ REMOVE_CARDS = "ballast.billing.card_removal.remove_due"
 SET_UP_CARDS = "ballast.billing.new_cards.finish_due"
 STORE_CARDS = "ballast.billing.cards.store_due"
 RELEASE_STOCK = "ballast.billing.stock.release_due"
+RELEASE_COUPONS = "ballast.billing.redemptions.release_due"
 EXPIRE_SESSIONS = "ballast.billing.checkout_sessions.expire_due"
 ABANDON_DRAFTS = "ballast.billing.abandoned_plans.cancel_due"
 ANSWER_DISPUTES = "ballast.billing.dispute_answers.send_due"
@@ -67,6 +68,7 @@ SCHEDULE: dict[str, tuple[str, int]] = {
     SEAL_AUDIT: ("default", 300),
     EXPIRE_SESSIONS: ("payments", 30),
     RELEASE_STOCK: ("default", 30),
+    RELEASE_COUPONS: ("default", 30),
     ABANDON_DRAFTS: ("default", 300),
     "ballast.billing.authorizations.expire_due": ("payments", 300),
     CHARGE_SUBSCRIPTIONS: ("charges", 10),

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from flask import Response, g, url_for
 
-from ballast.billing import agreement_page, cards, checkout, delivery_page, outlook, portal, subscription_checkout
-from ballast.web import render, see_other
+from ballast.billing import (
+    agreement_page,
+    cards,
+    checkout,
+    delivery_page,
+    order_totals,
+    outlook,
+    portal,
+    subscription_checkout,
+)
+from ballast.web import render
 
 
 def of(found: checkout.Checkout) -> Response:
@@ -16,21 +25,21 @@ def of(found: checkout.Checkout) -> Response:
         return _subscribed(found)
     if found.agreement is not None:
         return _on_plan(found)
-    if found.payment is None:
-        return see_other(url_for("checkout.show", token=found.order.token))
     return _paid(found)
 
 
 def _paid(found: checkout.Checkout) -> Response:
-    assert found.payment is not None, "goods that are paid in full have a payment"
+    """In full; without a payment where a discount left nothing to pay."""
+    payment = found.payment if found.payment and found.payment.status == "succeeded" else None
     return render(
         "checkout/receipt.html",
         shop=g.shop,
         order=found.order,
         lines=found.lines,
-        payment=found.payment,
+        beside=order_totals.beside(found.order, found.lines),
+        payment=payment,
         refunds=found.refunds,
-        saved=cards.of_payment(found.payment) if found.payment.save_card else None,
+        saved=cards.of_payment(payment) if payment and payment.save_card else None,
         delivers=found.is_sent,
         **delivery_page.sent(found.order),
     )
@@ -78,6 +87,7 @@ def _on_plan(found: checkout.Checkout) -> Response:
         shop=g.shop,
         order=found.order,
         lines=found.lines,
+        beside=order_totals.beside(found.order, found.lines),
         payment=found.payment if found.payment and found.payment.status == "succeeded" else None,
         refunds=found.refunds,
         seen=agreement_page.of(found.agreement),

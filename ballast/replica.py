@@ -25,11 +25,14 @@ _reads_there: ContextVar[bool] = ContextVar("ballast_reads_replica", default=Fal
 _left_alone_until = 0.0
 
 
-class Routing(Session):
-    """A session whose statements go to the replica while its context reads there."""
+def routed(kind: type[Session]) -> type[Session]:
+    """A kind of session whose statements go to the replica while its context reads there."""
 
-    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
-        return _engine if _engine is not None and _reads_there.get() else super().get_bind(*args, **kwargs)
+    class Routed(kind):  # type: ignore[valid-type,misc]
+        def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+            return _engine if _engine is not None and _reads_there.get() else super().get_bind(*args, **kwargs)
+
+    return Routed
 
 
 def use(url: str, options: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ REQUEST_ID_LENGTH = 64
 
 
 # Where a form brings a file, and how much such a form may hold: the largest file and what stands around it. Others hold 1 MB.
-UPLOADS = ("products.put_picture", "products.put_file")
+UPLOADS = ("product_pictures.add", "products.put_file")
 LARGEST_UPLOAD = 6 * 1024 * 1024
 
 

@@ -68,6 +68,7 @@ PAGES: Final = (
     "invoice_writing",
     "credit_notes",
     "products",
+    "product_pictures",
     "coupons",
     "tax_rates",
     "financing_offers",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, func, literal, or_, select, union_all
 
-from ballast.billing import held_back, unknown_alerts
+from ballast.billing import held_back, overdue, unknown_alerts
 from ballast.clock import now, real_time
 from ballast.db import db
 from ballast.models import (
@@ -37,6 +37,7 @@ def read(organization: Organization) -> list[Item]:
     """The list, the most urgent first: tone, text, action and what it is about, for the page to link to."""
     found = _counts(organization)
     told = [_disputes(*found["disputes"], organization), _unknown(*found["payments"]), _held_back(organization.id)]
+    told.append(_overdue(found))
     told += [SAY[about](found[about][0]) if found[about][0] else None for about in SAY]
     return [item for item in told if item is not None]
 
@@ -44,7 +45,7 @@ def read(organization: Organization) -> list[Item]:
 def _counts(organization: Organization) -> dict[str, tuple[int, datetime | None]]:
     """About → how many, and the earliest time by which something must be done."""
     parts = []
-    for about, rows in _looked_for(organization).items():
+    for about, rows in (_looked_for(organization) | overdue.looked_for(organization)).items():
         some = rows.limit(MOST).subquery()
         parts.append(select(literal(about), func.count(), func.min(some.c.due_at)))
     return {about: (int(count), due) for about, count, due in db.session.execute(union_all(*parts))}
@@ -134,6 +135,12 @@ def _unknown(count: int, oldest: datetime | None) -> Item | None:
     how_long = ", the oldest for over an hour" if is_old else ""
     text = f"{payments} no answer from the processor yet{how_long}. We keep asking; nobody charges again."
     return {"tone": "danger" if is_old else "warning", "text": text, "about": "payments", "action": "Look"}
+
+
+def _overdue(found: dict[str, tuple[int, datetime | None]]) -> Item | None:
+    """What should have been done and was not: a worker is down, or a job fails."""
+    said = overdue.sentence(found)
+    return {"tone": "danger", "text": said[0], "about": said[1], "action": "Look"} if said else None
 
 
 def _dead(count: int) -> Item:

@@ -8,7 +8,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from ballast.billing import orders, outcomes, shipping, stock, subscription_checkout, subscription_orders
+from ballast.billing import (
+    coupons,
+    financing_checkout,
+    order_totals,
+    orders,
+    outcomes,
+    redemptions,
+    shipping,
+    stock,
+    subscription_checkout,
+    subscription_orders,
+)
 from ballast.billing.financing import opening
 from ballast.billing.orders import NewLine
 from ballast.billing.subscriptions import plan as plans
@@ -36,6 +47,11 @@ class LineView:
         return self.product.name
 
     @property
+    def kind(self) -> str:
+        """As of a line of an order: delivery is none of a cart's."""
+        return "item"
+
+    @property
     def is_recurring(self) -> bool:
         return self.price.kind == "recurring"
 
@@ -51,6 +67,7 @@ class CartView:
 
     lines: list[LineView]
     currency: str
+    promotion_code: str = ""
 
     @property
     def amount(self) -> int:
@@ -73,7 +90,32 @@ def view(organization: Organization, token: str | None) -> CartView:
             for line, price, product in rows
         ],
         cart.currency,
+        cart.promotion_code,
     )
+
+
+def set_code(organization: Organization, token: str | None, code: str) -> None:
+    """Keep the code that was typed for the order to come; empty for none. It is redeemed when that is paid.
+
+    Raises InvalidRequest(`promotion_code_invalid`, `coupon_invalid`), and then the cart has none.
+    """
+    problem = None
+    with transaction():
+        cart = _open_cart(organization.id, token, lock=True)
+        if cart is not None:
+            cart.promotion_code, problem = _checked(organization.id, code.strip()[:64], cart.currency)
+    if problem is not None:
+        raise problem
+
+
+def _checked(organization_id: str, code: str, currency: str) -> tuple[str, InvalidRequest | None]:
+    """The code if it can be redeemed, and what is wrong with it."""
+    try:
+        if code:
+            coupons.find_code(organization_id, code, None, currency)
+    except InvalidRequest as error:
+        return "", error
+    return code, None
 
 
 def _open_cart(organization_id: str, token: str | None, lock: bool = False) -> Cart | None:
@@ -179,6 +221,8 @@ def order(organization: Organization, token: str | None) -> Order:
             raise Conflict("cart_empty", "Your cart is empty.")
         earlier = _pending_order(organization.id, cart.id)
         if earlier is not None and _fits(earlier, rows) and not _gone(rows):
+            _take_code(earlier, cart.promotion_code)
+            session.refresh(earlier)
             session.expunge(earlier)
             return earlier
         if earlier is not None:
@@ -188,10 +232,19 @@ def order(organization: Organization, token: str | None) -> Order:
         first = sum(_first_amount(organization.id, line, price) for line, price, _product in rows)
         lines = [_sold(*row) for row in rows]
         made = orders.make(organization.id, cart.currency, lines, cart.id, subscription_amount=first)
+        made.promotion_code = cart.promotion_code
         shipping.choose(made, None, None)
+        order_totals.settle(made)
         session.refresh(made)
         session.expunge(made)
         return made
+
+
+def _take_code(earlier: Order, code: str) -> None:
+    """Another code was typed into the cart; it counts unless the order is being paid already."""
+    if code != earlier.promotion_code and financing_checkout.unpaid(earlier) is not None:
+        order_totals.change_code(earlier, code)
+        order_totals.settle(earlier)
 
 
 def is_gone(price: Price, product: Product) -> bool:
@@ -244,6 +297,7 @@ def _replace(earlier: Order) -> None:
             outcomes.cancel(payment)
     move(earlier, "canceled")
     stock.give_back(earlier)
+    redemptions.give_back(earlier)
 
 
 def _sold(line: CartLine, price: Price, product: Product) -> NewLine:

@@ -17,13 +17,16 @@ from ballast.billing import (
     card_sources,
     due_today,
     financing_checkout,
+    free_orders,
     new_cards,
     on_session,
     order_payments,
+    order_totals,
     orders,
     payment_links,
     payments,
     prevented,
+    redemptions,
     session_ends,
     shipping,
     stock,
@@ -39,6 +42,7 @@ from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict, NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import (
+    Cart,
     CheckoutSession,
     Customer,
     FinancingAgreement,
@@ -106,6 +110,11 @@ class Checkout:
         return len({line.is_recurring for line in self.lines}) == 2
 
     @property
+    def is_free(self) -> bool:
+        """Whether it is goods of which nothing is left to pay."""
+        return not self.is_subscription and self.order.amount == 0
+
+    @property
     def is_sent(self) -> bool:
         """Whether something of it is sent by post."""
         return shipping.is_sent(self.order)
@@ -150,7 +159,7 @@ def pay(
     """
     end_reading()
     take_back_challenge(organization_id, token)
-    velocity.check(organization_id, details.payment_method, details.account_id)
+    velocity.check(organization_id, details.payment_method or None, details.account_id)
     with transaction():
         order = _locked(organization_id, token)
         session = session_ends.of_order(order)
@@ -198,12 +207,17 @@ def _begin(
     if financing_checkout.unpaid(order) is None:
         return None
     shipping.require(order, session, details.shipping_rate)
+    order_totals.settle(order)
+    redemptions.hold(order)
     if agreed is not None:
         return financing_checkout.begin(order, details, session, agreed, return_url)
     if session is not None and session.mode == "financing":
         raise Conflict("total_changed", "This order is to be paid with a plan. Please choose one.")
     if shown not in (None, order.amount):
         raise Conflict("total_changed", total_changed(order))
+    if order.amount == 0:
+        free_orders.give(order)
+        return None
     payment = financing_checkout.begin_in_full(order)
     if payment is None:
         return None
@@ -213,7 +227,8 @@ def _begin(
 def total_changed(order: Order) -> str:
     """What a shopper reads whose page has shown another total."""
     due = format_money(order.amount, order.currency)
-    return f"With delivery for what you typed, {due} is due today. Please look at it, and enter your card again."
+    said = f"With tax, discount and delivery for what you typed, {due} is due today."
+    return f"{said} Please look at it, and enter your card again."
 
 
 def _subscribe(
@@ -234,19 +249,33 @@ def _subscribe(
     return due_today.begin(order, details, session, agreed, shown, return_url)
 
 
-def note(organization_id: str, token: str, typed: dict[str, str]) -> None:
+def note(organization_id: str, token: str, typed: dict[str, str]) -> str | None:
     """Keep what tax, discount and delivery depend on, and which plan is chosen, as it was typed (country, region, promotion_code,
-    shipping_rate, pay_with), while nothing is paid or being paid. Raises NotFound."""
+    shipping_rate, pay_with), while nothing is paid or being paid; answers what is wrong with the code. Raises NotFound."""
     end_reading()
     with transaction():
         order = _locked(organization_id, token)
         if order.status != "pending" or financing_checkout.unpaid(order) is None:
-            return
+            return None
         order.financing_offer_id = _offered(organization_id, typed.get("pay_with", ""))
         known = {name: typed.get(name, "").strip()[:100] for name in ("country", "region")}
         order.address = {**(order.address or {}), **known}
-        order.promotion_code = typed.get("promotion_code", "").strip()[:64]
-        shipping.choose(order, session_ends.of_order(order), typed.get("shipping_rate"))
+        session = session_ends.of_order(order)
+        _take_code(order, session, typed.get("promotion_code"))
+        shipping.choose(order, session, typed.get("shipping_rate"))
+        customer = _customer(organization_id, typed.get("email", "").strip().lower(), order.customer_id)
+        problem = order_totals.settle(order, customer.id if customer else None)
+        return problem.message if problem else None
+
+
+def _take_code(order: Order, session: CheckoutSession | None, typed: str | None) -> None:
+    """A form that does not ask for a code says nothing of it. The cart it came from says what the checkout says."""
+    if typed is None or (session is not None and not session.allow_promotion_codes):
+        return
+    order_totals.change_code(order, typed.strip()[:64])
+    cart = db.session.get(Cart, (order.organization_id, order.cart_id)) if order.cart_id else None
+    if cart is not None:
+        cart.promotion_code = order.promotion_code
 
 
 def _offered(organization_id: str, chosen: str) -> str | None:

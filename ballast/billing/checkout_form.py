@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,9 +68,11 @@ class Details(Token):
     customer_id: str | None = None
 
 
-def check(typed: dict[str, str]) -> dict[str, str]:
-    """Field name → sentence, for whatever is wrong with what was typed; empty when all is well."""
-    problems = {name: sentence for name, sentence in REQUIRED.items() if not typed.get(name, "").strip()}
+def check(typed: dict[str, str], asked: Sequence[str] = ADDRESS_FIELDS) -> dict[str, str]:
+    """Field name → sentence, for whatever is wrong with what was typed; empty when all is well. `asked`: the parts of the address
+    that the form has."""
+    wanted = {name: sentence for name, sentence in REQUIRED.items() if name == "name" or name in asked}
+    problems = {name: sentence for name, sentence in wanted.items() if not typed.get(name, "").strip()}
     problems |= {name: "This is too long." for name, limit in LIMITS.items() if len(typed.get(name, "")) > limit}
     problems |= {
         name: "This looks like a card number. Cards go into the card field only."
@@ -106,13 +109,13 @@ def shown_again(typed: dict[str, str]) -> dict[str, str]:
     return {name: "" if looks_like_card_number(value) else value for name, value in typed.items()}
 
 
-def read_details(typed: dict[str, str]) -> Details:
-    """What was typed, trimmed; call `check` first."""
+def read_details(typed: dict[str, str], asked: Sequence[str] = ADDRESS_FIELDS) -> Details:
+    """What was typed, trimmed, of the address no more than was `asked` for; call `check` first."""
     card = Token(payment_method=typed["card"]) if is_saved(typed) else read_token(typed)
     return Details(
         email=typed["email"].strip().lower(),
         name=typed["name"].strip(),
-        address={name: typed.get(name, "").strip() for name in ADDRESS_FIELDS},
+        address={name: typed.get(name, "").strip() for name in asked},
         save_card=typed.get("save_card") == "yes",
         shipping_rate=typed.get("shipping_rate") or None,
         is_saved=is_saved(typed),
@@ -123,7 +126,7 @@ def read_details(typed: dict[str, str]) -> Details:
 def read_token(typed: dict[str, str]) -> Token:
     """What the card field came to; call `check_token` first."""
     return Token(
-        payment_method=typed["payment_method"].strip(),
+        payment_method=typed.get("payment_method", "").strip(),
         account_id=typed.get("account", "").strip() or None,
         verification=typed.get("verification", "").strip() or None,
         device_data=_read_device_data(typed.get("device_data", "").strip()),

@@ -17,8 +17,10 @@ from ballast import audit, money
 from ballast.billing import (
     acceptance,
     catalog,
+    coupons,
     financed_orders,
     lookup,
+    order_totals,
     orders,
     outcomes,
     payments,
@@ -62,7 +64,8 @@ class Line:
 
 @dataclass(frozen=True)
 class NewSession:
-    """What a program may say of a session. `currency`: of the lines that name an amount; the catalog's prices have theirs."""
+    """What a program may say of a session. `currency`: of the lines that name an amount; the catalog's prices have theirs.
+    `coupon_id`: the discount it gives, with no code to type then; `promotion_code`: one that is typed for the shopper."""
 
     lines: Sequence[Line]
     mode: str = "payment"
@@ -76,6 +79,9 @@ class NewSession:
     payment_link_id: str | None = None
     financing_offer_id: str | None = None
     shipping_rates: Sequence[str] = ()
+    promotion_code: str | None = None
+    coupon_id: str | None = None
+    allow_promotion_codes: bool = True
 
 
 def create(shop: Organization, asked: NewSession) -> CheckoutSession:
@@ -83,7 +89,8 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
 
     Raises InvalidRequest: `lines_invalid`, `price_unknown`, `product_unknown`, `quantity_invalid`,
     `currency_unknown`, `currency_mismatch`, `amount_invalid`, `customer_unknown`, `return_url_invalid`, `expires_at_invalid`,
-    `processor_unavailable`, `shipping_rate_unknown`, what `financed_orders.check_offered` raises; Conflict(`customer_held`).
+    `processor_unavailable`, `shipping_rate_unknown`, `parameter_conflict`, `coupon_invalid`, `promotion_code_invalid`, what
+    `financed_orders.check_offered` raises; Conflict(`customer_held`).
     """
     until = _read_expiry(asked.expires_at)
     success_url = return_urls.check(asked.success_url, shop.mode, "success_url")
@@ -92,7 +99,8 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     order = OPENERS[asked.mode](shop, asked)
     order.customer_id = asked.customer_id
     rates = shipping.check_options(shop.id, asked.shipping_rates, order.currency)
-    _check_plan(order, asked)
+    _check_discount(shop.id, asked, order.currency)
+    order.promotion_code = asked.promotion_code or ""
     order.email, order.name = _contact(shop.id, asked)
     session = CheckoutSession(
         id=new_id("cs"),
@@ -105,6 +113,8 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
         payment_link_id=asked.payment_link_id,
         financing_offer_id=asked.financing_offer_id,
         shipping_rates=rates,
+        coupon_id=asked.coupon_id,
+        allow_promotion_codes=asked.allow_promotion_codes and asked.coupon_id is None,
         success_url=success_url,
         cancel_url=cancel_url,
         metadata_=dict(asked.metadata),
@@ -114,9 +124,32 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     db.session.add(session)
     shipping.choose(order, session, None)
     db.session.flush()
+    _take_discount(order, asked)
+    _check_plan(order, asked)
     changes = {"amount": order.amount, "currency": order.currency}
     audit.record(shop.id, "checkout_session.created", "checkout_session", session.id, changes)
     return session
+
+
+def _check_discount(organization_id: str, asked: NewSession, currency: str) -> None:
+    """Raises InvalidRequest(`parameter_conflict`, `coupon_invalid`)."""
+    if asked.coupon_id is not None and asked.promotion_code is not None:
+        raise InvalidRequest("parameter_conflict", "One discount: a promotion code or a coupon.", param="coupon")
+    if asked.coupon_id is not None:
+        coupons.find_coupon(organization_id, asked.coupon_id, currency)
+
+
+def _take_discount(order: Order, asked: NewSession) -> None:
+    """What the program says must hold; a subscription's own part is looked at as its checkout does. Raises InvalidRequest
+    (`coupon_invalid`, `promotion_code_invalid`)."""
+    problem = order_totals.settle(order)
+    if problem is not None:
+        raise problem
+    if asked.mode == "subscription" and (asked.coupon_id or asked.promotion_code):
+        said = subscription_checkout.offer(order).problem
+        if said is not None:
+            named = "coupon" if asked.coupon_id else "promotion_code"
+            raise InvalidRequest(f"{named}_invalid", said, param=named)
 
 
 def _check_plan(order: Order, asked: NewSession) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Final, Literal
+
+from sqlalchemy import exists, or_, select
 
 from ballast.billing.pricing import Discount
 from ballast.clock import now
 from ballast.db import db, once
 from ballast.errors import InvalidRequest
 from ballast.ids import to_uuid
-from ballast.models import Coupon, Invoice, PromotionCode, Subscription
+from ballast.models import Coupon, Invoice, Order, PromotionCode, Subscription
 from ballast.models.discounts import coupon_of
 
-UNKNOWN = "This code is not one we know, or it has ended."
+Part = Literal["goods", "subscriptions"]
+
+UNKNOWN: Final = "This code is not one we know, or it has ended."
+FIRST_ONLY: Final = "This code is for a first purchase."
 
 
 def find_code(organization_id: str, code: str, customer_id: str | None, currency: str) -> tuple[PromotionCode, Coupon]:
@@ -29,8 +34,16 @@ def find_code(organization_id: str, code: str, customer_id: str | None, currency
     if found is None or _is_over(found.expires_at) or _is_spent(found):
         raise InvalidRequest("promotion_code_invalid", UNKNOWN, param="promotion_code")
     if found.first_purchase_only and _has_bought(organization_id, customer_id):
-        raise InvalidRequest("promotion_code_invalid", "This code is for a first purchase.", param="promotion_code")
+        raise InvalidRequest("promotion_code_invalid", FIRST_ONLY, param="promotion_code")
     return found, find_coupon(organization_id, found.coupon_id, currency)
+
+
+def has_codes(organization_id: str) -> bool:
+    """Whether there is a code that a shopper could type."""
+    wanted = select(PromotionCode.id).where(
+        PromotionCode.organization_id == organization_id, PromotionCode.archived_at.is_(None)
+    )
+    return db.session.scalars(wanted.limit(1)).first() is not None
 
 
 def find_coupon(organization_id: str, coupon_id: str, currency: str) -> Coupon:
@@ -44,27 +57,45 @@ def find_coupon(organization_id: str, coupon_id: str, currency: str) -> Coupon:
     return found
 
 
-def redeem(organization_id: str, coupon: Coupon, code: PromotionCode | None) -> None:
-    """Count one redemption. In the caller's transaction. Raises InvalidRequest(`coupon_invalid`) when somebody else took the last."""
+def check_part(coupon: Coupon, part: Part) -> None:
+    """Whether it takes off what is bought once, or subscriptions. Raises InvalidRequest(`coupon_invalid`)."""
+    if not is_for(coupon, part):
+        said = "This discount is for subscriptions." if part == "goods" else "This discount is for what is bought once."
+        raise InvalidRequest("coupon_invalid", said, param="coupon")
+
+
+def is_for(coupon: Coupon, part: Part) -> bool:
+    """Whether it takes off such things."""
+    return coupon.applies_to in ("all", part)
+
+
+def redeem(organization_id: str, coupon: Coupon, code: PromotionCode | None, customer_id: str | None = None) -> None:
+    """Count one redemption, by `customer_id`. In the caller's transaction.
+
+    Raises InvalidRequest(`coupon_invalid`) when somebody else took the last, (`promotion_code_invalid`) when the customer's first
+    purchase is being paid for in another tab.
+    """
     if code is not None:
         held = select(PromotionCode).where(
             PromotionCode.organization_id == organization_id, PromotionCode.id == code.id
         )
         _count(db.session.scalars(held.with_for_update().execution_options(populate_existing=True)).one())
+        if code.first_purchase_only and customer_id is not None and _is_buying(code, customer_id):
+            raise InvalidRequest("promotion_code_invalid", FIRST_ONLY, param="promotion_code")
     held_coupon = coupon_of(organization_id, coupon.id).with_for_update()
     _count(db.session.scalars(held_coupon.execution_options(populate_existing=True)).one())
 
 
-def give_back(subscription: Subscription) -> None:
+def give_back(holder: Subscription | Order) -> None:
     """Somebody else may redeem it: nothing was ever paid with it. In the caller's transaction."""
-    organization_id = subscription.organization_id
-    if subscription.promotion_code_id is not None:
+    organization_id = holder.organization_id
+    if holder.promotion_code_id is not None:
         held = select(PromotionCode).where(
-            PromotionCode.organization_id == organization_id, PromotionCode.id == subscription.promotion_code_id
+            PromotionCode.organization_id == organization_id, PromotionCode.id == holder.promotion_code_id
         )
         db.session.scalars(held.with_for_update().execution_options(populate_existing=True)).one().redeemed -= 1
-    if subscription.coupon_id is not None:
-        coupon = coupon_of(organization_id, subscription.coupon_id).with_for_update()
+    if holder.coupon_id is not None:
+        coupon = coupon_of(organization_id, holder.coupon_id).with_for_update()
         db.session.scalars(coupon.execution_options(populate_existing=True)).one().redeemed -= 1
 
 
@@ -116,7 +147,31 @@ def _is_spent(row: Coupon | PromotionCode) -> bool:
 def _has_bought(organization_id: str, customer_id: str | None) -> bool:
     if customer_id is None:
         return False
-    wanted = select(Invoice.id).where(
+    invoice = exists().where(
         Invoice.organization_id == organization_id, Invoice.customer_id == customer_id, Invoice.status == "paid"
     )
-    return db.session.scalars(wanted.limit(1)).first() is not None
+    order = exists().where(
+        Order.organization_id == organization_id,
+        Order.customer_id == customer_id,
+        Order.status.in_(("paid", "refunded")),
+    )
+    return bool(db.session.scalar(select(or_(invoice, order))))
+
+
+def _is_buying(code: PromotionCode, customer_id: str) -> bool:
+    """Whether a customer has bought, or is about to with the same code somewhere else. Exact while the code is locked, for whoever
+    redeems it locks it, and is known by it afterwards."""
+    order = exists().where(
+        Order.organization_id == code.organization_id,
+        Order.customer_id == customer_id,
+        Order.promotion_code_id == code.id,
+        Order.redeemed,
+    )
+    subscription = exists().where(
+        Subscription.organization_id == code.organization_id,
+        Subscription.customer_id == customer_id,
+        Subscription.promotion_code_id == code.id,
+        Subscription.status != "incomplete_expired",
+    )
+    is_held = bool(db.session.scalar(select(or_(order, subscription))))
+    return is_held or _has_bought(code.organization_id, customer_id)

@@ -25,6 +25,7 @@ class NewCoupon:
     amount_off: int | None = None
     currency: str | None = None
     periods: int | None = None
+    applies_to: str = "all"
     max_redemptions: int | None = None
     redeem_by: datetime | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -43,13 +44,15 @@ class NewCode:
 
 @dataclass(frozen=True)
 class NewTaxRate:
-    """A tax of a country (ISO 3166), or of a region of it. `inclusive`: prices there are meant with it."""
+    """A tax of a country (ISO 3166), or of a region of it. `inclusive`: prices there are meant with it. `shipping_bps`: of what it
+    costs to send goods; None: as the goods."""
 
     name: str
     country: str
     bps: int
     region: str = ""
     inclusive: bool = False
+    shipping_bps: int | None = None
 
 
 def create_coupon(organization_id: str, asked: NewCoupon) -> Coupon:
@@ -69,6 +72,7 @@ def create_coupon(organization_id: str, asked: NewCoupon) -> Coupon:
             currency=asked.currency,
             duration=asked.duration,
             periods=asked.periods,
+            applies_to=asked.applies_to,
             max_redemptions=asked.max_redemptions,
             redeemed=0,
             redeem_by=asked.redeem_by,
@@ -126,7 +130,7 @@ def _is_coupon(asked: NewCode) -> bool:
 
 
 def create_tax_rate(organization_id: str, asked: NewTaxRate) -> TaxRate:
-    """A new rate, applied to invoices from now on. In the caller's transaction. Raises Conflict(`tax_rate_exists`)."""
+    """A new rate, applied to invoices and orders from now on. In the caller's transaction. Raises Conflict(`tax_rate_exists`)."""
     return kept.add(
         TaxRate(
             id=new_id("txr"),
@@ -135,6 +139,7 @@ def create_tax_rate(organization_id: str, asked: NewTaxRate) -> TaxRate:
             country=asked.country,
             region=asked.region,
             bps=asked.bps,
+            shipping_bps=asked.shipping_bps,
             inclusive=asked.inclusive,
             created_at=now(),
         )

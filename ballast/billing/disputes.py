@@ -25,7 +25,17 @@ from typing import Final, Literal
 from sqlalchemy import func, select
 
 from ballast import audit
-from ballast.billing import credit_note_voids, dispute_notices, ledger, lookup, order_parts, processing, refunds
+from ballast.billing import (
+    credit_note_voids,
+    dispute_notices,
+    ledger,
+    lookup,
+    order_parts,
+    order_postings,
+    processing,
+    refunds,
+    tax_returns,
+)
 from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import reopening
 from ballast.billing.payloads import dispute_payload
@@ -97,7 +107,7 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
         elif not _follow(row, told):
             return "applied"
         if attempt.status == "approved":  # else the charge itself was never posted: a late success, alarmed of its own
-            _post(row, is_inquiry=told.is_inquiry)
+            _post(row, payment, is_inquiry=told.is_inquiry)
             if plan is not None:
                 reopening.follow(plan, row, min(row.amount, order_parts.of_order(payment)))
         if row.status in NEEDS_ANSWER:
@@ -191,13 +201,16 @@ def _end_action(row: Dispute) -> None:
     row.action = row.next_attempt_at = None
 
 
-def _post(row: Dispute, is_inquiry: bool) -> None:
+def _post(row: Dispute, payment: Payment, is_inquiry: bool) -> None:
     """Bring the ledger to what the bank holds."""
     out, back = _rounds(row)
     if row.status in WITHDRAWN and not is_inquiry and out == back:
         _transfer(row, "dispute", out + 1, "disputes", "processor_receivable")
+        row.tax = tax_returns.of_dispute(payment, row)
+        order_postings.disputed(row, out + 1)
     elif row.status == "won" and out > back:
         _transfer(row, "dispute_returned", out, "processor_receivable", "disputes")
+        order_postings.disputed(row, out, undone=True)
 
 
 def _transfer(row: Dispute, kind: str, number: int, debit: str, credit: str) -> None:

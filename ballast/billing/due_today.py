@@ -24,8 +24,10 @@ from ballast.billing import (
     due_dates,
     financing_checkout,
     order_payments,
+    order_totals,
     orders,
     payments,
+    redemptions,
     shipping,
     subscription_checkout,
 )
@@ -63,6 +65,8 @@ def begin(
     if is_under_way(order) or _has_begun(draft, earlier):
         return None
     shipping.require(order, session, details.shipping_rate)
+    order_totals.settle(order)
+    redemptions.hold(order)
     draft_id = draft.id if draft is not None else None
     offer = subscription_checkout.offer(order)
     plan = financing_checkout.look_again(order, session, agreed) if agreed else None
@@ -106,7 +110,7 @@ def _keep(order: Order, offer: Offer, plan: Plan | None) -> None:
     order.consent = offer.terms
     lines = db.session.scalars(lines_of_order(order.organization_id, order.id)).all()
     timezone = starting.timezone_of(order.organization_id)
-    order.outlook = due_dates.of_checkout(order.currency, lines, offer, plan, timezone).to_dict()
+    order.outlook = due_dates.of_checkout(order, lines, offer, plan, timezone).to_dict()
 
 
 def _agree(order: Order, plan: Plan | None, agreed: Agreed | None) -> str | None:

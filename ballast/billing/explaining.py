@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from ballast.billing import invoices, order_parts, payments
+from ballast.billing import invoices, order_parts, order_totals, payments
 from ballast.billing.financing import letters, locks, rows
 from ballast.billing.financing.terms import OfferTerms
 from ballast.db import db
@@ -325,8 +325,11 @@ def _of_order(payment: Payment, tries: tuple[Try, ...]) -> Explanation:
     order = _order_of(payment)
     lines = _goods(order) if order else ()
     parts = tuple(Part(f"{line.name} × {line.quantity}", line.amount) for line in lines)
+    besides = order_totals.beside(order, lines) if order else []
+    parts += tuple(Part(one.label, one.amount) for one in besides if not one.is_included)
     heading = f"Order {order.number}" if order else (payment.description or "One payment")
-    facts = (("Order", order.id),) if order else ()
+    included = [(one.label, format_money(one.amount, payment.currency)) for one in besides if one.is_included]
+    facts = (("Order", order.id), *included) if order else ()
     return Explanation(
         payment, payment.amount, payment.currency, heading, ("Charged once, when you paid.",), parts, facts, tries
     )

@@ -24,17 +24,17 @@ class Picture:
     height: int
 
 
-def look(content: bytes) -> Picture:
+def look(content: bytes, param: str = "picture") -> Picture:
     """What the bytes are. Raises InvalidRequest(`image_invalid`, `image_too_large`): for SVG too, which can hold scripts."""
     if len(content) > LARGEST_PICTURE:
         most = LARGEST_PICTURE // MEGABYTE
-        raise InvalidRequest("image_too_large", f"A picture may have at most {most} MB.", param="picture")
+        raise InvalidRequest("image_too_large", f"A picture may have at most {most} MB.", param=param)
     found = _png(content) or _jpeg(content) or _webp(content)
     if found is None:
-        raise InvalidRequest("image_invalid", "Choose a picture: PNG, JPEG or WebP.", param="picture")
+        raise InvalidRequest("image_invalid", "Choose a picture: PNG, JPEG or WebP.", param=param)
     if not (0 < found.width <= MOST_PIXELS and 0 < found.height <= MOST_PIXELS):
         raise InvalidRequest(
-            "image_too_large", f"A picture may be at most {MOST_PIXELS} pixels wide and high.", param="picture"
+            "image_too_large", f"A picture may be at most {MOST_PIXELS} pixels wide and high.", param=param
         )
     return found
 

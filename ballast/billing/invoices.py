@@ -14,14 +14,13 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit
-from ballast.billing import credit, invoice_postings, lookup, minimums
+from ballast.billing import credit, invoice_postings, lookup, minimums, taxes
 from ballast.billing.invoice_payloads import invoice_payload
 from ballast.billing.pricing import Discount, Line, Sums, Tax, add_up
 from ballast.clock import now
 from ballast.db import db, know, known, once
 from ballast.ids import new_id
 from ballast.models import BillingSettings, Customer, Invoice, InvoiceLine, Organization
-from ballast.models.discounts import rate_for
 from ballast.models.invoices import invoice_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
@@ -65,7 +64,7 @@ class Figures:
 
 def figure(organization_id: str, asked: NewInvoice, lock: bool = False) -> Figures:
     """What the invoice would come to now. `lock`: hold the customer's credit for it."""
-    tax = tax_of(organization_id, asked.customer)
+    tax = taxes.at(organization_id, asked.customer.country, asked.customer.region)
     sums = add_up(asked.lines, asked.discount, tax)
     has = credit.available(organization_id, asked.customer.id, asked.currency, lock)
     applied = min(has, max(sums.total, 0))
@@ -78,20 +77,6 @@ def _waived(asked: NewInvoice, due: int, *, is_rest: bool) -> int:
     if (asked.reason == "subscription_update" or is_rest) and due < minimums.least(asked.currency):
         return due
     return minimums.remainder(due, asked.currency)
-
-
-def tax_of(organization_id: str, customer: Customer) -> Tax | None:
-    """The tax a customer pays: of their region, else of their country; none where the organization has no rate for it."""
-    if not customer.country:
-        return None
-    place = (organization_id, customer.country, customer.region)
-    tax: Tax | None = once((Tax, *place), lambda: _read_tax(*place))
-    return tax
-
-
-def _read_tax(organization_id: str, country: str, region: str) -> Tax | None:
-    rate = db.session.scalars(rate_for(organization_id, country, region)).first()
-    return Tax(rate.name, rate.bps, rate.inclusive) if rate else None
 
 
 def issue(organization_id: str, asked: NewInvoice) -> Invoice:

@@ -1,66 +1,23 @@
-"""Pictures of products as merchants upload them, and the files that are sold."""
+"""The files that are sold with a product."""
 
 from __future__ import annotations
 
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import undefer
+from sqlalchemy import update
 
 from ballast import audit
-from ballast.billing import image_files, kept
+from ballast.billing import kept
 from ballast.clock import now
 from ballast.db import db
-from ballast.errors import InvalidRequest, NotFound
-from ballast.ids import new_id, to_uuid
-from ballast.models import Product, ProductFile, ProductImage
+from ballast.errors import InvalidRequest
+from ballast.ids import new_id
+from ballast.models import Product, ProductFile
 from ballast.models.media import LARGEST_FILE, MEGABYTE, files_of
-from ballast.templating import UPLOADED
 
 LONGEST_NAME: Final = 120
 LONGEST_ADDRESS: Final = 1000
-
-
-def put_picture(organization_id: str, product_id: str, content: bytes) -> ProductImage:
-    """A picture in the place of the one a product has. In the caller's transaction.
-
-    Raises NotFound, InvalidRequest(`image_invalid`, `image_too_large`).
-    """
-    found = image_files.look(content)
-    kept.find(Product, organization_id, product_id)
-    made = ProductImage(
-        organization_id=organization_id,
-        id=new_id("img"),
-        product_id=product_id,
-        content_type=found.content_type,
-        width=found.width,
-        height=found.height,
-        content=content,
-        created_at=now(),
-    )
-    db.session.add(made)
-    db.session.flush()
-    kept.change(Product, organization_id, product_id, {"image": f"{UPLOADED}{made.id}"})
-    return made
-
-
-def take_picture_away(organization_id: str, product_id: str) -> None:
-    """The product has no picture any more; orders keep theirs. In the caller's transaction. Raises NotFound."""
-    kept.change(Product, organization_id, product_id, {"image": None})
-
-
-def picture(organization_id: str, image_id: str) -> ProductImage:
-    """A picture with its bytes. Raises NotFound."""
-    wanted = select(ProductImage).where(ProductImage.organization_id == organization_id, ProductImage.id == image_id)
-    is_id = to_uuid(image_id, "img") is not None
-    found = db.session.scalars(wanted.options(undefer(ProductImage.content))).first() if is_id else None
-    if found is None:
-        raise NotFound("picture")
-    return found
-
-
-# --- What is sold as a file --------------------------------------------------------------------------------------------------
 
 
 def put_file(organization_id: str, product_id: str, name: str, content: bytes) -> ProductFile:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from ballast.billing.catalog_payloads import iso
 from ballast.db import db
 from ballast.models import Order, OrderLine, Payment, Shipment, ShipmentLine
+from ballast.models.orders import by_rate
 from ballast.models.shipping import lines_of_shipments, shipments_of
 
 
@@ -53,6 +54,7 @@ def _payload(order: Order, lines: Sequence[OrderLine], payment_id: str | None) -
         "fulfillment": order.fulfillment,
         "amount": order.amount,
         "currency": order.currency,
+        **discount_and_tax(order, lines),
         "lines": [_line(line) for line in lines],
         "shipping_rate": order.shipping_rate_id,
         "customer": order.customer_id,
@@ -68,6 +70,18 @@ def _payload(order: Order, lines: Sequence[OrderLine], payment_id: str | None) -
 ADDRESS = ("line1", "line2", "city", "region", "postal_code", "country")
 
 
+def discount_and_tax(order: Order, lines: Sequence[OrderLine]) -> dict[str, Any]:
+    """What a discount takes off what is bought once, and what tax is in the amount, by rate."""
+    return {
+        "discount": order.discount,
+        "coupon": order.coupon_id,
+        "promotion_code": order.promotion_code or None,
+        "tax": order.tax,
+        "tax_inclusive": order.tax_inclusive,
+        "taxes": [{"name": order.tax_name, "bps": bps, "amount": tax} for bps, tax in by_rate(lines)],
+    }
+
+
 def _line(line: OrderLine) -> dict[str, Any]:
     return {
         "id": line.id,
@@ -77,6 +91,8 @@ def _line(line: OrderLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_amount": line.unit_amount,
         "amount": line.amount,
+        "discount": line.discount,
+        "tax": line.tax,
         "shippable": line.shippable,
         "fulfilled": line.fulfilled,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
 
-from ballast.billing import downloads, session_ends, stock
+from ballast.billing import downloads, order_postings, redemptions, session_ends, stock
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest
@@ -101,6 +101,8 @@ def mark_paid(order: Order) -> None:
     move(order, "paid")
     order.paid_at = now()
     stock.sell(order)
+    redemptions.keep(order)
+    order_postings.sold(order)
     downloads.grant(order)
     session_ends.complete(order)
 

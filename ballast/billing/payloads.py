@@ -57,6 +57,8 @@ def refund_payload(refund: Refund) -> dict[str, Any]:
         "object": "refund",
         "payment": refund.payment_id,
         "amount": refund.amount,
+        "tax": refund.tax,
+        "discount": refund.discount,
         "currency": refund.currency,
         "status": _OUTSIDE[refund.status],
         "reason": refund.reason,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from ballast import config
-from ballast.billing import branding, explanation_links, outlook
+from ballast.billing import branding, explanation_links, order_totals, outlook
 from ballast.billing.financing import rows
 from ballast.db import db, known, once
 from ballast.models import (
@@ -43,7 +43,7 @@ def send_receipt(
     recipient = _recipient(payment, order)
     if recipient is None:
         return
-    organization = _organization(payment.organization_id)
+    organization, lines = _organization(payment.organization_id), _lines(order)
     emails.compose(
         payment.organization_id,
         "receipt",
@@ -57,12 +57,37 @@ def send_receipt(
             "order": order,
             "invoice": invoice,
             "brand": branding.of(organization),
-            "lines": _lines(order) or _billed(invoice),
+            "lines": lines or _billed(invoice),
+            "beside": order_totals.beside(order, lines) if order else [],
             "agreement": rows.of_order(order.organization_id, order.id) if order else None,
             "outlook": outlook.of(order) if order and order.goods_amount else None,
             "why_url": explanation_links.url(payment.organization_id, payment.id),
             "receipt_url": receipt_url(order) or invoice_url(invoice) or plan_url(agreement),
             "pdf_url": f"{invoice_url(invoice)}.pdf" if invoice else None,
+        },
+    )
+
+
+def send_order(order: Order) -> None:
+    """Word that an order is taken of which nothing was left to pay. In the caller's transaction."""
+    if not order.email:
+        return
+    organization, lines = _organization(order.organization_id), _lines(order)
+    brand = branding.of(organization)
+    emails.compose(
+        order.organization_id,
+        "free_order",
+        order.email,
+        f"Your order from {brand.name}",
+        f"order/{order.id}",
+        order.customer_id,
+        {
+            "organization": organization,
+            "order": order,
+            "brand": brand,
+            "lines": lines,
+            "beside": order_totals.beside(order, lines),
+            "receipt_url": receipt_url(order),
         },
     )
 
@@ -168,5 +193,5 @@ def _order(payment: Payment) -> Order | None:
     return db.session.scalars(wanted).first()
 
 
-def _lines(order: Order | None) -> list[OrderLine] | list[Line]:
+def _lines(order: Order | None) -> list[OrderLine]:
     return list(db.session.scalars(lines_of_order(order.organization_id, order.id))) if order else []

@@ -10,10 +10,18 @@ from sqlalchemy import func, select
 
 from ballast.billing import order_parts
 from ballast.db import db
+from ballast.errors import InvalidRequest
 from ballast.models import Payment, Refund
 from ballast.models.states import HELD_REFUND
 
 Part = Literal["order", "invoice"]
+
+
+def check(payment: Payment) -> None:
+    """Raises InvalidRequest(`refund_part_unknown`) where a part is named of a payment that has none."""
+    if not order_parts.is_mixed(payment):
+        said = "This payment is for one thing. Leave part out."
+        raise InvalidRequest("refund_part_unknown", said, param="part")
 
 
 def left(payment: Payment, part: Part, whole: int, credited: int) -> int:

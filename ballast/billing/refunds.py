@@ -13,7 +13,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select, tuple_, update
 
 from ballast import audit, queue
-from ballast.billing import credit_note_voids, ledger, lookup, processing, receipts, refund_parts
+from ballast.billing import (
+    credit_note_voids,
+    ledger,
+    lookup,
+    order_postings,
+    processing,
+    receipts,
+    refund_parts,
+    tax_returns,
+)
 from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import refund_ends
 from ballast.billing.outcomes import PROBES
@@ -90,13 +99,17 @@ def request(
     if amount > left:
         shown = format_money(left, payment.currency)
         raise InvalidRequest("refund_too_large", f"At most {shown} can be refunded.", param="amount")
+    of_invoice = refund_parts.of_invoice(payment, amount, part)
+    back = tax_returns.of_refund(payment, amount - of_invoice)
     refund = Refund(
         id=new_id("re"),
         organization_id=organization_id,
         payment_id=payment.id,
         attempt_id=db.session.scalars(approved_attempt_of(organization_id, payment.id)).one().id,
         amount=amount,
-        of_invoice=refund_parts.of_invoice(payment, amount, part),
+        of_invoice=of_invoice,
+        tax=back.tax,
+        discount=back.discount,
         currency=payment.currency,
         status="pending",
         reason=reason,
@@ -393,6 +406,7 @@ def _succeed(payment: Payment, refund: Refund) -> None:
     else:
         payment.amount_refunded += refund.amount
         _post(refund, "refund", "refunds", "processor_receivable")
+        order_postings.refunded(refund)
         if refund_parts.is_order_back(payment):
             _move_order(payment, "paid", "refunded")
     receipts.send_refund_notice(payment, refund)
@@ -421,6 +435,7 @@ def _fail(payment: Payment, refund: Refund, was: str) -> None:
         if refund.amount > refund.of_invoice:
             _move_order(payment, "refunded", "paid")
         _post(refund, "refund_returned", "processor_receivable", "refunds")
+        order_postings.refunded(refund, undone=True)
     webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
     if refund.late_success_id is None:
         _end(refund)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import stock
+from ballast.billing import redemptions, stock
 from ballast.billing.session_payloads import payload_of
 from ballast.clock import now
 from ballast.db import db
@@ -36,6 +36,7 @@ def expire(session: CheckoutSession, order: Order) -> None:
     """Nobody pays here any more. In the caller's transaction, with order and payment locked and the payment closed."""
     move(order, "canceled")
     stock.give_back(order)
+    redemptions.give_back(order)
     move(session, "expired")
     session.expired_at = now()
     audit.record(session.organization_id, "checkout_session.expired", "checkout_session", session.id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from ballast import config
+from ballast.billing.order_payloads import discount_and_tax
 from ballast.db import db
 from ballast.models import CheckoutSession, FinancingAgreement, Order, OrderLine, Payment
 
@@ -59,6 +60,8 @@ def _payload(
         "url": f"{config.current().public_url}/checkout/{order.token}" if session.status == "open" else None,
         "amount": order.amount,
         "currency": order.currency,
+        **discount_and_tax(order, lines),
+        "allow_promotion_codes": session.allow_promotion_codes,
         "lines": [_line(line) for line in lines],
         "customer": order.customer_id,
         "customer_email": order.email,
@@ -85,4 +88,6 @@ def _line(line: OrderLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_amount": line.unit_amount,
         "amount": line.amount,
+        "discount": line.discount,
+        "tax": line.tax,
     }

@@ -13,26 +13,21 @@ what there is, and says so in the audit log.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, select, update
 
 from ballast import audit
-from ballast.billing import catalog_payloads, kept
+from ballast.billing import catalog_payloads, kept, unpaid_orders
 from ballast.clock import now, real_time
-from ballast.db import db, organization, transaction
+from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
 from ballast.models import Order, OrderLine, Price, Product, StockHold
 from ballast.models.states import move
 from ballast.models.stock import being_paid, due_holds, holds_of
 from ballast.notifications import webhooks
-from ballast.notifications.drain import drain
 
-HOLDS_FOR: Final = timedelta(minutes=30)
-BATCH: Final = 50
 MOST_COUNTED: Final = 1_000_000_000
 # A shop says how many are left when there are so few.
 FEW: Final = 5
@@ -69,7 +64,7 @@ def reserve(order: Order) -> None:
 
     Raises Conflict(`out_of_stock`), and then nothing is held.
     """
-    until = real_time() + HOLDS_FOR
+    until = real_time() + unpaid_orders.HOLDS_FOR
     present = list(db.session.scalars(holds_of(order.organization_id, order.id, "held", "sold")))
     for hold in present:
         hold.expires_at = until
@@ -159,32 +154,16 @@ def _set(organization_id: str, product_id: str, stock: Any) -> None:
 
 def release_due() -> int:
     """Give back what has been held for too long by orders that nobody is paying. A job of `queue.SCHEDULE`; safe to run twice."""
-    seen: set[str] = set()
-    return drain("release_stock", partial(_batch, seen))
+    return unpaid_orders.release("release_stock", due_holds(real_time()), _release)
 
 
-def _batch(seen: set[str]) -> tuple[int, int]:
-    """`seen`: what this run has looked at, so that a hold it may not end is not looked at for ever."""
-    with transaction() as session:
-        due = [row for row in session.execute(due_holds(real_time()).limit(BATCH)).all() if row[1] not in seen]
-    done = 0
-    for organization_id, order_id in due:
-        if order_id not in seen:
-            seen.add(order_id)
-            done += _release(organization_id, order_id)
-    return done, len({order_id for _organization, order_id in due}) - done
-
-
-def _release(organization_id: str, order_id: str) -> bool:
-    """False where somebody was faster: a shopper who came back to pay, or another worker."""
-    with organization(organization_id), transaction() as session:
-        wanted = select(Order).where(Order.organization_id == organization_id, Order.id == order_id)
-        order = session.scalars(wanted.with_for_update()).one()
-        over = holds_of(organization_id, order_id, "held").where(StockHold.expires_at <= real_time(), ~being_paid())
-        if session.scalars(over).first() is None:
-            return False
-        give_back(order)
-        return True
+def _release(order: Order) -> bool:
+    held = holds_of(order.organization_id, order.id, "held")
+    over = held.where(StockHold.expires_at <= real_time(), ~being_paid())
+    if db.session.scalars(over).first() is None:
+        return False
+    give_back(order)
+    return True
 
 
 # --- By hand -----------------------------------------------------------------------------------------------------------------

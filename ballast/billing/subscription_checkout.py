@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import coupons, minimums, session_ends
+from ballast.billing import coupons, minimums, order_totals, session_ends
 from ballast.billing.checkout_form import Details
 from ballast.billing.invoices import Figures
 from ballast.billing.subscriptions import ending, forecasting, rows, starting
@@ -46,12 +46,19 @@ class Offer:
 
 
 def offer(order: Order, code: str | None = None) -> Offer:
-    """What the order comes to for whom and where it is for now; with the code it has, or another. Changes nothing."""
+    """What the order comes to for whom and where it is for now; with the code it has, or another, unless that takes off its goods
+    alone. Changes nothing."""
     line = line_of(order)
     typed = order.promotion_code if code is None else code.strip()
-    wanted = starting.Wanted(order.customer_id or "", line.price_id or "", line.quantity, promotion_code=typed or None)
+    wanted = starting.Wanted(
+        order.customer_id or "",
+        line.price_id or "",
+        line.quantity,
+        promotion_code=None if order.coupon_id else typed or None,
+        coupon_id=None if order.coupon_id else order_totals.given_coupon(order),
+    )
     place = _place_of(order)
-    usual = forecasting.first(order.organization_id, replace(wanted, promotion_code=None), place)
+    usual = forecasting.first(order.organization_id, replace(wanted, promotion_code=None, coupon_id=None), place)
     problem, first, coupon = None, usual, None
     try:
         first = forecasting.first(order.organization_id, wanted, place)
@@ -163,7 +170,8 @@ def _wanted(order: Order, *, waits: bool, is_free: bool = False) -> starting.Wan
         order.customer_id,
         line.price_id or "",
         line.quantity,
-        promotion_code=order.promotion_code or None,
+        promotion_code=None if order.coupon_id else order.promotion_code or None,
+        coupon_id=None if order.coupon_id else order_totals.given_coupon(order),
         waits=waits,
         is_free=is_free,
     )

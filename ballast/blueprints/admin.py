@@ -80,6 +80,11 @@ ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "emails": ("mails.index", {"status": "failed"}),
     "drifts": ("reconciliation.index", {}),
     "cards": ("subscriptions.index", {"card": "expiring"}),
+    "late_renewals": ("subscriptions.index", {"status": "active"}),
+    "late_installments": ("agreements.index", {"status": "active"}),
+    "late_refunds": ("refunds.index", {"status": "pending"}),
+    "late_deliveries": ("webhook_deliveries.index", {"status": "pending"}),
+    "late_emails": ("mails.index", {"status": "pending"}),
 }
 
 

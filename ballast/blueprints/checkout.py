@@ -14,12 +14,15 @@ from sqlalchemy import select
 
 from ballast import receipt_pages
 from ballast.billing import (
+    asked_address,
     checkout,
     checkout_form,
+    coupons,
     delivery_page,
     due_dates,
     financing_checkout,
     on_session,
+    order_totals,
     outlook,
     payment_links,
     return_urls,
@@ -75,7 +78,8 @@ def pay(token: str) -> Response:
     agreed = None if chosen == IN_FULL else Agreed(chosen, typed.get("shown_terms", ""), request.user_agent.string)
     try:
         customer = _returning(before)
-        details = replace(checkout_form.read_details(typed), customer_id=customer.id if customer else None)
+        asked = asked_address.fields(before.order, before.lines)
+        details = replace(checkout_form.read_details(typed, asked), customer_id=customer.id if customer else None)
         checkout.pay(g.shop.id, token, details, _shown(typed), agreed)
     except BallastError as error:
         return _refused(token, typed, error)
@@ -88,28 +92,34 @@ def pay(token: str) -> Response:
 def _look(found: checkout.Checkout, typed: dict[str, str]) -> Response | None:
     """The form again, where the shopper asks what their choice comes to, or has to look at it again before they pay; else None."""
     token, chosen = found.order.token, typed.get("pay_with", IN_FULL)
+    code_problem = None
     if found.is_subscription or "pay_with" in typed or "shown" in typed:
-        checkout.note(g.shop.id, token, typed)
+        code_problem = checkout.note(g.shop.id, token, typed)
         found = checkout.find(g.shop.id, token)
         if typed.get("intent") == "look":
-            return _page(found, checkout_form.shown_again(typed))
+            return _page(found, checkout_form.shown_again(typed), code_problem=code_problem)
     if chosen != typed.get("shown_with", chosen):
         return _page(found, checkout_form.shown_again(typed), status=409, notice=ANOTHER_WAY)
-    problems = _problems(typed, chosen) | delivery_page.problems(found.order, found.session, typed)
+    problems = _problems(found, typed, chosen) | delivery_page.problems(found.order, found.session, typed)
     if (
         not problems
         and chosen == IN_FULL
         and not found.is_subscription
         and _shown(typed) not in (None, found.order.amount)
     ):
-        return _page(found, checkout_form.shown_again(typed), status=409, notice=checkout.total_changed(found.order))
-    return _page(found, checkout_form.shown_again(typed), problems, status=422) if problems else None
+        changed = checkout.total_changed(found.order)
+        return _page(found, checkout_form.shown_again(typed), status=409, notice=changed, code_problem=code_problem)
+    again = checkout_form.shown_again(typed)
+    return _page(found, again, problems, status=422, code_problem=code_problem) if problems else None
 
 
-def _problems(typed: dict[str, str], chosen: str) -> dict[str, str]:
-    """What is wrong with what was typed, by field."""
-    problems = checkout_form.check(typed)
-    if typed.get("country", "") not in dict(countries()):
+def _problems(found: checkout.Checkout, typed: dict[str, str], chosen: str) -> dict[str, str]:
+    """What is wrong with what was typed, by field; no card is asked for where nothing is to be paid."""
+    asked = asked_address.fields(found.order, found.lines)
+    problems = checkout_form.check(typed, asked)
+    if found.is_free:
+        problems.pop("payment_method", None)
+    if "country" in asked and typed.get("country", "") not in dict(countries()):
         problems.setdefault("country", checkout_form.REQUIRED["country"])
     if chosen != IN_FULL and typed.get("agree") != "yes":
         problems["agree"] = "Read the plan, and tick the box to agree to it."
@@ -192,8 +202,10 @@ def _page(
     block: str | None = None,
     notice: str | None = None,
     refusal: str | None = None,
+    code_problem: str | None = None,
 ) -> Response:
-    """`notice`: why the card must be typed in again; `refusal`: why it was not tried."""
+    """`notice`: why the card must be typed in again; `refusal`: why it was not tried; `code_problem`: what is wrong with the code,
+    where more is known of it than the order says."""
     is_sold = not found.is_subscription or subscription_checkout.is_on_sale(found.order)
     if found.state in ("paid", "gone") or (found.state == "form" and not is_sold):
         return _closed(found)
@@ -202,7 +214,7 @@ def _page(
     offer = subscription_checkout.offer(found.order) if found.is_subscription and is_sold else None
     plans = _plans(found)
     plan = _plan(found, plans)
-    if found.state == "form" and (way is None or (_needs_plan(found) and plan is None)):
+    if found.state == "form" and not found.is_free and (way is None or (_needs_plan(found) and plan is None)):
         return _unavailable(found)
     seen = _outlook(found, offer, plan)
     customer = _returning(found)
@@ -223,7 +235,12 @@ def _page(
             agreed=found.agreement.terms if found.agreement and found.state != "form" else None,
             price=found.order.goods_amount,
             in_full=None if _needs_plan(found) else found.order.goods_amount,
+            order=found.order,
+            beside=order_totals.beside(found.order, found.lines),
+            free=found.is_free,
             code=found.order.promotion_code,
+            code_problem=_code_problem(found, offer, code_problem),
+            asks_code=_asks_code(found),
             currency=found.order.currency,
             lines=found.lines,
             rates=delivery_page.rates(found.order, found.session) if found.state == "form" else None,
@@ -241,6 +258,7 @@ def _page(
             action=_action(found),
             email=found.order.email or "",
             delivers=found.is_sent,
+            asked=asked_address.fields(found.order, found.lines) if found.state == "form" else (),
             fixed_email=_is_email_fixed(found) or bool(customer and customer.email),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
@@ -248,6 +266,20 @@ def _page(
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
+
+
+def _code_problem(found: checkout.Checkout, offer: subscription_checkout.Offer | None, noted: str | None) -> str | None:
+    """What is wrong with the code that was typed."""
+    if found.state != "form" or noted:
+        return noted
+    return offer.problem if offer else order_totals.problem(found.order)
+
+
+def _asks_code(found: checkout.Checkout) -> bool:
+    """Whether the shopper may type a code, and there is one to be typed."""
+    if found.state != "form" or (found.session is not None and not found.session.allow_promotion_codes):
+        return False
+    return found.is_subscription or bool(found.order.promotion_code) or coupons.has_codes(g.shop.id)
 
 
 def _plans(found: checkout.Checkout) -> list[Plan]:
@@ -279,7 +311,7 @@ def _outlook(
         return None
     kept = outlook.of(found.order) if found.state != "form" else None
     order, timezone = found.order, g.shop.timezone
-    return kept or due_dates.of_checkout(order.currency, found.lines, offer, plan, timezone)
+    return kept or due_dates.of_checkout(order, found.lines, offer, plan, timezone)
 
 
 def _action(found: checkout.Checkout) -> dict[str, str | None]:
@@ -307,7 +339,7 @@ def _way(found: checkout.Checkout, plan: Plan | None) -> ways.Way | None:
     """What the page needs of a processor: of the one a new card goes to, or of the one whose bank asks for more."""
     match found.state:
         case "form":
-            return checkout.way_to_pay(g.shop, found, plan)
+            return None if found.is_free else checkout.way_to_pay(g.shop, found, plan)
         case "action":
             return checkout.way_of(found)
         case _:

@@ -17,7 +17,7 @@ from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
 from ballast.models import Coupon, PromotionCode
-from ballast.models.discounts import DURATIONS
+from ballast.models.discounts import APPLIES_TO, DURATIONS
 from ballast.money import bps_from_percent, from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
 from ballast.templating import read_day
@@ -27,9 +27,20 @@ blueprint = Blueprint("coupons", __name__, url_prefix="/admin/coupons")
 dashboard(blueprint)
 
 RIGHT: Final = "catalog"
-FIELDS: Final = ("name", "percent", "amount", "currency", "duration", "periods", "max_redemptions", "redeem_by")
+FIELDS: Final = (
+    "name",
+    "percent",
+    "amount",
+    "currency",
+    "duration",
+    "periods",
+    "max_redemptions",
+    "redeem_by",
+    "applies_to",
+)
 CODE_FIELDS: Final = ("code", "max_redemptions", "expires_at")
 LASTS: Final = [("once", "The first period"), ("repeating", "Some periods"), ("forever", "Every period")]
+PARTS: Final = [("all", "All that is sold"), ("goods", "What is bought once"), ("subscriptions", "Subscriptions")]
 COLUMNS: Final[answers.Columns] = {
     "id": lambda coupon: coupon.id,
     "name": lambda coupon: coupon.name,
@@ -38,6 +49,7 @@ COLUMNS: Final[answers.Columns] = {
     "currency": lambda coupon: coupon.currency,
     "duration": lambda coupon: coupon.duration,
     "periods": lambda coupon: coupon.periods,
+    "applies_to": lambda coupon: coupon.applies_to,
     "redeemed": lambda coupon: coupon.redeemed,
     "max_redemptions": lambda coupon: coupon.max_redemptions,
     "redeem_by": lambda coupon: coupon.redeem_by,
@@ -75,7 +87,7 @@ def _wanted() -> Select[Coupon]:
 @requires(RIGHT)
 def new() -> Response:
     """What it takes off, and for how long."""
-    return _form({"currency": g.organization.currency, "duration": "once"})
+    return _form({"currency": g.organization.currency, "duration": "once", "applies_to": "all"})
 
 
 @blueprint.post("/new")
@@ -103,6 +115,8 @@ def _read(typed: dict[str, str]) -> NewCoupon:
         raise InvalidRequest("parameter_invalid", "Use 1 to 200 characters, and no card number.", param="name")
     if typed["duration"] not in DURATIONS:
         raise InvalidRequest("parameter_invalid", "Choose for how long.", param="duration")
+    if (typed["applies_to"] or "all") not in APPLIES_TO:
+        raise InvalidRequest("parameter_invalid", "Choose what for.", param="applies_to")
     if bool(typed["percent"]) == bool(typed["amount"]):
         raise InvalidRequest("parameter_conflict", "A percentage or an amount: one of them.", param="percent")
     currency = typed["currency"].upper() if typed["amount"] else None
@@ -116,6 +130,7 @@ def _read(typed: dict[str, str]) -> NewCoupon:
         amount_off=amount,
         currency=currency,
         periods=_count(typed["periods"], "periods", 1200) if typed["duration"] == "repeating" else None,
+        applies_to=typed["applies_to"] or "all",
         max_redemptions=_limit(typed["max_redemptions"]),
         redeem_by=_day(typed["redeem_by"], "redeem_by"),
     )
@@ -155,6 +170,7 @@ def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
         status=422 if error else 200,
         typed=dict.fromkeys(FIELDS, "") | typed,
         lasts=LASTS,
+        parts=PARTS,
         errors={renamed.get(error.param or "name", error.param or "name"): error.message} if error else {},
     )
 

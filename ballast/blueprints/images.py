@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from ballast.billing import media
+from ballast.billing import pictures
 from ballast.db import set_organization
 from ballast.errors import NotFound
 from ballast.identity.users import lookup
@@ -21,7 +21,7 @@ def show(image_id: str) -> Response:
     if organization_id is None:
         raise NotFound("picture")
     set_organization(organization_id)
-    found = media.picture(organization_id, image_id)
+    found = pictures.find(organization_id, image_id)
     response = Response(found.content, content_type=found.content_type)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     response.headers["Content-Disposition"] = "inline"

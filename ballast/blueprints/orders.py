@@ -8,7 +8,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import Select, func, select, true
 
 from ballast import answers
-from ballast.billing import fulfillment, lookup, shipping
+from ballast.billing import fulfillment, lookup, order_totals, shipping
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import users
@@ -43,6 +43,8 @@ COLUMNS: Final[answers.Columns] = {
     "status": lambda order: order.status,
     "fulfillment": lambda order: order.fulfillment,
     "amount": lambda order: to_decimal(order.amount, order.currency),
+    "discount": lambda order: to_decimal(order.discount, order.currency),
+    "tax": lambda order: to_decimal(order.tax, order.currency),
     "currency": lambda order: order.currency,
     "email": lambda order: order.email,
     "name": lambda order: order.name,
@@ -139,6 +141,7 @@ def _page(order_id: str, typed: dict[str, str] | None = None, error: BallastErro
         (409 if error.status == 409 else 422) if error else 200,
         order=order,
         lines=lines,
+        beside=order_totals.beside(order, lines),
         left=fulfillment.left(lines) if order.status == "paid" else [],
         parcels=fulfillment.parcels(order),
         rate=shipping.rate_of(order),

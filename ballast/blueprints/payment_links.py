@@ -10,17 +10,17 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask_login import current_user
 
 from ballast import answers, config
-from ballast.billing import checkout_sessions, payment_links
+from ballast.billing import payment_links
 from ballast.billing.payment_links import NewLink
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
-from ballast.models import CheckoutSession, PaymentLink
-from ballast.models.catalog import on_sale
+from ballast.models import CheckoutSession, PaymentLink, Price
+from ballast.models.catalog import on_sale, recurring_prices
 from ballast.models.checkout_sessions import links_of, sessions_of_link
 from ballast.money import format_money, from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
-from ballast.templating import read_day
+from ballast.templating import read_day, show_every
 from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("payment_links", __name__, url_prefix="/admin/payment-links")
@@ -28,6 +28,7 @@ dashboard(blueprint)
 
 RIGHT: Final = "catalog"
 FIELDS: Final = ("price", "name", "amount", "currency", "active_until", "max_uses", "success_url")
+CHOICES: Final = ("quantity_adjustable", "allow_promotion_codes")
 COLUMNS: Final[answers.Columns] = {
     "id": lambda link: link.id,
     "name": lambda link: link.name,
@@ -76,7 +77,7 @@ def export() -> Response:
 @requires(RIGHT)
 def new() -> Response:
     """What is sold, and for how long."""
-    return _form({"currency": g.organization.currency})
+    return _form({"currency": g.organization.currency, "allow_promotion_codes": "yes"})
 
 
 @blueprint.post("/new")
@@ -84,7 +85,7 @@ def new() -> Response:
 def create() -> Response:
     """Make it; on to its page, where it can be copied."""
     typed = {name: " ".join(request.form.get(name, "").split()) for name in FIELDS}
-    typed["quantity_adjustable"] = request.form.get("quantity_adjustable", "")
+    typed |= {name: request.form.get(name, "") for name in CHOICES}
     shop = g.organization
     try:
         asked = _read(typed)
@@ -103,14 +104,14 @@ def _read(typed: dict[str, str]) -> NewLink:
         if looks_like_card_number(typed[name]):
             raise InvalidRequest("card_number_refused", "This looks like a card number.", param=name)
     common: dict[str, Any] = {
-        "quantity_adjustable": typed["quantity_adjustable"] == "yes",
+        **{name: typed[name] == "yes" for name in CHOICES},
         "active_until": _read_day(typed["active_until"]),
         "max_uses": _read_count(typed["max_uses"]),
         "success_url": typed["success_url"] or None,
         "created_by": current_user.id,
     }
     if typed["price"]:
-        price, product = checkout_sessions.find_price(g.organization.id, typed["price"])
+        price, product = payment_links.find_price(g.organization.id, typed["price"])
         return NewLink(product.name, price.amount, price.currency, price_id=price.id, **common)
     currency = typed["currency"].upper()
     return NewLink(typed["name"], from_decimal(typed["amount"], currency), currency, **common)
@@ -135,10 +136,14 @@ def _read_count(typed: str) -> int | None:
 
 
 def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
-    shown = dict.fromkeys((*FIELDS, "quantity_adjustable"), "") | typed
+    shown = dict.fromkeys((*FIELDS, *CHOICES), "") | typed
     prices = [
         (price.id, f"{product.name}, {format_money(price.amount, price.currency)}")
         for product, price in db.session.execute(on_sale(g.organization.id))
+    ]
+    prices += [
+        (price.id, f"{product.name}, {format_money(price.amount, price.currency)} {_every(price)}")
+        for price, product in db.session.execute(recurring_prices(g.organization.id))
     ]
     return render(
         "admin/payment_links/new.html",
@@ -147,6 +152,10 @@ def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
         prices=[("", "Something else: name and amount below"), *prices],
         errors={error.param or "name": error.message} if error else {},
     )
+
+
+def _every(price: Price) -> str:
+    return show_every(price.interval or "", price.interval_count)
 
 
 @blueprint.get("/<link_id>")

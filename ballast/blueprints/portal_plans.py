@@ -4,15 +4,16 @@ then done exactly so. Works without scripts."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Final
 
-from flask import Blueprint, Response, flash, g, request, url_for
+from flask import Blueprint, Response, flash, g, make_response, request, url_for
 
 from ballast import config
-from ballast.billing import new_cards, on_session, portal_plans
+from ballast.billing import new_cards, on_session, payments, portal_plans, ways
 from ballast.billing.card_setup import Outcome
+from ballast.billing.financing import locks
 from ballast.billing.financing.servicing import (
     acting,
     amendments,
@@ -26,12 +27,13 @@ from ballast.billing.financing.servicing.acting import Decide
 from ballast.billing.financing.servicing.charging import Means
 from ballast.billing.financing.servicing.previews import Preview
 from ballast.billing.portal_plans import Shown
+from ballast.clock import now
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest, NotFound
 from ballast.models import Payment
 from ballast.money import format_money, from_decimal
 from ballast.portal_frame import Place, card_page, card_status_page, portal_pages, say_stored, store_card
-from ballast.web import render, see_other
+from ballast.web import policy, render, see_other
 
 blueprint = Blueprint("portal_plans", __name__, url_prefix="/portal/<token>/plans/<agreement_id>")
 portal_pages(blueprint)
@@ -44,7 +46,9 @@ ACTS: Final[dict[str, tuple[str, str | None]]] = {
     "pause": ("Pause the plan", "months"),
     "card": ("Change card", "payment_method"),
 }
-CHECKING: Final = "We're checking with your bank. Your payment may have gone through, so please don't pay again."
+UNDER_WAY: Final = ("action", "processing")
+# The page asks every two seconds for this long; after that the mail tells.
+POLL_FOR: Final = timedelta(minutes=2)
 
 
 @blueprint.get("")
@@ -60,9 +64,73 @@ def returned(agreement_id: str) -> Response:
     payment_id = (plan.agreement.under_way or {}).get("payment")
     payment = db.session.get(Payment, (g.shop.id, payment_id)) if payment_id else None
     on_session.look_again(payment)
-    if payment_id:
-        _say(payment_id)
-    return _home(agreement_id)
+    return _done(agreement_id, payment_id) if payment_id else _home(agreement_id)
+
+
+# --- A payment under way -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/payments/<payment_id>")
+def payment_page(agreement_id: str, payment_id: str) -> Response:
+    """The bank's question, or that nobody knows yet; home with what came of it once that is known."""
+    plan, payment = portal_plans.find(g.customer, agreement_id), _payment(agreement_id, payment_id)
+    if on_session.state_of(payment) not in UNDER_WAY:
+        return _done(agreement_id, payment_id)
+    return _payment_page(plan, payment)
+
+
+@blueprint.get("/payments/<payment_id>/status")
+def payment_status(agreement_id: str, payment_id: str) -> Response:
+    """Polled while the outcome is open; ends by sending the browser on, or by answering without the trigger."""
+    plan, payment = portal_plans.find(g.customer, agreement_id), _payment(agreement_id, payment_id)
+    if on_session.state_of(payment) != "processing":
+        return see_other(url_for("portal_plans.payment_page", agreement_id=agreement_id, payment_id=payment_id))
+    return _payment_page(plan, payment, "processing")
+
+
+@blueprint.post("/payments/<payment_id>/another-card")
+def another_card(agreement_id: str, payment_id: str) -> Response:
+    """Its customer would rather not confirm with this bank: the challenge is taken back, another card may be stored."""
+    portal_plans.find(g.customer, agreement_id)
+    on_session.take_back(_payment(agreement_id, payment_id))
+    if on_session.state_of(_payment(agreement_id, payment_id)) in ("paid", *UNDER_WAY):
+        return _done(agreement_id, payment_id)
+    return see_other(url_for("portal_plans.ask_card", agreement_id=agreement_id))
+
+
+def _payment(agreement_id: str, payment_id: str) -> Payment:
+    """A payment that pays some of the plan. Raises NotFound."""
+    found = payments.find(g.shop.id, payment_id)
+    if locks.agreement_id_of(g.shop.id, found.id) != agreement_id:
+        raise NotFound("payment")
+    return found
+
+
+def _payment_page(plan: Shown, payment: Payment, block: str | None = None) -> Response:
+    agreement_id, payment_id = plan.agreement.id, payment.id
+    state, since = on_session.state_of(payment), on_session.waiting_since(payment)
+    action = on_session.challenge_of(payment, url_for("portal_plans.returned", agreement_id=agreement_id))
+    amount, currency = payment.amount, payment.currency
+    way = ways.of_payment(payment) if state == "action" else None
+    response = make_response(
+        render(
+            "portal/plan_payment.html",
+            block,
+            plan=portal_plans.find(g.customer, agreement_id),
+            payment_id=payment_id,
+            state=state,
+            amount=amount,
+            currency=currency,
+            processor=way.for_page if way else None,
+            action=action,
+            polling=since is not None and since > now() - POLL_FOR,
+        )
+    )
+    response.headers["Content-Security-Policy"] = policy(dict(way.config.csp) if way else {})
+    return response
+
+
+# --- A new card --------------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/card/new")
@@ -154,30 +222,20 @@ def do(agreement_id: str, act: str) -> Response:
 
 
 def _done(agreement_id: str, payment_id: str | None) -> Response:
-    """Home, with what came of it; to the bank, where that asks first."""
+    """Home, with what came of it; to the payment's own page, where the bank asks first, or nobody knows yet."""
     if payment_id is None:
         flash("Done. This is your plan now.", "success")
-    elif bank := _say(payment_id):
-        return see_other(bank)
-    return _home(agreement_id)
-
-
-def _say(payment_id: str) -> str | None:
-    """Tell what became of a payment; answers the bank's address where it wants to ask."""
+        return _home(agreement_id)
     payment = db.session.get_one(Payment, (g.shop.id, payment_id), populate_existing=True)
-    shown = format_money(payment.amount, payment.currency)
     match on_session.state_of(payment):
         case "paid":
+            shown = format_money(payment.amount, payment.currency)
             flash(f"Thank you. We received {shown} and charged you once.", "success")
-        case "processing":
-            flash(CHECKING, "warning")
-        case "action":
-            address: str | None = (payment.next_action or {}).get("url")
-            flash(f"Confirm with your bank. You'll pay {shown} only after you approve.", "warning")
-            return address
+        case "processing" | "action":
+            return see_other(url_for("portal_plans.payment_page", agreement_id=agreement_id, payment_id=payment_id))
         case _:
             flash(f"{on_session.decline_of(payment) or 'Nothing was charged.'} Your plan is as it was.", "danger")
-    return None
+    return _home(agreement_id)
 
 
 def _act(act: str) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
 from ballast import answers
-from ballast.billing import catalog, kept, media, stock
+from ballast.billing import catalog, kept, media, pictures, stock
 from ballast.billing.catalog import NewPrice, NewProduct
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
@@ -176,6 +176,7 @@ def _page(product_id: str, typed: dict[str, str] | None = None, error: BallastEr
         errors={error.param or "amount": error.message} if error else {},
         held=stock.held(g.organization.id, product.id),
         file=media.file_of(g.organization.id, product.id),
+        pictures=pictures.gallery(product),
     )
 
 
@@ -318,32 +319,6 @@ def _read_change(typed: dict[str, str]) -> tuple[int | None, int | None]:
         raise InvalidRequest("parameter_invalid", "Enter a whole number.", param="number")
     number = int(given)
     return {"more": (number, None), "fewer": (-number, None), "exactly": (None, number)}[typed["change"]]
-
-
-@blueprint.post("/<product_id>/picture")
-@requires(RIGHT)
-def put_picture(product_id: str) -> Response:
-    """A picture in the place of the one there is."""
-    sent = request.files.get("picture")
-    content = sent.read() if sent else b""
-
-    def act() -> str:
-        media.put_picture(g.organization.id, product_id, content)
-        return "The picture is in your shop."
-
-    return _kept(product_id, {}, act)
-
-
-@blueprint.post("/<product_id>/picture/removed")
-@requires(RIGHT)
-def take_picture_away(product_id: str) -> Response:
-    """No picture any more."""
-
-    def act() -> str:
-        media.take_picture_away(g.organization.id, product_id)
-        return "The picture is gone."
-
-    return _kept(product_id, {}, act)
 
 
 @blueprint.post("/<product_id>/file")

@@ -10,7 +10,19 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask import session as browser
 from sqlalchemy import select
 
-from ballast.billing import carts, checkout_sessions, delivery_page, due_dates, outlook, portal_links, stock
+from ballast.billing import (
+    carts,
+    checkout_sessions,
+    coupons,
+    delivery_page,
+    due_dates,
+    order_totals,
+    outlook,
+    pictures,
+    portal_links,
+    stock,
+    taxes,
+)
 from ballast.billing.financing import advertising, quoting
 from ballast.billing.financing.advertising import Advertised
 from ballast.db import db, end_reading, set_organization, transaction
@@ -55,11 +67,13 @@ def product(product: str) -> Response:
     if row is None and not found:
         raise NotFound("product")
     plans = [price for _product, price in found]
-    shown = _shown(*row, plans) if row else _shown(found[0][0], None, plans)
+    sold = row[0] if row else found[0][0]
+    shown = _shown(sold, row[1] if row else None, plans)
     _choose_country()
     return _page(
         "storefront/product.html",
         product=shown,
+        pictures=pictures.gallery(sold),
         plans=_plans_of(shown),
         countries=[*_countries().items()] if shown["price"] else [],
         country=_country(),
@@ -106,7 +120,10 @@ def cart() -> Response:
     return _show_cart()
 
 
-def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | None = None) -> Response:
+def _show_cart(
+    status: int = 200, notice: str = "", replace: dict[str, Any] | None = None, code: tuple[str, str] = ("", "")
+) -> Response:
+    """`code`: one that was typed and is not kept, and why."""
     found = _cart()
     goods = [line for line in found.lines if not line.is_recurring and not line.is_gone]
     products = [line.product.id for line in goods]
@@ -117,11 +134,23 @@ def _show_cart(status: int = 200, notice: str = "", replace: dict[str, Any] | No
         status=status,
         cart=found,
         outlook=_outlook(found, goods),
+        code=code[0] or found.promotion_code,
+        code_problem=code[1] or None,
+        asks_code=bool(code[0] or found.promotion_code) or coupons.has_codes(g.shop.id),
+        beside=_beside(found, goods),
+        taxed=taxes.has_rates(g.shop.id),
         plans=plans,
         notice=notice,
         replace=replace,
         sending=delivery_page.of_cart(g.shop, found.currency, [line.product for line in found.lines], amount),
     )
+
+
+def _beside(found: carts.CartView, goods: Sequence[carts.LineView]) -> list[order_totals.Beside]:
+    """What the cart's code takes off its goods."""
+    if not found.promotion_code or not goods:
+        return []
+    return order_totals.of_cart(g.shop.id, found.currency, goods, found.promotion_code)
 
 
 def _outlook(found: carts.CartView, goods: Sequence[carts.LineView]) -> outlook.Outlook | None:
@@ -148,6 +177,18 @@ def add_line() -> Response:
 def set_quantity(line_id: str) -> Response:
     """Change how many; 0 takes it out."""
     carts.set_quantity(g.shop, _token(), line_id, _quantity("-1"))
+    return see_other(url_for("storefront.cart", slug=g.shop.slug))
+
+
+@blueprint.post("/cart/code")
+def set_code() -> Response:
+    """A code for a discount; an empty one takes it out."""
+    typed = request.form.get("promotion_code", "")[:64]
+    end_reading()
+    try:
+        carts.set_code(g.shop, _token(), typed)
+    except InvalidRequest as error:
+        return _show_cart(422, code=(typed, error.message))
     return see_other(url_for("storefront.cart", slug=g.shop.slug))
 
 

@@ -22,7 +22,8 @@ blueprint = Blueprint("tax_rates", __name__, url_prefix="/admin/tax-rates")
 dashboard(blueprint)
 
 RIGHT: Final = "catalog"
-FIELDS: Final = ("name", "country", "region", "percent", "inclusive")
+FIELDS: Final = ("name", "country", "region", "percent", "shipping", "shipping_percent", "inclusive")
+SENDINGS: Final = [("same", "Taxed the same"), ("none", "Not taxed"), ("other", "Taxed at")]
 COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 MOST: Final = 500
 
@@ -36,15 +37,16 @@ def index() -> Response:
 @blueprint.post("")
 @requires(RIGHT)
 def create() -> Response:
-    """In force for invoices from now on."""
+    """In force for invoices and orders from now on."""
     typed = {name: without_card_number(" ".join(request.form.get(name, "").split()))[:100] for name in FIELDS}
+    typed["shipping"] = typed["shipping"] or "same"
     end_reading()
     try:
         with transaction():
             name = discount_catalog.create_tax_rate(g.organization.id, _read(typed)).name
     except BallastError as error:
         return _page(typed, error)
-    flash(f"{name} is on invoices from now on.", "success")
+    flash(f"{name} is on invoices and orders from now on.", "success")
     return see_other(url_for(".index"))
 
 
@@ -61,8 +63,21 @@ def _read(typed: dict[str, str]) -> NewTaxRate:
         country=typed["country"].upper(),
         region=typed["region"],
         bps=bps_from_percent(typed["percent"]),
+        shipping_bps=_read_shipping(typed),
         inclusive=typed["inclusive"] == "yes",
     )
+
+
+def _read_shipping(typed: dict[str, str]) -> int | None:
+    """Of what it costs to send goods, basis points; None for the same as goods."""
+    if typed["shipping"] not in dict(SENDINGS):
+        raise InvalidRequest("parameter_invalid", "Choose one of these.", param="shipping")
+    if typed["shipping"] != "other":
+        return None if typed["shipping"] == "same" else 0
+    try:
+        return bps_from_percent(typed["shipping_percent"])
+    except InvalidRequest as error:
+        raise InvalidRequest(error.code, error.message, param="shipping_percent") from error
 
 
 def _page(typed: dict[str, str], error: BallastError | None = None) -> Response:
@@ -73,7 +88,8 @@ def _page(typed: dict[str, str], error: BallastError | None = None) -> Response:
         status=422 if error else 200,
         rows=list(db.session.scalars(ordered.limit(MOST))),
         may_change=users.may(g.role, RIGHT),
-        typed=dict.fromkeys(FIELDS, "") | typed,
+        typed=dict.fromkeys(FIELDS, "") | {"shipping": "same"} | typed,
+        sendings=SENDINGS,
         errors={error.param or "country": error.message} if error else {},
     )
 
@@ -91,5 +107,5 @@ def archive(tax_rate_id: str) -> Response:
         if error.status == 404:
             raise
         return _page({}, error)
-    flash(f"{name} is {'on no invoice from now on' if archived else 'in force again'}.", "success")
+    flash(f"{name} is {'on no invoice and no order from now on' if archived else 'in force again'}.", "success")
     return see_other(url_for(".index"))

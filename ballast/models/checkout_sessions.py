@@ -54,6 +54,7 @@ class PaymentLink(Scoped, Base):
     quantity_adjustable: Mapped[bool] = mapped_column(default=False, server_default="false")
     active_until: Mapped[datetime | None]
     max_uses: Mapped[int | None]
+    allow_promotion_codes: Mapped[bool] = mapped_column(default=True, server_default="true")
     success_url: Mapped[str | None]
     created_by: Mapped[str | None] = mapped_column(PublicId("usr"), ForeignKey("users.id"))
     created_at: Mapped[datetime] = created_column()
@@ -79,6 +80,7 @@ class CheckoutSession(Scoped, Base):
         within("customer_id", "customers"),
         within("payment_link_id", "payment_links"),
         within("financing_offer_id", "financing_offers"),
+        within("coupon_id", "coupons"),
         UniqueConstraint("organization_id", "order_id"),
         Index("ix_checkout_sessions_link", "organization_id", "payment_link_id", "id"),
         Index("ix_checkout_sessions_customer", "organization_id", "customer_id", "id"),
@@ -99,6 +101,8 @@ class CheckoutSession(Scoped, Base):
     shipping_rates: Mapped[list[str]] = mapped_column(
         ARRAY(String), default=list, server_default="{}", doc="ids of those the shopper may choose from"
     )
+    coupon_id: Mapped[str | None] = reference("cpn", doc="the discount the merchant gives; no code may be typed then")
+    allow_promotion_codes: Mapped[bool] = mapped_column(default=True, server_default="true")
     success_url: Mapped[str | None]
     cancel_url: Mapped[str | None]
     metadata_: Mapped[dict[str, Any]] = json_column("metadata")

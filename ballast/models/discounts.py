@@ -12,6 +12,8 @@ from ballast.db import Base
 from ballast.models.columns import Scoped, created_column, id_column, json_column, one_of, reference, within
 
 DURATIONS: Final = ("once", "repeating", "forever")
+# What a coupon takes off: what is bought once, subscriptions, or both.
+APPLIES_TO: Final = ("all", "goods", "subscriptions")
 
 
 class Coupon(Scoped, Base):
@@ -23,6 +25,7 @@ class Coupon(Scoped, Base):
     __tablename__ = "coupons"
     __table_args__ = (
         one_of("duration", DURATIONS),
+        one_of("applies_to", APPLIES_TO),
         CheckConstraint("(percent_bps is null) <> (amount_off is null)", name="one_kind"),
         CheckConstraint("percent_bps between 1 and 10000", name="percent_range"),
         CheckConstraint("amount_off > 0", name="amount_positive"),
@@ -37,6 +40,7 @@ class Coupon(Scoped, Base):
     amount_off: Mapped[int | None]
     currency: Mapped[str | None]
     duration: Mapped[str]
+    applies_to: Mapped[str] = mapped_column(default="all", server_default="all")
     periods: Mapped[int | None]
     max_redemptions: Mapped[int | None]
     redeemed: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -74,6 +78,7 @@ class TaxRate(Scoped, Base):
     __tablename__ = "tax_rates"
     __table_args__ = (
         CheckConstraint("bps between 0 and 10000", name="bps_range"),
+        CheckConstraint("shipping_bps between 0 and 10000", name="shipping_bps_range"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_code"),
         Index(
             "uq_tax_rates_place",
@@ -90,6 +95,7 @@ class TaxRate(Scoped, Base):
     country: Mapped[str]
     region: Mapped[str] = mapped_column(default="", server_default="")
     bps: Mapped[int]
+    shipping_bps: Mapped[int | None] = mapped_column(doc="of what it costs to send goods; none: as the goods")
     inclusive: Mapped[bool] = mapped_column(default=False, server_default="false")
     created_at: Mapped[datetime] = created_column()
     archived_at: Mapped[datetime | None]

@@ -46,6 +46,7 @@ class Dispute(Scoped, Base):
     processor_account_id: Mapped[str] = reference("pac")
     external_id: Mapped[str]
     amount: Mapped[int]
+    tax: Mapped[int] = mapped_column(default=0, server_default="0", doc="of the amount, what is tax of an order")
     currency: Mapped[str]
     reason: Mapped[str]
     status: Mapped[str]

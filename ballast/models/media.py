@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import CheckConstraint, LargeBinary, Select, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Index, LargeBinary, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
@@ -15,16 +15,19 @@ PICTURE_TYPES: Final = ("image/png", "image/jpeg", "image/webp")
 MEGABYTE: Final = 1024 * 1024
 LARGEST_PICTURE: Final = 2 * MEGABYTE
 LARGEST_FILE: Final = 5 * MEGABYTE
+LONGEST_ALT: Final = 200
 
 
 class ProductImage(Scoped, Base):
-    """A picture that a merchant uploaded. Kept when another takes its place: orders show what was bought."""
+    """A picture that a merchant uploaded. Kept when it is taken away: orders show what was bought."""
 
     __tablename__ = "product_images"
     __table_args__ = (
         within("product_id", "products"),
         one_of("content_type", PICTURE_TYPES),
         CheckConstraint(f"octet_length(content) between 1 and {LARGEST_PICTURE}", name="size_sane"),
+        CheckConstraint(f"char_length(alt) <= {LONGEST_ALT}", name="alt_sane"),
+        Index("ix_product_images_product", "organization_id", "product_id", postgresql_where="removed_at is null"),
     )
 
     id: Mapped[str] = id_column("img")
@@ -33,7 +36,10 @@ class ProductImage(Scoped, Base):
     width: Mapped[int]
     height: Mapped[int]
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    alt: Mapped[str] = mapped_column(default="", server_default="", doc="what it shows, for whoever cannot see it")
+    position: Mapped[int] = mapped_column(default=0, server_default="0", doc="0 is the first")
     created_at: Mapped[datetime] = created_column()
+    removed_at: Mapped[datetime | None]
 
 
 class ProductFile(Scoped, Base):
@@ -74,6 +80,16 @@ class Download(Scoped, Base):
     most: Mapped[int]
     created_at: Mapped[datetime] = created_column()
     last_at: Mapped[datetime | None] = mapped_column(doc="real time")
+
+
+def pictures_of(organization_id: str, product_id: str) -> Select[ProductImage]:
+    """What a product's page shows, in order."""
+    found = select(ProductImage).where(
+        ProductImage.organization_id == organization_id,
+        ProductImage.product_id == product_id,
+        ProductImage.removed_at.is_(None),
+    )
+    return found.order_by(ProductImage.position, ProductImage.id)
 
 
 def files_of(organization_id: str, product_ids: list[str]) -> Select[ProductFile]:

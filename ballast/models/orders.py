@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ class Cart(Scoped, Base):
     id: Mapped[str] = id_column("cart")
     token: Mapped[str] = mapped_column(unique=True, default=lambda: new_token(24))
     currency: Mapped[str]
+    promotion_code: Mapped[str] = mapped_column(default="", server_default="", doc="as it was typed")
     status: Mapped[str] = mapped_column(default="open", server_default="open")
     created_at: Mapped[datetime] = created_column()
 
@@ -72,11 +74,20 @@ class Order(Scoped, Base):
         within("subscription_id", "subscriptions", closes_circle=True),
         within("financing_offer_id", "financing_offers"),
         within("shipping_rate_id", "shipping_rates"),
+        within("coupon_id", "coupons"),
+        within("promotion_code_id", "promotion_codes"),
+        CheckConstraint("0 <= discount and 0 <= tax_added and tax_added <= tax", name="tax_and_discount_sane"),
+        CheckConstraint("not redeemed or coupon_id is not null", name="redeemed_has_coupon"),
         one_of("fulfillment", FULFILLMENT),
         Index("ix_orders_status", "organization_id", "status", "id"),
         Index("ix_orders_customer", "organization_id", "customer_id", "id"),
         Index("ix_orders_email", "organization_id", "email", postgresql_ops={"email": "text_pattern_ops"}),
         Index("ix_orders_tail", "organization_id", "id_tail"),
+        Index(
+            "ix_orders_redeemed_until",
+            "redeemed_until",
+            postgresql_where="redeemed_until is not null",
+        ),
         Index(
             "ix_orders_fulfillment",
             "organization_id",
@@ -109,6 +120,15 @@ class Order(Scoped, Base):
     subscription_amount: Mapped[int] = mapped_column(
         default=0, server_default="0", doc="of the amount, what its subscription comes to today"
     )
+    discount: Mapped[int] = mapped_column(default=0, server_default="0", doc="off the goods; in `amount`")
+    tax: Mapped[int] = mapped_column(default=0, server_default="0", doc="of goods and delivery; in `amount`")
+    tax_added: Mapped[int] = mapped_column(default=0, server_default="0", doc="`tax`, or 0 where prices include it")
+    tax_name: Mapped[str | None]
+    coupon_name: Mapped[str | None] = mapped_column(doc="of what takes the discount off, as it was")
+    coupon_id: Mapped[str | None] = reference("cpn", doc="what is redeemed with it; a subscription redeems its own")
+    promotion_code_id: Mapped[str | None] = reference("promo")
+    redeemed: Mapped[bool] = mapped_column(default=False, server_default="false", doc="its coupon is counted")
+    redeemed_until: Mapped[datetime | None] = mapped_column(doc="real time; none once it is paid: for good")
     currency: Mapped[str]
     email: Mapped[str | None]
     name: Mapped[str | None]
@@ -130,6 +150,11 @@ class Order(Scoped, Base):
         """Minor units of what is bought once: what is paid in full, or with a plan."""
         return self.amount - self.subscription_amount
 
+    @property
+    def tax_inclusive(self) -> bool:
+        """Whether its prices have the tax in them."""
+        return self.tax > self.tax_added
+
 
 class OrderLine(Scoped, Base):
     """One line as it was when the order was made. `kind`: what was bought, or what it costs to send it."""
@@ -140,6 +165,8 @@ class OrderLine(Scoped, Base):
         within("price_id", "prices"),
         one_of("kind", LINE_KINDS),
         CheckConstraint("fulfilled between 0 and quantity", name="fulfilled_in_limits"),
+        CheckConstraint("discount between 0 and amount", name="discount_within_amount"),
+        CheckConstraint("tax >= 0", name="tax_not_negative"),
     )
 
     id: Mapped[str] = id_column("ol")
@@ -150,7 +177,10 @@ class OrderLine(Scoped, Base):
     image: Mapped[str | None]
     quantity: Mapped[int]
     unit_amount: Mapped[int]
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(doc="before discount and tax")
+    discount: Mapped[int] = mapped_column(default=0, server_default="0", doc="its share of the order's")
+    tax: Mapped[int] = mapped_column(default=0, server_default="0", doc="its share of the order's")
+    tax_bps: Mapped[int | None]
     kind: Mapped[str] = mapped_column(default="item", server_default="item")
     shippable: Mapped[bool] = mapped_column(default=False, server_default="false")
     fulfilled: Mapped[int] = mapped_column(default=0, server_default="0", doc="how many of it were sent")
@@ -172,3 +202,12 @@ def lines_of_order(organization_id: str, order_id: str) -> Select[OrderLine]:
     """An order's lines, in order."""
     found = select(OrderLine).where(OrderLine.organization_id == organization_id, OrderLine.order_id == order_id)
     return found.order_by(OrderLine.position)
+
+
+def by_rate(lines: Sequence[OrderLine]) -> list[tuple[int, int]]:
+    """(basis points, tax) of each rate that an order's lines are taxed with, the highest first."""
+    sums: dict[int, int] = {}
+    for line in lines:
+        if line.tax and line.tax_bps is not None:
+            sums[line.tax_bps] = sums.get(line.tax_bps, 0) + line.tax
+    return sorted(sums.items(), reverse=True)

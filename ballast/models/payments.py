@@ -207,6 +207,7 @@ class Refund(Scoped, Base):
         one_of("status", REFUND),
         *money_checks(),
         CheckConstraint("of_invoice between 0 and amount", name="of_invoice_within_amount"),
+        CheckConstraint("tax between 0 and amount - of_invoice", name="tax_within_amount"),
         within("payment_id", "payments"),
         within("attempt_id", "attempts"),
         within("late_success_id", "late_successes"),
@@ -239,6 +240,10 @@ class Refund(Scoped, Base):
         default=0,
         server_default="0",
         doc="of the amount, what goes back of an invoice that was paid together with an order",
+    )
+    tax: Mapped[int] = mapped_column(default=0, server_default="0", doc="of the amount, what is tax of an order")
+    discount: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="of the order's discount, the share of what goes back"
     )
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="pending")

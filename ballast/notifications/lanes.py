@@ -1,33 +1,38 @@
 """Each endpoint has a lane of its own: how many of its deliveries are under way is bounded, so none can take the room of another.
 
-An endpoint that answers may have `PER_LANE` calls under way; one whose last call failed has a single one, and all of those together
-at most half of the room. What room there is goes to the organization that has the fewest calls under way, so that one with a hundred
-endpoints takes none from another. Claiming looks at the head of each lane and never past it: rows behind a dead endpoint cost nothing.
+An endpoint that answers may have `PER_LANE` calls under way and `AHEAD` more that follow them; one whose last call failed has a
+single one, and all of those together a sixth of the room. What room there is goes to the organization that has the fewest calls under
+way, so that one with a hundred endpoints takes none from another. Claiming looks at the head of each lane and never past it: rows
+behind a dead endpoint cost nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, select, text, tuple_, update
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, text, update
 from sqlalchemy.types import BigInteger, DateTime
 
 from ballast import config
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.ids import from_uuid, to_uuid
-from ballast.models import Event, Organization, WebhookDelivery, WebhookEndpoint
+from ballast.models import WebhookEndpoint
 from ballast.notifications.posting import PER_ENDPOINT
-from ballast.notifications.signatures import body_of, kept_secrets
+from ballast.notifications.signatures import Told, body_of, kept_secrets
 
 PER_LANE = PER_ENDPOINT
-# Calls under way in one process; a thread that waits for an answer costs next to nothing.
-THREADS = 128
+# What an endpoint that answers is given ahead, to follow at once when a call has ended.
+AHEAD = 24
+# Deliveries in one process, those that follow included.
+ROOM = 384
 
 # `lanes` hops from endpoint to endpoint along the index (a loose scan), so it costs one probe for each lane that has anything waiting.
 CLAIM: Final = text(
@@ -71,16 +76,58 @@ CLAIM: Final = text(
     chosen as (
       select organization_id, id from ranked where not failing or place <= :failing_room order by failing, place limit :room
     )
-    update webhook_deliveries as d set lease_until = :until from chosen
-    where d.organization_id = chosen.organization_id and d.id = chosen.id
-    returning d.organization_id, d.id
+    select organization_id, id from chosen
     """
 ).bindparams(
     bindparam("busy", type_=ARRAY(Uuid())),
     bindparam("counts", type_=ARRAY(BigInteger())),
     bindparam("now", type_=DateTime(timezone=True)),
+)
+
+
+_KEYS: Final = "unnest(cast(:organizations as uuid[]), cast(:ids as uuid[])) as wanted(organization_id, id)"
+# The lease, and sequence numbers in blocks, one update per endpoint in a batch; a retry keeps the number it has. The endpoints are
+# locked in the order in which everybody locks them.
+NUMBER: Final = text(
+    f"""
+    with fresh as (
+      select d.organization_id, d.id, d.endpoint_id,
+        row_number() over (partition by d.organization_id, d.endpoint_id order by d.next_attempt_at, d.event_id) as place
+      from {_KEYS} join webhook_deliveries as d using (organization_id, id) where d.sequence is null
+    ),
+    counted as (select organization_id, endpoint_id, count(*) as many from fresh group by organization_id, endpoint_id),
+    held as materialized (
+      select e.organization_id, e.id, e.sequence, counted.many from counted
+      join webhook_endpoints as e on e.organization_id = counted.organization_id and e.id = counted.endpoint_id
+      order by e.organization_id, e.id for no key update of e
+    ),
+    moved as (
+      update webhook_endpoints as e set sequence = e.sequence + held.many from held
+      where e.organization_id = held.organization_id and e.id = held.id
+    )
+    update webhook_deliveries as d
+    set sequence = coalesce(d.sequence, held.sequence + fresh.place), lease_until = coalesce(:until, d.lease_until)
+    from {_KEYS} left join fresh using (organization_id, id)
+    left join held on held.organization_id = fresh.organization_id and held.id = fresh.endpoint_id
+    where d.organization_id = wanted.organization_id and d.id = wanted.id
+    """  # noqa: S608  no value of anybody's
+).bindparams(
+    bindparam("organizations", type_=ARRAY(Uuid())),
+    bindparam("ids", type_=ARRAY(Uuid())),
     bindparam("until", type_=DateTime(timezone=True)),
 )
+READ: Final = text(
+    f"""
+    select d.organization_id, d.id, d.endpoint_id, d.event_id, d.sequence, d.attempts, d.schedule_from,
+      e.type, e.created_at, e.api_version, e.data, w.url, w.secret, w.old_secret, w.old_secret_until, w.failing_since, o.mode
+    from {_KEYS}
+    join webhook_deliveries as d using (organization_id, id)
+    join events as e on e.organization_id = d.organization_id and e.id = d.event_id
+    join webhook_endpoints as w on w.organization_id = d.organization_id and w.id = d.endpoint_id
+    join organizations as o on o.id = d.organization_id
+    order by d.next_attempt_at, d.event_id
+    """  # noqa: S608
+).bindparams(bindparam("organizations", type_=ARRAY(Uuid())), bindparam("ids", type_=ARRAY(Uuid())))
 
 
 @dataclass(frozen=True)
@@ -99,30 +146,47 @@ class Parcel:
     allow_private: bool
 
 
-def claim(under_way: Sequence[Parcel], *, well_only: bool = False, idle_only: bool = False) -> list[Parcel]:
+def claim(
+    under_way: Sequence[Parcel],
+    *,
+    well_only: bool = False,
+    idle_only: bool = False,
+    slow: AbstractSet[str] = frozenset(),
+) -> list[Parcel]:
     """Take what is due and has room beside what is under way, under a lease, numbered; one transaction, then nothing is held.
 
-    `well_only`: from endpoints whose last call did not fail; `idle_only`: from those that have nothing under way.
+    `well_only`: from endpoints whose last call did not fail; `idle_only`: from those that have nothing under way. `slow`: endpoints
+    from which nothing is taken ahead.
     """
-    room = THREADS - len(under_way)
-    if room <= 0:
-        return []
     with transaction():
-        keys = _take(under_way, room, well_only, idle_only)
-        return pack(keys) if keys else []
+        return take(under_way, well_only=well_only, idle_only=idle_only, slow=slow)
 
 
-def _take(under_way: Sequence[Parcel], room: int, well_only: bool, idle_only: bool) -> list[tuple[str, str]]:
-    calls = Counter(parcel.endpoint_id for parcel in under_way)
+def take(
+    under_way: Sequence[Parcel],
+    *,
+    well_only: bool = False,
+    idle_only: bool = False,
+    slow: AbstractSet[str] = frozenset(),
+) -> list[Parcel]:
+    """As `claim`, in the caller's transaction."""
+    room = ROOM - len(under_way)
+    keys = _take(under_way, room, well_only, idle_only, slow) if room > 0 else []
+    return pack(keys, real_time() + lease()) if keys else []
+
+
+def _take(
+    under_way: Sequence[Parcel], room: int, well_only: bool, idle_only: bool, slow: AbstractSet[str]
+) -> list[tuple[str, str]]:
+    calls = Counter(parcel.endpoint_id for parcel in under_way) + Counter(dict.fromkeys(slow, AHEAD))
     failing = sum(1 for parcel in under_way if parcel.failing)
     at = real_time()
     given = {
         "busy": [to_uuid(endpoint_id, "we") for endpoint_id in calls],
-        "counts": [PER_LANE if idle_only else count for count in calls.values()],
+        "counts": [PER_LANE + AHEAD if idle_only else count for count in calls.values()],
         "now": at,
-        "until": at + lease(),
-        "most": PER_LANE,
-        "failing_room": 0 if well_only else max(THREADS // 2 - failing, 0),
+        "most": PER_LANE + AHEAD,
+        "failing_room": 0 if well_only else max(ROOM // 6 - failing, 0),
         "room": room,
     }
     return [(_id(row[0], "org"), _id(row[1], "del")) for row in db.session.execute(CLAIM, given)]
@@ -133,43 +197,18 @@ def _id(value: Any, prefix: str) -> str:
 
 
 def lease() -> timedelta:
-    """Longer than a call can take (to connect, to answer, to tell), so that no delivery is sent while it is being sent."""
+    """Longer than a call can take (to connect, to answer, to tell) and one before it, so that no delivery is sent while it is being
+    sent. (What is taken ahead of a slow endpoint goes back, see `flights`.)"""
     return timedelta(seconds=3 * config.current().webhook_timeout + 30)
 
 
-def pack(keys: Sequence[tuple[str, str]]) -> list[Parcel]:
-    """Read what is to be sent and give each delivery its sequence number at its endpoint. In the caller's transaction."""
-    rows = db.session.execute(
-        select(WebhookDelivery, Event, WebhookEndpoint, Organization.mode)
-        .join(
-            Event,
-            (Event.organization_id == WebhookDelivery.organization_id) & (Event.id == WebhookDelivery.event_id),
-        )
-        .join(
-            WebhookEndpoint,
-            (WebhookEndpoint.organization_id == WebhookDelivery.organization_id)
-            & (WebhookEndpoint.id == WebhookDelivery.endpoint_id),
-        )
-        .join(Organization, Organization.id == WebhookDelivery.organization_id)
-        .where(tuple_(WebhookDelivery.organization_id, WebhookDelivery.id).in_(keys))
-        .order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.event_id)
-        # What an earlier claim of this session read may have changed since.
-        .execution_options(populate_existing=True)
-    ).all()
-    _number([row[0] for row in rows])
-    return [_parcel(*row) for row in rows]
-
-
-def _number(deliveries: list[WebhookDelivery]) -> None:
-    """Sequence numbers come in blocks, one update per endpoint in a batch; a retry keeps the number it has."""
-    fresh: dict[tuple[str, str], list[WebhookDelivery]] = {}
-    for delivery in deliveries:
-        if delivery.sequence is None:
-            fresh.setdefault((delivery.organization_id, delivery.endpoint_id), []).append(delivery)
-    for (organization_id, endpoint_id), waiting in sorted(fresh.items()):
-        first = take_numbers(organization_id, endpoint_id, len(waiting))
-        for offset, delivery in enumerate(waiting):
-            delivery.sequence = first + offset
+def pack(keys: Sequence[tuple[str, str]], until: datetime | None = None) -> list[Parcel]:
+    """Read what is to be sent and give each delivery its sequence number at its endpoint, and a lease if one is given. In the caller's
+    transaction."""
+    whose = {"organizations": [to_uuid(key[0], "org") for key in keys], "ids": [to_uuid(key[1], "del") for key in keys]}
+    db.session.execute(NUMBER, whose | {"until": until})
+    at = real_time()
+    return [_parcel(row, at) for row in db.session.execute(READ, whose)]
 
 
 def take_numbers(organization_id: str, endpoint_id: str, count: int) -> int:
@@ -184,19 +223,25 @@ def take_numbers(organization_id: str, endpoint_id: str, count: int) -> int:
     return int(last) - count + 1
 
 
-def _parcel(delivery: WebhookDelivery, event: Event, endpoint: WebhookEndpoint, mode: str) -> Parcel:
+def _parcel(row: Row[Any], at: datetime) -> Parcel:
+    event_id = _id(row.event_id, "evt")
+    event = Told(event_id, row.type, row.created_at, row.api_version, row.data)
     return Parcel(
-        key=(delivery.organization_id, delivery.id),
-        endpoint_id=endpoint.id,
-        url=endpoint.url,
-        event_id=event.id,
-        body=body_of(event, delivery.sequence),
-        secrets=kept_secrets(endpoint, real_time()),
-        attempts=delivery.attempts,
-        schedule_from=delivery.schedule_from,
-        failing=endpoint.failing_since is not None,
-        allow_private=may_be_private(mode),
+        key=(_known_id(row.organization_id, "org"), _id(row.id, "del")),
+        endpoint_id=_known_id(row.endpoint_id, "we"),
+        url=row.url,
+        event_id=event_id,
+        body=body_of(event, row.sequence),
+        secrets=kept_secrets(row, at),
+        attempts=row.attempts,
+        schedule_from=row.schedule_from,
+        failing=row.failing_since is not None,
+        allow_private=may_be_private(row.mode),
     )
+
+
+# Few organizations and endpoints stand in many rows.
+_known_id = lru_cache(maxsize=4096)(_id)
 
 
 def may_be_private(mode: str) -> bool:

@@ -17,11 +17,12 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import create_connection
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from ballast.clock import real_time
 from ballast.notifications import addresses
+from ballast.notifications.answering import BODY_KEPT
 
-BODY_KEPT = 2048
 # Connections kept open to one endpoint, and endpoints with open connections.
 PER_ENDPOINT = 8
 ENDPOINTS = 200
@@ -52,15 +53,20 @@ def post(url: str, body: bytes, headers: dict[str, str], timeout: float, *, allo
             "POST", url, body=body, headers=headers, redirect=False, timeout=timeout, preload_content=False
         )
     except urllib3.exceptions.HTTPError as error:
-        word = _reason(error)
+        word = word_for(error)
         late = word == "connection_lost" and time.monotonic() - started >= timeout  # cut off by our own deadline
         return Answer(None, "", "timeout" if late else word, _since(started))
     if time.monotonic() - started >= timeout:  # It was cut off in its headers: half an answer is none.
         response.close()
         return Answer(None, "", "timeout", _since(started))
     kept = _read_body(response, started + timeout)
-    reason = None if 200 <= response.status < 300 else f"http_{response.status}"
-    return Answer(response.status, kept, reason, _since(started), _retry_after(response.headers.get("Retry-After")))
+    return answer(response.status, kept, _since(started), response.headers.get("Retry-After"))
+
+
+def answer(status: int, kept: str, duration_ms: int, later: str | None) -> Answer:
+    """What an answer comes to. `later`: its Retry-After."""
+    reason = None if 200 <= status < 300 else f"http_{status}"
+    return Answer(status, kept, reason, duration_ms, _retry_after(later))
 
 
 def _read_body(response: urllib3.BaseHTTPResponse, until: float) -> str:
@@ -91,7 +97,8 @@ def _retry_after(value: str | None) -> int | None:
     return min(max(round(wait), 0), DAY_SECONDS)
 
 
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
+def word_for(error: urllib3.exceptions.HTTPError) -> str:
+    """Why nothing was delivered."""
     return next((word for kinds, word in REASONS if isinstance(error, kinds)), "connection_lost")
 
 
@@ -198,12 +205,37 @@ class _LocalHttpsPool(HTTPSConnectionPool):
     ConnectionCls = _LocalHttps
 
 
+def connect(scheme: str, host: str, port: int, timeout: float, *, allow_private: bool) -> socket.socket:
+    """A connection for whoever speaks HTTP on it himself, opened as `post` opens its own. Raises urllib3.exceptions.HTTPError."""
+    connection: HTTPConnection
+    if scheme == "https":
+        secure = _LocalHttps if allow_private else _Https
+        connection = secure(host, port, timeout=timeout, ssl_context=_trusted())
+    else:
+        connection = (_LocalHttp if allow_private else _Http)(host, port, timeout=timeout)
+    try:
+        connection.connect()
+    except TimeoutError as error:
+        raise urllib3.exceptions.ConnectTimeoutError(connection, "too late") from error
+    except (ssl.SSLError, CertificateError) as error:
+        raise urllib3.exceptions.SSLError(error) from error
+    except OSError as error:
+        raise urllib3.exceptions.ProtocolError("connection lost", error) from error
+    opened, connection.sock = connection.sock, None
+    assert opened is not None
+    return opened
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """One context for all: reading the machine's certificates takes longer than many a delivery."""
+    return ssl.create_default_context()
+
+
 @cache
 def _pool(allow_private: bool) -> urllib3.PoolManager:
     """Open connections, kept apart: one that was opened for the local stack is never used for anybody else."""
-    # One context for all: reading the machine's certificates takes longer than many a delivery.
-    trusted = ssl.create_default_context()
-    pool = urllib3.PoolManager(num_pools=ENDPOINTS, maxsize=PER_ENDPOINT, retries=False, ssl_context=trusted)
+    pool = urllib3.PoolManager(num_pools=ENDPOINTS, maxsize=PER_ENDPOINT, retries=False, ssl_context=_trusted())
     local, public = (_LocalHttpPool, _LocalHttpsPool), (_HttpPool, _HttpsPool)
     http, https = local if allow_private else public
     pool.pool_classes_by_scheme = {"http": http, "https": https}

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import select, text, tuple_, update
 
 from ballast import audit, config, metrics
 from ballast.clock import now, real_time
-from ballast.db import after_commit, db
-from ballast.ids import moment_of, new_id
+from ballast.db import after_commit, among, db, insert_rows
+from ballast.ids import moment_of, new_id, to_uuid
 from ballast.models import Organization, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from ballast.models.identity import owners_of
 from ballast.notifications import emails
+from ballast.notifications.answering import BODY_KEPT
 from ballast.notifications.lanes import Parcel
-from ballast.notifications.posting import BODY_KEPT, Answer
+from ballast.notifications.posting import Answer
 
 # An endpoint that took nothing for so long is disabled.
 PATIENCE: Final = timedelta(days=5)
 GONE: Final = 410
 
-_deliveries: Any = WebhookDelivery.__table__
-_attempts: Any = WebhookAttempt.__table__
 Done = Sequence[tuple[Parcel, Answer]]
 
 
@@ -37,14 +37,9 @@ def record(done: Done) -> None:
     if not done:
         return
     at = real_time()
-    connection = db.session.connection()
-    connection.execute(insert(_attempts), [_attempt(parcel, answer, at) for parcel, answer in done])
-    ordered = sorted(done, key=lambda pair: pair[0].key)
-    delivered = [_delivered(parcel, answer, at) for parcel, answer in ordered if answer.reason is None]
-    missed = [_missed(parcel, answer, at) for parcel, answer in ordered if answer.reason is not None]
-    for rows in (delivered, missed):
-        if rows:
-            connection.execute(_moving(rows[0]), rows)
+    insert_rows(WebhookAttempt, [_attempt(parcel, answer, at) for parcel, answer in done])
+    moved = [_delivered(*one, at) if one[1].reason is None else _missed(*one, at) for one in done]
+    db.session.execute(MOVE, {"rows": json.dumps(moved, default=str)})
     _note_health(done, at)
     after_commit(partial(_count, done, at))
 
@@ -54,6 +49,16 @@ def _count(done: Done, at: datetime) -> None:
         metrics.count("ballast_deliveries_total", result=answer.reason or "delivered")
         if answer.reason is None and parcel.attempts == 0:
             metrics.observe("ballast_delivery_seconds", at.timestamp() - moment_of(parcel.event_id, "evt"))
+
+
+def release(parcels: Sequence[Parcel]) -> None:
+    """These were not sent: they are due as they were. In the caller's transaction."""
+    if not parcels:
+        return
+    ours = among(WebhookDelivery.id, [parcel.key[1] for parcel in parcels])
+    organizations = among(WebhookDelivery.organization_id, sorted({parcel.key[0] for parcel in parcels}))
+    unsent = update(WebhookDelivery).where(organizations, ours, WebhookDelivery.status.in_(("pending", "failed")))
+    db.session.execute(unsent.values(lease_until=None).execution_options(synchronize_session=False))
 
 
 def _attempt(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
@@ -99,23 +104,30 @@ def wait_after(tried: int, retry_after: int | None) -> float | None:
 
 
 def _known(parcel: Parcel, *, late: bool) -> dict[str, Any]:
-    key = {"of_organization": parcel.key[0], "of_delivery": parcel.key[1]}
-    return key | {"tried": parcel.attempts, "late": late, "attempts": parcel.attempts + 1, "lease_until": None}
+    key = {"organization_id": to_uuid(parcel.key[0], "org"), "id": to_uuid(parcel.key[1], "del")}
+    return key | {"tried": parcel.attempts, "late": late, "attempts": parcel.attempts + 1}
 
 
-def _moving(row: dict[str, Any]) -> Any:
-    """The update for rows of this shape; one that is delivered stays so."""
-    columns = set(row) - {"of_organization", "of_delivery", "tried", "late"}
-    return (
-        update(_deliveries)
-        .where(
-            _deliveries.c.organization_id == bindparam("of_organization", type_=_deliveries.c.organization_id.type),
-            _deliveries.c.id == bindparam("of_delivery", type_=_deliveries.c.id.type),
-            _deliveries.c.status != "delivered",
-            or_(bindparam("late"), _deliveries.c.attempts == bindparam("tried")),
-        )
-        .values({name: bindparam(name, type_=_deliveries.c[name].type) for name in columns})
+# All of them in one statement, locked in the order of their keys; one that is delivered stays so.
+MOVE: Final = text(
+    """
+    with told as materialized (
+      select * from json_to_recordset(cast(:rows as json)) as row(organization_id uuid, id uuid, tried int, late bool, status text,
+        attempts int, response_status int, response_body text, reason text, duration_ms int, delivered_at timestamptz,
+        next_attempt_at timestamptz)
+    ),
+    held as materialized (
+      select d.organization_id, d.id from told join webhook_deliveries as d using (organization_id, id)
+      where d.status <> 'delivered' and (told.late or d.attempts = told.tried)
+      order by d.organization_id, d.id for no key update of d
     )
+    update webhook_deliveries as d set status = told.status, attempts = told.attempts, lease_until = null,
+      response_status = told.response_status, response_body = told.response_body, reason = told.reason,
+      duration_ms = told.duration_ms, delivered_at = coalesce(told.delivered_at, d.delivered_at),
+      next_attempt_at = coalesce(told.next_attempt_at, d.next_attempt_at)
+    from told join held using (organization_id, id) where d.organization_id = told.organization_id and d.id = told.id
+    """
+)
 
 
 # --- Health ------------------------------------------------------------------------------------------------------------------

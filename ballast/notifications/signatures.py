@@ -10,13 +10,28 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
 
 from ballast.models import Event, WebhookEndpoint
 from ballast.security import keyring, sign, webhook_key
 
 
-def body_of(event: Event, sequence: int | None) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a delivery says of an event."""
+
+    id: str
+    type: str
+    created_at: datetime
+    api_version: str
+    data: Any
+
+
+def body_of(event: Event | Told, sequence: int | None) -> bytes:
     """The JSON that is sent: the fact as it was, and its number at this endpoint."""
     payload = {
         "id": event.id,
@@ -54,9 +69,9 @@ def unseal(endpoint_id: str, sealed: Sequence[bytes]) -> list[str]:
     return [keyring().decrypt(one, f"webhook_endpoint:{endpoint_id}") for one in sealed]
 
 
-def kept_secrets(endpoint: WebhookEndpoint, at: datetime) -> tuple[bytes, ...]:
+def kept_secrets(endpoint: WebhookEndpoint | Row[Any], at: datetime) -> tuple[bytes, ...]:
     """The sealed secrets that sign at `at`: the present one, and the old one until it lapses."""
-    overlaps = endpoint.old_secret is not None and endpoint.old_secret_until is not None
-    if overlaps and endpoint.old_secret_until > at:  # type: ignore[operator]
-        return (endpoint.secret, endpoint.old_secret)  # type: ignore[return-value]
-    return (endpoint.secret,)
+    secret, old, until = bytes(endpoint.secret), endpoint.old_secret, endpoint.old_secret_until
+    if old is not None and until is not None and until > at:
+        return (secret, bytes(old))
+    return (secret,)

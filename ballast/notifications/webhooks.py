@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -11,19 +11,23 @@ from sqlalchemy import select
 from ballast import config, queue
 from ballast.audit import actor
 from ballast.clock import now, real_time
-from ballast.db import db, gathers, insert_row, once, transaction
+from ballast.db import assert_no_transaction, db, gathers, insert_row, once, transaction
 from ballast.ids import new_id
 from ballast.models import Event, WebhookDelivery, WebhookEndpoint
 from ballast.models.outbox import API_VERSION
 from ballast.notifications import drain, lanes
 from ballast.notifications.drain import stopping
+from ballast.notifications.flights import Fleet
 from ballast.notifications.lanes import Parcel
-from ballast.notifications.posting import Answer, post
-from ballast.notifications.recording import record
+from ballast.notifications.posting import Answer
+from ballast.notifications.recording import record, release
 from ballast.notifications.signatures import seal, signed_headers, unseal
 
 # How soon a new row is seen while others are under way.
 GLANCE_SECONDS = 0.05
+# What comes back is recorded together: after so long, or when it is so many.
+LINGER_SECONDS = 0.01
+ENOUGH = 100
 # A call that takes longer than this is a slow one.
 SLOW_SECONDS = 1.0
 # Endpoints that fail are tried at the beginning of a run only: a dead one with a backlog must not keep a worker from its other jobs.
@@ -127,7 +131,10 @@ def create_endpoint(organization_id: str, url: str, event_types: list[str], secr
 
 # --- Delivering --------------------------------------------------------------------------------------------------------------
 
-Flights = dict[Future[Answer | Exception], tuple[Parcel, float]]
+# By its key: a parcel that was taken, and since when.
+UnderWay = dict[tuple[str, str], tuple[Parcel, float]]
+# What was sent, with what came of it, and what was not sent.
+Back = tuple[list[tuple[Parcel, Answer]], list[Parcel]]
 
 
 def deliver_due() -> int:
@@ -138,45 +145,60 @@ def deliver_due() -> int:
     """
     queue.forget_mark(queue.DELIVER)
     started, began_at, claimed, failed = time.monotonic(), real_time(), 0, 0
-    flights: Flights = {}
-    with ThreadPoolExecutor(max_workers=lanes.THREADS, thread_name_prefix="deliver") as pool:
+    under_way: UnderWay = {}
+    slow: set[str] = set()
+    with Fleet(_headers, config.current().webhook_timeout) as fleet:
+        back: Back = ([], [])
         while True:
-            fresh = _claim(flights, time.monotonic() - started)
-            flights |= {drain.start(pool, _send, parcel): (parcel, time.monotonic()) for parcel in fresh}
+            fresh = _land_and_claim(under_way, slow, back, time.monotonic() - started)
+            under_way |= {parcel.key: (parcel, time.monotonic()) for parcel in fresh}
+            post(fleet, fresh)
             claimed += len(fresh)
-            if not flights:
+            if not under_way:
                 break
-            wait(flights, timeout=GLANCE_SECONDS, return_when=FIRST_COMPLETED)
-            failed += _land(flights)
+            back = fleet.back(GLANCE_SECONDS, LINGER_SECONDS, ENOUGH)
+            claimed -= len(back[1])
+            failed += sum(1 for _, answer in back[0] if answer.reason)
+            slow |= {parcel.endpoint_id for parcel, _ in _slow(under_way)}
+            fleet.hold({parcel.endpoint_id for parcel, _ in under_way.values()} if stopping.is_set() else slow)
     drain.note_run("deliver_webhooks", began_at, claimed, failed)
     if claimed and drain.is_over(time.monotonic() - started):
         queue.wake_now(queue.DELIVER)
     return claimed
 
 
-def _claim(flights: Flights, elapsed: float) -> list[Parcel]:
+def post(fleet: Fleet, parcels: list[Parcel]) -> None:
+    """Send these, with no transaction held."""
+    assert_no_transaction()
+    fleet.send(parcels)
+
+
+def _land_and_claim(under_way: UnderWay, slow: set[str], back: Back, elapsed: float) -> list[Parcel]:
+    """Record what has come back and what was not sent, and claim what there is room for, all in one commit."""
+    landed, returned = back
+    for parcel in (*(parcel for parcel, _ in landed), *returned):
+        del under_way[parcel.key]
     over = drain.is_over(elapsed)
-    slow = any(time.monotonic() - since > SLOW_SECONDS for _, since in flights.values())
-    if stopping.is_set() or (over and not slow):
+    claims = not stopping.is_set() and (not over or bool(_slow(under_way)))
+    if not (landed or returned or claims):
         return []
-    under_way = [parcel for parcel, _ in flights.values()]
-    return lanes.claim(under_way, well_only=elapsed > FAILING_SECONDS, idle_only=over)
-
-
-def _land(flights: Flights) -> int:
-    """Record what has come back, all at once; answers how many of these failed."""
-    back = [(flights.pop(future)[0], future.result()) for future in list(flights) if future.done()]
-    if not back:
-        return 0
-    done = [(parcel, one if isinstance(one, Answer) else Answer(None, "", "internal_error", 0)) for parcel, one in back]
     with transaction():
-        record(done)
-    return sum(1 for _, answer in done if answer.reason)
+        record(landed)
+        release(returned)
+        taken = [parcel for parcel, _ in under_way.values()]
+        well_only = elapsed > FAILING_SECONDS
+        return lanes.take(taken, well_only=well_only, idle_only=over, slow=slow) if claims else []
 
 
-def _send(parcel: Parcel) -> Answer:
-    """POST one parcel, signed as of now."""
-    secrets = unseal(parcel.endpoint_id, parcel.secrets)
-    headers = signed_headers(parcel.event_id, parcel.body, secrets, int(real_time().timestamp()))
-    timeout = config.current().webhook_timeout
-    return post(parcel.url, parcel.body, headers, timeout, allow_private=parcel.allow_private)
+def _slow(under_way: UnderWay) -> list[tuple[Parcel, float]]:
+    return [one for one in under_way.values() if time.monotonic() - one[1] > SLOW_SECONDS]
+
+
+def _headers(parcel: Parcel) -> dict[str, str]:
+    """Signed as of now."""
+    secrets = _unsealed(parcel.endpoint_id, parcel.secrets)
+    return signed_headers(parcel.event_id, parcel.body, secrets, int(real_time().timestamp()))
+
+
+# The same few secrets sign one delivery after another.
+_unsealed = lru_cache(maxsize=1024)(unseal)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
+from ballast.blueprints.api.image_schemas import PIXEL
 from ballast.db import organization, transaction
 from ballast.models import ApiKey
 from ballast.money import MAX_AMOUNT
@@ -333,6 +334,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /shipping_rates": RATE,
     "POST /orders/<order_id>/shipments": {"carrier": "UPS"},
     "POST /products/<product_id>/stock": {"by": 3, "reason": "Counted"},
+    "POST /products/<product_id>/images": {"content": PIXEL},
     "POST /tax_rates": {"name": "VAT", "country": "DE", "bps": 1900},
     "POST /subscriptions": {
         "customer": "cus_01jd8h2m4s6v8x0z2b4d6f8h0k",
@@ -354,6 +356,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /financing/quotes": {"amount": 64000, "currency": "USD"},
     "POST /credit_notes": {"invoice": "in_01jd8h2m4s6v8x0z2b4d6f8h0k", "how": "credit"},
 }
+# What may be larger than other bodies.
+LARGER = "/products/<product_id>/images"
 # What takes no Idempotency-Key.
 WITHOUT_KEY = ("/auth/", "/organizations/me/members", "/api-keys")
 
@@ -422,6 +426,8 @@ def test_every_call_refuses_a_body_that_is_no_object_of_ours_with_its_code(
         for case, (raw, content_type, status, code) in RAW.items():
             if code in ("parameter_missing", "parameter_invalid"):
                 continue  # nothing is wrong with it where every field is optional
+            if code == "body_too_large" and path == LARGER:
+                continue
             answer = call(method, path, data=raw, content_type=content_type)
             assert (answer.status_code, problem(answer)["code"]) == (status, code), (method, path, case)
     assert written() == before

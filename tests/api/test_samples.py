@@ -22,6 +22,7 @@ from ballast.blueprints.api.discount_schemas import (
 from ballast.blueprints.api.fields import PAYMENT_ID
 from ballast.blueprints.api.financing_schemas import OFFER_ID
 from ballast.blueprints.api.identity_schemas import EMAIL, EXAMPLE_PASSWORD, KEY_ID, MEMBER_ID
+from ballast.blueprints.api.image_schemas import IMAGE_ID, PIXEL
 from ballast.blueprints.api.invoice_schemas import CREDIT_NOTE_ID, INVOICE_ID, SUBSCRIPTION_ID
 from ballast.blueprints.api.objects import DISPUTE_ID, EVENT_ID, REFUND_ID
 from ballast.blueprints.api.order_schemas import ORDER_ID
@@ -114,7 +115,7 @@ def with_what_is_sold(api: Api, name: str, source: str) -> str:
     if PRICE_ID in source:
         source = source.replace(PRICE_ID, seller.price())
     if PRODUCT_ID in source:
-        source = source.replace(PRODUCT_ID, seller.made("/products", {"name": "Coffee club"})["id"])
+        source = with_a_product(seller, source)
     for example, path, body in (
         (PROMOTION_CODE_ID, "/promotion_codes", None),
         (COUPON_ID, "/coupons", {"name": "Spring", "percent_bps": 2500, "duration": "once"}),
@@ -129,6 +130,13 @@ def with_what_is_sold(api: Api, name: str, source: str) -> str:
     if name == "POST /api/v1/tax_rates":
         source = source.replace(EXAMPLE_REGION, uuid4().hex)
     return source.replace(EXAMPLE_CODE, f"S{uuid4().hex[:8]}")
+
+
+def with_a_product(seller: Seller, source: str) -> str:
+    """The sample, about a product with a picture."""
+    product = seller.made("/products", {"name": "Coffee club"})["id"]
+    image = seller.made(f"/products/{product}/images", {"content": PIXEL})["id"]
+    return source.replace(PRODUCT_ID, product).replace(IMAGE_ID, image)
 
 
 def offer_for(seller: Seller, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ballast.blueprints.api.image_schemas import PIXEL
 from ballast.local.postgres import Postgres
 from ballast.models.identity import SCOPES
 from tests.app.populated import Known, populate
@@ -42,7 +43,10 @@ def spares(world: World, known: Known) -> str:
     owner = world.as_user("owner")
     endpoint = owner.post("/webhooks/endpoints", {"url": "https://example.com/spare", "events": ["*"]}).get_json()["id"]
     key = owner.post("/api-keys", {"name": "Spare"}).get_json()["id"]
+    product = known.sold["product_id"]
+    image = owner.post(f"/products/{product}/images", {"content": PIXEL}).get_json()["id"]
     ids = {
+        "products/{product_id}/images/{image_id}": image,
         "webhooks/endpoints/{endpoint_id}": endpoint,
         "api-keys/{key_id}": key,
         "organizations/me/members/{member_id}": known.invitation_id,

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from ballast.billing import payment_links
 from ballast.billing.financing import lending_settings
 from ballast.billing.financing.servicing import dates
+from ballast.blueprints.api.image_schemas import PIXEL
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.identity import members
@@ -194,9 +195,11 @@ def _sell_subscriptions(world: World) -> dict[str, str]:
     paid = subscription["latest_invoice"]["id"]
     note = seller.made("/credit_notes", {"invoice": paid, "how": "credit", "amount": 100})["id"]
     product = seller.api.get(f"/prices/{price}").get_json()["product"]
+    image = seller.made(f"/products/{product}/images", {"content": PIXEL, "alt": "Acme's own words"})["id"]
     offer = seller.made("/financing/offers", {**PAY_IN_FOUR, "description": "Acme's own words"})["id"]
     return {
         "product_id": product,
+        "image_id": image,
         "price_id": price,
         "coupon_id": coupon,
         "promotion_code_id": code,

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from ballast.blueprints.api.image_schemas import PIXEL
 from ballast.db import db, transaction
 from ballast.local.postgres import Postgres
 from ballast.models import CartLine, User
@@ -92,6 +93,9 @@ GUARDS = {
     "GET /portal/<token>/subscriptions/<subscription_id>/return": TOKEN,
     "GET /portal/<token>/plans/<agreement_id>": TOKEN,
     "GET /portal/<token>/plans/<agreement_id>/return": TOKEN,
+    "GET /portal/<token>/plans/<agreement_id>/payments/<payment_id>": TOKEN,
+    "GET /portal/<token>/plans/<agreement_id>/payments/<payment_id>/status": TOKEN,
+    "POST /portal/<token>/plans/<agreement_id>/payments/<payment_id>/another-card": TOKEN,
     "GET /portal/<token>/plans/<agreement_id>/<act>": TOKEN,
     "GET /portal/<token>/plans/<agreement_id>/card/new": TOKEN,
     "POST /portal/<token>/plans/<agreement_id>/card/new": TOKEN,
@@ -223,8 +227,12 @@ GUARDS = {
     "GET /admin/products/<product_id>": MEMBER,
     "POST /admin/products/<product_id>/prices": RIGHT,
     "POST /admin/products/<product_id>/stock": RIGHT,
-    "POST /admin/products/<product_id>/picture": RIGHT,
-    "POST /admin/products/<product_id>/picture/removed": RIGHT,
+    "GET /admin/products/<product_id>/pictures": MEMBER,
+    "POST /admin/products/<product_id>/pictures": RIGHT,
+    "POST /admin/products/<product_id>/pictures/removed": RIGHT,
+    "POST /admin/products/<product_id>/pictures/<image_id>/words": RIGHT,
+    "POST /admin/products/<product_id>/pictures/<image_id>/place": RIGHT,
+    "POST /admin/products/<product_id>/pictures/<image_id>/removed": RIGHT,
     "POST /admin/products/<product_id>/file": RIGHT,
     "POST /admin/products/<product_id>/file/removed": RIGHT,
     "GET /admin/products/<product_id>/edit": RIGHT,
@@ -437,6 +445,10 @@ GUARDS = {
     "GET /api/v1/shipping_rates/<shipping_rate_id>": KEY,
     "PATCH /api/v1/shipping_rates/<shipping_rate_id>": KEY,
     "POST /api/v1/products/<product_id>/stock": KEY,
+    "GET /api/v1/products/<product_id>/images": KEY,
+    "POST /api/v1/products/<product_id>/images": KEY,
+    "PATCH /api/v1/products/<product_id>/images/<image_id>": KEY,
+    "DELETE /api/v1/products/<product_id>/images/<image_id>": KEY,
     "GET /api/v1/tax_rates": KEY,
     "POST /api/v1/tax_rates": KEY,
     "GET /api/v1/tax_rates/<tax_rate_id>": KEY,
@@ -599,6 +611,7 @@ BODIES = {
     **{f"{ON_PLAN}/{act}/preview": asked for act, asked in ACTS.items()},
     **{f"{ON_PLAN}/{act}": asked | PREVIEWED for act, asked in ACTS.items()},
     "POST /api/v1/products/<product_id>/stock": {"to": 3, "reason": "Counted"},
+    "POST /api/v1/products/<product_id>/images": {"content": PIXEL},
     "POST /api/v1/disputes/<dispute_id>/evidence": {"text": "They have it."},
     "POST /api/v1/webhooks/endpoints/<endpoint_id>/replay": {"start": "2026-11-01", "end": "2026-11-02"},
     "PATCH /api/v1/organizations/me/members/<member_id>": {"role": "viewer"},

@@ -209,12 +209,13 @@ class Shopper:
     def back_from_bank(self, token: str) -> TestResponse:
         return self.client.get(f"/checkout/{token}/return")
 
-    def answer_challenge(self, page: str, decision: str) -> None:
-        """Drive the bank's page as a person would."""
-        found = re.search(r'href="([^"]+/stripe/3ds/[^"]+)"', page)
-        assert found, page
-        url = html.unescape(found[1])
-        shown = requests.get(url, allow_redirects=False, timeout=5)
-        assert shown.status_code in (200, 303), shown.text
-        answer = requests.post(url, data={"decision": decision}, allow_redirects=False, timeout=5)
-        assert answer.status_code == 303, answer.text
+
+def answer_challenge(page: str, decision: str) -> None:
+    """Drive the bank's page, which this one leads to, as a person would."""
+    found = re.search(r'href="([^"]+/stripe/3ds/[^"]+)"', page)
+    assert found, page
+    url = html.unescape(found[1])
+    shown = requests.get(url, allow_redirects=False, timeout=5)
+    assert shown.status_code in (200, 303), shown.text
+    answer = requests.post(url, data={"decision": decision}, allow_redirects=False, timeout=5)
+    assert answer.status_code == 303, answer.text

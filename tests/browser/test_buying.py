@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.people import Buyer, Merchant
-from tests.stack import APPROVED, CHALLENGED, DECLINED, Stack, await_value
+from tests.stack import APPROVED, CHALLENGED, DECLINED, Stack, await_value, inside
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -155,3 +155,26 @@ def start_challenge(buyer: Buyer) -> None:
     buyer.fill_checkout(CHALLENGED)
     buyer.pay_button.click()
     expect(buyer.page.get_by_role("heading", name="Confirm with your bank.")).to_be_visible()
+
+
+def test_two_pages_pay_the_same_mixed_cart_once_and_both_end_on_its_receipt(buyer: Buyer, stack: Stack) -> None:
+    page = buyer.page
+    buyer.fill_cart()
+    page.goto("/shop/acme/products/beans")
+    page.get_by_role("button", name="Add subscription to cart").first.click()
+    page.get_by_role("button", name="Check out").click()
+    other = Buyer(page.context.new_page(), stack, buyer.email)
+    other.page.goto(buyer.address)
+    for one in (buyer, other):
+        one.fill_details()
+        one.fill_card(APPROVED)
+    stack.fault(kind="slow", operation="payment_intents.confirm", seconds=2, count=1)
+    for one in (buyer, other):
+        one.pay_button.click(no_wait_after=True)
+    for one in (buyer, other):
+        one.see_receipt()
+    assert other.page.url == page.url
+    (charge,) = stack.charges(buyer.payment_id)
+    assert charge["amount_captured"] == stack.payment(buyer.payment_id)["amount"]
+    mine = "select count(*) from payments where customer_id = (select customer_id from payments where id = %s)"
+    assert stack.query(mine, inside(buyer.payment_id)) == [(1,)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import Merchant
 from tests.stack import Stack, await_value
@@ -178,23 +178,72 @@ def test_signing_in_and_out(page: Page, stack: Stack) -> None:
     expect(page).to_have_url(re.compile("/sign-in"))
 
 
+FOCUS_SHOWN = """() => {
+  const one = document.activeElement, look = getComputedStyle(one);
+  if (one === document.body) return true;
+  const isRinged = parseFloat(look.outlineWidth) > 0 && look.outlineStyle !== "none";
+  return one.matches(":focus-visible") && (isRinged || look.boxShadow !== "none");
+}"""
+
+
+def tab_to(page: Page, target: Locator, most: int = 60) -> None:
+    """Press Tab until it has the focus; wherever the focus is on the way, one sees it."""
+    expect(target).to_be_visible()
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        assert page.evaluate(FOCUS_SHOWN), page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        if target.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"{most} times Tab do not lead there")
+
+
+def find_with_keys(page: Page, words: str, name: str) -> None:
+    """Open what the palette finds under these words."""
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette").get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type(words)
+    expect(page.locator("#palette-found").get_by_role("link", name=name).first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+
 def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merchant], stack: Stack, paid: str) -> None:
     stack.pay()  # a list to walk has two rows
     owner = merchant("owner")
     page = owner.page
     page.goto("/admin/")
-    page.keyboard.press("Control+k")
-    expect(page.get_by_role("dialog", name="Search")).to_be_visible()
-    words = page.locator("#palette").get_by_role("searchbox")
-    expect(words).to_be_focused()
-    words.fill(paid)
-    expect(page.locator("#palette-found").get_by_role("link")).to_have_count(1)
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    tab_to(page, page.get_by_role("main").get_by_role("link").first)
+    find_with_keys(page, paid, "$20.00")
     page.wait_for_url(f"**/admin/payments/{paid}")
+    give_back_with_keys(page)
     page.keyboard.press("g")
     page.keyboard.press("p")
     page.wait_for_url("**/admin/payments")
+    walk_a_list(page)
+    find_with_keys(page, "settings", "Settings")
+    page.wait_for_url("**/admin/settings")
+    change_a_setting_with_keys(page)
+
+
+def give_back_with_keys(page: Page) -> None:
+    """A part of a payment, from its page: the form, the amount, the button, and what it came to."""
+    tab_to(page, page.get_by_role("link", name="Refund", exact=True))
+    page.keyboard.press("Enter")
+    amount = page.get_by_label("Amount in USD")
+    tab_to(page, amount)
+    page.keyboard.press("Control+a")
+    page.keyboard.type("5.00")
+    tab_to(page, page.get_by_role("button", name="Refund $5.00"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Refund of $5.00 sent.")).to_be_visible()
+
+
+def walk_a_list(page: Page) -> None:
+    """Row by row; a dialog that is closed gives the focus back to the row it was opened from."""
     expect(page.get_by_role("heading", name="Payments", level=1)).to_be_visible()
     first, second = (page.locator("tr[data-href] a").nth(row) for row in (0, 1))
     page.keyboard.press("j")
@@ -207,9 +256,18 @@ def test_the_dashboard_is_walked_by_keyboard_alone(merchant: Callable[..., Merch
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+    expect(first).to_be_focused()
     page.keyboard.press("Control+k")
-    expect(words).to_be_focused()
-    words.fill("ledg")
-    expect(page.locator("#palette-found").get_by_role("link", name="Ledger")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Search")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(first).to_be_focused()
+
+
+def change_a_setting_with_keys(page: Page) -> None:
+    """Typed, sent with Enter, and said to be saved."""
+    name = page.get_by_label("Name", exact=True)
+    tab_to(page, name, most=90)
+    page.keyboard.press("End")
+    page.keyboard.type(" ")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/ledger")
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()

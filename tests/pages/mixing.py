@@ -52,7 +52,7 @@ class Mixer(Shopper):
     def agree(self, offer_id: str, token: str = "", page: str | None = None, **typed: str) -> TestResponse:
         """The kettle with a plan, and the club."""
         page = page or self.choose(offer_id)
-        hidden = {name: _hidden(page, name) for name in ("shown_with", "shown_terms", "shown")}
+        hidden = {name: hidden(page, name) for name in ("shown_with", "shown_terms", "shown")}
         form = {"pay_with": offer_id, "agree": "yes", "account": self.account_id, **hidden}
         return self.post(self.checkout, {**TYPED, **form, "payment_method": token or VISA[self.processor], **typed})
 
@@ -81,10 +81,10 @@ class Mixer(Shopper):
 
 def shown(page: str) -> str:
     """The total the page has said, in minor units."""
-    return _hidden(page, "shown")
+    return hidden(page, "shown")
 
 
-def _hidden(page: str, name: str) -> str:
+def hidden(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found, f"no {name} in this page"
     return found[1]

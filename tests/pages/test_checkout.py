@@ -6,11 +6,13 @@ import re
 
 import pytest
 import requests
+from sqlalchemy import select, update
 
 from ballast.billing import accounts, routing
+from ballast.billing.checkout_form import ADDRESS_FIELDS
 from ballast.billing.routing import Route
 from ballast.db import db, organization, transaction
-from ballast.models import Attempt, Customer, Order, Organization, Payment, PaymentMethod
+from ballast.models import Attempt, Customer, Order, Organization, Payment, PaymentMethod, Product
 from tests.shopper import TYPED, Shopper
 from tests.world import ACCOUNTS, World
 
@@ -391,3 +393,28 @@ def test_a_card_that_is_stored_after_the_charge_will_be_saved_and_then_is(
     world.drain()
     assert f"{saved} is saved" in shopper.client.get(receipt).get_data(as_text=True)
     assert "Stored at Square" in owner.get(f"/admin/payments/{payment.id}").get_data(as_text=True)
+
+
+def test_what_is_only_fetched_asks_for_no_address_and_for_the_country_alone_where_tax_depends_on_it(
+    shopper: Shopper, world: World, checkout: str
+) -> None:
+    bare = {"email": "noor@example.com", "name": "Noor Haddad", "payment_method": "pm_card_visa"}
+    assert shopper.post(checkout, bare).status_code == 422, "a kettle goes somewhere"
+    with organization(world.acme.id), transaction() as session:
+        session.execute(update(Product).values(shippable=False))
+        kettle = session.scalars(select(Order)).one()
+        kettle.fulfillment = None
+    page = shopper.client.get(checkout).get_data(as_text=True)
+    assert not [name for name in ADDRESS_FIELDS if f'name="{name}"' in page]
+    api = world.api(world.acme.api_key)
+    assert api.post("/tax_rates", {"name": "VAT", "country": "DE", "bps": 1900}).status_code == 201
+    page = shopper.client.get(checkout).get_data(as_text=True)
+    assert [name for name in ADDRESS_FIELDS if f'name="{name}"' in page] == ["country"]
+    assert "Choose your country." in shopper.post(checkout, bare).get_data(as_text=True)
+    assert api.post("/tax_rates", {"name": "Tax", "country": "US", "region": "NY", "bps": 888}).status_code == 201
+    assert 'name="region"' in shopper.client.get(checkout).get_data(as_text=True)
+    answer = shopper.post(checkout, {**bare, "country": "NO", "line1": "not asked for"})
+    assert answer.headers["Location"] == f"{checkout}/receipt"
+    (paid,) = world.all_of(Order)
+    assert (paid.status, paid.address) == ("paid", {"country": "NO", "region": ""})
+    assert "Billed to" in shopper.client.get(f"{checkout}/receipt").get_data(as_text=True)

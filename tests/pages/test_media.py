@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -60,7 +63,7 @@ def upload(world: World, path: str, act: str, field: str, content: bytes, name: 
 def test_a_picture_is_served_as_what_its_bytes_are(
     world: World, kettle: str, content: bytes, kind: str, api: Api
 ) -> None:
-    admin, answer = upload(world, kettle, "picture", "picture", content, "evil.svg")
+    admin, answer = upload(world, kettle, "pictures", "picture", content, "evil.svg")
     assert "The picture is in your shop." in after(admin, answer)
     (image,) = rows(world, ProductImage)
     assert (image.content_type, image.width, image.height) == (kind, 4, 5)
@@ -85,19 +88,74 @@ def test_a_picture_is_served_as_what_its_bytes_are(
     ],
 )
 def test_what_is_no_picture_is_refused_whatever_it_is_called(world: World, kettle: str, content: bytes) -> None:
-    _admin, answer = upload(world, kettle, "picture", "picture", content, "fine.png")
+    _admin, answer = upload(world, kettle, "pictures", "picture", content, "fine.png")
     assert answer.status_code == 422
     assert rows(world, ProductImage) == []
 
 
 def test_a_picture_may_be_larger_than_other_forms_and_no_larger_than_two_megabytes(world: World, kettle: str) -> None:
     padded = png()[:-12] + b"\0" * 1_500_000 + png()[-12:]
-    _admin, answer = upload(world, kettle, "picture", "picture", padded, "large.png")
+    _admin, answer = upload(world, kettle, "pictures", "picture", padded, "large.png")
     assert answer.status_code == 303
-    _admin, answer = upload(world, kettle, "picture", "picture", padded + padded, "larger.png")
+    _admin, answer = upload(world, kettle, "pictures", "picture", padded + padded, "larger.png")
     assert answer.status_code == 422
     _admin, answer = upload(world, kettle, "stock", "reason", padded, "x.png")
     assert answer.status_code == 413
+
+
+def test_several_pictures_have_an_order_and_words_and_the_page_shows_them_all_without_scripts(
+    world: World, kettle: str, api: Api
+) -> None:
+    admin, _answer = upload(world, kettle, "pictures", "picture", png(), "a.png")
+    upload(world, kettle, "pictures", "picture", JPEG, "b.jpg")
+    upload(world, kettle, "pictures", "picture", WEBP, "c.webp")
+    first, second, third = (one.id for one in rows(world, ProductImage))
+    path = f"{kettle}/pictures"
+    assert "It is picture 1 now." in after(admin, send(admin, path, f"{path}/{third}/place", position="0"))
+    after(admin, send(admin, path, f"{path}/{third}/words", alt="The kettle <b>from above</b>"))
+    shop = page(world.app.test_client(), "/shop/acme/products/kettle")
+    assert re.findall(r'<div class="picture"><img src="/images/([^"]+)"', shop) == [third, first, second]
+    assert shop.count('type="radio" name="picture"') == 3
+    assert "Show The kettle <b>from above</b>" in shop
+    assert f"/images/{third}" in page(world.app.test_client(), "/shop/acme/")
+    listed = api.get(f"/products/{kettle.rpartition('/')[2]}/images").get_json()["data"]
+    assert [(one["id"], one["position"]) for one in listed] == [(third, 0), (first, 1), (second, 2)]
+    assert "is gone" in after(admin, send(admin, path, f"{path}/{third}/removed"))
+    assert f'src="/images/{first}"' in page(world.app.test_client(), "/shop/acme/products/kettle")
+    assert world.app.test_client().get(f"/images/{third}").status_code == 200, "orders show it"
+    assert send(admin, path, f"{path}/{third}/removed").status_code == 404
+    assert send(admin, path, f"{path}/{first}/words", alt="x" * 201).status_code == 422
+
+
+def test_pictures_come_and_go_over_the_api_by_what_their_bytes_are(world: World, kettle: str, api: Api) -> None:
+    path = f"/products/{kettle.rpartition('/')[2]}/images"
+    sent = {"content": b64encode(png()).decode(), "alt": "From the left"}
+    made = api.post(path, sent, key := str(uuid4()))
+    assert (made.status_code, made.get_json()["content_type"], made.get_json()["width"]) == (201, "image/png", 4)
+    assert api.post(path, sent, key).get_json() == made.get_json(), "once for a key"
+    large = png()[:-12] + b"\0" * 1_900_000 + png()[-12:]
+    second = api.post(path, {"content": b64encode(large).decode()}).get_json()
+    for content, code in (
+        (b"<svg/>", "image_invalid"),
+        (png(6001, 1), "image_too_large"),
+        (large + large, "body_too_large"),
+    ):
+        refused = api.post(path, {"content": b64encode(content).decode()}).get_json()["error"]
+        assert refused["code"] == code
+    for content in ("%%%", "é"):
+        assert api.post(path, {"content": content}).get_json()["error"]["param"] == "content"
+    moved = api.patch(f"{path}/{second['id']}", {"position": 0, "alt": "From above"}).get_json()
+    assert (moved["position"], moved["alt"]) == (0, "From above")
+    product = api.get(path.removesuffix("/images")).get_json()
+    assert product["image"] == second["url"]
+    assert api.delete(f"{path}/{second['id']}").get_json()["deleted"] is True
+    assert api.get(path.removesuffix("/images")).get_json()["image"] == made.get_json()["url"]
+    assert api.delete(f"{path}/{second['id']}").status_code == 404
+    answers = [api.post(path, sent).status_code for _ in range(10)]
+    assert answers == [201] * 9 + [409], "ten at most"
+    stranger = world.api(world.stranger.api_key)
+    assert stranger.get(path).status_code == 404
+    assert stranger.delete(f"{path}/{made.get_json()['id']}").status_code == 404
 
 
 def bought_guide(world: World, kettle: str) -> tuple[str, str]:

@@ -135,7 +135,9 @@ def test_a_plan_without_a_down_payment_leaves_the_subscription_to_be_paid_today(
 def test_a_code_for_all_of_the_subscription_lets_it_begin_with_the_goods(world: World) -> None:
     noor = Mixer(world)
     api = world.api(world.acme.api_key)
-    coupon = api.post("/coupons", {"name": "Free month", "percent_bps": 10000, "duration": "once"}).get_json()["id"]
+    coupon = api.post(
+        "/coupons", {"name": "Free month", "percent_bps": 10000, "duration": "once", "applies_to": "subscriptions"}
+    ).get_json()["id"]
     assert api.post("/promotion_codes", {"coupon": coupon, "code": "FREE"}).status_code == 201
     noor.page()
     look = noor.post(noor.checkout, {**TYPED, "intent": "look", "promotion_code": "free"}).get_data(as_text=True)

@@ -117,3 +117,15 @@ def test_the_charge_is_explained_part_by_part(world: World) -> None:
     assert [(part.label, part.amount) for part in said.parts] == [("Down payment", 2250), ("Club", 2000)]
     assert "invoice" in said.heading
     assert "of the invoice" not in desk.owner.get(f"/admin/payments/{desk.payment_id}").get_data(as_text=True)
+
+
+def test_the_api_names_the_part_that_goes_back_and_one_thing_has_no_parts(world: World) -> None:
+    desk = Desk(world)
+    too_much = desk.api.post("/refunds", {"payment": desk.payment_id, "amount": 2001, "part": "invoice"})
+    assert (too_much.status_code, too_much.get_json()["error"]["code"]) == (400, "refund_too_large")
+    assert desk.api.post("/refunds", {"payment": desk.payment_id, "part": "invoice"}).get_json()["amount"] == 2000
+    assert desk.api.post("/refunds", {"payment": desk.payment_id, "part": "order"}).get_json()["amount"] == 9000
+    assert desk.refunds() == [(2000, 2000, "succeeded"), (9000, 0, "succeeded")]
+    plain = desk.api.pay().get_json()["id"]
+    refused = desk.api.post("/refunds", {"payment": plain, "part": "order"}).get_json()["error"]
+    assert (refused["code"], refused["param"]) == ("refund_part_unknown", "part")

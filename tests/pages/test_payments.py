@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from ballast.billing import payments
 from ballast.billing.payments import NewPayment
+from ballast.clock import shifted
 from ballast.db import organization, transaction
+from tests.pages.dashboard import page
+from tests.shopper import Shopper
 from tests.statements import counted
 from tests.world import Api, World
 
@@ -199,3 +203,20 @@ def test_the_overview_works_on_an_empty_world_and_in_a_far_time_zone(world: Worl
     page = client.get("/admin/").get_data(as_text=True)
     assert "$20.00" in page
     assert "100%" in page
+
+
+def test_the_overview_says_what_of_theirs_has_waited_too_long_and_nothing_of_anybody_elses(
+    world: World, api: Api
+) -> None:
+    world.api(world.stranger.api_key).pay()
+    viewer = world.sign_in("viewer")
+    with shifted(timedelta(minutes=20)):
+        assert "waited for the background jobs" not in page(viewer, "/admin/")
+    Shopper(world).buy()
+    assert "waited for the background jobs" not in page(viewer, "/admin/"), "it has only just been asked for"
+    with shifted(timedelta(minutes=20)):
+        shown = page(viewer, "/admin/")
+        assert "and 1 mail have waited for the background jobs, the first for 20 minutes. Nothing is lost" in shown
+        assert 'href="/admin/webhooks/deliveries?status=pending"' in shown
+        world.drain()
+        assert "waited for the background jobs" not in page(viewer, "/admin/")

@@ -7,12 +7,14 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from ballast import clock
 from ballast.billing import explaining, portal_links
-from ballast.db import db
-from ballast.models import Email, Payment
+from ballast.db import db, organization, transaction
+from ballast.models import Email, Payment, PaymentMethod
+from tests.billing.acts import answer_challenge
 from tests.financing.acts import IN_FOUR, WITH_INTEREST
 from tests.financing.servant import Servant
 from tests.world import World, csrf
@@ -38,6 +40,11 @@ class Ada:
 
     def raw(self, path: str) -> str:
         return self.client.get(self.home + path).get_data(as_text=True)
+
+    def asks_bank(self) -> None:
+        """Her card's bank wants to know each time that it is she."""
+        with organization(self.servant.world.acme.id), transaction() as session:
+            session.execute(update(PaymentMethod).values(external_id="pm_card_authenticationRequired"))
 
     def plan(self, act: str = "", query: str = "") -> str:
         return f"/plans/{self.agreement_id}" + (f"/{act}" if act else "") + query
@@ -115,6 +122,42 @@ def test_what_is_wrong_is_said_on_the_form_and_nothing_happens(ada: Ada) -> None
     assert ada.servant.charges_of(ada.agreement_id) == []
 
 
+def test_the_bank_asks_on_a_page_of_the_portal_and_what_it_says_is_shown_there(ada: Ada) -> None:
+    ada.asks_bank()
+    asked = ada.do("pay").headers["Location"]
+    path = asked.removeprefix(ada.home)
+    page = ada.raw(path)
+    assert "Confirm with your bank." in page
+    assert "You'll pay $160.00 only after you approve." in unescape(page)
+    assert "/stripe/3ds/" in page, "the way to the bank works without scripts"
+    assert "/js/checkout/stripe.js" in page
+    assert ada.client.get(f"{asked}/status").headers["Location"] == asked
+    other = ada.client.post(f"{asked}/another-card", data={"csrf_token": ada.token})
+    assert other.headers["Location"] == f"{ada.home}{ada.plan()}/card/new"
+    assert ada.client.get(asked).headers["Location"] == ada.home + ada.plan()
+    assert ada.servant.charges_of(ada.agreement_id) == []
+    again = ada.do("pay").headers["Location"]
+    assert again != asked
+    answer_challenge(ada.raw(again.removeprefix(ada.home)), "approve")
+    back = ada.client.get(ada.home + ada.plan() + "/return")
+    assert back.headers["Location"] == ada.home + ada.plan()
+    assert "Thank you. We received $160.00 and charged you once." in ada.page(ada.plan())
+    assert ada.servant.charges_of(ada.agreement_id) == [16000]
+    stranger = portal_links.token(ada.servant.world.acme.id, ada.servant.customer())
+    assert ada.client.get(again.replace(ada.home, f"/portal/{stranger}")).status_code == 404
+
+
+def test_while_nobody_knows_the_page_asks_until_somebody_does(ada: Ada) -> None:
+    ada.servant.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    where = ada.do("pay").headers["Location"]
+    assert "Your $160.00 payment may have gone through" in ada.page(where.removeprefix(ada.home))
+    assert ada.client.get(f"{where}/status").status_code == 200
+    assert ada.client.get(ada.home + ada.plan() + "/return").headers["Location"] == ada.home + ada.plan()
+    assert ada.client.get(f"{where}/status", headers={"HX-Request": "true"}).headers["HX-Redirect"] == where
+    assert ada.client.get(where).headers["Location"] == ada.home + ada.plan()
+    assert ada.servant.charges_of(ada.agreement_id) == [16000]
+
+
 def test_a_plan_is_its_customers_alone(ada: Ada) -> None:
     stranger = portal_links.token(ada.servant.world.acme.id, ada.servant.customer())
     for act in ("", "/pay"):
@@ -131,7 +174,7 @@ def test_a_receipt_leads_to_why_the_amount_is_what_it_is_and_staff_see_the_formu
     address = re.search(r"/charges/\S+", mail.text)
     assert address is not None
     page = unescape(ada.client.get(address[0]).get_data(as_text=True))
-    assert "$600.00 still owed × 12.00 % a year × one period" in page
+    assert "$600.00 still owed × 12% a year × one period" in page
     assert "The bank approved it, once." in page
     staff = unescape(world.sign_in("viewer").get(f"/admin/payments/{payment_id}/why").get_data(as_text=True))
     assert "Why this amount" in staff

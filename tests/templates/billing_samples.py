@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace as Row
 from typing import Any
 
+from ballast.billing.pictures import Shown
 from tests.templates.samples import ADMIN, NOW, SHOP, Context
 
 CUSTOMER = Row(
@@ -430,10 +431,12 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     names += ("change", "number", "reason", "url")
     show: Context = ADMIN | {"product": Row(**vars(product), archived_at=None), "prices": [*prices, once], "errors": {}}
     show |= {"may_change": True, "every": [("", "Once"), ("month", "Month")], "typed": dict.fromkeys(names, "")}
-    show |= {"held": 0, "file": None, "changes": [("more", "Add")]}
+    show |= {"held": 0, "file": None, "changes": [("more", "Add")], "pictures": []}
     yield "admin/catalog/product.html", "sold", show
     kept = {"image": "shop/beans.svg", "stock": 1204, "archived_at": None, "shippable": False}
-    counted = show | {"product": Row(**(vars(product) | kept)), "held": 3}
+    seen = [Shown("shop/beans.svg", "Beans", 480, 600), Shown("images/img_1", "Beans, picture 2", 800, 1000)]
+    counted = show | {"product": Row(**(vars(product) | kept)), "held": 3, "pictures": seen}
+    yield from picture_samples(show | {"product": counted["product"]}, seen)
     yield "admin/catalog/product.html", "counted", counted | {"file": Row(name="Guide.pdf", size=1200, url=None)}
     yield "admin/catalog/product.html", "unkept", counted | {"errors": {"picture": "Choose a picture.", "by": "No."}}
     gone = Row(**(vars(product) | {"description": "Long.", "tagline": ""}), archived_at=NOW)
@@ -442,17 +445,47 @@ def catalog_samples() -> Iterator[tuple[str, str, Context]]:
     yield from discount_samples(pages)
 
 
+def picture_samples(show: Context, seen: list[Shown]) -> Iterator[tuple[str, str, Context]]:
+    page: Context = show | {"rows": [], "most": 10, "longest": 200, "typed": {"alt": ""}}
+    yield "admin/catalog/pictures.html", "ours", page
+    yield "admin/catalog/pictures.html", "none", page | {"product": Row(**(vars(page["product"]) | {"image": None}))}
+    rows = [Row(id=f"img_{number}", alt=one.alt, width=800, height=1000) for number, one in enumerate([*seen, *seen])]
+    rows[1].alt = ""
+    yield "admin/catalog/pictures.html", "several", page | {"rows": rows}
+    yield "admin/catalog/pictures.html", "looked at", page | {"rows": rows, "may_change": False}
+    wrong = {"rows": rows[:1], "most": 1, "errors": {"picture": "Choose a picture."}}
+    yield "admin/catalog/pictures.html", "wrong", page | wrong
+
+
 def discount_samples(pages: Context) -> Iterator[tuple[str, str, Context]]:
     fields: Context = {"id": "cpn_1", "name": "Spring", "percent_bps": 1250, "amount_off": None, "currency": None}
-    fields |= {"duration": "repeating", "periods": 3, "max_redemptions": 5, "redeemed": 5, "redeem_by": NOW}
+    fields |= {
+        "applies_to": "all",
+        "duration": "repeating",
+        "periods": 3,
+        "max_redemptions": 5,
+        "redeemed": 5,
+        "redeem_by": NOW,
+    }
     fields |= {"archived_at": None, "created_at": NOW}
     free: Context = {"percent_bps": None, "amount_off": 500, "currency": "USD", "duration": "once", "redeem_by": None}
     coupons = [Row(**fields), Row(**(fields | free | {"max_redemptions": None, "archived_at": NOW}))]
     index: Context = ADMIN | pages | {"rows": []}
     yield "admin/catalog/coupons.html", "empty", index
     yield "admin/catalog/coupons.html", "full", index | {"rows": coupons, "may_change": False}
-    names = ("name", "percent", "amount", "currency", "duration", "periods", "max_redemptions", "redeem_by")
+    names = (
+        "name",
+        "percent",
+        "amount",
+        "currency",
+        "duration",
+        "periods",
+        "max_redemptions",
+        "redeem_by",
+        "applies_to",
+    )
     new: Context = ADMIN | {"typed": dict.fromkeys(names, ""), "lasts": [("once", "The first period")], "errors": {}}
+    new |= {"parts": [("all", "All that is sold")]}
     yield "admin/catalog/coupon_new.html", "fresh", new
     yield "admin/catalog/coupon_new.html", "wrong", new | {"errors": {"percent": "One of them."}}
     code: Context = {"id": "promo_1", "code": "SPRING26", "first_purchase_only": True, "max_redemptions": 5}
@@ -464,9 +497,20 @@ def discount_samples(pages: Context) -> Iterator[tuple[str, str, Context]]:
     yield "admin/catalog/coupon.html", "none", show | {"codes": [], "coupon": coupons[1], "may_change": False}
     yield "admin/catalog/coupon.html", "wrong", show | {"errors": {"code": "There is such a code already."}}
     rate: Context = {"id": "txr_1", "name": "VAT", "country": "DE", "region": "", "bps": 1900, "inclusive": True}
+    rate |= {"shipping_bps": None}
     rates = [Row(**rate, archived_at=None), Row(**(rate | {"region": "NY", "inclusive": False}), archived_at=NOW)]
-    typed = dict.fromkeys(("name", "country", "region", "percent", "inclusive"), "")
-    tax: Context = ADMIN | {"rows": rates, "may_change": True, "typed": typed, "errors": {}}
+    rates += [
+        Row(**(rate | {"region": region, "shipping_bps": bps}), archived_at=None)
+        for region, bps in (("BE", 0), ("HH", 700))
+    ]
+    typed = dict.fromkeys(("name", "country", "region", "percent", "shipping", "shipping_percent", "inclusive"), "")
+    tax: Context = ADMIN | {
+        "rows": rates,
+        "may_change": True,
+        "typed": typed,
+        "errors": {},
+        "sendings": [("same", "The same")],
+    }
     yield "admin/catalog/tax_rates.html", "full", tax
     yield "admin/catalog/tax_rates.html", "empty", tax | {"rows": [], "may_change": False}
     yield "admin/catalog/tax_rates.html", "wrong", tax | {"errors": {"percent": "Enter a percentage."}}

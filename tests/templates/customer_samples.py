@@ -8,6 +8,7 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
+from ballast.billing.pictures import Shown
 from tests.templates.samples import CHECKOUT, NOW, PAYMENT, SHOP, SOFT, Context, outlook
 from tests.templates.servicing_samples import every_plan, servicing_samples
 
@@ -189,6 +190,7 @@ def subscribing_samples() -> Iterator[tuple[str, str, Context]]:
     club: Context = {"name": "Club", "slug": "club", "image": None, "tagline": "", "description": "", "price": None}
     club |= {"stock": None, "left": "", "shippable": True}
     shop: Context = {"shop": SHOP, "cart": Row(count=0), "plans": [], "countries": [], "country": None}
+    shop |= {"pictures": [Shown("shop/beans.svg", "Club", 480, 600)]}
     yield "storefront/product.html", "plans", shop | {"product": Row(**club, plans=[plan, PRICES_WITH_TRIALS])}
     yield "storefront/index.html", "plans", shop | {"products": [Row(**club, plans=[plan])] * 2}
     for ending in ("html", "txt"):

@@ -11,6 +11,7 @@ from ballast.blueprints.reconciliation import MEANING
 from ballast.models.prevented import ROUTES
 from tests.templates.samples import (
     ADMIN,
+    BESIDE,
     FILTERS,
     NOW,
     ORDER,
@@ -29,7 +30,13 @@ CART = Row(id="cart_01kbe9000pe2r9f3x7m5d0t1aa", status="open", currency="USD", 
 
 
 def _order(**changes: Any) -> Row:
-    return Row(**(vars(ORDER) | {"cart_id": CART.id, "subscription_id": None, "promotion_code": ""} | changes))
+    return Row(
+        **(
+            vars(ORDER)
+            | {"cart_id": CART.id, "subscription_id": None, "promotion_code": "", "coupon_name": None}
+            | changes
+        )
+    )
 
 
 def dashboard_samples() -> Iterator[tuple[str, str, Context]]:
@@ -54,7 +61,13 @@ def order_samples() -> Iterator[tuple[str, str, Context]]:
     yield page, "full", index
     yield page, "empty", index | NONE
     yield page, "filtered", index | NONE | {"filtered": True, "chosen": chosen | {"status": "paid", "q": "ada@"}}
-    show: Context = {"lines": ORDER_LINES, "payments": PAYMENT_ROWS[:1], "customer": CUSTOMER, "subscription": None}
+    show: Context = {
+        "lines": ORDER_LINES,
+        "beside": BESIDE,
+        "payments": PAYMENT_ROWS[:1],
+        "customer": CUSTOMER,
+        "subscription": None,
+    }
     show |= ADMIN | {"cart_id": CART.id, "pending": False, "left": [], "parcels": [], "rate": None, "carriers": []}
     show |= {"typed": dict.fromkeys(("carrier", "tracking_number", "tracking_url"), ""), "errors": {}, "may_send": True}
     line = Row(**(vars(ORDER_LINES[0]) | {"id": "ol_1", "shippable": True, "fulfilled": 0}))

@@ -12,7 +12,19 @@ from ballast.billing.financing.terms import OfferTerms, hash_of
 from ballast.billing.financing_checkout import Plan
 from ballast.models import FinancingAgreement, FinancingOffer, Installment, PaymentMethod
 from tests.templates.customer_samples import BRAND
-from tests.templates.samples import CHECKOUT, NOT_SENT, NOW, ORDER, ORDER_LINES, PAYMENT, REFUND, SHOP, TYPED, Context
+from tests.templates.samples import (
+    BESIDE,
+    CHECKOUT,
+    NOT_SENT,
+    NOW,
+    ORDER,
+    ORDER_LINES,
+    PAYMENT,
+    REFUND,
+    SHOP,
+    TYPED,
+    Context,
+)
 
 START = date(2026, 11, 21)
 IN_FOUR = OfferTerms(installments=3, down_payment_bps=2500, late_fee_amount=500, grace_days=10)
@@ -76,7 +88,7 @@ def plan_samples() -> Iterator[tuple[str, str, Context]]:
     yield "checkout/show.html", "plan-action", chosen | {"amount": 16000} | at_the_bank
     card = PaymentMethod(brand="visa", last4="4242", status="active")
     planned: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": [REFUND]}
-    planned |= NOT_SENT | {"seen": seen(card=card), "delivers": True}
+    planned |= NOT_SENT | {"beside": BESIDE} | {"seen": seen(card=card), "delivers": True}
     yield "checkout/planned.html", "paid", planned
     pending = PaymentMethod(brand=None, last4=None, status="pending")
     nothing: Context = {"payment": None, "refunds": [], "seen": seen(NOTHING_DOWN, 0, pending), "delivers": False}

@@ -8,11 +8,14 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 from ballast.billing.branding import Brand
+from ballast.billing.checkout_form import ADDRESS_FIELDS
 from ballast.billing.financing import advertising, quotes
 from ballast.billing.financing.disclosure import Disclosure
 from ballast.billing.financing.settled import Settled
 from ballast.billing.financing.terms import OfferTerms
+from ballast.billing.order_totals import Beside
 from ballast.billing.outlook import Coming, Entry, Outlook, made
+from ballast.billing.pictures import Shown
 from ballast.blueprints.api.error_catalog import CATALOG
 
 Context = dict[str, Any]
@@ -205,6 +208,7 @@ CHECKOUT: Context = {
     "email": "ada@example.com",
     "polling": True,
     "delivers": True,
+    "asked": ADDRESS_FIELDS,
     "fixed_email": False,
     "cancel_url": None,
     "offer": None,
@@ -218,7 +222,13 @@ CHECKOUT: Context = {
     "agreed": None,
     "price": 67600,
     "in_full": 67600,
+    "order": ORDER,
+    "beside": [],
+    "free": False,
+    "asks_code": False,
+    "code_problem": None,
 }
+BESIDE = [Beside("Discount, Spring", -6760), Beside("Sales tax 8.88%", 5402)]
 TYPED = {"email": "ada@example.com", "name": "Ada Okafor", **ADDRESS}
 
 
@@ -253,6 +263,14 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         yield show, name, CHECKOUT | {"processor": _processor(name)}
     sent = CHECKOUT | {"lines": SENT_LINES, "rates": RATES, "rate": "shr_2", "amount": 69100}
     yield "checkout/show.html", "delivery", sent
+    asking: Context = {"asks_code": True, "beside": BESIDE}
+    yield show, "discount and tax", sent | asking | {"code": "SPRING"}
+    yield (
+        show,
+        "wrong code",
+        sent | asking | {"beside": [], "code": "NO", "code_problem": "This code is not one we know."},
+    )
+    yield show, "free", CHECKOUT | asking | {"free": True, "amount": 0, "processor": None}
     yield "checkout/show.html", "delivered nowhere", sent | {"rates": [], "errors": {"country": "Choose another."}}
     yield show, "changed", CHECKOUT | {"values": TYPED | {"save_card": "yes"}, "notice": CHANGED}
     yield show, "declined", CHECKOUT | {"values": TYPED, "decline": SOFT}
@@ -264,6 +282,8 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield show, "errors", CHECKOUT | {"values": TYPED | {"email": "ada@"}, "errors": errors}
     of_session: Context = {"delivers": False, "fixed_email": True, "cancel_url": "https://shop.example/cart"}
     yield show, "session", CHECKOUT | of_session | {"values": {"email": "ada@example.com"}}
+    for asked in ((), ("country",), ("region", "country")):
+        yield show, f"digital-{len(asked)}", CHECKOUT | {"delivers": False, "asked": asked}
     mine: Context = {"fixed_email": True, "returning": Row(email="ada@example.com")}
     cards = [stored_card(), stored_card(id="pm_2", brand=None, last4=None, exp_year=None)]
     yield show, "saved", CHECKOUT | mine | {"values": TYPED, "cards": cards}
@@ -277,8 +297,10 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
     yield "checkout/unavailable.html", "page", unavailable
     receipt: Context = {"shop": SHOP, "order": ORDER, "lines": ORDER_LINES, "payment": PAYMENT, "refunds": []}
     receipt |= NOT_SENT
-    receipt |= {"saved": None, "delivers": True}
+    receipt |= {"saved": None, "delivers": True, "beside": []}
     yield "checkout/receipt.html", "paid", receipt
+    yield "checkout/receipt.html", "discount and tax", receipt | {"beside": BESIDE}
+    yield "checkout/receipt.html", "free", receipt | {"beside": BESIDE, "payment": None}
     for status in ("active", "pending", "failed"):
         yield "checkout/receipt.html", f"card-{status}", receipt | {"saved": stored_card(status=status)}
     together = receipt | {"order": Row(**vars(ORDER) | {"consent": "Until you cancel."}), "every": "per month"}
@@ -311,19 +333,26 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
 
 def storefront_samples() -> Iterator[tuple[str, str, Context]]:
     shop: Context = {"shop": SHOP, "cart": EMPTY_CART, "plans": [], "countries": [], "country": None, "outlook": None}
-    shop |= {"sending": "Free"}
+    shop |= {"pictures": [Shown("shop/kettle.svg", "Kettle", 480, 600)]}
+    shop |= {"sending": "Free", "asks_code": False, "code": "", "code_problem": None, "beside": [], "taxed": False}
     yield "storefront/index.html", "full", shop | {"products": PRODUCTS, "cart": CART}
     yield "storefront/index.html", "empty", shop | {"products": []}
     bare = _product("Filter papers", "papers", "kettle", 600, "")
     bare.image = None
     yield "storefront/index.html", "no-image", shop | {"products": [bare]}
     yield "storefront/product.html", "plain", shop | {"product": PRODUCTS[0]}
+    several = [Shown("shop/kettle.svg", "Kettle", 480, 600), Shown("images/img_1", "From above", 1200, 1500)]
+    for name, seen in (("gallery", several), ("bare", [])):
+        yield "storefront/product.html", name, shop | {"product": PRODUCTS[0], "pictures": seen}
     for_some = {"plans": PLANS, "countries": [("US", "United States"), ("CA", "Canada")], "country": "US"}
     yield "storefront/product.html", "in parts", shop | {"product": PRODUCTS[0]} | for_some
     yield "storefront/index.html", "in parts", shop | {"products": PRODUCTS, "plans": PLANS}
     yield "storefront/cart.html", "in parts", shop | {"cart": CART, "plans": PLANS}
     yield "storefront/product.html", "added", shop | {"product": bare, "added": True}
     yield "storefront/cart.html", "full", shop | {"cart": CART}
+    typed: Context = {"cart": CART, "asks_code": True, "code": "SPRING", "taxed": True}
+    yield "storefront/cart.html", "code", shop | typed | {"beside": BESIDE[:1]}
+    yield "storefront/cart.html", "wrong code", shop | typed | {"code_problem": "This code is not one we know."}
     yield "storefront/cart.html", "mixed", shop | {"cart": MIXED, "outlook": outlook(parts=0), "rates": True}
     second = {"notice": "Club is in your cart already.", "replace": {"price_id": "price_1", "quantity": 1}}
     yield "storefront/cart.html", "second", shop | {"cart": MIXED, "outlook": outlook(parts=0)} | second
@@ -612,7 +641,7 @@ VOLUME = Row(
 METRICS = [
     Row(label="Volume", value="$38,256.00", note="12 % more than before"),
     Row(label="Payments", value="412", note="of 431 tried"),
-    Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
+    Row(label="Success rate", value="95.6%", note="of attempts with an answer"),
     Row(label="Owed on plans", value="$9,120.00", note="$320.00 past due"),
     Row(label="Webhooks delivered", value="99%", note="1,204 of 1,210 deliveries"),
     Row(label="API keys", value="3", note="2 used in the last 30 days"),
@@ -819,6 +848,8 @@ def email_samples() -> Iterator[tuple[str, str, Context]]:
     for ending in ("html", "txt"):
         yield f"emails/organization_live.{ending}", "live", {"organization": SHOP, "processors_url": "http://x/p"}
         yield f"emails/receipt.{ending}", "order", receipt
+        yield f"emails/receipt.{ending}", "discount and tax", receipt | {"beside": BESIDE}
+        yield f"emails/free_order.{ending}", "order", receipt | {"beside": BESIDE}
         yield f"emails/receipt.{ending}", "together", receipt | {"outlook": outlook(parts=3)}
         yield f"emails/receipt.{ending}", "api", api
         refund = {"refund": REFUND, "payment": _payment(amount_refunded=2000)}

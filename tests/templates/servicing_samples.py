@@ -13,7 +13,7 @@ from ballast.billing.financing.balances import Balance
 from ballast.billing.financing.progress import Progress
 from ballast.billing.financing.servicing.letters import SAYS
 from ballast.models.states import AGREEMENT
-from tests.templates.samples import APPROVED, DECLINED, NOW, PAYMENT, SHOP, Context
+from tests.templates.samples import APPROVED, CHECKOUT, DECLINED, NOW, PAYMENT, SHOP, Context
 
 DAY = NOW.date()
 CARD = Row(id="pm_1", brand="visa", last4="4242")
@@ -107,6 +107,9 @@ def servicing_samples(base: Context) -> Iterator[tuple[str, str, Context]]:
     yield page, "busy", base | {"plan": shown(busy=True)}
     yield page, "reopened", base | {"plan": shown(installments=[PAID, REOPENED], movable=(), months=())}
     yield page, "paid-off", base | {"plan": shown("paid_off", installments=[PAID])}
+    paying = CHECKOUT | base | {"plan": shown(busy=True), "payment_id": "pay_1", "amount": 16000}
+    for state in ("action", "processing"):
+        yield "portal/plan_payment.html", state, paying | {"state": state}
     typed = dict.fromkeys(("amount", "installment", "to", "months", "payment_method"), "")
     act: Context = base | {"plan": shown(), "typed": typed, "seen": None, "lines": [], "problem": None}
     seen = Row(

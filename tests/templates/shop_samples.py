@@ -46,7 +46,11 @@ def shop_samples() -> Iterator[tuple[str, str, Context]]:
     for fulfillment, parcels in (("unfulfilled", []), ("partially_fulfilled", [PLAIN]), ("fulfilled", [PLAIN, PARCEL])):
         order = sent_order(fulfillment=fulfillment)
         files = [offered(), offered(ELSEWHERE, 0)]
-        yield "checkout/receipt.html", fulfillment, receipt | {"order": order, "parcels": parcels, "offered": files}
+        yield (
+            "checkout/receipt.html",
+            fulfillment,
+            receipt | {"beside": [], "order": order, "parcels": parcels, "offered": files},
+        )
     page = "checkout/download.html"
     fresh: Context = {"shop": SHOP, "brand": Brand("Acme Coffee", "Acme Corp"), "problem": None, "token": "t0k3n"}
     fresh |= {"found": offered(), "order_url": "/checkout/t0k3n/receipt"}

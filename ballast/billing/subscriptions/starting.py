@@ -149,25 +149,27 @@ def _row(organization_id: str, wanted: Wanted, terms: plan.Plan, customer: Custo
     return subscription
 
 
-def find_discount(
-    organization_id: str, wanted: Wanted, currency: str
-) -> tuple[PromotionCode | None, Coupon] | tuple[None, None]:
+def find_discount(organization_id: str, wanted: Wanted, currency: str) -> tuple[PromotionCode | None, Coupon | None]:
     """The coupon that was asked for, by a code or by its id, if it can be redeemed now. Changes nothing.
 
     Raises InvalidRequest(`promotion_code_invalid`, `coupon_invalid`).
     """
-    if wanted.promotion_code:
-        return coupons.find_code(organization_id, wanted.promotion_code, wanted.customer_id or None, currency)
-    if wanted.coupon_id:
-        return None, coupons.find_coupon(organization_id, wanted.coupon_id, currency)
-    return None, None
+    if not wanted.promotion_code and not wanted.coupon_id:
+        return None, None
+    code, coupon = (
+        coupons.find_code(organization_id, wanted.promotion_code, wanted.customer_id or None, currency)
+        if wanted.promotion_code
+        else (None, coupons.find_coupon(organization_id, wanted.coupon_id or "", currency))
+    )
+    coupons.check_part(coupon, "subscriptions")
+    return code, coupon
 
 
 def _redeem(subscription: Subscription, wanted: Wanted) -> None:
     code, coupon = find_discount(subscription.organization_id, wanted, subscription.currency)
     if coupon is None:
         return
-    coupons.redeem(subscription.organization_id, coupon, code)
+    coupons.redeem(subscription.organization_id, coupon, code, subscription.customer_id)
     subscription.coupon_id, subscription.promotion_code_id = coupon.id, code.id if code else None
     subscription.coupon_periods_left = coupons.periods_of(coupon)
 

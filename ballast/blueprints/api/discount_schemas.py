@@ -22,7 +22,7 @@ from ballast.blueprints.api.fields import (
     example,
 )
 from ballast.blueprints.api.people import Region
-from ballast.models.discounts import DURATIONS
+from ballast.models.discounts import APPLIES_TO, DURATIONS
 from ballast.money import MAX_AMOUNT
 
 COUPON_ID = "cpn_01kbe8wv6pe2r9f3x7m5d0t1bc"
@@ -44,12 +44,15 @@ class CouponCreate(Strict):
         "forbid",
     )
 
-    name: Label = Field(description="As it stands on invoices.")
-    percent_bps: StrictInt | None = Field(default=None, ge=1, le=10_000, description="Basis points: 2500 is 25 %.")
+    name: Label = Field(description="As it stands on invoices and receipts.")
+    percent_bps: StrictInt | None = Field(default=None, ge=1, le=10_000, description="Basis points: 2500 is 25%.")
     amount_off: StrictInt | None = Field(default=None, ge=1, le=MAX_AMOUNT, description="Minor units of `currency`.")
     currency: Currency | None = Field(default=None, description="With `amount_off`.")
     duration: Literal[DURATIONS] = Field(description="For the first period, for `periods` of them, or for all.")  # type: ignore[valid-type]
     periods: StrictInt | None = Field(default=None, ge=1, le=1200, description="With `repeating`.")
+    applies_to: Literal[APPLIES_TO] = Field(  # type: ignore[valid-type]
+        default="all", description="What it takes off: what is bought once (`goods`), `subscriptions`, or both."
+    )
     max_redemptions: StrictInt | None = Field(default=None, ge=1, le=MOST_REDEMPTIONS)
     redeem_by: Moment | None = Field(default=None, description="ISO 8601; who has it by then keeps it.")
     metadata: Metadata = Field(default_factory=dict)
@@ -86,6 +89,7 @@ COUPON = {
     "currency": None,
     "duration": "repeating",
     "periods": 3,
+    "applies_to": "all",
     "max_redemptions": 500,
     "redeemed": 0,
     "redeem_by": None,
@@ -108,6 +112,7 @@ class CouponOut(BaseModel):
     currency: str | None
     duration: Literal[DURATIONS]  # type: ignore[valid-type]
     periods: int | None
+    applies_to: Literal[APPLIES_TO]  # type: ignore[valid-type]
     max_redemptions: int | None
     redeemed: int = Field(description="How often so far.")
     redeem_by: str | None
@@ -137,7 +142,7 @@ class PromotionCodeCreate(Strict):
     coupon: Token = Field(description="`cpn_…`, one that is not archived.")
     code: Code | None = Field(default=None, description="Kept in capitals; one is made up if left out.")
     max_redemptions: StrictInt | None = Field(default=None, ge=1, le=MOST_REDEMPTIONS)
-    first_purchase_only: StrictBool = Field(default=False, description="For who has paid no invoice yet.")
+    first_purchase_only: StrictBool = Field(default=False, description="For who has paid no invoice and no order yet.")
     expires_at: Moment | None = Field(default=None, description="ISO 8601")
 
 
@@ -208,14 +213,20 @@ class PromotionCodeList(BaseModel):
 
 
 class TaxRateCreate(Strict):
-    """A tax of a country, or of a region of it, on invoices from now on."""
+    """A tax of a country, or of a region of it, on invoices and orders from now on."""
 
     model_config = example({"name": "Sales tax", "country": "US", "region": EXAMPLE_REGION, "bps": 888}, "forbid")
 
-    name: Label = Field(description="As it stands on invoices.")
+    name: Label = Field(description="As it stands on invoices and receipts.")
     country: Country = Field(description="ISO 3166, two capitals.")
     region: Region = Field(default="", description="As customers' `region` says it; the whole country if left out.")
-    bps: StrictInt = Field(ge=0, le=10_000, description="Basis points: 888 is 8.88 %.")
+    bps: StrictInt = Field(ge=0, le=10_000, description="Basis points: 888 is 8.88%.")
+    shipping_bps: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        le=10_000,
+        description="Of what it costs to send goods; as the goods if left out, 0 for none.",
+    )
     inclusive: StrictBool = Field(default=False, description="Prices are meant with it.")
 
 
@@ -248,6 +259,7 @@ TAX_RATE = {
     "country": "US",
     "region": EXAMPLE_REGION,
     "bps": 888,
+    "shipping_bps": None,
     "inclusive": False,
     "created_at": CREATED,
     "archived_at": None,
@@ -265,6 +277,7 @@ class TaxRateOut(BaseModel):
     country: str
     region: str
     bps: int
+    shipping_bps: int | None = Field(description="Of what it costs to send goods; null: as the goods.")
     inclusive: bool
     created_at: str = Field(description="ISO 8601, UTC")
     archived_at: str | None

@@ -47,7 +47,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "version_unknown": Entry(400, "`Ballast-Version` names no version of this API. Leave it out for the present one."),
     "not_found": Entry(404, "There is nothing at this address."),
     "method_not_allowed": Entry(405, "This address does not take that method. `Allow` says which it takes."),
-    "body_too_large": Entry(413, "A body may have at most 65,536 bytes."),
+    "body_too_large": Entry(413, "A body may have at most 65,536 bytes, one with a picture 3 MB."),
     "content_type_invalid": Entry(415, "Send `Content-Type: application/json`."),
     # Who asks
     "api_key_missing": Entry(401, "Send your API key as `X-API-Key`, or as `Authorization: Bearer`."),
@@ -109,6 +109,9 @@ CATALOG: Final[dict[str, Entry]] = {
     "capture_too_large": Entry(400, "More than what is held cannot be captured."),
     "payment_not_capturable": Entry(409, "No money is held for this payment."),
     # Refunds and disputes
+    "refund_part_unknown": Entry(
+        400, "Only a payment for goods and a subscription together has parts. Leave `part` out."
+    ),
     "refund_too_large": Entry(400, "More than what is left of the payment cannot go back; `message` says how much is."),
     "payment_not_refundable": Entry(409, "Only a payment that succeeded can be refunded."),
     "payment_refunded": Entry(409, "All of this payment has gone back already."),
@@ -142,12 +145,18 @@ CATALOG: Final[dict[str, Entry]] = {
     "out_of_stock": Entry(409, "There are not so many left. `message` says how many are."),
     "shipping_rate_unknown": Entry(400, "There is no such shipping rate of yours, or it is archived."),
     "shipping_unavailable": Entry(409, "Nothing is sent to that country at the rates there are."),
+    "image_invalid": Entry(400, "These bytes are no PNG, JPEG or WebP. What a file calls itself is not asked."),
+    "image_too_large": Entry(400, "A picture may have at most 2 MB, and 6,000 pixels each way."),
+    "too_many_images": Entry(409, "A product has at most ten pictures. Delete one first."),
     "too_many_rates": Entry(409, "There are as many shipping rates as there may be. Archive one first."),
     "country_unknown": Entry(400, "There is no such country. Use ISO 3166: two capitals, such as `DE`."),
     "days_invalid": Entry(400, "A delivery takes `min_days` to `max_days`, at most 365."),
-    "coupon_invalid": Entry(400, "There is no such coupon; or it is archived, over, used up, or for another currency."),
+    "coupon_invalid": Entry(
+        400, "There is no such coupon; or it is archived, over, used up, for another currency or for other things."
+    ),
     "promotion_code_invalid": Entry(
-        400, "There is no such code; or it is archived, over, used up, or for a first purchase only."
+        400,
+        "There is no such code; or it is archived, over, used up, for a first purchase only, or leaves less than a card can pay.",
     ),
     # Subscriptions and invoices
     "quantity_invalid": Entry(400, "A quantity is 1 to 100,000, and comes to no more than can be charged."),
@@ -180,7 +189,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "financing_last_payment_uneven": Entry(
         400, "Rounding would leave a last payment unlike the others. Fewer installments, or a larger amount."
     ),
-    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000 % fits the plan."),
+    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000% fits the plan."),
     "disclosure_disagrees": Entry(
         409, "The two APR solvers, or the disclosure and its schedule, disagree. Nothing is quoted or sold so."
     ),

@@ -40,6 +40,11 @@ class RefundCreate(Strict):
         default=None, ge=1, le=MAX_AMOUNT, description="Minor units; all that is left if left out."
     )
     reason: Literal[REASONS] | None = None  # type: ignore[valid-type]
+    part: Literal["order", "invoice"] | None = Field(
+        default=None,
+        description="Of a payment for goods and a subscription together: the goods (`order`) or the subscription's first period "
+        "(`invoice`), and no more than was paid for it. Left out, the goods go back first.",
+    )
 
 
 class RefundPath(BaseModel):
@@ -60,6 +65,8 @@ REFUND = {
     "object": "refund",
     "payment": PAYMENT_ID,
     "amount": 500,
+    "tax": 0,
+    "discount": 0,
     "currency": "USD",
     "status": "succeeded",
     "reason": "requested_by_customer",
@@ -77,6 +84,8 @@ class RefundOut(BaseModel):
     object: Literal["refund"]
     payment: str
     amount: int
+    tax: int = Field(description="Of the amount, what is tax of an order.")
+    discount: int = Field(description="Of an order's discount, the share of what goes back.")
     currency: str
     status: Literal[tuple(REFUND_STATUSES)] = Field(  # type: ignore[valid-type]
         description="`pending` until the processor has said that it went; a bank may still send a `succeeded` one back."

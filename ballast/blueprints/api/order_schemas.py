@@ -21,7 +21,15 @@ from ballast.blueprints.api.fields import (
     example,
 )
 from ballast.blueprints.api.people import CREATED, CUSTOMER_ID
-from ballast.blueprints.api.session_schemas import SHIPPING_RATE_ID
+from ballast.blueprints.api.session_schemas import (
+    COUPON,
+    DISCOUNT,
+    PROMOTION_CODE,
+    SHIPPING_RATE_ID,
+    TAX,
+    TAX_INCLUSIVE,
+    TaxOut,
+)
 from ballast.models.orders import LINE_KINDS, MAX_QUANTITY
 from ballast.models.states import FULFILLMENT, ORDER
 
@@ -78,8 +86,14 @@ ORDER_EXAMPLE: dict[str, Any] = {
     "number": "5M7D0T1B",
     "status": "paid",
     "fulfillment": "fulfilled",
-    "amount": 9700,
+    "amount": 9581,
     "currency": "USD",
+    "discount": 900,
+    "coupon": "cpn_01kbe8wv6pe2r9f3x7m5d0t1bc",
+    "promotion_code": "SPRING26",
+    "tax": 781,
+    "tax_inclusive": False,
+    "taxes": [{"name": "Sales tax", "bps": 888, "amount": 781}],
     "lines": [
         {
             "id": LINE_ID,
@@ -89,6 +103,8 @@ ORDER_EXAMPLE: dict[str, Any] = {
             "quantity": 1,
             "unit_amount": 9000,
             "amount": 9000,
+            "discount": 900,
+            "tax": 719,
             "shippable": True,
             "fulfilled": 1,
         },
@@ -100,6 +116,8 @@ ORDER_EXAMPLE: dict[str, Any] = {
             "quantity": 1,
             "unit_amount": 700,
             "amount": 700,
+            "discount": 0,
+            "tax": 62,
             "shippable": False,
             "fulfilled": 0,
         },
@@ -141,7 +159,9 @@ class OrderLineOut(BaseModel):
     price: str | None
     quantity: int
     unit_amount: int
-    amount: int
+    amount: int = Field(description="Before discount and tax.")
+    discount: int = Field(description="Its share of the order's.")
+    tax: int = Field(description="Its share of the order's.")
     shippable: bool = Field(description="Sent by post.")
     fulfilled: int = Field(description="How many of it were sent.")
 
@@ -187,8 +207,16 @@ class OrderOut(BaseModel):
     fulfillment: Literal[tuple(FULFILLMENT)] | None = Field(  # type: ignore[valid-type]
         description="How far it is sent; null: nothing of it is sent by post."
     )
-    amount: int = Field(description="The sum of its lines, minor units.")
+    amount: int = Field(
+        description="Its lines less the discount, and the tax where prices do not include it; minor units."
+    )
     currency: str
+    discount: int = DISCOUNT
+    coupon: str | None = COUPON
+    promotion_code: str | None = PROMOTION_CODE
+    tax: int = TAX
+    tax_inclusive: bool = TAX_INCLUSIVE
+    taxes: list[TaxOut]
     lines: list[OrderLineOut]
     shipping_rate: str | None
     customer: str | None

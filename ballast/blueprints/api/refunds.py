@@ -8,7 +8,7 @@ from operator import eq
 from flask import Response, g
 from sqlalchemy import select
 
-from ballast.billing import refunds
+from ballast.billing import payments, refund_parts, refunds
 from ballast.billing.payloads import REFUND_STATUSES, refund_payload
 from ballast.blueprints.api.answers import (
     Done,
@@ -29,12 +29,17 @@ blueprint = make_blueprint(
 
 @blueprint.post("/refunds", summary="Refund a payment", responses={201: RefundOut}, openapi_extensions=NEEDS_KEY)
 def create(body: RefundCreate) -> Response:
-    """Gives back a part of a payment or all that is left. `pending` while the processor has not confirmed it."""
+    """Gives back a part of a payment or all that is left. `pending` while the processor has not confirmed it.
+
+    Of a payment for goods and a subscription together, `part` says which of them goes back; without it the goods go first.
+    """
     key = key_of_request(required=True) or ""
 
     def begin() -> Done:
         refunds.refuse_used_key(g.organization_id, key)
-        refund = refunds.request(g.organization_id, body.payment, body.amount, body.reason, key)
+        if body.part:
+            refund_parts.check(payments.find(g.organization_id, body.payment))
+        refund = refunds.request(g.organization_id, body.payment, body.amount, body.reason, key, part=body.part)
         return Done(refund.id, partial(refunds.send, g.organization_id, refund.id))
 
     return once(key, begin, partial(_show, 201))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictInt, StrictStr, StringConstraints
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr, StringConstraints
 
 from ballast.billing.checkout_sessions import MOST_LINES
 from ballast.billing.return_urls import MAX_URL
+from ballast.blueprints.api.discount_schemas import Code
 from ballast.blueprints.api.fields import (
     PAYMENT_ID,
     Currency,
@@ -101,6 +102,14 @@ class SessionCreate(Strict):
         max_length=MOST_RATES,
         description="The ways to send it that the shopper chooses from, where it is sent by post. What is chosen is a line of it.",
     )
+    promotion_code: Code | None = Field(
+        default=None, description="Typed for the shopper, who may take it out or type another."
+    )
+    coupon: Token | None = Field(
+        default=None,
+        description="`cpn_…`, the discount you give; not beside a promotion code, and the shopper types none then.",
+    )
+    allow_promotion_codes: StrictBool = Field(default=True, description="Whether the shopper may type a code.")
     success_url: ReturnUrl | None = Field(
         default=None,
         description="Where the shopper goes once it is paid; `{CHECKOUT_SESSION_ID}` in it becomes the session's id. "
@@ -146,8 +155,23 @@ SESSION: dict[str, Any] = {
     "url": None,
     "amount": 12000,
     "currency": "USD",
+    "discount": 0,
+    "coupon": None,
+    "promotion_code": None,
+    "tax": 0,
+    "tax_inclusive": False,
+    "taxes": [],
+    "allow_promotion_codes": True,
     "lines": [
-        {"name": "Consultation, one hour", "price": None, "quantity": 1, "unit_amount": 12000, "amount": 12000},
+        {
+            "name": "Consultation, one hour",
+            "price": None,
+            "quantity": 1,
+            "unit_amount": 12000,
+            "amount": 12000,
+            "discount": 0,
+            "tax": 0,
+        },
     ],
     "customer": "cus_01kbe8wv6pe2r9f3x7m5d0t1ad",
     "customer_email": "ada@example.com",
@@ -175,7 +199,24 @@ class LineOut(BaseModel):
     price: str | None
     quantity: int
     unit_amount: int
+    amount: int = Field(description="Before discount and tax.")
+    discount: int = Field(description="Its share of the discount.")
+    tax: int = Field(description="Its share of the tax.")
+
+
+class TaxOut(BaseModel):
+    """What one rate comes to, minor units."""
+
+    name: str
+    bps: int = Field(description="Basis points: 888 is 8.88 %.")
     amount: int
+
+
+DISCOUNT: Any = Field(description="Off what is bought once, minor units.")
+COUPON: Any = Field(description="What is redeemed with it; a subscription redeems its own.")
+PROMOTION_CODE: Any = Field(description="As it was typed, whether it is good for anything or not.")
+TAX: Any = Field(description="In the amount, of what is bought once and of sending it, minor units.")
+TAX_INCLUSIVE: Any = Field(description="Whether its prices have the tax in them.")
 
 
 class ShippingOptionOut(BaseModel):
@@ -194,8 +235,18 @@ class SessionOut(BaseModel):
     mode: Literal[SESSION_MODES]  # type: ignore[valid-type]
     status: Literal[tuple(CHECKOUT_SESSION)]  # type: ignore[valid-type]
     url: str | None = Field(description="Send the shopper here, while it is open.")
-    amount: int = Field(description="The sum of its lines, minor units.")
+    amount: int = Field(
+        description="Its lines less the discount, and the tax where prices do not include it, as far as the address is known; "
+        "minor units."
+    )
     currency: str
+    discount: int = DISCOUNT
+    coupon: str | None = COUPON
+    promotion_code: str | None = PROMOTION_CODE
+    tax: int = TAX
+    tax_inclusive: bool = TAX_INCLUSIVE
+    taxes: list[TaxOut]
+    allow_promotion_codes: bool
     lines: list[LineOut]
     customer: str | None
     customer_email: str | None

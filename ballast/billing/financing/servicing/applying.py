@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from ballast.billing import order_postings, tax_returns
 from ballast.billing.financing import balances, crediting, earning, entries, postings, rows, standing
 from ballast.billing.financing.entries import PAID, Fact, Parts
 from ballast.billing.financing.servicing.consequences import Added, Change, Consequence
@@ -71,6 +72,8 @@ def _post(agreement: FinancingAgreement, wanted: Consequence, source: str, payme
             sums[change.kind] = sums.get(change.kind, Parts()) + change.parts
     for kind, parts in sums.items():
         postings.changed(agreement, kind, source, parts)
+        if kind == "principal_credited":
+            order_postings.plan_credited(agreement, source, tax_returns.of_credit(agreement, source, -parts.principal))
     if wanted.recorded:
         postings.received_elsewhere(agreement, source, wanted.recorded)
     if wanted.credit:
