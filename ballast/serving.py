@@ -1,4 +1,4 @@
-"""The web server: granian with the application, `python web.py --port 8000`. Run the same in production and on a local stack.
+"""The web server: granian with the application, `python -m ballast.serving --port 8000`, in production and on a local stack alike.
 
 On SIGTERM it first answers 503 at /readyz for `--drain` seconds, and everything else as ever: who stands in front sends requests
 elsewhere from there on. Only then it stops listening, finishes what it has, and ends. A second SIGTERM, or Ctrl-C, does not wait.
