@@ -1,7 +1,7 @@
 """With a replica, the dashboard reads there and nothing else does.
 
 The replica of these tests is a copy of the database as it was when the test began, which refuses to be written: whatever is seen that
-happened later was not read there. `make replica` has one that follows.
+happened later was not read there.
 """
 
 from __future__ import annotations
