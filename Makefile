@@ -35,7 +35,7 @@ pace: .venv/.synced-dev ## Charge 10,000 renewals with two workers that share on
 	@BALLAST_PACED=10000 .venv/bin/python -m pytest tests/subscriptions/test_shared_pace.py -s
 
 fairness: .venv/.synced-dev ## Ten organizations with 10 rows due beside one with 100,000 (ROWS=…): how long the ten wait; takes minutes
-	@.venv/bin/python -m bench.fairness $(ROWS)
+	@BALLAST_ROWS=$(or $(ROWS),100000) .venv/bin/python -m pytest -p tests.conftest bench/fairness.py -s -q
 
 chaos: .venv/.synced-dev ## Pay while everything is killed, paused and lied to, then explain every cent; some minutes
 	@.venv/bin/python -m tests.chaos.campaign $(if $(SEED),--seed $(SEED))

@@ -49,16 +49,17 @@ def register(app: Flask) -> None:
 def seed(context: click.Context, credentials: Path) -> None:
     """Put demo data in place. Everything here is safe to repeat: what is there already is left alone.
 
-    Without a command: Acme Corp and its shop with an owner, an admin and a viewer, one test API key, one webhook endpoint, and twenty
-    payments that cover every status, made at the sandbox's Stripe.
+    Without a command: Acme Corp and its shop with an owner, an admin and a viewer, one test API key, one webhook endpoint, twenty
+    payments that cover every status, made at the sandbox's Stripe, and six installment plans that have run for a while.
     """
     if context.invoked_subcommand is None:
         _plant(credentials)
         with _working_for("acme") as organization:
             from ballast.billing.demo_payments import plant_payments
+            from ballast.billing.demo_plans import plant_plans
 
-            made = plant_payments(organization.id)
-        click.echo(f"{made} payments made. Sign-ins and the API key: {credentials}")
+            made, plans = plant_payments(organization.id), plant_plans(organization.id)
+        click.echo(f"{made} payments and {plans} plans made. Sign-ins and the API key: {credentials}")
 
 
 @seed.command("demo")
@@ -107,11 +108,25 @@ def seed_events(slug: str) -> None:
     click.echo(f"{made} payments written." if made else "The history is there already.")
 
 
+@seed.command("plans")
+@click.option("--organization", "slug", default="acme", show_default=True, help="Whose plans.")
+def seed_plans(slug: str) -> None:
+    """Installment plans that have run for a while: fresh, half paid, late, paid off; those that are missing.
+
+    What was paid so far was paid at an archived account called "Demo history"; the rest is charged by the nightly run.
+    """
+    from ballast.billing.demo_plans import plant_plans
+
+    with _working_for(slug) as organization:
+        click.echo(f"{plant_plans(organization.id)} plans made.")
+
+
 @processors.command("list")
 @click.argument("slug")
 def list_processors(slug: str) -> None:
     """The accounts of the organization SLUG, with their state, share and last test."""
     from ballast.billing import accounts, routing
+    from ballast.templating import show_percent
 
     with _working_for(slug) as organization:
         found = [*accounts.all_of(organization.id), *accounts.archived_of(organization.id)]
@@ -121,7 +136,7 @@ def list_processors(slug: str) -> None:
             tested = account.problem or ("works" if account.checked_at else "never tested")
             state = routing.state_of(account)
             words = (account.id, account.processor, account.external_account, account.mode, state, default)
-            click.echo("\t".join([*words, f"{percent[account.id]} %", tested]))
+            click.echo("\t".join([*words, show_percent(percent[account.id] * 100), tested]))
 
 
 @processors.command("test")

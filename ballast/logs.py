@@ -151,3 +151,5 @@ def prepare(settings: Settings, sources: Sources | None = None) -> None:
         handler.setFormatter(made)
     for noisy in ("alembic", "stripe", "rq", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It warns of each connection it does not keep, which is what the bound of its pool is for.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)

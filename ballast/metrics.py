@@ -109,7 +109,7 @@ def observe(name: str, seconds: float, **labels: str) -> None:
 def _add(more: Mapping[str, int]) -> None:
     with _lock:
         _counts.update(more)
-    _flusher()
+        _flusher()
 
 
 @cache

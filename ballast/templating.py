@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import ROUND_DOWN, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ballast.clock import now
@@ -47,6 +49,8 @@ def prepare(made: Environment) -> None:
         relative=show_relative,
         json=show_json,
         percent=show_percent,
+        share=show_share,
+        apr=show_apr,
         every=show_every,
     )
     made.globals["static_url"] = static_url
@@ -93,8 +97,19 @@ def show_relative(value: datetime) -> str:
 
 def show_percent(bps: int) -> str:
     """19%, 8.88%: a share in basis points."""
-    whole, rest = divmod(bps, 100)
-    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + "%"
+    return format_percent(Decimal(bps) / 10_000, "#,##0.##%", locale="en_US")
+
+
+def show_share(part: int, whole: int, digits: int = 0) -> str:
+    """75%, 12.5%: a part of a whole, rounded down, so that 100% is all of it; 0% of nothing."""
+    share = Decimal(part) / whole if whole else Decimal(0)
+    pattern = "#,##0%" if digits == 0 else f"#,##0.{'0' * digits}%"
+    return format_percent(share.quantize(Decimal(1).scaleb(-digits - 2), ROUND_DOWN), pattern, locale="en_US")
+
+
+def show_apr(percent: Decimal | str) -> str:
+    """14.90%: an annual percentage rate, which has two decimals, in percent."""
+    return format_percent(Decimal(percent) / 100, "0.00%", locale="en_US")
 
 
 def show_every(interval: str, count: int = 1) -> str:

@@ -65,7 +65,7 @@ def visit(place: str, stack: Stack) -> tuple[dict[str, str], str]:
     paths = {
         "storefront": "/shop/acme/",
         "product": "/shop/acme/products/espresso-machine",
-        "overview": "/admin",
+        "overview": "/admin/",
         "payments": "/admin/payments",
         "payment": f"/admin/payments/{bought}",
         "settings": "/admin/settings",

@@ -59,6 +59,7 @@ ADMIN: Final = {
     "invoices": "/admin/invoices",
     "agreement": "/admin/financing/agreements/{agreement}",
     "portfolio": "/admin/financing/portfolio",
+    "agreements": "/admin/financing/agreements",
     "products": "/admin/products",
     "webhooks": "/admin/webhooks",
     "ledger": "/admin/ledger",
@@ -86,7 +87,8 @@ def main() -> int:
         stack = Stack(Path(folder))
         try:
             stack.start()
-            stack.run("flask", "seed", "events", BALLAST_STATE_DIR=str(stack.state))
+            for what in ("events", "plans"):
+                stack.run("flask", "seed", what, BALLAST_STATE_DIR=str(stack.state))
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=place, args=["--no-sandbox"])
                 taken = list(take_all(browser, stack))

@@ -47,6 +47,11 @@ class LineView:
         return self.product.name
 
     @property
+    def kind(self) -> str:
+        """As of a line of an order: delivery is none of a cart's."""
+        return "item"
+
+    @property
     def is_recurring(self) -> bool:
         return self.price.kind == "recurring"
 

@@ -43,6 +43,7 @@ WEEK: Final = (0.9, 0.85, 0.9, 1.0, 1.2, 1.35, 0.8)
 SEASON: Final = {11: 1.35, 12: 1.5, 1: 0.8, 7: 0.85}
 # No processor has this one.
 TOKEN: Final = "demo"  # noqa: S105
+NAME: Final = "Demo history"
 TOLD_DAYS: Final = 30
 MARK: Final = {"seed": "history"}
 SHARES: Final = (6, 3, 2)
@@ -109,7 +110,7 @@ def plant_history(organization_id: str, days: int = DAYS) -> int:
         year = Year(
             organization_id,
             organization.currency,
-            [_account(organization, processor) for processor in ACCOUNTS],
+            [account_of(organization, processor) for processor in ACCOUNTS],
             random.Random(organization.slug),  # noqa: S311  the same year each time, and no secret
             now(),
         )
@@ -120,10 +121,20 @@ def plant_history(organization_id: str, days: int = DAYS) -> int:
     return len(year.payments)
 
 
-def _account(organization: Organization, processor: str) -> tuple[str, str]:
+def account_of(organization: Organization, processor: str) -> tuple[str, str]:
+    """Id and processor of an archived account, made if need be, at which what never went to a processor was charged. In the caller's
+    transaction."""
+    wanted = select(ProcessorAccount.id).where(
+        ProcessorAccount.organization_id == organization.id,
+        ProcessorAccount.processor == processor,
+        ProcessorAccount.name == NAME,
+    )
+    known = db.session.scalars(wanted).first()
+    if known is not None:
+        return known, processor
     fields = {name: value.format(slug=organization.slug) for name, value in ACCOUNTS[processor].items()}
     account: ProcessorAccount = accounts.add(organization, processor, fields)
-    account.name, account.is_default, account.share = "Demo history", False, 0
+    account.name, account.is_default, account.share = NAME, False, 0
     db.session.flush()
     accounts.archive(organization.id, account.id)
     return account.id, processor

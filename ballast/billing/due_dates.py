@@ -30,6 +30,9 @@ class Bought(Protocol):
     @property
     def amount(self) -> int: ...
 
+    @property
+    def kind(self) -> str: ...
+
 
 def of_checkout(order: Order, lines: Sequence[OrderLine], offer: Offer, plan: Plan | None, timezone: str) -> Outlook:
     """What a checkout that starts a subscription comes to, its goods paid in full or with a plan."""
@@ -65,7 +68,7 @@ def _of_goods(goods: Sequence[Bought], quote: Quote | None = None) -> tuple[list
     """In full, or with a plan."""
     if quote is None or not goods:
         return [Entry(_counted(line.name, line.quantity), line.amount) for line in goods], []
-    rest = len(goods) - 1
+    rest = sum(line.kind == "item" for line in goods) - 1
     named = _counted(goods[0].name, goods[0].quantity) + (f" and {rest} more" if rest else "")
     at_once = [Entry(f"{named}, first part", quote.down_payment), Entry("Origination fee", quote.fee_upfront)]
     count = len(quote.lines)

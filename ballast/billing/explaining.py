@@ -328,8 +328,8 @@ def _of_order(payment: Payment, tries: tuple[Try, ...]) -> Explanation:
     besides = order_totals.beside(order, lines) if order else []
     parts += tuple(Part(one.label, one.amount) for one in besides if not one.is_included)
     heading = f"Order {order.number}" if order else (payment.description or "One payment")
-    facts = (("Order", order.id),) if order else ()
-    facts += tuple((one.label, format_money(one.amount, payment.currency)) for one in besides if one.is_included)
+    included = [(one.label, format_money(one.amount, payment.currency)) for one in besides if one.is_included]
+    facts = (("Order", order.id), *included) if order else ()
     return Explanation(
         payment, payment.amount, payment.currency, heading, ("Charged once, when you paid.",), parts, facts, tries
     )

@@ -19,7 +19,7 @@ from ballast.db import db
 from ballast.models import ApiKey, DailyFigure, FigureChange, Organization
 from ballast.models.figures import FIGURES
 from ballast.money import format_money
-from ballast.templating import zone
+from ballast.templating import show_percent, show_share, zone
 
 DAYS = 30
 
@@ -133,7 +133,7 @@ def _compared(amount: int, before: int) -> str:
     percent = round(100 * abs(amount - before) / before)
     if not percent:
         return f"As much as the {DAYS} days before"
-    return f"{percent:,}% {'more' if amount > before else 'less'} than the {DAYS} days before"
+    return f"{show_percent(percent * 100)} {'more' if amount > before else 'less'} than the {DAYS} days before"
 
 
 def _success(found: _Figures) -> dict[str, str]:
@@ -193,7 +193,7 @@ def _keys(organization: Organization) -> dict[str, str]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part // whole}%" if whole else "None yet"
+    return show_share(part, whole) if whole else "None yet"
 
 
 # --- The chart ---------------------------------------------------------------------------------------------------------------

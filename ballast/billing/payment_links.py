@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -15,9 +15,19 @@ from ballast.clock import now, real_time
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
-from ballast.models import CheckoutSession, Organization, Payment, PaymentLink
+from ballast.models import (
+    CheckoutSession,
+    Organization,
+    Payment,
+    PaymentLink,
+    PaymentMethod,
+    Price,
+    Product,
+)
+from ballast.models.catalog import subscribable
 from ballast.models.checkout_sessions import IN_FLIGHT, link_of, session_of
 from ballast.models.orders import lines_of_order
+from ballast.templating import show_every
 
 MOST_USES: Final = 1_000_000
 LONGEST_NAME: Final = 120
@@ -43,13 +53,16 @@ class NewLink:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a visitor is offered. `amount`: minor units, of one."""
+    """What a visitor is offered. `amount`: minor units, of one. `terms`: how often it is paid again, and what is said of its
+    beginning; empty for what is paid once."""
 
     name: str
     amount: int
     currency: str
     image: str | None = None
     tagline: str = ""
+    every: str = ""
+    terms: str = ""
 
 
 def create(shop: Organization, asked: NewLink) -> PaymentLink:
@@ -148,10 +161,30 @@ def offer(link: PaymentLink) -> Offer | None:
     if link.price_id is None:
         return Offer(link.name, link.amount, link.currency)
     try:
-        price, product = checkout_sessions.find_price(link.organization_id, link.price_id)
+        price, product = find_price(link.organization_id, link.price_id)
     except InvalidRequest:
         return None
-    return Offer(product.name, price.amount, price.currency, product.image, product.tagline)
+    shown = Offer(product.name, price.amount, price.currency, product.image, product.tagline)
+    if price.interval is None:
+        return shown
+    return replace(shown, every=show_every(price.interval, price.interval_count), terms=_terms(price))
+
+
+def _terms(price: Price) -> str:
+    """How a subscription begins, and that it ends when its holder says so."""
+    trial = f"Free for {price.trial_days} days, then charged. " if price.trial_days else ""
+    fee = f"{money.format_money(price.setup_fee, price.currency)} once, to set it up. " if price.setup_fee else ""
+    return f"{trial}{fee}You can cancel at any time."
+
+
+def find_price(organization_id: str, price_id: str) -> tuple[Price, Product]:
+    """A price that a link may sell, with its product: one that repeats, or the one-time price a product has now.
+
+    Raises InvalidRequest(`price_unknown`).
+    """
+    again = subscribable(organization_id).where(Price.id == price_id)
+    found = db.session.execute(again).first() if to_uuid(price_id, "price") is not None else None
+    return (found[1], found[0]) if found else checkout_sessions.find_price(organization_id, price_id)
 
 
 def go_on(shop: Organization, link_id: str, quantity: int, earlier_id: str | None) -> CheckoutSession:
@@ -170,8 +203,10 @@ def go_on(shop: Organization, link_id: str, quantity: int, earlier_id: str | Non
         checkout_sessions.expire(shop.id, earlier.id)
     line = Line(quantity, price=link.price_id) if link.price_id else Line(quantity, name=link.name, amount=link.amount)
     currency = None if link.price_id else link.currency
+    is_again = link.price_id is not None and find_price(shop.id, link.price_id)[0].interval is not None
     asked = NewSession(
         [line],
+        mode="subscription" if is_again else "payment",
         currency=currency,
         success_url=link.success_url,
         payment_link_id=link.id,
@@ -221,16 +256,22 @@ def take_place(session: CheckoutSession | None) -> None:
 
 
 def _taken(session: CheckoutSession) -> int:
-    """How many other sessions of the link are paid, or are being paid."""
+    """How many other sessions of the link are paid, or are being paid, or have their card stored just now."""
     under_way = exists().where(
         Payment.organization_id == CheckoutSession.organization_id,
         Payment.order_id == CheckoutSession.order_id,
         Payment.status.in_((*IN_FLIGHT, "succeeded")),
     )
+    stored_now = select(PaymentMethod.purpose).where(
+        PaymentMethod.organization_id == session.organization_id,
+        PaymentMethod.status == "pending",
+        PaymentMethod.purpose.startswith("ord_", autoescape=True),
+    )
+    storing = CheckoutSession.order_id.in_(list(db.session.scalars(stored_now)))
     wanted = select(func.count()).where(
         CheckoutSession.organization_id == session.organization_id,
         CheckoutSession.payment_link_id == session.payment_link_id,
         CheckoutSession.id != session.id,
-        or_(CheckoutSession.status == "complete", under_way),
+        or_(CheckoutSession.status == "complete", under_way, storing),
     )
     return db.session.scalars(wanted).one()

@@ -28,7 +28,6 @@ from ballast.billing import (
     return_urls,
     returning,
     subscription_checkout,
-    taxes,
     ways,
 )
 from ballast.billing.financing_checkout import IN_FULL, Agreed, Plan
@@ -254,7 +253,6 @@ def _page(
             notice=notice,
             countries=countries(),
             processor=way.for_page if way else None,
-            taxes=bool(found.order.tax_name) or taxes.has_rates(g.shop.id),
             due=f"{to_decimal(checkout.account_amount(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),

@@ -10,17 +10,17 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from flask_login import current_user
 
 from ballast import answers, config
-from ballast.billing import checkout_sessions, payment_links
+from ballast.billing import payment_links
 from ballast.billing.payment_links import NewLink
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, InvalidRequest
 from ballast.identity import users
-from ballast.models import CheckoutSession, PaymentLink
-from ballast.models.catalog import on_sale
+from ballast.models import CheckoutSession, PaymentLink, Price
+from ballast.models.catalog import on_sale, recurring_prices
 from ballast.models.checkout_sessions import links_of, sessions_of_link
 from ballast.money import format_money, from_decimal, to_decimal
 from ballast.security import looks_like_card_number, without_card_number
-from ballast.templating import read_day
+from ballast.templating import read_day, show_every
 from ballast.web import dashboard, keyset, render, requires, see_other
 
 blueprint = Blueprint("payment_links", __name__, url_prefix="/admin/payment-links")
@@ -111,7 +111,7 @@ def _read(typed: dict[str, str]) -> NewLink:
         "created_by": current_user.id,
     }
     if typed["price"]:
-        price, product = checkout_sessions.find_price(g.organization.id, typed["price"])
+        price, product = payment_links.find_price(g.organization.id, typed["price"])
         return NewLink(product.name, price.amount, price.currency, price_id=price.id, **common)
     currency = typed["currency"].upper()
     return NewLink(typed["name"], from_decimal(typed["amount"], currency), currency, **common)
@@ -141,6 +141,10 @@ def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
         (price.id, f"{product.name}, {format_money(price.amount, price.currency)}")
         for product, price in db.session.execute(on_sale(g.organization.id))
     ]
+    prices += [
+        (price.id, f"{product.name}, {format_money(price.amount, price.currency)} {_every(price)}")
+        for price, product in db.session.execute(recurring_prices(g.organization.id))
+    ]
     return render(
         "admin/payment_links/new.html",
         status=422 if error else 200,
@@ -148,6 +152,10 @@ def _form(typed: dict[str, str], error: BallastError | None = None) -> Response:
         prices=[("", "Something else: name and amount below"), *prices],
         errors={error.param or "name": error.message} if error else {},
     )
+
+
+def _every(price: Price) -> str:
+    return show_every(price.interval or "", price.interval_count)
 
 
 @blueprint.get("/<link_id>")

@@ -55,3 +55,10 @@ def late_successes_of(organization_id: str, payment_id: str) -> Select[LateSucce
         LateSuccess.organization_id == organization_id, LateSuccess.payment_id == payment_id
     )
     return found.order_by(LateSuccess.id)
+
+
+def late_successes_of_attempt(organization_id: str, attempt_id: str) -> Select[LateSuccess]:
+    """The late success of one attempt, if it has one."""
+    return select(LateSuccess).where(
+        LateSuccess.organization_id == organization_id, LateSuccess.attempt_id == attempt_id
+    )

@@ -6,7 +6,7 @@ Changes indexes only, so the release before keeps working while this runs: it re
 from alembic import op
 
 revision = "0019"
-down_revision = "0016"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

@@ -21,8 +21,8 @@ def test_accounts_are_listed_without_their_secrets(world: World) -> None:
     result = run(world, "list", "acme")
     lines = [line.split("\t") for line in result.output.splitlines()]
     assert [line[1:] for line in lines] == [
-        ["stripe", "pk_test_acme", "test", "enabled", "default", "100 %", "never tested"],
-        ["square", "Lsecond", "test", "enabled", "-", "0 %", "works"],
+        ["stripe", "pk_test_acme", "test", "enabled", "default", "100%", "never tested"],
+        ["square", "Lsecond", "test", "enabled", "-", "0%", "works"],
     ]
     assert "EAAAE" not in result.output
     assert "sk_test" not in result.output

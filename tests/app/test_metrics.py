@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -165,6 +166,7 @@ def test_each_alarm_stands_on_metrics_there_are_and_leads_to_its_runbook() -> No
     runbooks = {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} - {"README"}
     linked = set()
     for rule in rules():
+        promql_parser.parse(rule["expr"])
         named = set(re.findall(r"\bballast_\w+", rule["expr"]))
         assert named or "up{" in rule["expr"], rule["alert"]
         assert named <= known, rule["alert"]

@@ -9,16 +9,35 @@ import pytest
 from click.testing import Result
 from sqlalchemy import func, select
 
-from ballast.billing import demo_history, demo_payments
-from ballast.db import db, organization
-from ballast.models import Attempt, Dispute, LedgerTransfer, Payment, Refund, WebhookDelivery, WebhookEndpoint
+from ballast.billing import demo, demo_history, demo_payments, demo_plans, demo_shop
+from ballast.clock import real_time
+from ballast.db import db, organization, transaction
+from ballast.models import (
+    Attempt,
+    Dispute,
+    FinancingAgreement,
+    LedgerTransfer,
+    Organization,
+    Payment,
+    PaymentMethod,
+    Refund,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from ballast.models.states import PAYMENT
 from tests.billing.acts import balance, rows
+from tests.financing.servant import Servant
 from tests.world import World
 
 
 def seed(world: World, *words: str) -> Result:
     return world.app.test_cli_runner().invoke(args=["seed", *words])
+
+
+@pytest.fixture
+def servant(world: World) -> Servant:
+    """Whoever looks after the plans."""
+    return Servant(world, real_time())
 
 
 @pytest.fixture
@@ -73,6 +92,28 @@ def test_what_the_history_told_its_endpoint_is_numbered_without_gaps_and_sent_to
     assert endpoint.sequence == len(told) > 300
 
 
+def test_plans_have_run_for_a_while_and_what_is_left_of_them_is_charged_by_the_nightly_run(
+    servant: Servant, world: World
+) -> None:
+    with organization(world.acme.id):
+        with transaction() as session:
+            demo.offers.ready_made(session.get_one(Organization, world.acme.id))
+            demo_shop.plant(session.get_one(Organization, world.acme.id))
+        assert demo_plans.plant_plans(world.acme.id) == 6
+        assert demo_plans.plant_plans(world.acme.id) == 0
+    plans = sorted(rows(world, FinancingAgreement), key=lambda one: one.consented_at)
+    assert [one.status for one in plans[:2] + plans[2:3] + plans[4:]] == ["paid_off"] * 2 + ["active"] * 3
+    assert plans[3].status in ("late", "delinquent")
+    assert [one.amount for one in rows(world, LedgerTransfer) if one.kind == "late_fee"] == []
+    assert world.charges() == [], "what was paid was paid at an account nobody knows"
+    for plan in plans:
+        servant.check(plan.id)
+    servant.at = real_time() + timedelta(days=25)
+    servant.work()
+    assert [one["amount_captured"] for one in world.charges() if one["amount_captured"]] != []
+    assert {one.status for one in rows(world, PaymentMethod)} == {"active"}
+
+
 def test_nobody_elses_rows_are_touched(world: World, history: int) -> None:
     with organization(world.stranger.id):
         assert db.session.scalar(select(func.count()).select_from(Payment)) == 0
@@ -81,8 +122,8 @@ def test_nobody_elses_rows_are_touched(world: World, history: int) -> None:
 def test_the_commands_say_what_they_did_and_are_safe_to_repeat(world: World, tmp_path: Path) -> None:
     file = tmp_path / "demo.json"
     first, again = [seed(world, "--credentials", str(file)) for _ in range(2)]
-    assert "20 payments made." in first.output, first.output
-    assert "0 payments made." in again.output
+    assert "20 payments and 6 plans made." in first.output, first.output
+    assert "0 payments and 0 plans made." in again.output
     assert file.stat().st_mode & 0o777 == 0o600
     assert "4 products" not in seed(world, "catalog").output  # the first command has put them in place
     assert "There is no organization nobody." in seed(world, "events", "--organization", "nobody").output

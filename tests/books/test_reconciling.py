@@ -14,7 +14,7 @@ from ballast.billing.reconciliation import comparing, days, recording
 from ballast.billing.reconciliation.comparing import OurCharge
 from ballast.clock import real_time
 from ballast.db import organization, transaction
-from ballast.models import Attempt, Drift, Payout, Reconciliation
+from ballast.models import Attempt, Drift, LateSuccess, Payout, Reconciliation
 from ballast.processors.lists import Listed
 from tests.billing.acts import as_worker, balance, elsewhere, pause, rows, stripe
 from tests.pages.mixing import Mixer
@@ -102,6 +102,15 @@ def test_a_charge_whose_answer_was_lost_differs_in_state_and_is_mended_by_asking
 
 
 def test_a_charge_we_do_not_know_is_missing_here_and_nothing_pretends_to_mend_it(world: World) -> None:
+    made = charge_beside(world)
+    result = flask(world, "--repair")
+    assert result.exit_code == 1
+    assert f"missing_here\tcharge\t{made}" in result.output
+    assert drifts(world) == [("missing_here", "charge", "open")]
+
+
+def charge_beside(world: World, **fields: str) -> str:
+    """A charge at the processor that we have not asked for; its id."""
     made = stripe(
         world,
         "payment_intents",
@@ -110,12 +119,38 @@ def test_a_charge_we_do_not_know_is_missing_here_and_nothing_pretends_to_mend_it
         payment_method="pm_card_visa",
         confirm="true",
         **{"automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never"},
+        **fields,
     )
     assert made.json()["status"] == "succeeded"
+    return str(made.json()["id"])
+
+
+def test_a_charge_under_the_reference_of_one_that_was_declined_goes_back_as_a_late_success(
+    world: World, api: Api
+) -> None:
+    assert api.pay(payment_method="pm_card_visa_chargeDeclined").status_code == 402
+    (attempt,) = rows(world, Attempt)
+    found = charge_beside(world, **{"metadata[attempt]": attempt.id})
+    result = flask(world)
+    assert f"missing_here\tcharge\t{found}" in result.output
+    mended = flask(world, "--repair")
+    assert "The processor took $7.00 under our reference" in mended.output
+    assert mended.exit_code == 0, mended.output
+    world.drain()
+    (late,) = rows(world, LateSuccess)
+    assert (late.attempt_id, late.amount, late.answer) == (attempt.id, 700, "refund")
+    assert [charge["amount_refunded"] for charge in world.charges()] == [700]
+    assert (balance(world, "processor_receivable"), balance(world, "late_receipts")) == (-50, 0), "the fee is kept"
+
+
+def test_a_second_charge_under_the_reference_of_one_that_was_paid_is_left_to_a_person(world: World, api: Api) -> None:
+    api.pay()
+    (attempt,) = rows(world, Attempt)
+    found = charge_beside(world, **{"metadata[attempt]": attempt.id})
     result = flask(world, "--repair")
     assert result.exit_code == 1
-    assert f"missing_here\tcharge\t{made.json()['id']}" in result.output
-    assert drifts(world) == [("missing_here", "charge", "open")]
+    assert f"missing_here\tcharge\t{found}" in result.output
+    assert rows(world, LateSuccess) == []
 
 
 def test_what_the_processor_has_lost_is_missing_there_charge_and_refund(world: World, api: Api) -> None:

@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from ballast.clock import real_time, shifted
-from ballast.models import AuditEntry, CheckoutSession, Order, PaymentLink
+from ballast.models import AuditEntry, CheckoutSession, Order, PaymentLink, Subscription
+from tests.api.selling import Seller
 from tests.billing.acts import at_once, rows
 from tests.shopper import Shopper
 from tests.world import World, csrf
@@ -151,3 +152,22 @@ def test_a_link_that_cannot_be_comes_back_with_the_reason(world: World, form: di
     answer = client.post("/admin/payment-links/new", data={"csrf_token": token, **FORM, **form})
     assert (answer.status_code, said in html.unescape(answer.get_data(as_text=True))) == (422, True)
     assert rows(world, PaymentLink) == []
+
+
+def test_a_link_sells_a_price_that_repeats_and_begins_a_subscription_with_each_payment(world: World) -> None:
+    seller = Seller(world.api(world.acme.api_key))
+    club = seller.price(amount=1800, currency="USD", interval="month", trial_days=0, setup_fee=500)
+    link, shopper = make(world, price=club, max_uses="1"), Shopper(world)
+    page = html.unescape(shopper.client.get(f"/buy/{link.token}").get_data(as_text=True))
+    assert "per month" in page
+    assert "$5.00 once, to set it up. You can cancel at any time." in page
+    checkout = go_on(shopper.client, link).headers["Location"]
+    assert go_on(shopper.client, link).headers["Location"] == checkout
+    shown = re.search(r'name="shown" value="(\d+)"', shopper.client.get(checkout).get_data(as_text=True))
+    assert shown is not None
+    answer = shopper.pay(checkout, shown=shown[1], account=world.acme.account_id)
+    assert answer.headers["Location"] == f"{checkout}/receipt"
+    assert [charge["amount"] for charge in world.charges()] == [2300]
+    (subscription,) = rows(world, Subscription)
+    assert (subscription.status, subscription.price_id) == ("active", club)
+    assert world.app.test_client().get(f"/buy/{link.token}").status_code == 410, "sold once, as it was to be"

@@ -174,7 +174,7 @@ def test_a_receipt_leads_to_why_the_amount_is_what_it_is_and_staff_see_the_formu
     address = re.search(r"/charges/\S+", mail.text)
     assert address is not None
     page = unescape(ada.client.get(address[0]).get_data(as_text=True))
-    assert "$600.00 still owed × 12.00 % a year × one period" in page
+    assert "$600.00 still owed × 12% a year × one period" in page
     assert "The bank approved it, once." in page
     staff = unescape(world.sign_in("viewer").get(f"/admin/payments/{payment_id}/why").get_data(as_text=True))
     assert "Why this amount" in staff

@@ -67,7 +67,11 @@ def on_a_plan(world: World) -> Page:
     form = dict(hidden) | {"csrf_token": ada.token}
 
     def look() -> str:
-        return ada.raw("") + ada.raw(ada.plan()) + "".join(ada.raw(ada.plan(act)) for act in ("pay", "payoff", "amount?amount=20.00"))
+        return (
+            ada.raw("")
+            + ada.raw(ada.plan())
+            + "".join(ada.raw(ada.plan(act)) for act in ("pay", "payoff", "amount?amount=20.00"))
+        )
 
     return look, lambda: ada.client.post(ada.home + ada.plan("pay"), data=form), 1
 

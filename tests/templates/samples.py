@@ -224,7 +224,6 @@ CHECKOUT: Context = {
     "in_full": 67600,
     "order": ORDER,
     "beside": [],
-    "taxes": False,
     "free": False,
     "asks_code": False,
     "code_problem": None,
@@ -264,7 +263,7 @@ def checkout_samples() -> Iterator[tuple[str, str, Context]]:
         yield show, name, CHECKOUT | {"processor": _processor(name)}
     sent = CHECKOUT | {"lines": SENT_LINES, "rates": RATES, "rate": "shr_2", "amount": 69100}
     yield "checkout/show.html", "delivery", sent
-    asking: Context = {"asks_code": True, "beside": BESIDE, "taxes": True}
+    asking: Context = {"asks_code": True, "beside": BESIDE}
     yield show, "discount and tax", sent | asking | {"code": "SPRING"}
     yield (
         show,
@@ -642,7 +641,7 @@ VOLUME = Row(
 METRICS = [
     Row(label="Volume", value="$38,256.00", note="12 % more than before"),
     Row(label="Payments", value="412", note="of 431 tried"),
-    Row(label="Success rate", value="95.6 %", note="of attempts with an answer"),
+    Row(label="Success rate", value="95.6%", note="of attempts with an answer"),
     Row(label="Owed on plans", value="$9,120.00", note="$320.00 past due"),
     Row(label="Webhooks delivered", value="99%", note="1,204 of 1,210 deliveries"),
     Row(label="API keys", value="3", note="2 used in the last 30 days"),

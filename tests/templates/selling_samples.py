@@ -39,8 +39,9 @@ LIMITED = _link(
     last_day=NOW + timedelta(days=9),
     success_url="https://shop.example/thanks?session={CHECKOUT_SESSION_ID}",
 )
-OFFER = Row(name=LINK.name, amount=12000, currency="USD", image=None, tagline="")
-KETTLE = Row(name="Kettle", amount=9000, currency="USD", image="shop/kettle.svg", tagline="A slow, even pour.")
+ONCE: Context = {"every": "", "terms": ""}
+OFFER = Row(name=LINK.name, amount=12000, currency="USD", image=None, tagline="", **ONCE)
+KETTLE = Row(name="Kettle", amount=9000, currency="USD", image="shop/kettle.svg", tagline="A slow, even pour.", **ONCE)
 SESSIONS = [
     {"session": Row(status=status, created_at=NOW), "order": order, "payment_id": payment_id}
     for status, order, payment_id in (
@@ -104,6 +105,13 @@ def selling_samples() -> Iterator[tuple[str, str, Context]]:
     buy: Context = {"shop": SHOP, "token": "b2u5y8", "offer": OFFER, "adjustable": False, "quantity": "1", "most": 99}
     buy |= {"errors": {}, "problem": None}
     yield "checkout/buy.html", "plain", buy
+    club = Row(
+        **(
+            vars(KETTLE)
+            | {"every": "per month", "terms": "Free for 14 days, then charged. You can cancel at any time."}
+        )
+    )
+    yield "checkout/buy.html", "subscription", buy | {"offer": club, "adjustable": True}
     yield "checkout/buy.html", "picture", buy | {"offer": KETTLE, "adjustable": True}
     wrong = {"adjustable": True, "quantity": "0", "errors": {"quantity": "Choose a quantity from 1 to 99."}}
     yield "checkout/buy.html", "wrong", buy | wrong

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
-from jinja2 import Environment
+from jinja2 import Environment, Template
 from jinja2_fragments import render_block
 
 import ballast
@@ -19,6 +20,8 @@ SAMPLES = list(samples())
 NAMES = [f"{template}:{state}" for template, state, _ in SAMPLES]
 PAGES = [(template, state, context) for template, state, context in SAMPLES if not template.startswith("emails/")]
 PAGE_NAMES = [f"{template}:{state}" for template, state, _ in PAGES]
+# Rendered by billing.financing.disclosure alone, and read to the letter by tests/financing.
+DOCUMENT = "financing/_document.html"
 CHECKOUT_BLOCKS = {"form", "action", "processing", "summary"}
 
 
@@ -66,6 +69,23 @@ def test_every_page_has_a_sample() -> None:
     sampled = {template for template, _, _ in SAMPLES}
     parts = {name for name in TEMPLATES if Path(name).name.startswith("_") or "layout" in name or name == "ui.html"}
     assert sampled | parts == set(TEMPLATES)
+
+
+def test_every_part_is_rendered_in_some_sample(pages: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {name for name in TEMPLATES if Path(name).name.startswith("_") or "layout" in name} - {DOCUMENT}
+    seen: set[str] = set()
+    find = pages.get_template
+
+    def spy(name: str, *args: Any, **options: Any) -> Template:
+        seen.add(name)
+        return find(name, *args, **options)
+
+    monkeypatch.setattr(pages, "get_template", spy)
+    for template, _state, context in SAMPLES:
+        pages.get_template(template).render(**context)
+        if wanted <= seen:
+            return
+    assert wanted - seen == set()
 
 
 @pytest.mark.parametrize(("template", "state", "context"), SAMPLES, ids=NAMES)

@@ -15,6 +15,7 @@ from ballast.billing.financing.quotes import Quote
 from ballast.billing.financing.quoting import choices, creditor
 from ballast.models import FinancingOffer, Organization
 from ballast.money import format_money
+from ballast.templating import show_apr, show_percent
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def plans(
 
 
 def line(quote: Quote) -> str:
-    """“4 × $160.00, 0 %” where all payments are alike and nothing is charged for it; else “from $37.50/month”."""
+    """“4 × $160.00, 0%” where all payments are alike and nothing is charged for it; else “from $37.50/month”."""
     each = format_money(quote.payment, quote.currency)
     amounts = {one.amount for one in quote.lines} | ({quote.due_today} if quote.due_today else set())
     if not quote.finance_charge and len(amounts) == 1:
-        return f"{len(quote.lines) + bool(quote.due_today)} × {each}, 0 %"
+        return f"{len(quote.lines) + bool(quote.due_today)} × {each}, {show_percent(0)}"
     return f"from {each}/{_every(quote)}"
 
 
@@ -83,7 +84,7 @@ def _payments(quote: Quote) -> str:
 
 
 def _cost(quote: Quote) -> str:
-    rate = f"{quote.apr}\u00a0% annual percentage rate"
+    rate = f"{show_apr(quote.apr)} annual percentage rate"
     if not quote.finance_charge:
         return f"{rate}, no interest and no fees."
     charge, total = (format_money(one, quote.currency) for one in (quote.finance_charge, quote.total_sale_price))

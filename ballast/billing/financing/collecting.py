@@ -38,13 +38,18 @@ class Ready:
 
 def collect(organization_id: str, installment_id: str) -> bool:
     """Charge an installment that is due, if it still is and its card may be tried. Answers whether a processor was asked."""
-    with transaction():
-        found = ready(organization_id, installment_id)
-        begun = _begin(found) if found else None
+    begun = begin(organization_id, installment_id)
     if begun is None:
         return False
     payments.run(begun)
     return True
+
+
+def begin(organization_id: str, installment_id: str) -> payments.Begun | None:
+    """Commit to charging it, if it still is due and its card may be tried."""
+    with transaction():
+        found = ready(organization_id, installment_id)
+        return _begin(found) if found else None
 
 
 def ready(organization_id: str, installment_id: str) -> Ready | None:

@@ -13,7 +13,7 @@ from ballast.billing.financing import periods
 from ballast.billing.financing.quotes import Quote
 from ballast.billing.financing.terms import OfferTerms
 from ballast.money import format_money
-from ballast.templating import environment, show_percent
+from ballast.templating import environment, show_apr, show_percent
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Disclosure:
     @property
     def apr(self) -> str:
         """9.69%."""
-        return f"{self.quote.apr}%"
+        return show_apr(self.quote.apr)
 
     @property
     def payments(self) -> tuple[Payments, ...]:

@@ -178,9 +178,12 @@ def plan_url(agreement: FinancingAgreement) -> str:
 
 
 def item_of(agreement: FinancingAgreement) -> str:
-    """What was bought on the plan: "Espresso machine and 2 more"."""
+    """What was bought on the plan: "Espresso machine and 2 more"; delivery, and a subscription beside it, are none of that."""
     wanted = select(OrderLine.name).where(
-        OrderLine.organization_id == agreement.organization_id, OrderLine.order_id == agreement.order_id
+        OrderLine.organization_id == agreement.organization_id,
+        OrderLine.order_id == agreement.order_id,
+        OrderLine.kind == "item",
+        OrderLine.is_recurring.is_(False),
     )
     names = list(db.session.scalars(wanted.order_by(OrderLine.position)))
     if not names:

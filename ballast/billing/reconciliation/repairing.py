@@ -5,13 +5,13 @@ Nothing is sent, refunded or posted by hand here. What has no such road is expla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import accounts, lookup, processing, refunds, resolver
+from ballast.billing import accounts, lookup, outcomes, processing, refunds, resolver
 from ballast.billing.reconciliation import looking, matching, running
 from ballast.billing.reconciliation.comparing import OurCharge, OurRefund
 from ballast.billing.reconciliation.matching import Place
@@ -19,6 +19,7 @@ from ballast.clock import real_time
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict
 from ballast.models import Drift
+from ballast.models.late_successes import late_successes_of_attempt
 from ballast.models.reconciliation import reconciliation_of
 from ballast.models.states import OPEN_ATTEMPT, move
 from ballast.money import format_money
@@ -52,7 +53,12 @@ def find(organization_id: str, drift_id: str, lock: bool = False) -> Drift:
 
 def is_mendable(drift: Drift) -> bool:
     """Whether there may be a safe way; `rehearse` asks the processor and knows."""
-    return drift.status == "open" and drift.drift_class in ("state_differs", "fee_unknown")
+    return drift.status == "open" and (drift.drift_class in ("state_differs", "fee_unknown") or _is_under_ours(drift))
+
+
+def _is_under_ours(drift: Drift) -> bool:
+    """Whether it is a charge that the processor made under the reference of an attempt that knows another one."""
+    return drift.drift_class == "missing_here" and drift.attempt_id is not None
 
 
 def rehearse(organization_id: str, drift_id: str) -> Plan:
@@ -64,7 +70,7 @@ def rehearse(organization_id: str, drift_id: str) -> Plan:
         return Plan(
             True, "The day is compared again, and the fee is posted to the ledger if the processor tells it now."
         )
-    if drift.drift_class != "state_differs":
+    if drift.drift_class != "state_differs" and not _is_under_ours(drift):
         return Plan(False, BY_HAND[drift.drift_class])
     place = _place(drift)
     account = processing.open_account(accounts.find(organization_id, place.account_id))
@@ -72,9 +78,21 @@ def rehearse(organization_id: str, drift_id: str) -> Plan:
         refund = _refund(place, drift)
         end_reading()
         return _refund_plan(refund, looking.ask_refund(account, refund).status)
-    charge = _charge(place, drift)
+    charge, found_under_ours = _charge(place, drift), drift.subject if _is_under_ours(drift) else None
     end_reading()
+    if found_under_ours:
+        return _adoption_plan(charge, looking.ask_charge(account, replace(charge, external_id=found_under_ours)))
     return _charge_plan(charge, looking.ask_charge(account, charge))
+
+
+def _adoption_plan(ours: OurCharge, outcome: Outcome) -> Plan:
+    """Only what was closed without money, here and at the processor, can take another charge for its own."""
+    if ours.status in resolver.CLOSED_UNPAID and not ours.posted and isinstance(outcome, Approved):
+        taken = format_money(outcome.captured, ours.currency) if outcome.captured else "nothing yet"
+        return Plan(
+            True, f"The processor took {taken} under our reference, for a charge closed here. It is a late success."
+        )
+    return Plan(False, BY_HAND["missing_here"])
 
 
 def _charge_plan(ours: OurCharge, outcome: Outcome) -> Plan:
@@ -117,15 +135,29 @@ def repair(organization_id: str, drift_id: str) -> Plan:
     if not plan.can:
         raise Conflict("drift_not_repairable", plan.sentence)
     attempt_id, refund_id, reconciliation_id = drift.attempt_id, drift.refund_id, drift.reconciliation_id
+    found_under_ours = drift.subject if _is_under_ours(drift) else None
     end_reading()
     if drift.drift_class == "fee_unknown":
         running.run((organization_id, reconciliation_id))
     elif refund_id:
         refunds.check(organization_id, refund_id)
     elif attempt_id:
+        if found_under_ours:
+            _adopt(organization_id, attempt_id, found_under_ours)
         _follow(organization_id, attempt_id)
     _close(organization_id, drift_id)
     return plan
+
+
+def _adopt(organization_id: str, attempt_id: str, external_id: str) -> None:
+    """From now on the attempt is known by this charge. If the process dies after it, the day's next comparison finds that states
+    differ, and following the attempt is all that is left to do."""
+    with transaction():
+        attempt, payment = outcomes.lock(organization_id, attempt_id, with_order=True)
+        if attempt.status in resolver.CLOSED_UNPAID and attempt.external_id != external_id:
+            said = {"attempt": attempt.id, "external_id": external_id, "was": attempt.external_id}
+            attempt.external_id = external_id
+            audit.record(organization_id, "attempt.charge_found", "payment", payment.id, said)
 
 
 def _follow(organization_id: str, attempt_id: str) -> None:
@@ -144,7 +176,12 @@ def _close(organization_id: str, drift_id: str) -> None:
     if drift.drift_class == "fee_unknown":
         return
     theirs = drift.theirs["status"]
-    settled = _is_settled(_refund(place, drift).status if drift.refund_id else _charge(place, drift).status, drift)
+    if _is_under_ours(drift):
+        settled = (
+            db.session.scalars(late_successes_of_attempt(organization_id, str(drift.attempt_id))).first() is not None
+        )
+    else:
+        settled = _is_settled(_refund(place, drift).status if drift.refund_id else _charge(place, drift).status, drift)
     end_reading()
     if not settled:
         raise Conflict(

@@ -45,7 +45,7 @@ class CouponCreate(Strict):
     )
 
     name: Label = Field(description="As it stands on invoices and receipts.")
-    percent_bps: StrictInt | None = Field(default=None, ge=1, le=10_000, description="Basis points: 2500 is 25 %.")
+    percent_bps: StrictInt | None = Field(default=None, ge=1, le=10_000, description="Basis points: 2500 is 25%.")
     amount_off: StrictInt | None = Field(default=None, ge=1, le=MAX_AMOUNT, description="Minor units of `currency`.")
     currency: Currency | None = Field(default=None, description="With `amount_off`.")
     duration: Literal[DURATIONS] = Field(description="For the first period, for `periods` of them, or for all.")  # type: ignore[valid-type]
@@ -220,7 +220,7 @@ class TaxRateCreate(Strict):
     name: Label = Field(description="As it stands on invoices and receipts.")
     country: Country = Field(description="ISO 3166, two capitals.")
     region: Region = Field(default="", description="As customers' `region` says it; the whole country if left out.")
-    bps: StrictInt = Field(ge=0, le=10_000, description="Basis points: 888 is 8.88 %.")
+    bps: StrictInt = Field(ge=0, le=10_000, description="Basis points: 888 is 8.88%.")
     shipping_bps: StrictInt | None = Field(
         default=None,
         ge=0,

@@ -151,9 +151,12 @@ CATALOG: Final[dict[str, Entry]] = {
     "too_many_rates": Entry(409, "There are as many shipping rates as there may be. Archive one first."),
     "country_unknown": Entry(400, "There is no such country. Use ISO 3166: two capitals, such as `DE`."),
     "days_invalid": Entry(400, "A delivery takes `min_days` to `max_days`, at most 365."),
-    "coupon_invalid": Entry(400, "There is no such coupon; or it is archived, over, used up, or for another currency."),
+    "coupon_invalid": Entry(
+        400, "There is no such coupon; or it is archived, over, used up, for another currency or for other things."
+    ),
     "promotion_code_invalid": Entry(
-        400, "There is no such code; or it is archived, over, used up, or for a first purchase only."
+        400,
+        "There is no such code; or it is archived, over, used up, for a first purchase only, or leaves less than a card can pay.",
     ),
     # Subscriptions and invoices
     "quantity_invalid": Entry(400, "A quantity is 1 to 100,000, and comes to no more than can be charged."),
@@ -186,7 +189,7 @@ CATALOG: Final[dict[str, Entry]] = {
     "financing_last_payment_uneven": Entry(
         400, "Rounding would leave a last payment unlike the others. Fewer installments, or a larger amount."
     ),
-    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000 % fits the plan."),
+    "financing_apr_out_of_range": Entry(400, "No annual percentage rate up to 10,000% fits the plan."),
     "disclosure_disagrees": Entry(
         409, "The two APR solvers, or the disclosure and its schedule, disagree. Nothing is quoted or sold so."
     ),

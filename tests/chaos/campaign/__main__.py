@@ -6,6 +6,7 @@ import argparse
 import secrets
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos.campaign.running import ENVIRONMENT, Plan, run
@@ -22,7 +23,9 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=120)
     parser.add_argument("--kills", type=int, default=8)
     asked = parser.parse_args()
-    plan = Plan(asked.seed, asked.payments, asked.kills, is_late=asked.payments >= LONG)
+    plan = Plan(asked.seed, asked.payments, asked.kills)
+    if plan.payments >= LONG:
+        plan = replace(plan, clients=24, buyers=6, subscriptions=300, due_at_once=150, is_late=True)
     print(f"seed {plan.seed}, {plan.payments} payments, {plan.kills} kills", flush=True)
     with tempfile.TemporaryDirectory(prefix="ballast-chaos-") as folder:
         Path(folder).chmod(0o755)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.stack import Stack
@@ -20,9 +21,13 @@ def subscribe(stack: Stack, count: int) -> None:
     """As many subscriptions, paid for once, before the trouble begins."""
     product = made(stack, "/products", {"name": "Campaign"})
     price = made(stack, "/prices", {"product": product, "amount": 1500, "currency": "USD", "interval": "month"})
-    for number in range(count):
+
+    def begin(number: int) -> None:
         customer = made(stack, "/customers", {"email": f"subscriber{number}@example.com"})
         made(stack, "/subscriptions", {"customer": customer, "price": price, "payment_method": "pm_card_visa"})
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(begin, range(count)))
 
 
 def made(stack: Stack, path: str, body: dict[str, Any]) -> str:

@@ -64,10 +64,11 @@ def pass_by(stack: Stack, seconds: int) -> None:
         act(stack, f"update {table} set {moved} where {where} and greatest({', '.join(columns)}) > {later}")
 
 
-def act(stack: Stack, statement: str) -> None:
-    """Change what only time would; where the database is away at that moment, nothing is changed."""
+def act(stack: Stack, statement: str) -> int:
+    """Change what only time would; how many rows. Where the database is away at that moment, nothing is changed."""
     try:
         with psycopg.connect(stack.local["database_url"], autocommit=True, connect_timeout=5) as connection:
-            connection.execute(statement)
+            return connection.execute(statement).rowcount
     except psycopg.OperationalError:
         time.sleep(0.5)
+        return 0

@@ -42,6 +42,7 @@ class Plan:
     clients: int = 6
     buyers: int = 2
     subscriptions: int = 5
+    due_at_once: int = 8
     is_late: bool = False
     is_reconciled: bool = True
 
@@ -87,7 +88,15 @@ def run(stack: Stack, plan: Plan, collected: Path | None = None) -> Report:
     def made() -> int:
         return plan.payments - max(tally.left, 0)
 
-    maker = trouble.Trouble(stack, rng.getrandbits(32), plan.kills, lambda: made() / plan.payments, plan.is_late)
+    maker = trouble.Trouble(
+        stack,
+        rng.getrandbits(32),
+        plan.kills,
+        lambda: made() / plan.payments,
+        tally.fall_due,
+        plan.due_at_once,
+        plan.is_late,
+    )
     with progress.told(lambda: f"{made():,} payments, {maker.counts['kills']} kills, {len(tally.problems)} problems"):
         for thread in threads:
             thread.start()

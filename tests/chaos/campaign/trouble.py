@@ -50,11 +50,11 @@ LONGEST_TO_WAIT, CALLS_LAST = 60, 8.0
 JUMPS = (-3600, -200, -20, 20, 200, 3600)
 # The supervisor waits up to 15 seconds before it starts a part that was killed again and again.
 RESTARTED_WITHIN = 180.0
-# How many subscriptions, and plans, fall due at once.
+# How many plans fall due at once.
 DUE_AT_ONCE = 8
-RENEW = f"""
+RENEW = """
   update subscriptions set next_action_at = now() where (organization_id, id) in
-  (select organization_id, id from subscriptions where status = 'active' order by random() limit {DUE_AT_ONCE})"""
+  (select organization_id, id from subscriptions where status = 'active' and next_action_at > now() order by random() limit {})"""
 COLLECT = f"""
   update installments set due_on = current_date, due_at = now(), next_attempt_at = now()
   where status = 'scheduled' and (organization_id, agreement_id, number) in
@@ -65,12 +65,21 @@ COLLECT = f"""
 class Trouble:
     """Makes `kills` kills, spread over all that is paid, and everything else in between, until told that all is paid.
 
-    `progress`: the share of the payments that are made, by now. `is_late`: whether charges may come so late that they were given up.
+    `progress`: the share of the payments that are made, by now. `fall_due`: told how many renewals were made due, of at most
+    `due_at_once`. `is_late`: whether charges may come so late that they were given up.
     """
 
     def __init__(
-        self, stack: Stack, seed: int, kills: int, progress: Callable[[], float], is_late: bool = False
+        self,
+        stack: Stack,
+        seed: int,
+        kills: int,
+        progress: Callable[[], float],
+        fall_due: Callable[[int], None],
+        due_at_once: int,
+        is_late: bool = False,
     ) -> None:
+        self.fall_due, self.due_at_once = fall_due, due_at_once
         self.stack, self.rng, self.kills, self.progress = stack, random.Random(seed), kills, progress
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -156,7 +165,7 @@ class Trouble:
 
     def renew(self) -> None:
         """Some subscriptions fall due at once, as if their month were over."""
-        passing.act(self.stack, RENEW)
+        self.fall_due(passing.act(self.stack, RENEW.format(self.due_at_once)))
         self.counts["renewals due"] += 1
 
     def collect(self) -> None:
