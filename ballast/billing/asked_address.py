@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+from babel import Locale
 from sqlalchemy import Select, exists, func, select
 
 from ballast.billing import shipping
@@ -38,3 +40,16 @@ def _depends(order: Order, items: Sequence[OrderLine]) -> Select[bool, bool, boo
         exists().where(*tax, TaxRate.region != ""),
         exists().where(*tax) | exists().where(*plans, func.cardinality(FinancingOffer.countries) > 0),
     )
+
+
+@cache
+def countries() -> list[tuple[str, str]]:
+    """ISO 3166 codes and English names, by name."""
+    names = Locale("en").territories
+    found = [
+        (code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES
+    ]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+_NOT_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}

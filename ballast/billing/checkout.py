@@ -209,15 +209,15 @@ def _begin(
     shipping.require(order, session, details.shipping_rate)
     order_totals.settle(order)
     redemptions.hold(order)
+    if order.amount == 0 and shown in (None, 0):
+        free_orders.give(order)
+        return None
     if agreed is not None:
         return financing_checkout.begin(order, details, session, agreed, return_url)
     if session is not None and session.mode == "financing":
         raise Conflict("total_changed", "This order is to be paid with a plan. Please choose one.")
     if shown not in (None, order.amount):
         raise Conflict("total_changed", total_changed(order))
-    if order.amount == 0:
-        free_orders.give(order)
-        return None
     payment = financing_checkout.begin_in_full(order)
     if payment is None:
         return None
@@ -265,7 +265,17 @@ def note(organization_id: str, token: str, typed: dict[str, str]) -> str | None:
         shipping.choose(order, session, typed.get("shipping_rate"))
         customer = _customer(organization_id, typed.get("email", "").strip().lower(), order.customer_id)
         problem = order_totals.settle(order, customer.id if customer else None)
-        return problem.message if problem else None
+        return problem.message if problem else _check_plan_left(order, session)
+
+
+def _check_plan_left(order: Order, session: CheckoutSession | None) -> str | None:
+    """Where nothing but a plan will do, a code that leaves too little for one is taken out again; answers why."""
+    is_needed = session is not None and session.mode == "financing" and order.promotion_code and order.amount
+    if not is_needed or financing_checkout.choices(order, session):
+        return None
+    order_totals.change_code(order, "")
+    order_totals.settle(order)
+    return "No plan is offered for what this code leaves."
 
 
 def _take_code(order: Order, session: CheckoutSession | None, typed: str | None) -> None:

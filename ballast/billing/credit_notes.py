@@ -7,7 +7,6 @@ whatever road: credit notes, refunds of the payment without one, disputes that w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
 from sqlalchemy import func, select
@@ -15,13 +14,14 @@ from sqlalchemy import func, select
 from ballast import audit
 from ballast.billing import credit, invoice_postings, invoices, lookup, payments, refunds
 from ballast.billing.invoice_payloads import credit_note_payload
+from ballast.billing.tax_returns import share
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id
 from ballast.models import CreditNote, Invoice, Payment, Refund
 from ballast.models.invoices import credit_note_of
-from ballast.money import format_money, round_half_up
+from ballast.money import format_money
 from ballast.notifications import webhooks
 
 # What a processor is told of the reason, in the words refunds have for it.
@@ -153,7 +153,7 @@ def _tax(invoice: Invoice, amount: int) -> int:
         CreditNote.invoice_id == invoice.id,
         CreditNote.status == "issued",
     )
-    upto = round_half_up(Fraction(invoice.tax * (invoice.amount_credited + amount), invoice.total))
+    upto = share(invoice.total, invoice.tax, invoice.amount_credited + amount)
     return min(max(upto - int(db.session.scalar(taken) or 0), 0), amount)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 
-from babel import Locale
 from flask import Blueprint, Response, g, make_response, request, url_for
 from flask import session as browser
 from flask_login import current_user
@@ -17,7 +15,7 @@ from ballast.billing import (
     asked_address,
     checkout,
     checkout_form,
-    coupons,
+    code_field,
     delivery_page,
     due_dates,
     financing_checkout,
@@ -119,7 +117,7 @@ def _problems(found: checkout.Checkout, typed: dict[str, str], chosen: str) -> d
     problems = checkout_form.check(typed, asked)
     if found.is_free:
         problems.pop("payment_method", None)
-    if "country" in asked and typed.get("country", "") not in dict(countries()):
+    if "country" in asked and typed.get("country", "") not in dict(asked_address.countries()):
         problems.setdefault("country", checkout_form.REQUIRED["country"])
     if chosen != IN_FULL and typed.get("agree") != "yes":
         problems["agree"] = "Read the plan, and tick the box to agree to it."
@@ -239,8 +237,8 @@ def _page(
             beside=order_totals.beside(found.order, found.lines),
             free=found.is_free,
             code=found.order.promotion_code,
-            code_problem=_code_problem(found, offer, code_problem),
-            asks_code=_asks_code(found),
+            code_problem=code_field.problem(found, offer, code_problem),
+            asks_code=code_field.is_asked(found),
             currency=found.order.currency,
             lines=found.lines,
             rates=delivery_page.rates(found.order, found.session) if found.state == "form" else None,
@@ -251,7 +249,7 @@ def _page(
             errors=problems or delivery_page.problems(found.order, found.session, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
-            countries=countries(),
+            countries=asked_address.countries(),
             processor=way.for_page if way else None,
             due=f"{to_decimal(checkout.account_amount(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
@@ -266,20 +264,6 @@ def _page(
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
-
-
-def _code_problem(found: checkout.Checkout, offer: subscription_checkout.Offer | None, noted: str | None) -> str | None:
-    """What is wrong with the code that was typed."""
-    if found.state != "form" or noted:
-        return noted
-    return offer.problem if offer else order_totals.problem(found.order)
-
-
-def _asks_code(found: checkout.Checkout) -> bool:
-    """Whether the shopper may type a code, and there is one to be typed."""
-    if found.state != "form" or (found.session is not None and not found.session.allow_promotion_codes):
-        return False
-    return found.is_subscription or bool(found.order.promotion_code) or coupons.has_codes(g.shop.id)
 
 
 def _plans(found: checkout.Checkout) -> list[Plan]:
@@ -412,16 +396,3 @@ def _known(found: checkout.Checkout) -> dict[str, str]:
     if not order.email and current_user.is_authenticated:
         known |= {"email": current_user.email, "name": current_user.full_name}
     return known
-
-
-@cache
-def countries() -> list[tuple[str, str]]:
-    """ISO 3166 codes and English names, by name."""
-    names = Locale("en").territories
-    found = [
-        (code, name) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES
-    ]
-    return sorted(found, key=lambda pair: pair[1])
-
-
-_NOT_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}

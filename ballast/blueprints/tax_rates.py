@@ -23,7 +23,7 @@ dashboard(blueprint)
 
 RIGHT: Final = "catalog"
 FIELDS: Final = ("name", "country", "region", "percent", "shipping", "shipping_percent", "inclusive")
-SENDINGS: Final = [("same", "Taxed the same"), ("none", "Not taxed"), ("other", "Taxed at")]
+SENDINGS: Final = [("same", "As the goods"), ("none", "Not at all"), ("other", "At its own percentage")]
 COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 MOST: Final = 500
 

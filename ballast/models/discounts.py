@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Index, Select, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
@@ -107,11 +107,11 @@ def coupon_of(organization_id: str, coupon_id: str) -> Select[Coupon]:
 
 
 def rate_for(organization_id: str, country: str, region: str) -> Select[TaxRate]:
-    """The tax of a place: the region's, else the country's."""
+    """The tax of a place: the region's, whose capitals do not matter, else the country's."""
     found = select(TaxRate).where(
         TaxRate.organization_id == organization_id,
         TaxRate.country == country,
-        TaxRate.region.in_({region, ""}),
+        func.lower(TaxRate.region).in_({region.strip().lower(), ""}),
         TaxRate.archived_at.is_(None),
     )
     return found.order_by(TaxRate.region.desc()).limit(1)

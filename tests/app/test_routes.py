@@ -46,6 +46,7 @@ GUARDS = {
     "GET /shop/<slug>/": PUBLIC,
     "GET /shop/<slug>/cart": PUBLIC,
     "GET /shop/<slug>/products/<product>": PUBLIC,
+    "POST /shop/<slug>/cart/code": PUBLIC,
     "POST /shop/<slug>/cart/lines": PUBLIC,
     "POST /shop/<slug>/cart/lines/<line_id>": PUBLIC,
     "POST /shop/<slug>/checkout": PUBLIC,

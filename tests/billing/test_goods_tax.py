@@ -30,6 +30,7 @@ from tests.shopper import TYPED, Shopper
 from tests.world import Api, World
 
 VAT = {"name": "VAT", "country": "GB", "bps": 2000}
+REGION = {"name": "Sales tax", "country": "US", "region": "New York", "bps": 888}
 
 
 class Buyer(Shopper):
@@ -100,6 +101,9 @@ def test_delivery_has_a_rate_of_its_own_and_prices_may_include_the_tax(world: Wo
     assert "VAT 5%, included" in page
     order = noor.order
     assert (order.amount, order.discount, order.tax, order.tax_added) == (9000 - 900 + 1050, 900, 1350 + 50, 0)
+    noor.seller.made("/tax_rates", REGION)
+    assert "Sales tax 8.88%" in noor.look(country="US", region="new york")
+    assert "Sales tax" not in noor.look(country="US", region="Maine")
 
 
 @pytest.mark.parametrize(

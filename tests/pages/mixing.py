@@ -52,8 +52,8 @@ class Mixer(Shopper):
     def agree(self, offer_id: str, token: str = "", page: str | None = None, **typed: str) -> TestResponse:
         """The kettle with a plan, and the club."""
         page = page or self.choose(offer_id)
-        hidden = {name: hidden(page, name) for name in ("shown_with", "shown_terms", "shown")}
-        form = {"pay_with": offer_id, "agree": "yes", "account": self.account_id, **hidden}
+        said = {name: hidden(page, name) for name in ("shown_with", "shown_terms", "shown")}
+        form = {"pay_with": offer_id, "agree": "yes", "account": self.account_id, **said}
         return self.post(self.checkout, {**TYPED, **form, "payment_method": token or VISA[self.processor], **typed})
 
     def plan(self, **offer: Any) -> str:
