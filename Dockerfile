@@ -16,7 +16,7 @@ RUN pip install --no-cache-dir uv
 WORKDIR /srv/ballast
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-default-groups
-COPY app.py web.py worker.py ./
+COPY app.py worker.py ./
 COPY migrations migrations
 COPY ballast ballast
 # WhiteNoise serves what lies beside a file as .br or .gz; nothing is compressed while a request waits.
@@ -34,4 +34,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
 # Worker: `python worker.py`. Cron: `python worker.py cron`. Nothing is written but in /tmp, which may be a tmpfs.
-CMD ["python", "web.py", "--host", "0.0.0.0", "--port", "8000", "--drain", "5"]
+CMD ["python", "-m", "ballast.serving", "--host", "0.0.0.0", "--port", "8000", "--drain", "5"]

@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling bench browser clients lighthouse screenshots sync clean pace fairness
+.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling point-in-time bench bench-full browser clients lighthouse screenshots sync clean pace fairness
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -46,8 +46,14 @@ chaos-long: .venv/.synced-dev ## The same at length: SEED=… PAYMENTS=20000 KIL
 rolling: .venv/.synced-dev ## Restart web, workers and cron in turn under load: no request lost, nothing charged twice; RATE=200 SECONDS=60 RENEWALS=1000
 	@.venv/bin/python -m tests.deploy.rolling $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RENEWALS),--renewals $(RENEWALS))
 
-bench: .venv/.synced-dev ## Measure payments per second against what the database alone can do
+point-in-time: .venv/.synced-dev ## Back up a server, make a mistake, restore the moment before it
+	@.venv/bin/python -m tests.deploy.point_in_time
+
+bench: .venv/.synced-dev ## Measure the table of docs/performance.md: creates, deliveries, renewals, memory; under five minutes
 	@.venv/bin/python -m bench
+
+bench-full: .venv/.synced-dev ## The same at length, with ten thousand renewals and the pages of a million payments
+	@.venv/bin/python -m bench --full
 
 browser: .venv/.synced-dev ## Find a Chromium for the tests, or install one; prints where it is
 	@.venv/bin/python -m ballast.local.chromium

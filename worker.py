@@ -1,77 +1,21 @@
 """The worker: RQ with the application's context, for all queues or for those that are named. `worker.py cron` is RQ's own cron for the
-sweepers.
+sweepers; it loads neither the application nor a model.
 
 A duplicate or lost tick is harmless, and any exit is restarted by whoever supervises.
 """
 
-from __future__ import annotations
-
-import importlib
 import signal
 import sys
-import time
-from typing import Any
 
-from rq import Queue, SimpleWorker
-from rq.worker import DequeueStrategy
+if __name__ == "__main__" and sys.argv[1:] == ["cron"]:
+    from ballast.ticking import tick
 
-from ballast import config, create_app, logs, queue
-from ballast.db import db
-from ballast.notifications import drain
-from ballast.ticking import Cron
-
-app = create_app("worker")
-
-
-class ContextWorker(SimpleWorker):
-    """Runs each job in this process, inside an application context of its own; a warm shutdown stops the running batch too."""
-
-    def perform_job(self, job: Any, *args: Any) -> bool:
-        drain.others_wait = Others([name for name in self.queue_names() if name != job.origin])
-        with app.app_context(), logs.about(job=job.func_name):
-            try:
-                return bool(super().perform_job(job, *args))
-            finally:
-                db.session.remove()
-
-    def request_stop(self, signum: int, frame: Any) -> None:
-        drain.stopping.set()
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
-
-
-class Others:
-    """Whether work waits in these queues of the same worker; looks once a second."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.names, self.looked_at, self.wait = names, 0.0, False
-
-    def __call__(self) -> bool:
-        if self.names and time.monotonic() - self.looked_at > 1:
-            self.looked_at, self.wait = time.monotonic(), queue.anything_waits(self.names)
-        return self.wait
-
-
-def work(names: list[str]) -> None:
-    """Take wake-ups from these queues, or from all, until told to stop. Ends the program when one of them is none of ours."""
-    if unknown := sorted(set(names) - set(queue.QUEUES)):
-        raise SystemExit(f"No such queue: {', '.join(unknown)}. There are {', '.join(queue.QUEUES)}.")
-    connection = queue.connect(config.current().redis_url)
-    queues = [Queue(name, connection=connection) for name in names or queue.QUEUES]
-    worker = ContextWorker(queues, connection=connection)
-    # In turn: a queue that never runs empty keeps none of the others waiting.
-    worker.work(with_scheduler=False, logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
-
-
-def tick() -> None:
-    """Enqueue the sweepers on their schedule."""
-    scheduler = Cron(queue.connect(config.current().redis_url), logging_level="WARNING")
-    for job, (name, seconds) in queue.SCHEDULE.items():
-        module, _, function = job.rpartition(".")
-        found = getattr(importlib.import_module(module), function)
-        scheduler.register(found, name, interval=seconds, ttl=60, result_ttl=0, job_timeout=queue.JOB_TIMEOUT)
-    scheduler.start()  # type: ignore[no-untyped-call]
-
-
-if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    tick() if sys.argv[1:] == ["cron"] else work(sys.argv[1:])
+    tick()
+else:
+    from ballast.hands import ContextWorker, app, work
+
+    __all__ = ["ContextWorker", "app", "work"]
+    if __name__ == "__main__":
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        work(sys.argv[1:])

@@ -58,7 +58,8 @@ def seed(context: click.Context, credentials: Path) -> None:
             from ballast.billing.demo_payments import plant_payments
             from ballast.billing.demo_plans import plant_plans
 
-            made, plans = plant_payments(organization.id), plant_plans(organization.id)
+            plans = plant_plans(organization.id)  # first, for what is listed newest first is listed by when it was made
+            made = plant_payments(organization.id)
         click.echo(f"{made} payments and {plans} plans made. Sign-ins and the API key: {credentials}")
 
 

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         description="as `ballast_worker`, for workers; empty: `DATABASE_URL`. With one address for all, each process takes its "
         "role with SET ROLE",
     )
+    database_replica_url: str = Field(
+        default="",
+        description="as `ballast_app`, a replica that follows: pages of the dashboard that only look are read there. Never what pays",
+    )
     database_pooling: Literal["session", "transaction"] = Field(
         default="session", description="`transaction`: between us and PostgreSQL stands PgBouncer in transaction mode"
     )
@@ -156,7 +160,7 @@ class Settings(BaseSettings):
     )
     sentry_dsn: str = Field(default="", description="where errors are told; needs `pip install sentry-sdk`")
 
-    @field_validator("database_url", "database_owner_url", "database_worker_url")
+    @field_validator("database_url", "database_owner_url", "database_worker_url", "database_replica_url")
     @classmethod
     def use_psycopg3(cls, value: str) -> str:
         for scheme in ("postgresql://", "postgres://"):

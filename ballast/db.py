@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -45,7 +46,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
-from ballast import clock, ids
+from ballast import clock, ids, replica
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
@@ -97,7 +98,7 @@ class Base(DeclarativeBase):
     registry = registry(metadata=MetaData(naming_convention=NAMES), type_annotation_map=TYPES)
 
 
-db = SQLAlchemy(model_class=Base)
+db = SQLAlchemy(model_class=Base, session_options={"class_": replica.routed(FlaskSession)})
 
 
 WHO_AND_WHEN = text(
@@ -226,6 +227,7 @@ def transaction() -> Iterator[Session]:
     session = db.session()
     if session.info.get("in_block"):
         raise RuntimeError("transaction() does not nest: let the outermost caller own it")
+    replica.leave(session)
     session.info["in_block"] = True
     callbacks: list[Callable[[], None]] = []
     session.info["after_commit"] = callbacks

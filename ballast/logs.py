@@ -36,6 +36,7 @@ SECRETS: Final = (
     "sentry_dsn",
 )
 SHORTEST: Final = 8
+MOST_NAMES: Final = 1000
 Sources = Mapping[str, Callable[[], str | None]]
 
 _about: ContextVar[Mapping[str, str]] = ContextVar("ballast_about", default=MappingProxyType({}))
@@ -71,6 +72,7 @@ class Scrubber:
         values = {getattr(settings, name) for name in SECRETS}
         known = sorted((re.escape(value) for value in values if len(value) >= SHORTEST), key=len, reverse=True)
         self._known = re.compile("|".join(known)) if known else None
+        self._names: dict[str, bool] = {}
 
     def text(self, text: str) -> str:
         """The text without them."""
@@ -85,9 +87,16 @@ class Scrubber:
                 return [self.all_of(one, name) for one in value]
             case str():
                 said = self.text(value)
-                is_named = said == value and name and self.text(f"{name}=x") != f"{name}=x"
-                return HIDDEN if is_named else said
+                return HIDDEN if said == value and self._hides(name) else said
         return value
+
+    def _hides(self, name: str) -> bool:
+        """Whether what stands behind this name goes whole; few names stand in many lines."""
+        if name not in self._names:
+            if len(self._names) > MOST_NAMES:
+                self._names.clear()
+            self._names[name] = bool(name) and self.text(f"{name}=x") != f"{name}=x"
+        return self._names[name]
 
 
 class Scrubbing(logging.Formatter):

@@ -17,7 +17,6 @@ from redis.retry import Retry
 from rq import Queue
 
 from ballast import config, metrics
-from ballast.db import after_commit
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +111,8 @@ def connect(url: str) -> Redis:
 
 def wake(job: str) -> None:
     """Ask a worker to run `job` (a dotted name from SCHEDULE) once the running transaction has committed."""
+    from ballast.db import after_commit  # not at the top: cron, which wakes by the clock, loads no database
+
     after_commit(_Wake(job))
 
 

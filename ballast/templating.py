@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,12 @@ def show_percent(bps: int) -> str:
 
 
 def show_share(part: int, whole: int, digits: int = 0) -> str:
-    """75%, 12.5%: a part of a whole, rounded down, so that 100% is all of it; 0% of nothing."""
-    share = Decimal(part) / whole if whole else Decimal(0)
-    pattern = "#,##0%" if digits == 0 else f"#,##0.{'0' * digits}%"
-    return format_percent(share.quantize(Decimal(1).scaleb(-digits - 2), ROUND_DOWN), pattern, locale="en_US")
+    """75%, 12.5%: a part of a whole, of which 100% is all and nothing less; 0% of nothing."""
+    share, step = Decimal(part) / whole if whole else Decimal(0), Decimal(1).scaleb(-digits - 2)
+    shown = share.quantize(step, ROUND_HALF_UP)
+    if shown == 1 and part < whole:
+        shown -= step
+    return format_percent(shown, f"#,##0.{'0' * digits}%" if digits else "#,##0%", locale="en_US")
 
 
 def show_apr(percent: Decimal | str) -> str:

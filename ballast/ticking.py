@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from rq.cron import CronScheduler
 
+from ballast import config, logs, queue, sentry
 from ballast.clock import real_time
 
 
@@ -21,3 +24,27 @@ class Cron(CronScheduler):
             if job.interval and job.next_enqueue_time and job.next_enqueue_time - now > timedelta(seconds=job.interval):
                 job.set_enqueue_time(now)
         return float(super().calculate_sleep_interval())
+
+
+def tick() -> None:
+    """Enqueue the sweepers on their schedule, until told to stop. A process of its own."""
+    settings = config.load()
+    config.use(settings)
+    logs.prepare(settings, {})
+    sentry.prepare(settings)
+    scheduler = Cron(queue.connect(settings.redis_url), logging_level="WARNING")
+    for job, (name, seconds) in queue.SCHEDULE.items():
+        options: dict[str, Any] = {"interval": seconds, "ttl": 60, "result_ttl": 0, "job_timeout": queue.JOB_TIMEOUT}
+        scheduler.register(_named(job), name, **options)
+    scheduler.start()  # type: ignore[no-untyped-call]
+
+
+def _named(job: str) -> Callable[[], None]:
+    """What RQ enqueues is a name, so a function of that name will do: cron needs nothing of what the jobs load."""
+
+    def stands_in() -> None:
+        raise RuntimeError("jobs run in a worker")
+
+    stands_in.__module__, _, stands_in.__name__ = job.rpartition(".")
+    stands_in.__qualname__ = stands_in.__name__
+    return stands_in

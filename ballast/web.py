@@ -33,7 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
-from ballast import audit, config, logs, metrics
+from ballast import audit, config, logs, metrics, reading
 from ballast.db import count_statements, db, look, set_organization, statements
 from ballast.errors import BallastError, InvalidRequest, RateLimited
 from ballast.identity import users
@@ -64,6 +64,7 @@ def start_request() -> None:
     """Name the request; nobody acts and no organization is set until a guard says so."""
     g.started = time.monotonic()
     g.request_id = name_request(request.headers.get("X-Request-Id", ""))
+    reading.begin()
     set_organization(None)
     count_statements()
     logs.begin(**{name.removesuffix("_id"): value for name, value in (request.view_args or {}).items() if name in TOLD})
@@ -97,6 +98,7 @@ def act(kind: str, actor_id: str | None) -> None:
 
 def finish_response(response: Response) -> Response:
     """Headers on every answer."""
+    reading.note_change()
     response.headers.setdefault("Content-Security-Policy", POLICY_OF_ALL)
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.update(g.get("extra_headers", {}))
@@ -241,6 +243,7 @@ def require_member() -> Response | None:
     act("staff" if g.role == "staff" else "user", current_user.id)
     if g.organization.requires_second_factor and not current_user.has_second_factor and request.blueprint != "account":
         return see_other(url_for("account.second_factor"))
+    reading.read_elsewhere()
     return None
 
 

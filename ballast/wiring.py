@@ -15,7 +15,7 @@ from jinja2 import StrictUndefined
 from sqlalchemy import Engine, make_url
 from werkzeug.exceptions import HTTPException
 
-from ballast import audit, config, logs, models, security, sentry  # noqa: F401  every table must be known before anything asks
+from ballast import audit, config, logs, models, replica, security, sentry  # noqa: F401  every table must be known before anything asks
 from ballast.config import ConfigurationError, Settings
 from ballast.db import APP_ROLE, WORKER_ROLE, assume_role, current_organization, db
 from ballast.errors import BallastError
@@ -158,6 +158,10 @@ def _web(settings: Settings) -> Flask:
         COMPRESS_MIMETYPES=["text/html", "application/json", "image/svg+xml"],
     )
     _connect(app, settings, settings.database_url, APP_ROLE, pool=8)
+    # Nobody waits for a replica for long: what it does not answer is read where it is written.
+    options = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+    connecting = options["connect_args"] | {"connect_timeout": 2}
+    replica.use(settings.database_replica_url, options | {"connect_args": connecting, "pool_timeout": 2})
     app.before_request(web.start_request)  # before the extensions' own, so that what they refuse has a request id too
     _hasten(app)
     _extend(app, settings)
@@ -175,7 +179,10 @@ def _hasten(app: Flask) -> None:
 
 
 def _cookie_name(settings: Settings) -> str:
-    """Cookies do not know ports, so two local stacks in one browser each need a name of their own."""
+    """Cookies do not know ports, so two local stacks in one browser each need a name of their own. Over https browsers take the name
+    from this very host alone."""
+    if settings.public_url.startswith("https://"):
+        return "__Host-ballast"
     port = urlsplit(settings.public_url).port
     return f"ballast_{port}" if settings.ballast_env == "local" and port else "ballast"
 

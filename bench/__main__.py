@@ -1,54 +1,74 @@
-"""`make bench`: create+confirm through the real server, against what pgbench reaches on the same Postgres with the same statements."""
+"""`make bench` and `make bench-full`: the table of docs/performance.md, on this machine, now.
+
+Every part starts from the same stack and measures what it is compared with in the same minutes. `--full` adds what takes long:
+renewals by the ten thousand, the statements of create+confirm in pgbench, the pages with a million payments.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
-import re
-import subprocess
-import sys
-import tempfile
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ballast.config import Settings
-from ballast.local.binaries import find_postgres
-from bench import renewals
+from bench import confirming, creates, deliveries, pages, renewals, replaying
+from bench.confirming import DEMO_KEY
 from bench.stack import ROOT, running_stack
-from bench.statements import capture, write_script
+from bench.usage import memory
 
-CLIENTS = 16
-SECONDS = 20
-WARM_UP = 5
-# Ten seconds' worth; `python -m bench 10000` for another number.
-RENEWALS = 800
-# What the local stack gives its sandbox (ballast/local/environment.py).
-DEMO_KEY = "sk_test_ballast_demo"
+# Ten seconds' worth of the processor's pace.
+RENEWALS: Final = 800
+RENEWALS_AT_LENGTH: Final = 10_000
+# What is read, the figure, its unit, what is wanted of it, and what begins with the same words and is no figure of its own.
+ROWS: Final = (
+    ("API create, share of four inserts in pgbench", "create_ratio", "", ">= 0.30", "create_"),
+    ("create + confirm, CPU of web", "confirm_web_cpu_ms", "ms", "<= 6", "confirm_"),
+    ("deliveries, sink at 0 ms", "deliveries_0ms_per_second", "/s", "36 x RQ", "deliveries_0ms_"),
+    ("deliveries, sink at 100 ms", "deliveries_100ms_per_second", "/s", ">= 450", "deliveries_100ms_"),
+    ("renewals, processor at 300 ms, share of its pace", "renewals_ratio", "", ">= 0.95", "renewals_"),
+    ("memory of one web process", "memory_web_mb", "MB", "<= 110", None),
+    ("memory of the whole stack", "memory_stack_mb", "MB", "<= 450", "memory_by_"),
+    ("create + confirm, share of its statements in pgbench", "replay_ratio", "", "", "replay_"),
+)
 
 
 def main() -> None:
     """Measure, print the table, keep it as JSON."""
+    asked = _read_options()
+    print(f"{platform.machine()}, {platform.system()}", flush=True)
+    result: dict[str, Any] = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "full": asked.full}
+    count = asked.renewals or (RENEWALS_AT_LENGTH if asked.full else RENEWALS)
+    parts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "memory": weigh,
+        "creates": creates.measure,
+        "confirming": confirming.measure,
+        "deliveries": lambda local: deliveries.measure(local, _settings(local)),
+        "renewals": lambda local: renewals.measure(local, _settings(local), DEMO_KEY, count),
+    }
+    if asked.full:
+        parts["replaying"] = lambda local: replaying.measure(local, _settings(local))
     with running_stack() as local:
-        print(f"{platform.machine()}, {platform.system()}, {CLIENTS} clients, {SECONDS} s each", flush=True)
-        spoken = capture(_settings(local), local["api_key"])
-        script = write_script(spoken)
-        load(local, WARM_UP)
-        served = load(local, SECONDS)
-        transactions = pgbench(local["database_app_url"], script, SECONDS)
-        renewed = renewals.measure(local, _settings(local), DEMO_KEY, int(sys.argv[1]) if sys.argv[1:] else RENEWALS)
-    rate = (served["requests"] - served["errors"]) / served["seconds"]
-    result = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "create_confirm_per_second": round(rate, 1),
-        "errors": served["errors"],
-        "p50_ms": served["p50_ms"],
-        "p99_ms": served["p99_ms"],
-        "statements": sum(1 for line in spoken if line not in ("begin", "commit", "rollback")),
-        "pgbench_per_second": round(transactions, 1),
-        "ratio": round(rate / transactions, 3),
-    } | renewed
+        for name, measure in parts.items():
+            if not asked.only or name in asked.only:
+                began = time.monotonic()
+                result |= measure(local)
+                print(f"  {name}: {time.monotonic() - began:.0f} s", flush=True)
     report(result)
+    if asked.full and not asked.only:
+        pages.measure_and_report(pages.PAYMENTS)
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("only", nargs="*", help="parts: memory creates confirming deliveries renewals replaying")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--renewals", type=int, metavar="COUNT")
+    return parser.parse_args()
 
 
 def _settings(local: dict[str, Any]) -> Settings:
@@ -64,54 +84,24 @@ def _settings(local: dict[str, Any]) -> Settings:
     )
 
 
-def load(local: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Create and confirm for `seconds`."""
-    command = [sys.executable, "-m", "bench.load", local["web"], local["api_key"], str(CLIENTS), str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def pgbench(url: str, script: str, seconds: int) -> float:
-    """Transactions a second of the script; one transaction is one payment."""
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-        file.write(script)
-        file.flush()
-        program = find_postgres() / "pgbench"
-        command: list[str | Path] = [
-            program,
-            "-n",
-            "-M",
-            "extended",
-            "-c",
-            str(CLIENTS),
-            "-j",
-            "2",
-            "-T",
-            str(seconds),
-            "-f",
-            file.name,
-            url,
-        ]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-    found = re.search(r"tps = ([\d.]+)", done.stdout)
-    if done.returncode or not found:
-        raise RuntimeError(f"pgbench failed:\n{done.stderr[-2000:]}")
-    return float(found[1])
+def weigh(local: dict[str, Any]) -> dict[str, Any]:
+    """MB once everything has answered: what processes share is counted once. One web process: its part of that."""
+    creates.create(local, 2, confirm=True)
+    found = {name: memory(pid)["pss"] for name, pid in local["pids"].items()}
+    return {
+        "memory_web_mb": round(found["web"] / 2),
+        "memory_stack_mb": round(sum(found.values())),
+        "memory_by_part_mb": ", ".join(f"{name} {mb:.0f}" for name, mb in found.items()),
+    }
 
 
 def report(result: dict[str, Any]) -> None:
     """The table on the terminal, and bench/results/<date>.json."""
-    print(
-        f"  create+confirm through the server   {result['create_confirm_per_second']:>8} /s   "
-        f"p50 {result['p50_ms']} ms, p99 {result['p99_ms']} ms, {result['errors']} errors"
-    )
-    print(f"  pgbench, the same {result['statements']} statements     {result['pgbench_per_second']:>8} /s")
-    print(f"  ratio                               {result['ratio']:>8}")
-    print(
-        f"  renewals, the processor 300 ms away {result['renewals_per_second']:>8} /s   ({result['renewals']} of them)"
-    )
-    print(f"  of the pace it allows, 80 /s        {result['renewals_ratio']:>8}")
+    for name, key, unit, target, family in ROWS:
+        if key in result:
+            print(f"{name:<54}{result[key]:>9} {unit:<3} {target}")
+            beside = {one: value for one, value in result.items() if family and one.startswith(family) and one != key}
+            print("".join(f"    {one}: {value}\n" for one, value in beside.items()), end="")
     folder = ROOT / "bench" / "results"
     folder.mkdir(exist_ok=True)
     (folder / f"{result['measured_at'][:10]}.json").write_text(json.dumps(result, indent=2) + "\n")

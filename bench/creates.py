@@ -116,9 +116,9 @@ def _literal(connection: psycopg.Connection[Any], name: str, value: Any) -> str:
     return " ".join(sql.Literal(value).as_string(connection).split("\n"))
 
 
-def pgbench(url: str, script: str | Path, seconds: int) -> float:
+def pgbench(url: str, script: str | Path, seconds: int, mode: str = "prepared") -> float:
     """Transactions a second of the script."""
-    options = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-f", str(script), url]
+    options = ["-n", "-M", mode, "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-f", str(script), url]
     done = subprocess.run([find_postgres() / "pgbench", *options], check=False, capture_output=True, text=True)
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     if done.returncode or not found:

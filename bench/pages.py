@@ -81,7 +81,11 @@ CHANGES: Final = {
 
 def main() -> None:
     """Measure empty, plant, measure full; print the table and keep it beside the other results."""
-    wanted = int(sys.argv[1]) if sys.argv[1:] else PAYMENTS
+    measure_and_report(int(sys.argv[1]) if sys.argv[1:] else PAYMENTS)
+
+
+def measure_and_report(wanted: int) -> None:
+    """With a stack of its own."""
     with running_stack() as local:
         client = sign_in(local)
         pay(local)

@@ -14,7 +14,7 @@ STEPS: tuple[tuple[str, tuple[str | Path, ...]], ...] = (
     ("lint", (PYTHON, "-m", "ruff", "check", ".")),
     (
         "types",
-        (PYTHON, "-m", "mypy", "--strict", "ballast", "scripts", "app.py", "web.py", "worker.py"),
+        (PYTHON, "-m", "mypy", "--strict", "ballast", "scripts", "app.py", "worker.py"),
     ),
     ("imports", (PYTHON, TOOLS / "lint-imports")),
     ("templates", (PYTHON, "-m", "scripts.check_templates")),

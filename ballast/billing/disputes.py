@@ -14,7 +14,8 @@ ask at once may bring their answers in the wrong order; `record` takes an answer
 question, else the question is put again. What the state machine has no edge for is logged and kept out.
 
 What moves in the ledger is what the bank holds: out with the first status that withdraws, back when it is won, and out once more if
-the other side goes into a second round. An inquiry moves nothing. The processor's own fee is not posted here.
+the other side goes into a second round. An inquiry moves nothing. The processor's own fee is posted as it is told, once for each of
+its movements, and back where it is given back.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
         row = session.scalars(dispute_at(organization_id, account_id, told.external_id).with_for_update()).first()
         if (row.status if row else None) != seen:
             return "changed"
+        if attempt.status == "approved":
+            _post_fees(payment, told)
         if row is None:
             row = _open(payment, attempt, told)
         elif not _follow(row, told):
@@ -211,6 +214,15 @@ def _post(row: Dispute, payment: Payment, is_inquiry: bool) -> None:
     elif row.status == "won" and out > back:
         _transfer(row, "dispute_returned", out, "processor_receivable", "disputes")
         order_postings.disputed(row, out, undone=True)
+
+
+def _post_fees(payment: Payment, told: base.Dispute) -> None:
+    for fee in told.fees:
+        kind = "dispute_fee" if fee.amount > 0 else "dispute_fee_returned"
+        ends = ("processor_fees", "processor_receivable")
+        debit, credit = ends if fee.amount > 0 else ends[::-1]
+        whose = (abs(fee.amount), fee.currency, payment.id)
+        ledger.post(payment.organization_id, kind, fee.external_id, debit, credit, *whose)
 
 
 def _transfer(row: Dispute, kind: str, number: int, debit: str, credit: str) -> None:

@@ -35,6 +35,11 @@ class Shown:
         return self.seen.agreement
 
     @property
+    def paying(self) -> str | None:
+        """The payment by which the customer does something to the plan, while nobody knows what comes of it."""
+        return (self.agreement.under_way or {}).get("payment") if self.busy else None
+
+    @property
     def is_open(self) -> bool:
         """Whether something is left to pay."""
         return self.seen.balance.total > 0

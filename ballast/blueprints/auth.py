@@ -130,7 +130,9 @@ def sign_out() -> Response:
     _end_session()
     logout_user()
     session.clear()
-    return see_other(url_for("auth.sign_in"))
+    answer = see_other(url_for("auth.sign_in"))
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return answer
 
 
 def _end_session() -> None:

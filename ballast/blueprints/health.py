@@ -40,7 +40,7 @@ def ready() -> tuple[Response, int]:
 
 
 def _is_leaving() -> bool:
-    """Whether `web.py`, whose process this is, was told to stop: it makes a file of this name then."""
+    """Whether `ballast.serving`, whose process this is, was told to stop: it makes a file of this name then."""
     name = os.environ.get("BALLAST_LEAVING")
     return bool(name) and os.path.exists(name or "")
 

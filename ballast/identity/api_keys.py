@@ -11,6 +11,7 @@ from ballast import audit
 from ballast.clock import real_time
 from ballast.db import db, set_organization, transaction
 from ballast.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthenticated
+from ballast.identity import known_keys
 from ballast.identity.users import lookup
 from ballast.ids import new_id, to_uuid
 from ballast.models import ApiKey, Organization
@@ -116,16 +117,23 @@ def rotate(organization: Organization, key_id: str, created_by: str | None, over
 def authenticate(token: str) -> ApiKey:
     """The key behind a token; the context works for its organization from here on. Raises Unauthenticated."""
     hashed = hash_token(token)
-    organization_id = lookup("organization_of_api_key", hashed) if token.startswith("bl_") else None
-    if organization_id is None:
+    organization_id = known_keys.organization_of(hashed)
+    key = _read(organization_id, hashed) if organization_id else None
+    if key is None:
+        set_organization(None)
+        organization_id = lookup("organization_of_api_key", hashed) if token.startswith("bl_") else None
+        key = _read(organization_id, hashed) if organization_id else None
+    if key is None:
         raise Unauthenticated("api_key_invalid", "This API key is not valid.")
-    set_organization(organization_id)
-    key = db.session.scalars(
-        select(ApiKey).where(ApiKey.organization_id == organization_id, ApiKey.token_hash == hashed)
-    ).one()
     if not key.usable:
         raise Unauthenticated("api_key_revoked", REFUSED[key.state])
     return key
+
+
+def _read(organization_id: str, hashed: bytes) -> ApiKey | None:
+    set_organization(organization_id)
+    wanted = select(ApiKey).where(ApiKey.organization_id == organization_id, ApiKey.token_hash == hashed)
+    return db.session.scalars(wanted).first()
 
 
 def require_scope(key: ApiKey, scope: str) -> None:

@@ -42,6 +42,12 @@ def remember(key: ApiKey) -> None:
     )
 
 
+def organization_of(token_hash: bytes) -> str | None:
+    """Whose a key was when it was last seen here."""
+    known = _known.get(token_hash)
+    return known.organization_id if known else None
+
+
 def find(token: str) -> KnownKey | None:
     """Whose key this was when it was last seen here."""
     return _known.get(hash_token(token))

@@ -45,7 +45,7 @@ def window(most: int, seconds: int) -> RateLimitItem:
 
 def take(item: RateLimitItem, *who: str) -> Taken | None:
     """Count one more of `who`. None when Redis is away: nothing was counted."""
-    return _ask(lambda limiter: _count_at_once(limiter, item, *who))
+    return _ask(lambda limiter: _ask_once(limiter, item, who, counting=True))
 
 
 def _ask(question: Callable[[MovingWindowRateLimiter], Taken]) -> Taken | None:
@@ -62,7 +62,7 @@ def _ask(question: Callable[[MovingWindowRateLimiter], Taken]) -> Taken | None:
 
 def look(item: RateLimitItem, *who: str) -> Taken | None:
     """What is left of a limit, counting nothing; `passed`: one more would fit. None when Redis is away."""
-    return _ask(lambda limiter: _read(limiter, item, limiter.test(item, *who), *who))
+    return _ask(lambda limiter: _ask_once(limiter, item, who, counting=False))
 
 
 def take_here(item: RateLimitItem, *who: str) -> Taken:
@@ -83,12 +83,13 @@ def forget(item: RateLimitItem, *who: str) -> None:
         log.warning("could not forget a limit while Redis is away: %s", type(error).__name__)
 
 
-# `limits` counts and looks in two calls; this is both in one, on the list that it keeps: the moments of a window, the latest first.
+# `limits` counts, or tests, and looks in two calls; this is both in one, on the list that it keeps: the moments of a window, the
+# latest first.
 _COUNT: Final = """
 local at, limit, lasts = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local nth = redis.call('lindex', KEYS[1], limit - 1)
 local passed = not (nth and tonumber(nth) >= at - lasts)
-if passed then
+if passed and ARGV[4] == '1' then
   redis.call('lpush', KEYS[1], ARGV[1])
   redis.call('ltrim', KEYS[1], 0, limit - 1)
   redis.call('expire', KEYS[1], lasts)
@@ -102,10 +103,12 @@ return {passed and 1 or 0, oldest + 1, oldest < 0 and ARGV[1] or redis.call('lin
 """
 
 
-def _count_at_once(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> Taken:
+def _ask_once(limiter: MovingWindowRateLimiter, item: RateLimitItem, who: tuple[str, ...], *, counting: bool) -> Taken:
     now, lasts = time.time(), item.get_expiry()
     key = _storage(limiter).prefixed_key(item.key_for(*who))
-    passed, count, oldest = _script(config.current().redis_url)(keys=[key], args=[now, item.amount, lasts])
+    passed, count, oldest = _script(config.current().redis_url)(
+        keys=[key], args=[now, item.amount, lasts, int(counting)]
+    )
     reset = max(1, int(float(oldest) + lasts - now + 0.999))
     return Taken(bool(passed), item.amount, max(0, item.amount - count), min(reset, lasts))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from ballast import audit
 from ballast.clock import real_time
@@ -17,6 +17,8 @@ from ballast.models import User, UserSession
 # "Last seen" is for people: rarely written, and no page waits for it.
 SEEN_EVERY: Final = timedelta(minutes=10)
 LASTS: Final = timedelta(days=7)
+# However much it is used: then the password is asked for again.
+LONGEST: Final = timedelta(days=30)
 MOST_SHOWN: Final = 50
 
 
@@ -37,7 +39,8 @@ def begin(user_id: str, generation: int, user_agent: str) -> str:
 
 
 def load(user_id: str, generation: int, session_id: str) -> User | None:
-    """The user of a session, unless it ended, or they are banned or signed out everywhere (both raise the generation)."""
+    """The user of a session, unless it ended, was left alone for a week or begun a month ago, or they are banned or signed out
+    everywhere (both raise the generation)."""
     if to_uuid(user_id, "usr") is None or to_uuid(session_id, "ses") is None:
         return None
     row = db.session.execute(
@@ -50,6 +53,7 @@ def load(user_id: str, generation: int, session_id: str) -> User | None:
             UserSession.id == session_id,
             UserSession.generation == generation,
             UserSession.ended_at.is_(None),
+            *_holds(),
         )
     ).first()
     if row is None:
@@ -57,6 +61,11 @@ def load(user_id: str, generation: int, session_id: str) -> User | None:
     if row[1].last_seen_at <= real_time() - SEEN_EVERY:
         _note_seen(session_id)
     return db.session.get(User, user_id)
+
+
+def _holds() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    now = real_time()
+    return UserSession.last_seen_at > now - LASTS, UserSession.created_at > now - LONGEST
 
 
 def _note_seen(session_id: str) -> None:
@@ -75,7 +84,7 @@ def open_of(user_id: str, generation: int) -> list[UserSession]:
         UserSession.user_id == user_id,
         UserSession.generation == generation,
         UserSession.ended_at.is_(None),
-        UserSession.last_seen_at > real_time() - LASTS,
+        *_holds(),
     )
     return list(db.session.scalars(wanted.order_by(UserSession.last_seen_at.desc()).limit(MOST_SHOWN)))
 

@@ -70,7 +70,7 @@ def web_service(port: int) -> Service:
 def web_command(port: int) -> list[str | Path]:
     """The server of production, for this machine alone; nobody stands in front, so it says no goodbye."""
     words = ("--host", ports.HOST, "--port", str(port), "--processes", str(WEB_WORKERS), "--threads", str(WEB_THREADS))
-    return [sys.executable, "web.py", *words]
+    return [sys.executable, "-m", "ballast.serving", *words]
 
 
 def worker_service(redis_url: str) -> Service:

@@ -142,11 +142,23 @@ DisputeStatus = Literal["warning", "needs_response", "under_review", "won", "los
 
 
 @dataclass(frozen=True)
+class DisputeFee:
+    """What a processor has charged for a dispute, in the currency it settles in; below nothing where it gave it back. Minor units.
+
+    `external_id`: of the movement on the processor's account of ours, told once.
+    """
+
+    external_id: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
 class Dispute:
     """A charge its holder contests. `amount` is minor units; `reason` is the processor's own word, in lower case.
 
     `warning`: an inquiry before any money moved. `is_inquiry`: it is one in any status, answered or ended, and has taken nothing.
-    `due_at`: until when evidence may be submitted, UTC.
+    `due_at`: until when evidence may be submitted, UTC. `fees`: as far as the processor tells them.
     """
 
     external_id: str
@@ -158,6 +170,7 @@ class Dispute:
     due_at: datetime | None
     created_at: datetime
     is_inquiry: bool = False
+    fees: tuple[DisputeFee, ...] = ()
 
 
 @dataclass(frozen=True)

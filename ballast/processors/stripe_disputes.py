@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import stripe
 
 from ballast.processors import stripe_answers as answers
-from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeStatus, Unknown
+from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeFee, DisputeStatus, Unknown
 from ballast.processors.stripe_answers import FAILURES
 
 # One field of text; all fields together may hold 150,000. Source: docs.stripe.com/disputes/api.
@@ -75,6 +76,14 @@ def _read(dispute: Any) -> Dispute | Unknown:
             due_at=answers.moment_of(due) if due else None,
             created_at=answers.moment_of(dispute.created),
             is_inquiry=dispute.status.startswith("warning_"),
+            fees=tuple(_fees(dispute)),
         )
     except (AttributeError, KeyError):
         return Unknown("unreadable", getattr(dispute, "id", None))
+
+
+def _fees(dispute: Any) -> Iterator[DisputeFee]:
+    """Each withdrawal and each return carries its own. Source: docs.stripe.com/api/disputes/object (balance_transactions)."""
+    for booked in dispute.balance_transactions:
+        if booked.fee:
+            yield DisputeFee(booked.id, booked.fee, str(booked.currency).upper())

@@ -1,6 +1,7 @@
 """Mails and processor events are taken organization by organization, so that one with very many keeps no other waiting.
 
-Changes indexes only, so the release before keeps working while this runs: it reads the new ones a little slower than its own.
+Changes indexes only, made outside of a transaction, so the release before keeps working while this runs: it reads the new ones a
+little slower than its own.
 """
 
 from alembic import op
@@ -23,13 +24,17 @@ INDEXES = (
 
 def upgrade() -> None:
     for table, new, old, _ in INDEXES:
-        op.create_index(
-            new, table, ["organization_id", "next_attempt_at"], postgresql_where="next_attempt_at is not null"
-        )
-        op.drop_index(old, table_name=table)
+        _replace(table, old, new, ["organization_id", "next_attempt_at"], "next_attempt_at is not null")
 
 
 def downgrade() -> None:
     for table, new, old, where in INDEXES:
-        op.create_index(old, table, ["next_attempt_at"], postgresql_where=where)
-        op.drop_index(new, table_name=table)
+        _replace(table, new, old, ["next_attempt_at"], where)
+
+
+def _replace(table: str, old: str, new: str, columns: list[str], where: str) -> None:
+    """While mails are written and events arrive. What an earlier try left unfinished is made again."""
+    with op.get_context().autocommit_block():
+        op.drop_index(new, table_name=table, if_exists=True, postgresql_concurrently=True)
+        op.create_index(new, table, columns, postgresql_where=where, postgresql_concurrently=True)
+        op.drop_index(old, table_name=table, if_exists=True, postgresql_concurrently=True)

@@ -130,6 +130,9 @@ def test_production_asks_for_https_and_marks_its_cookie_secure(world: World) -> 
             db.engine.dispose()
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
     assert "Secure" in answer.headers["Set-Cookie"]
+    assert answer.headers["Set-Cookie"].startswith("__Host-ballast=")
+    assert "Path=/" in answer.headers["Set-Cookie"]
+    assert "Domain" not in answer.headers["Set-Cookie"]
 
 
 def test_a_page_is_compressed_for_who_understands_it_and_a_short_answer_is_not(client: FlaskClient) -> None:

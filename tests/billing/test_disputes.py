@@ -71,8 +71,8 @@ def notices(world: World) -> list[Email]:
 
 
 def moved(world: World) -> Counter[str]:
-    """How often money moved in the ledger, by kind."""
-    return Counter(str(one.kind) for one in rows(world, LedgerTransfer))
+    """How often money moved in the ledger, by kind; what a processor charges for it is left aside."""
+    return Counter(str(one.kind) for one in rows(world, LedgerTransfer) if not one.kind.startswith("dispute_fee"))
 
 
 # --- Learning ----------------------------------------------------------------------------------------------------------------
@@ -99,6 +99,19 @@ def test_a_dispute_is_written_down_with_its_ledger_event_mail_and_audit(desk: De
     assert [one.recipient for one in notices(world)] == ["owner@example.com"]
     assert f"/admin/disputes/{dispute.id}" in notices(world)[0].text
     assert [one.action for one in rows(world, AuditEntry) if one.resource_id == dispute.id] == ["dispute.opened"]
+
+
+def test_the_fee_of_a_dispute_is_posted_once_and_comes_back_with_the_money(counter: Desk, world: World) -> None:
+    dispute = counter.disputed()
+    counter.await_quiet()
+    assert balance(world, "processor_fees") == 1500
+    counter.answer(dispute, WINNING["stripe"])
+    counter.await_status("won")
+    counter.await_quiet()
+    assert balance(world, "processor_fees") == 0
+    kinds = sorted(str(one.kind) for one in rows(world, LedgerTransfer) if one.kind.startswith("dispute_fee"))
+    assert kinds == ["dispute_fee", "dispute_fee_returned"]
+    counter.check_books()
 
 
 def test_what_convinces_the_bank_brings_the_money_back(desk: Desk, world: World) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.looks import check
 from tests.browser.people import Buyer
@@ -53,6 +53,17 @@ def test_a_shopper_chooses_a_plan_reads_it_agrees_and_confirms_with_the_bank(buy
     check(page)
     agreement = await_value(lambda: [mail for mail in stack.mails(buyer.email) if "/plans/" in mail["text"]])[0]
     assert agreement["text"].count("$160.00") == 4, "today, and three times"
+    look_at_the_portal(page, agreement["text"])
+
+
+def look_at_the_portal(page: Page, mail: str) -> None:
+    """The plan's page in the portal, where the mail leads, and what each of its acts begins with."""
+    found = re.search(r"\S+/portal/\S+", mail)
+    assert found, mail
+    for act in ("", "/pay", "/amount", "/date", "/pause", "/card"):
+        page.goto(found[0] + act)
+        expect(page.get_by_role("main")).to_be_visible()
+        check(page)
 
 
 def test_without_scripts_the_choice_is_a_button_and_the_plan_can_be_read(

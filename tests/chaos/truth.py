@@ -93,7 +93,8 @@ def compare_charges(truth: Truth, query: Query, taken: list[dict[str, Any]]) -> 
 BALANCES = """
   select t.currency, sum(case when a.id = t.debit_account_id then t.amount else -t.amount end) from ledger_transfers t
   join ledger_accounts a on a.organization_id = t.organization_id and a.id in (t.debit_account_id, t.credit_account_id)
-  where a.code = %s and t.kind not in ('processor_fee', 'payout', 'payout_paid', 'payout_returned', 'payout_failed')
+  where a.code = %s and t.kind not in ('processor_fee', 'payout', 'payout_paid', 'payout_returned', 'payout_failed',
+  'dispute_fee', 'dispute_fee_returned')
   group by t.currency"""
 
 

@@ -110,6 +110,8 @@ class ByHand(Stack):
         """
         process, grace = self.running[name], self.services[name].stop_seconds
         process.send_signal(signal.SIGTERM)
+        if name in WEB:
+            self._expect_goodbye(name)
         asked_at = time.monotonic()
         process.wait(grace + 20)
         left = grace - (time.monotonic() - asked_at)
@@ -183,7 +185,8 @@ class ByHand(Stack):
                 db.session.remove()
                 db.engine.dispose()
         finally:
-            config._current = before
+            if before is not None:  # else these stay: threads of this process (metrics) go on asking for some
+                config.use(before)
 
     def _seed(self) -> dict[str, Any]:
         """The demo organization with accounts at the sandbox."""
@@ -215,6 +218,15 @@ class ByHand(Stack):
         if name == "cron":
             return probes.is_registered_cron(self.redis_url, process.pid)
         return probes.is_registered_worker(self.redis_url, process.pid)
+
+    def _expect_goodbye(self, name: str) -> None:
+        """It says 503 at /readyz and serves on."""
+        address = f"http://{ports.HOST}:{self.ports[name]}"
+        until = time.monotonic() + float(self.env.get("WEB_DRAIN_SECONDS", "5"))
+        while probes.request(address, "GET", "/readyz") != 503:
+            assert time.monotonic() < until, "told to stop, it still says that it is ready"
+            time.sleep(0.02)
+        assert probes.request(address, "GET", "/sign-in") == 200
 
     def tell(self, name: str) -> str:
         return f"{name}:\n{processes.tail(self.log_of(name), 40)}"

@@ -65,11 +65,21 @@ def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool])
         renewed = int(stack.query(PAID)[0][0])
         restarts, late = _restart_all(stack, is_over)
         seconds = time.monotonic() - began
-    wait_for(lambda: stack.query(PAID)[0][0] == due, 60 + count / 4, lambda: f"{stack.query(PAID)} of {due} renewed")
+    wait_for(lambda: stack.query(PAID)[0][0] == due, 60 + count / 4, lambda: _tell_what_waits(stack, due))
     report = Report(load, restarts, renewed, seconds, late)
     report.findings += [f"failed: {one}" for one in load.failures[:20]]
     report.findings += _find_wrong_charges(stack, load, before, due)
     return report
+
+
+def _tell_what_waits(stack: ByHand, due: int) -> str:
+    """Why renewals are not done: what is held, by whom and until when."""
+    held = "lease_until > now(), count(*), max(lease_until - now())"
+    invoices = f"select status, next_attempt_at <= now(), {held} from invoices group by 1, 2, 3"
+    rolling = f"select next_action_at <= now(), {held} from subscriptions group by 1, 2"
+    attempts = "select status, count(*) from attempts group by 1"
+    found = "\n".join(str(stack.query(one)) for one in (invoices, rolling, attempts))
+    return f"{stack.query(PAID)} of {due} renewed\n{found}\n{stack.tell('worker-1')}\n{stack.tell('worker-2')}\n{stack.tell('cron')}"
 
 
 def plant(stack: ByHand, count: int) -> int:
@@ -135,7 +145,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ballast-rolling-") as folder, running(Path(folder), **env) as stack:
         os.environ["REQUESTS_CA_BUNDLE"] = str(stack.certificate)
         until = time.monotonic() + asked.seconds
-        report = roll(stack, asked.rate, asked.renewals, lambda _rounds: time.monotonic() > until)
+        report = roll(stack, asked.rate, asked.renewals, lambda rounds: rounds > 0 and time.monotonic() > until)
     print(
         f"{os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}: server, workers, database, sandbox and clients on them"
     )

@@ -16,6 +16,7 @@ from flask_migrate import downgrade, upgrade
 from ballast.db import db
 from ballast.doctor import schema
 from ballast.local.postgres import Postgres
+from scripts import expanding
 from tests.world import Api, World
 
 HEAD = """\
@@ -103,6 +104,20 @@ def test_what_only_adds_is_no_contraction(next_release: Path) -> None:
     more = 'op.create_table("news", sa.Column("id", sa.Text())); op.create_index("ux", "news", ["id"], unique=True)'
     write(next_release, more=more)
     assert schema.contractions(next_release / "versions" / "9001_drill.py") == []
+
+
+def test_what_would_lock_a_table_for_long_is_found_in_the_statements_themselves(
+    world: World, next_release: Path
+) -> None:
+    """`make check` asks squawk about each migration that is newer than the first release."""
+    migration = next_release / "versions" / "9001_drill.py"
+    write(next_release, more='op.create_index("ix_drill", "payments", ["drilled"])')
+    with world.app.app_context(), expanding.spoken() as statements:
+        upgrade(directory=str(next_release))
+    assert [one for one in statements if "CREATE INDEX ix_drill" in one]
+    assert ["require-concurrent-index-creation" in one for one in expanding.complaints(migration, statements)] == [True]
+    write(next_release, declared='locks = "the table is empty"')
+    assert expanding.complaints(migration, statements) == []
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from ballast.notifications import webhooks
 from ballast.wiring import build
 from tests.deploy import bouncer as bouncers
 from tests.deploy.bouncer import FOLLOWS_PREPARED, Bouncer
-from tests.world import Api, Browser, World
+from tests.deploy.serving import let_go, served
+from tests.world import Api, World
 
 WHO = "select current_setting('app.organization', true)"
 
@@ -41,19 +42,6 @@ def pooled(world: World, bouncer: Bouncer) -> Iterator[Settings]:
         }
     )
     config.use(world.settings)
-
-
-def served(settings: Settings, role: str = "app") -> Flask:
-    made = build(role, settings)
-    made.testing, made.test_client_class = True, Browser
-    return made
-
-
-def let_go(*apps: Flask) -> None:
-    for app in apps:
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
 
 
 def test_two_organizations_pay_over_two_connections_and_neither_sees_the_other(world: World, pooled: Settings) -> None:
@@ -79,7 +67,7 @@ def test_two_organizations_pay_over_two_connections_and_neither_sees_the_other(w
             continue
     told = "".join(event["body"] for event in world.received())
     assert [one for one in of_acme | of_stranger if one not in told] == []
-    let_go(app, worker)
+    let_go(world, app, worker)
 
 
 def test_what_a_transaction_said_of_its_organization_ends_with_it(world: World, bouncer: Bouncer) -> None:
@@ -99,7 +87,7 @@ def test_what_a_transaction_said_of_its_organization_ends_with_it(world: World, 
         assert backend in backends, "they never shared a connection, so this proved nothing"
 
 
-def statement_after_statement(settings: Settings) -> set[int]:
+def statement_after_statement(world: World, settings: Settings) -> set[int]:
     """The same statement as often as a driver prepares it, by several at once; the connections to PostgreSQL that answered."""
     app = served(settings)
 
@@ -114,11 +102,13 @@ def statement_after_statement(settings: Settings) -> set[int]:
         with ThreadPoolExecutor(6) as pool:
             return set(pool.map(ask, range(200)))
     finally:
-        let_go(app)
+        let_go(world, app)
 
 
-def test_a_statement_that_is_sent_again_and_again_is_answered_by_every_connection(pooled: Settings) -> None:
-    assert len(statement_after_statement(pooled)) > 1
+def test_a_statement_that_is_sent_again_and_again_is_answered_by_every_connection(
+    world: World, pooled: Settings
+) -> None:
+    assert len(statement_after_statement(world, pooled)) > 1
 
 
 def test_prepared_statements_work_where_pgbouncer_follows_them_and_nowhere_else(
@@ -128,11 +118,11 @@ def test_prepared_statements_work_where_pgbouncer_follows_them_and_nowhere_else(
     asked = pooled.model_copy(update={"database_prepared_statements": True})
     if bouncers.version() < FOLLOWS_PREPARED:
         with pytest.raises(Exception, match=r"prepared statement .* (does not exist|already exists)"):
-            statement_after_statement(asked)
+            statement_after_statement(world, asked)
         return
     with bouncers.running(postgres, PGBOUNCER_PREPARED_STATEMENTS="200") as follows:
         address = follows.address(world.settings.database_url)
-        assert len(statement_after_statement(asked.model_copy(update={"database_url": address}))) > 1
+        assert len(statement_after_statement(world, asked.model_copy(update={"database_url": address}))) > 1
 
 
 def test_a_role_cannot_be_taken_on_a_connection_that_others_get_in_between(

@@ -306,11 +306,22 @@ def test_signing_out_of_one_browser_leaves_the_others_and_ends_any_copy_of_its_c
     one, other = world.sign_in("owner"), world.sign_in("owner")
     cookie = one.get_cookie("ballast")
     assert cookie is not None
-    submit(one, "/sign-out", "/admin/")
+    assert submit(one, "/sign-out", "/admin/").headers["Clear-Site-Data"] == '"cache", "storage"'
     thief = world.app.test_client()
     thief.set_cookie("ballast", cookie.value)
     assert thief.get("/admin/").status_code == 303
     assert other.get("/admin/").status_code == 200
+
+
+def test_a_session_ends_a_week_after_its_last_use_and_a_month_after_its_beginning(world: World) -> None:
+    idle, busy = world.sign_in("owner"), world.sign_in("owner")
+    for days in (6, 12, 18, 24, 29):
+        with shifted(timedelta(days=days)):
+            assert busy.get("/admin/").status_code == 200
+    with shifted(timedelta(days=8)):
+        assert idle.get("/admin/").status_code == 303
+    with shifted(timedelta(days=31)):
+        assert busy.get("/admin/").status_code == 303
 
 
 def test_the_sign_in_page_is_throttled(world: World) -> None:

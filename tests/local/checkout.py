@@ -20,6 +20,7 @@ class Checkout:
     """A folder with `app.py` and the stack that runs in it. `program`: what starts it, in the words of Python's command line."""
 
     program: tuple[str, ...] = ("app.py",)
+    starts_within = 90.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,7 +31,7 @@ class Checkout:
     def start(self, **extra: str) -> dict[str, Any]:
         """Start the stack and wait until it has written `local.json`; its content."""
         self.begin(**extra)
-        wait_for(lambda: self.is_published() or self.has_ended(), 90, self.read_output)
+        wait_for(lambda: self.is_published() or self.has_ended(), self.starts_within, self.read_output)
         assert not self.has_ended(), self.read_output()
         return self.read_local()
 

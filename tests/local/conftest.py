@@ -14,8 +14,8 @@ def make_checkout(folder: Path) -> Checkout:
     """A checkout with the real supervisor and a stand-in for the application."""
     shutil.copytree(STANDIN, folder)
     shutil.copytree(ROOT / "ballast" / "local", folder / "ballast" / "local")
-    for program in ("app.py", "web.py"):
-        shutil.copy(ROOT / program, folder)
+    shutil.copy(ROOT / "app.py", folder)
+    shutil.copy(ROOT / "ballast" / "serving.py", folder / "ballast")
     return Checkout(folder)
 
 

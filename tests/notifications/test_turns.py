@@ -104,11 +104,11 @@ def test_deliveries_to_a_hundred_endpoints_of_one_leave_room_for_those_of_others
         first = lanes.claim([])
         taken = Counter(parcel.key[0] for parcel in first)
         assert {owner: taken[owner] for owner in others} == dict.fromkeys(others, 5)
-        assert taken[wide] == lanes.THREADS - 50, "what the others do not need is the large one's"
+        assert taken[wide] == lanes.ROOM - 50, "what the others do not need is the large one's"
         lanes_of(superuser, world, others[0], endpoints=20, each=5, at=JUST_NOW)
         under_way = [parcel for parcel in first if parcel.key[0] == wide]
         second = Counter(parcel.key[0] for parcel in lanes.claim(under_way))
-        assert second == {others[0]: lanes.THREADS - len(under_way)}, "what is under way counts as a turn"
+        assert second == {others[0]: lanes.ROOM - len(under_way)}, "what is under way counts as a turn"
 
 
 def lanes_of(connection: psycopg.Connection, world: World, owner: str, endpoints: int, each: int, at: datetime) -> None:

@@ -130,6 +130,7 @@ def test_the_bank_asks_on_a_page_of_the_portal_and_what_it_says_is_shown_there(a
     assert "Confirm with your bank." in page
     assert "You'll pay $160.00 only after you approve." in unescape(page)
     assert "/stripe/3ds/" in page, "the way to the bank works without scripts"
+    assert f'href="{asked}"' in ada.raw(""), "whoever leaves the page finds it again"
     assert "/js/checkout/stripe.js" in page
     assert ada.client.get(f"{asked}/status").headers["Location"] == asked
     other = ada.client.post(f"{asked}/another-card", data={"csrf_token": ada.token})

@@ -79,6 +79,7 @@ def shown(status: str = "active", **changes: Any) -> Row:
         "seen": seen,
         "item": "Espresso machine",
         "busy": False,
+        "paying": None,
         "movable": ((installment(2), DAY, DAY + timedelta(days=15)),),
         "months": (1, 2, 3),
         "cards": (OTHER,),
@@ -105,6 +106,7 @@ def servicing_samples(base: Context) -> Iterator[tuple[str, str, Context]]:
     yield page, "active", base | {"plan": shown()}
     yield page, "late", base | {"plan": shown("late", installments=[PAID, LATE, installment(3)])}
     yield page, "busy", base | {"plan": shown(busy=True)}
+    yield page, "paying", base | {"plan": shown(busy=True, paying="pay_1")}
     yield page, "reopened", base | {"plan": shown(installments=[PAID, REOPENED], movable=(), months=())}
     yield page, "paid-off", base | {"plan": shown("paid_off", installments=[PAID])}
     paying = CHECKOUT | base | {"plan": shown(busy=True), "payment_id": "pay_1", "amount": 16000}

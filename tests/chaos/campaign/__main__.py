@@ -25,7 +25,7 @@ def main() -> int:
     asked = parser.parse_args()
     plan = Plan(asked.seed, asked.payments, asked.kills)
     if plan.payments >= LONG:
-        plan = replace(plan, clients=24, buyers=6, subscriptions=300, due_at_once=150, is_late=True)
+        plan = replace(plan, clients=24, buyers=6, subscriptions=300, due_at_once=100, is_late=True)
     print(f"seed {plan.seed}, {plan.payments} payments, {plan.kills} kills", flush=True)
     with tempfile.TemporaryDirectory(prefix="ballast-chaos-") as folder:
         Path(folder).chmod(0o755)

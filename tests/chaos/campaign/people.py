@@ -17,8 +17,8 @@ from tests.stack import Stack
 
 # What a client may be told and asks again for, with the same key: 0 stands for no answer at all.
 AGAIN = (0, 409, 429, 502, 503, 504)
-# How long somebody insists; a killed database is back within twenty seconds on a loaded machine.
-INSISTENCE = 150.0
+# How long somebody insists; a killed database is back within twenty seconds on a loaded machine, and may be killed again.
+INSISTENCE = 300.0
 # Of the payments of clients, how many are only authorized at first.
 HELD_SHARE = 0.15
 CARDS = {

@@ -107,11 +107,21 @@ def run(stack: Stack, plan: Plan, collected: Path | None = None) -> Report:
     # What was told by an event that got lost, when nobody waited for the answer any more, is found by the books alone.
     drift = books.reconcile(stack, {today, datetime.now(UTC).date()}) if plan.is_reconciled else []
     is_healed = is_healed and healing.heal(stack, 120, 0)
-    found = truth.find(stack.query, stack.charges(), stack.all_mails())
+    found = look(stack)
     found.findings += tally.problems + maker.problems + drift
     found.findings += lateness.find_avoidable(stack, collected) if collected else []
     found.expect(is_healed, "It did not become quiet in time.")
     return Report(plan, found, {**tally.counts, **maker.counts}, time.monotonic() - began)
+
+
+def look(stack: Stack) -> Truth:
+    """What is found; looked at again where something has just come in, such as an event that is sent once more minutes later."""
+    for _ in range(3):
+        found = truth.find(stack.query, stack.charges(), stack.all_mails())
+        if not any("are stuck" in one for one in found.findings):
+            break
+        healing.heal(stack, 60, 0)
+    return found
 
 
 def guarded(tally: people.Tally, work: Callable[[], None]) -> Callable[[], None]:

@@ -22,6 +22,7 @@ class Cart(Shopper):
     def __init__(self, stack: Stack, email: str, offer: str, with_beans: bool) -> None:
         super().__init__(stack, email)
         self.offer, self.with_beans = offer, with_beans
+        self.saw = "nothing"
 
     def fill_cart(self, product: str = "kettle") -> None:
         """Put everything in and go to the checkout."""
@@ -72,7 +73,7 @@ class Buyer:
             except (requests.RequestException, AssertionError, KeyError):
                 self.tally.count("pages that did not come")
             time.sleep(0.5)
-        self.tally.complain(f"{person.email} could not buy {kind}")
+        self.tally.complain(f"{person.email} could not buy {kind}, and saw: {person.saw}")
 
     def press(self, person: Cart, number: str) -> bool:
         """Press Pay, now and then twice at once; whether it is paid then."""
@@ -81,7 +82,9 @@ class Buyer:
                 list(pool.map(lambda _: self.try_pressing(person, number), range(2)))
         else:
             self.try_pressing(person, number)
-        return "Already paid" in person.get(person.checkout)
+        page = person.get(person.checkout)
+        person.saw = " ".join(re.sub(r"<[^>]+>", " ", page.partition("<main")[2])[:600].split())
+        return "Already paid" in page
 
     def try_pressing(self, person: Cart, number: str) -> None:
         """A click whose answer may get lost."""

@@ -13,6 +13,7 @@ class DoubledStack(Stack):
     """Two workers and two crons, from outside. `has_clocks`: whether their clocks, and the web server's, can be moved."""
 
     program = ("-m", "tests.chaos.campaign.standing")
+    starts_within = 300.0
 
     def __init__(self, folder: Path, has_clocks: bool = True) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""The web server: granian with the application, `python web.py --port 8000`. Run the same in production and on a local stack.
+"""The web server: granian with the application, `python -m ballast.serving --port 8000`, in production and on a local stack alike.
 
 On SIGTERM it first answers 503 at /readyz for `--drain` seconds, and everything else as ever: who stands in front sends requests
 elsewhere from there on. Only then it stops listening, finishes what it has, and ends. A second SIGTERM, or Ctrl-C, does not wait.
@@ -7,10 +7,12 @@ elsewhere from there on. Only then it stops listening, finishes what it has, and
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import tempfile
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ballast-web-") as folder:
         leaving = Path(folder) / "leaving"
         os.environ["BALLAST_LEAVING"] = str(leaving)
+        _load()
         Server(
             "app:app",
             address=asked.host,
@@ -57,6 +60,16 @@ def main() -> None:
             leaving=leaving,
             drain=asked.drain,
         ).serve()
+
+
+def _load() -> None:
+    """Load the application before granian forks its worker processes, so that they share the memory of what none of them changes.
+
+    Nothing is connected and no thread runs by then. A new release is a new server, never a signal to this one.
+    """
+    import_module("app")
+    gc.collect()
+    gc.freeze()
 
 
 def _read_options() -> argparse.Namespace:
