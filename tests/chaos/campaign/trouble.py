@@ -38,9 +38,9 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "webhook_reordered", "seconds": 1.0},
 )
 PROCESSORS = ("stripe", "braintree", "square", "resend")
-# A charge that is made so long after it was sent that it had to be given up meanwhile: what these processors do not know, and what
-# was sent more than a minute ago, is absent to whoever asks.
-LATE_SECONDS = 80.0
+# A charge that is made so long after it was sent that it had to be given up meanwhile: these processors are asked after 30 seconds and
+# again after two minutes, and what they do not know then is absent.
+LATE_SECONDS = 200.0
 LATE: tuple[dict[str, Any], ...] = (
     {"processor": "braintree", "operation": "transactions.create"},
     {"processor": "square", "operation": "payments.create"},
