@@ -63,7 +63,7 @@ def explained(rows: Due, owner: str) -> str:
     given = rows.moment() | {"after": FIRST, "owners": [owner], "share": 64}
     found = []
     with transaction() as session:
-        for statement in (rows.owners, rows.heads):
+        for statement in (rows.owners, rows.heads, rows.oldest()):
             named = {name: value for name, value in given.items() if name in statement.compile().params}
             asked = str(statement.params(**named).compile(db.engine, compile_kwargs={"literal_binds": True}))
             asked = asked.replace("'])", "']::uuid[])")

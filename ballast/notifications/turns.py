@@ -85,7 +85,7 @@ class Due:
 
     def waiting_since(self) -> datetime | None:
         """When the longest due row that nobody holds fell due; None when nothing is. Reads in the caller's session."""
-        found: datetime | None = db.session.scalar(self._make_oldest(), self.moment() | {"after": FIRST})
+        found: datetime | None = db.session.scalar(self.oldest(), self.moment() | {"after": FIRST})
         return found
 
     def _next_owners(self) -> list[str]:
@@ -103,7 +103,8 @@ class Due:
         has_due = exists().where(self.model.organization_id == owners.c.organization_id, *self._is_due)
         return select(owners.c.organization_id).where(*lives, has_due).limit(TURNS)
 
-    def _make_oldest(self) -> Select[datetime]:
+    def oldest(self) -> Select[datetime]:
+        """The statement behind `waiting_since`."""
         owners, lives = self._hop()
         first = (
             select(self.due_at.label("due_at"))
