@@ -9,7 +9,7 @@ import pytest
 from ballast.clock import shifted
 from ballast.db import organization, transaction
 from ballast.models import Cart, Claim, Event, Order, Payment, Price, Product
-from tests.billing.acts import Shopper, attempts, event_of, hook, rows, taken, wire
+from tests.billing.acts import Shopper, answer_challenge, attempts, event_of, hook, rows, taken, wire
 from tests.world import World, csrf
 
 
@@ -66,7 +66,7 @@ def test_the_bank_asks_and_the_shopper_approves(world: World, shopper: Shopper) 
     page = asked.get_data(as_text=True)
     assert "Confirm with your bank." in page
     assert taken(world) == []
-    shopper.answer_challenge(page, "approve")
+    answer_challenge(page, "approve")
     assert shopper.back_from_bank(token).headers["Location"].endswith("/receipt")
     assert status_of(world) == "succeeded"
     assert len(taken(world)) == 1
@@ -75,7 +75,7 @@ def test_the_bank_asks_and_the_shopper_approves(world: World, shopper: Shopper) 
 @pytest.mark.parametrize("decision", ["fail", "cancel"])
 def test_the_bank_asks_and_the_shopper_does_not(world: World, shopper: Shopper, decision: str) -> None:
     token = shopper.buy()
-    shopper.answer_challenge(shopper.pay(token, "pm_card_authenticationRequired").get_data(as_text=True), decision)
+    answer_challenge(shopper.pay(token, "pm_card_authenticationRequired").get_data(as_text=True), decision)
     back = shopper.back_from_bank(token)
     assert back.headers["Location"].endswith(f"/checkout/{token}")
     page = shopper.look(token).get_data(as_text=True)
@@ -102,13 +102,13 @@ def test_another_card_while_the_bank_still_asks_cancels_the_first_at_the_process
     assert shopper.pay(token, "pm_card_visa").status_code == 303
     assert len(wire(world, "/cancel")) == 1
     assert [attempt.status for attempt in attempts(world)] == ["not_sent", "approved"]
-    shopper.answer_challenge(page, "approve")
+    answer_challenge(page, "approve")
     assert len(taken(world)) == 1
 
 
 def test_another_card_just_after_the_bank_said_yes_does_not_charge_twice(world: World, shopper: Shopper) -> None:
     token = shopper.buy()
-    shopper.answer_challenge(shopper.pay(token, "pm_card_authenticationRequired").get_data(as_text=True), "approve")
+    answer_challenge(shopper.pay(token, "pm_card_authenticationRequired").get_data(as_text=True), "approve")
     shopper.pay(token, "pm_card_visa")
     assert status_of(world) == "succeeded"
     assert [attempt.status for attempt in attempts(world)] == ["approved"]
@@ -137,7 +137,7 @@ def test_who_would_rather_use_another_card_gets_the_form_and_the_challenge_is_cl
     assert 'name="payment_method"' in shopper.look(token).get_data(as_text=True)
     (attempt,) = attempts(world)
     assert attempt.status == "not_sent"
-    shopper.answer_challenge(page, "approve")
+    answer_challenge(page, "approve")
     assert world.charges() == []
     assert shopper.pay(token).status_code == 303
     assert len(world.charges()) == 1

@@ -26,6 +26,7 @@ from ballast.processors.stripe import StripeAdapter
 from tests.billing.acts import (
     Died,
     Shopper,
+    answer_challenge,
     as_worker,
     at_once,
     attempts,
@@ -333,7 +334,7 @@ def test_money_that_moved_for_a_declined_attempt_is_heard_of_by_its_event(world:
 def test_a_failed_challenge_cannot_be_confirmed_behind_our_back(world: World, shopper: Shopper) -> None:
     token = shopper.buy()
     page = shopper.pay(token, "pm_card_authenticationRequired").get_data(as_text=True)
-    shopper.answer_challenge(page, "fail")
+    answer_challenge(page, "fail")
     shopper.back_from_bank(token)
     (attempt,) = attempts(world)
     assert (attempt.status, attempt.decline_class) == ("declined", "authentication")
