@@ -194,11 +194,11 @@ def test_the_balance_is_what_the_ledger_says_in_each_currency(api: Api, world: W
     ]
 
 
-def test_what_a_dispute_took_is_in_the_balance(api: Api, desk: Desk) -> None:
+def test_what_a_dispute_took_is_in_the_balance_and_what_the_processor_asks_for_it(api: Api, desk: Desk) -> None:
     desk.disputed(desk.pay(2000))
     desk.await_quiet()
     (line,) = api.get("/balance").get_json()["currencies"]
-    assert (line["receivable"], line["sales"], line["disputes"]) == (0, 2000, 2000)
+    assert (line["receivable"], line["sales"], line["disputes"], line["fees"]) == (-1500, 2000, 2000, 1500)
 
 
 def test_the_balance_costs_the_same_statements_whatever_moved(api: Api, world: World) -> None:

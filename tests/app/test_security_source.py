@@ -83,6 +83,8 @@ CLIENTS = {"socket", "http", "urllib3", "requests", "httpx", "aiohttp", "ftplib"
 OPENERS = {
     "notifications/addresses.py": "looks names up, and is the guard",
     "notifications/posting.py": "webhooks: only to where addresses.py says",
+    "notifications/wires.py": "keeps what posting.py has opened, behind the same guard",
+    "notifications/flights.py": "sends on what wires.py keeps, opens nothing",
     "notifications/emails.py": "Resend, whose address is a setting",
     "processors/stripe_client.py": "Stripe, whose address is a setting",
     "processors/braintree_merchant.py": "Braintree, whose address is a setting",
