@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling point-in-time bench bench-full browser clients lighthouse screenshots sync clean pace fairness
+.PHONY: help run stop test test-live check audit renewals chaos chaos-long rolling migration-drill point-in-time bench bench-full browser clients lighthouse screenshots sync clean pace fairness
 
 PYTEST_OPTIONS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -45,6 +45,9 @@ chaos-long: .venv/.synced-dev ## The same at length: SEED=… PAYMENTS=20000 KIL
 
 rolling: .venv/.synced-dev ## Restart web, workers and cron in turn under load: no request lost, nothing charged twice; RATE=200 SECONDS=60 RENEWALS=1000
 	@.venv/bin/python -m tests.deploy.rolling $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RENEWALS),--renewals $(RENEWALS))
+
+migration-drill: .venv/.synced-dev ## Migrate an older release's data while it serves: FROM=<its commit>
+	@.venv/bin/python -m tests.deploy.migrating $(FROM)
 
 point-in-time: .venv/.synced-dev ## Back up a server, make a mistake, restore the moment before it
 	@.venv/bin/python -m tests.deploy.point_in_time
