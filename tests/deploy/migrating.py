@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import requests
@@ -28,7 +29,7 @@ from tests.local.checkout import clean_environment, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 6
 # The load runs before the migrations, under them and after them.
-SECONDS = 45
+SECONDS = 90
 BEFORE = 10.0
 PAYMENT = {"amount": 2000, "currency": "USD", "payment_method": "pm_card_visa", "confirm": True}
 COUNT = "select count(*), coalesce(sum(amount_captured), 0) from payments where status = 'succeeded'"
@@ -55,7 +56,7 @@ def drill(commit: str, folder: Path) -> list[str]:
         findings += [] if took < SECONDS - BEFORE - 5 else ["the load ended before the migrations"]
     with stack(ROOT, state) as local:
         findings += compare(local)
-        headers = {"X-API-Key": local["api_key"], "Idempotency-Key": "after the migration"}
+        headers = {"X-API-Key": local["api_key"], "Idempotency-Key": str(uuid4())}
         answer = requests.post(f"{local['web']}/api/v1/payments", json=PAYMENT, headers=headers, timeout=30)
         if answer.status_code != 201:
             findings.append(f"this release answers {answer.status_code}: {answer.text[:200]}")
