@@ -32,7 +32,7 @@ from ballast.models.invoices import invoice_of, lines_of_invoice
 from ballast.models.orders import lines_of_order
 from ballast.models.payments import attempts_of
 from ballast.money import format_money
-from ballast.templating import show_date, show_every
+from ballast.templating import show_date, show_every, show_percent
 
 PLAN_SAYS: Final = (
     "Money pays the oldest payment first: its late fee, then its interest, then what is left of the price.",
@@ -244,7 +244,7 @@ def _how_interest(agreement: FinancingAgreement, terms: OfferTerms, one: Install
     days = (date.fromisoformat(line["due_on"]) - begin).days
     every = show_every(terms.interval, terms.interval_count)
     return (
-        f"{format_money(before, agreement.currency)} still owed × {_percent(terms.rate_bps)} a year × one period "
+        f"{format_money(before, agreement.currency)} still owed × {show_percent(terms.rate_bps)} a year × one period "
         f"({every}; {days} days from {show_date(begin)}), rounded half up to the minor unit"
     )
 
@@ -261,13 +261,9 @@ def _line(agreement: FinancingAgreement, one: Installment) -> dict[str, Any] | N
     return found if same else None
 
 
-def _percent(bps: int) -> str:
-    return f"{bps // 100}.{bps % 100:02d} %"
-
-
 def _of_down_payment(payment: Payment, agreement: FinancingAgreement, tries: tuple[Try, ...]) -> Explanation:
     terms = OfferTerms.from_dict(agreement.terms["offer"])
-    share = f"{_percent(terms.down_payment_bps)} of " if terms.down_payment_bps else "of "
+    share = f"{show_percent(terms.down_payment_bps)} of " if terms.down_payment_bps else "of "
     how = f"{share}{format_money(agreement.price, agreement.currency)}, as agreed"
     fee = agreement.terms["fee_upfront"]
     said = (("Down payment", agreement.down_payment, how), ("Origination fee", fee, "Paid at the start, as agreed"))

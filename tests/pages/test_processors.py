@@ -256,8 +256,8 @@ def test_shares_are_shown_as_what_they_come_to(world: World) -> None:
         150_050,
     )
     seen = words(look(owner))
-    assert "67 % of new cards" in seen
-    assert "33 % of new cards" in seen
+    assert "67% of new cards" in seen
+    assert "33% of new cards" in seen
     assert "USD, EUR, $10.00 to $1,500.50" in seen
     form = look(owner, f"{path}/routing")
     assert 'value="10.00"' in form
