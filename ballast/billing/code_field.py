@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ballast.billing import coupons, order_totals
 from ballast.billing.checkout import Checkout
 from ballast.billing.subscription_checkout import Offer
@@ -19,3 +21,12 @@ def problem(found: Checkout, offer: Offer | None, noted: str | None) -> str | No
     if found.state != "form" or noted:
         return noted
     return offer.problem if offer else order_totals.problem(found.order)
+
+
+def shown(found: Checkout, offer: Offer | None, noted: str | None) -> dict[str, Any]:
+    """The code and its field, as the page names them."""
+    return {
+        "code": found.order.promotion_code,
+        "code_problem": problem(found, offer, noted),
+        "asks_code": is_asked(found),
+    }

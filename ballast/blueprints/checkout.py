@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, Response, g, make_response, request, url_for
 from flask import session as browser
@@ -202,8 +203,7 @@ def _page(
     refusal: str | None = None,
     code_problem: str | None = None,
 ) -> Response:
-    """`notice`: why the card must be typed in again; `refusal`: why it was not tried; `code_problem`: what is wrong with the code,
-    where more is known of it than the order says."""
+    """`notice`: why the card must be typed in again; `refusal`: why it was not tried; `code_problem`: what the order does not say."""
     is_sold = not found.is_subscription or subscription_checkout.is_on_sale(found.order)
     if found.state in ("paid", "gone") or (found.state == "form" and not is_sold):
         return _closed(found)
@@ -236,34 +236,37 @@ def _page(
             order=found.order,
             beside=order_totals.beside(found.order, found.lines),
             free=found.is_free,
-            code=found.order.promotion_code,
-            code_problem=code_field.problem(found, offer, code_problem),
-            asks_code=code_field.is_asked(found),
             currency=found.order.currency,
             lines=found.lines,
-            rates=delivery_page.rates(found.order, found.session) if found.state == "form" else None,
-            rate=found.order.shipping_rate_id,
             values=(typed or _known(found)) | ({"email": customer.email or ""} if customer else {}),
             returning=customer,
             cards=returning.cards(customer, found.order.currency) if customer and found.state == "form" else [],
             errors=problems or delivery_page.problems(found.order, found.session, found.order.address or {}),
             decline=refusal or (None if problems or notice else found.decline),
             notice=notice,
-            countries=asked_address.countries(),
             processor=way.for_page if way else None,
             due=f"{to_decimal(checkout.account_amount(found, offer, plan), found.order.currency):f}",
             not_confirmed=ways.NOT_CONFIRMED,
             action=_action(found),
             email=found.order.email or "",
-            delivers=found.is_sent,
-            asked=asked_address.fields(found.order, found.lines) if found.state == "form" else (),
             fixed_email=_is_email_fixed(found) or bool(customer and customer.email),
             cancel_url=found.session.cancel_url if found.session else None,
             polling=found.waiting_since is not None and found.waiting_since > now() - POLL_FOR,
+            **_delivery(found),
+            **code_field.shown(found, offer, code_problem),
         )
     )
     response.headers["Content-Security-Policy"] = policy(_sources(way, found.session))
     return response
+
+
+def _delivery(found: checkout.Checkout) -> dict[str, Any]:
+    """Where it goes and how, as far as it is asked."""
+    is_asked = found.state == "form"
+    rates = delivery_page.rates(found.order, found.session) if is_asked else None
+    fields = asked_address.fields(found.order, found.lines) if is_asked else ()
+    where = {"countries": asked_address.countries(), "asked": fields}
+    return {"delivers": found.is_sent, "rates": rates, "rate": found.order.shipping_rate_id} | where
 
 
 def _plans(found: checkout.Checkout) -> list[Plan]:

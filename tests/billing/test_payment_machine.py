@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import psycopg
 import requests
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,13 +19,13 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from ballast.clock import shifted
 from ballast.models import Attempt
 from tests.billing.acts import event_of, hook, rows, taken
 from tests.chaos import truth
+from tests.machines import live
 from tests.world import World
 
 UNPAID = ("requires_confirmation", "requires_payment_method")
@@ -278,17 +277,4 @@ class Payments(RuleBasedStateMachine):
 def test_whatever_happens_a_payment_stands_where_it_must(
     world: World, start_over: Callable[[], None], superuser: psycopg.Connection
 ) -> None:
-    def query(said: str, *values: Any) -> list[tuple[Any, ...]]:
-        return superuser.execute(said, values or None).fetchall()  # type: ignore[arg-type]
-
-    here = {"world": world, "start_over": staticmethod(start_over), "query": staticmethod(query)}
-    few = settings(
-        max_examples=15,
-        stateful_step_count=10,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )
-    run_state_machine_as_test(type("Here", (Payments,), here), settings=few)
+    live(Payments, world, start_over, superuser, lives=10)

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 from dateutil.relativedelta import relativedelta
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +16,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import update
 
@@ -27,6 +25,7 @@ from ballast.errors import Conflict
 from ballast.models import PaymentMethod
 from tests.billing.acts import balance, taken
 from tests.chaos import truth
+from tests.machines import live
 from tests.subscriptions.acts import START, Desk
 from tests.world import World
 
@@ -215,17 +214,4 @@ class Subscriptions(RuleBasedStateMachine):
 def test_whatever_happens_each_period_is_billed_and_paid_once(
     world: World, start_over: Callable[[], None], superuser: psycopg.Connection
 ) -> None:
-    def query(said: str, *values: Any) -> list[tuple[Any, ...]]:
-        return superuser.execute(said, values or None).fetchall()  # type: ignore[arg-type]
-
-    here = {"world": world, "start_over": staticmethod(start_over), "query": staticmethod(query)}
-    few = settings(
-        max_examples=10,
-        stateful_step_count=10,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )
-    run_state_machine_as_test(type("Here", (Subscriptions,), here), settings=few)
+    live(Subscriptions, world, start_over, superuser, lives=10)
