@@ -75,3 +75,10 @@ def test_any_split_gives_back_exactly_the_tax_whatever_fails_on_the_way(
 
 def _give(price: int, tax: int, back: list[Back], amount: int) -> Back:
     return Back(amount, tax_in(price, tax, sum(back, Back()), amount))
+
+
+def test_on_the_way_each_part_gives_back_its_share_of_the_tax() -> None:
+    back: list[Back] = []
+    for amount in (5950, 2975, 2975):
+        back.append(_give(11_900, 1900, back, amount))
+    assert [one.tax for one in back] == [950, 475, 475]
