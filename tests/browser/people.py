@@ -71,10 +71,12 @@ class Buyer:
         expect(self.page.get_by_label("Email")).to_be_visible()
 
     def fill_details(self) -> None:
-        """Everything but the card."""
+        """Everything but the card; the sums have followed the country then."""
         for label, text in (TYPED | {"Email": self.email}).items():
             self.page.get_by_label(label, exact=True).fill(text)
-        self.page.get_by_label("Country").select_option("NO")
+        with self.page.expect_response(lambda answer: "intent=look" in (answer.request.post_data or "")):
+            self.page.get_by_label("Country").select_option("NO")
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
 
     def fill_card(self, number: str) -> None:
         """The card, a date to come, a code; in the frame or frames of whichever processor it is."""
