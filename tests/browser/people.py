@@ -71,11 +71,13 @@ class Buyer:
         expect(self.page.get_by_label("Email")).to_be_visible()
 
     def fill_details(self) -> None:
-        """Everything but the card; the sums have followed the country then."""
+        """Everything but the card."""
         for label, text in (TYPED | {"Email": self.email}).items():
             self.page.get_by_label(label, exact=True).fill(text)
-        with self.page.expect_response(lambda answer: "intent=look" in (answer.request.post_data or "")):
-            self.page.get_by_label("Country").select_option("NO")
+        self.page.get_by_label("Country").select_option("NO")
+
+    def await_sums(self) -> None:
+        """They are looked up again when the country changes."""
         expect(self.page.locator(".htmx-request")).to_have_count(0)
 
     def fill_card(self, number: str) -> None:

@@ -73,6 +73,7 @@ def expect_webhook(stack: Stack, payment_id: str) -> None:
 
 def test_a_declined_card_says_why_keeps_everything_and_another_card_pays(buyer: Buyer, stack: Stack) -> None:
     buyer.fill_checkout(DECLINED)
+    buyer.await_sums()
     with buyer.page.expect_response(
         lambda answer: answer.request.method == "POST" and "/checkout/" in answer.url
     ) as posted:

@@ -236,6 +236,7 @@ def test_two_refunds_in_part(
 def test_with_the_keyboard_alone_through_the_card(buyer: Buyer, cards: Cards, processor: str) -> None:
     buyer.check_out()
     buyer.fill_details()
+    buyer.await_sums()
     expect(buyer.card_number).to_be_visible()
     expect(buyer.page.locator("#card-field")).not_to_have_attribute("aria-busy", "true")
     buyer.page.get_by_label("Postal code", exact=True).focus()
