@@ -48,6 +48,7 @@ class Load:
         wanted = len(self.made()) + count
         await_value(lambda: len(self.made()) >= wanted, explain=lambda: str(self.answers[-20:]))
 
+
 # What earlier tests on this stack hold belongs to a payment too.
 TAKEN = ("succeeded", "requires_capture")
 
@@ -94,7 +95,9 @@ def expect_one_charge_for_each(stack: Stack, load: Load) -> None:
     status = dict(stack.query("select id, status from payments"))
     owner = dict(stack.query("select id, payment_id from attempts"))
     assert {status[inside(payment_id)] for payment_id in load.made()} == {"succeeded"}
-    charged = Counter(owner[inside(charge["reference"])] for charge in stack.charges() if charge["status"] != "canceled")
+    charged = Counter(
+        owner[inside(charge["reference"])] for charge in stack.charges() if charge["status"] != "canceled"
+    )
     assert set(charged.values()) == {1}
     assert set(charged) == {payment_id for payment_id, said in status.items() if said in TAKEN}
     keys = stack.query("select idempotency_key from payments where idempotency_key is not null")
