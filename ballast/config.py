@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -86,6 +88,19 @@ class Settings(BaseSettings):
         default=None,
         description="whether signing in waits for the address to be confirmed; empty: in production. Without it, registering and "
         "then signing in tells whether an address had an account",
+    )
+    secrets_folder: str = Field(
+        default="",
+        description="a folder of files named as settings (`secret_key`, `stripe_secret_key` …), each holding its value, as Docker, "
+        "Kubernetes and vaults mount them; what the environment says comes first",
+    )
+    second_factor_required: bool = Field(
+        default=False, description="members of every organization need a second factor; else each owner decides"
+    )
+    leaked_passwords_file: str = Field(
+        default="",
+        description="Have I Been Pwned's SHA-1 list in one file, ordered by hash, as its downloader writes it; empty: a short list "
+        "of ours",
     )
 
     stripe_secret_key: str = Field(
@@ -168,6 +183,13 @@ class Settings(BaseSettings):
                 return "postgresql+psycopg://" + value.removeprefix(scheme)
         return value
 
+    @field_validator("leaked_passwords_file")
+    @classmethod
+    def is_a_file(cls, value: str) -> str:
+        if value and not os.access(value, os.R_OK):
+            raise ValueError("there is no such file, or it cannot be read")
+        return value
+
     @field_validator("webhook_retry_delays")
     @classmethod
     def are_seconds(cls, value: str) -> str:
@@ -233,7 +255,7 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the environment. Warns once for each default in use that a deployment would want to set; raises ConfigurationError in
     production when a secret is missing."""
-    settings = Settings()
+    settings = _read()
     defaulted = [name for name in SECRET_NAMES if name.lower() not in settings.model_fields_set]
     public = [
         name
@@ -251,6 +273,16 @@ def load() -> Settings:
     for name in [*defaulted, *(n for n in ("DATABASE_URL", "REDIS_URL") if n.lower() not in settings.model_fields_set)]:
         log.warning("%s is not set: using the default, which is fit for this machine only", name)
     return settings
+
+
+def _read() -> Settings:
+    """The environment, `.env`, and the files of SECRETS_FOLDER, in this order. Raises ConfigurationError without the folder."""
+    found = Settings()
+    if not found.secrets_folder:
+        return found
+    if not Path(found.secrets_folder).is_dir():
+        raise ConfigurationError(f"SECRETS_FOLDER names no folder that can be read: {found.secrets_folder}")
+    return Settings(_secrets_dir=found.secrets_folder)
 
 
 _current: Settings | None = None

@@ -36,7 +36,7 @@ from werkzeug.urls import iri_to_uri
 from ballast import audit, config, logs, metrics, reading
 from ballast.db import count_statements, db, look, set_organization, statements
 from ballast.errors import BallastError, InvalidRequest, RateLimited
-from ballast.identity import users
+from ballast.identity import second_factor, users
 from ballast.ids import new_id, to_uuid
 from ballast.security import looks_like_card_number
 
@@ -241,7 +241,8 @@ def require_member() -> Response | None:
     if g.role is None or g.organization is None:
         abort(403)
     act("staff" if g.role == "staff" else "user", current_user.id)
-    if g.organization.requires_second_factor and not current_user.has_second_factor and request.blueprint != "account":
+    is_asked = second_factor.is_asked(g.organization)
+    if is_asked and not current_user.has_second_factor and request.blueprint != "account":
         return see_other(url_for("account.second_factor"))
     reading.read_elsewhere()
     return None

@@ -170,3 +170,17 @@ def test_signing_in_waits_for_a_confirmed_address_in_production_unless_told_othe
 ) -> None:
     production(monkeypatch, SIGN_IN_NEEDS_VERIFIED_EMAIL=given)
     assert config.load().needs_verified_email is waits
+
+
+def test_secrets_are_read_from_files_that_a_vault_mounts_and_the_environment_comes_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in SECRETS.items():
+        (tmp_path / name.lower()).write_text(f"{value}\n")
+    production(monkeypatch, **dict.fromkeys(SECRETS), SECRETS_FOLDER=str(tmp_path))
+    assert {name: getattr(config.load(), name.lower()) for name in SECRETS} == SECRETS
+    monkeypatch.setenv("SECRET_KEY", "another one of our own")
+    assert config.load().secret_key == "another one of our own"
+    monkeypatch.setenv("SECRETS_FOLDER", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigurationError, match="SECRETS_FOLDER"):
+        config.load()

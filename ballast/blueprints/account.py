@@ -135,6 +135,6 @@ def _second_factor(setup: factors.Setup | None = None, error: BallastError | Non
         status=200 if error is None else 429 if error.status == 429 else 422,
         setup=setup,
         picture=picture,
-        is_required=g.organization.requires_second_factor,
+        is_required=factors.is_asked(g.organization),
         errors={error.param or "form": error.message} if error else {},
     )

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from ballast import config
 from ballast.config import DEFAULT_ENCRYPTION_KEY, DEFAULT_SECRET, JWT_SECRET_LENGTH, SECRET_NAMES
@@ -14,6 +15,8 @@ from ballast.doctor.finding import Finding, fail, ok, warn
 LITTLE: Final = 0.10
 TOO_LITTLE: Final = 0.03
 GIB: Final = 1024**3
+SERVERS: Final = ("database_url", "database_owner_url", "database_worker_url", "database_replica_url", "redis_url")
+ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 
 
 def secrets() -> Iterator[Finding]:
@@ -45,6 +48,37 @@ def public_url() -> Iterator[Finding]:
         yield ok("public_url", settings.public_url)
 
 
+def proxies() -> Iterator[Finding]:
+    """Whether the address of whoever calls is theirs: behind a proxy that is not counted everybody has the proxy's."""
+    settings = config.current()
+    if settings.is_production and settings.public_url.startswith("https://") and not settings.trusted_proxies:
+        said = "TRUSTED_PROXIES is 0, and TLS ends somewhere before us: limits per address hold all visitors for one."
+        yield warn("proxies", said, "Set TRUSTED_PROXIES to how many proxies stand in front, and no higher.")
+    else:
+        yield ok("proxies", f"{settings.trusted_proxies} in front.")
+
+
+def encryption() -> Iterator[Finding]:
+    """Whether what goes to PostgreSQL and Redis can be read on the way."""
+    settings = config.current()
+    open_ones = [name.upper() for name in SERVERS if is_readable_on_the_way(getattr(settings, name))]
+    if settings.is_production and open_ones:
+        said = f"{', '.join(open_ones)} leads to another machine without asking for TLS."
+        mend = "Add `?sslmode=verify-full` (PostgreSQL), begin with `rediss://` (Redis); or the network is private."
+        yield warn("encryption", said, mend)
+    else:
+        yield ok("encryption", "Nobody reads along." if not open_ones else "Not looked at outside production.")
+
+
+def is_readable_on_the_way(address: str) -> bool:
+    """Whether a server's address leads to another machine, without TLS."""
+    url = urlsplit(address)
+    asked = parse_qs(url.query)
+    host = url.hostname or asked.get("host", [""])[0]
+    is_here = host in ("", "localhost", "127.0.0.1", "::1") or host.startswith("/") or not address
+    return not (is_here or url.scheme in ("rediss", "unix") or asked.get("sslmode", [""])[0] in ENCRYPTED)
+
+
 def disk() -> Iterator[Finding]:
     """Whether there is room left where we run. (The database's own disk is its server's to watch.)"""
     found = shutil.disk_usage(Path.cwd())
@@ -54,4 +88,4 @@ def disk() -> Iterator[Finding]:
     yield ok("disk", said) if left > LITTLE else (warn if left > TOO_LITTLE else fail)("disk", said, mend)
 
 
-CHECKS: Final = (secrets, public_url, disk)
+CHECKS: Final = (secrets, public_url, proxies, encryption, disk)

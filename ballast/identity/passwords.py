@@ -7,12 +7,14 @@ from typing import Final
 from email_validator import EmailNotValidError, validate_email
 
 from ballast.errors import InvalidRequest
+from ballast.identity import leaked
 from ballast.security import hash_password
 
 SHORTEST: Final = 12
 # Hashing is bounded: longer is refused, never cut.
 LONGEST: Final = 256
 MOST_REPEATED: Final = 4
+LEAKED: Final = "This password was leaked elsewhere, and is tried first. Use a few unrelated words."
 
 
 def hashed(password: str, email: str, param: str = "password") -> str:
@@ -30,6 +32,8 @@ def _check(password: str, email: str, param: str) -> None:
     left = password.lower().replace(email.lower(), "").replace(name, "") if name else password.lower()
     if len(set(password)) <= MOST_REPEATED or len(left) < SHORTEST // 2:
         raise InvalidRequest("password_too_easy", "This is easily guessed. Use a few unrelated words.", param=param)
+    if leaked.holds(password):
+        raise InvalidRequest("password_too_easy", LEAKED, param=param)
 
 
 def address(given: str, param: str = "email") -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyotp
 from sqlalchemy import select
 
-from ballast import audit
+from ballast import audit, config
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -83,6 +83,8 @@ def passes(user_id: str, code: str) -> bool:
         good = _fits(user, code) or _is_recovery(user, code)
         if good:
             throttle.succeeded("second_factor", user.email)
+        else:
+            throttle.refused("second_factor", user.email, "wrong code")
         return good
 
 
@@ -147,9 +149,14 @@ def require(organization_id: str, owner_id: str, required: bool) -> None:
     found.requires_second_factor = required
 
 
+def is_asked(organization: Organization) -> bool:
+    """Whether members need a second factor, because the owner or the whole installation asks for it."""
+    return organization.requires_second_factor or config.current().second_factor_required
+
+
 def is_missing(user: User, organization: Organization) -> bool:
-    """Whether the organization asks for a second factor the user has not."""
-    return organization.requires_second_factor and not is_on(user)
+    """Whether a second factor is asked for that the user has not."""
+    return is_asked(organization) and not is_on(user)
 
 
 def _context(user_id: str) -> str:

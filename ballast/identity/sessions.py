@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +14,8 @@ from ballast.db import db, transaction
 from ballast.errors import NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import User, UserSession
+
+log = logging.getLogger(__name__)
 
 # "Last seen" is for people: rarely written, and no page waits for it.
 SEEN_EVERY: Final = timedelta(minutes=10)
@@ -35,6 +38,7 @@ def begin(user_id: str, generation: int, user_agent: str) -> str:
                 user_agent=user_agent[:200],
             )
         )
+    log.info("signed in: user %s, session %s, from %s", user_id, session_id, audit.actor().ip or "-")
     return session_id
 
 

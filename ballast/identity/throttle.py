@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Final
 
 from ballast import audit
 from ballast.errors import RateLimited
 from ballast.identity import limiting
+
+log = logging.getLogger(__name__)
 
 QUARTER: Final = 15 * 60
 HOUR: Final = 3600
@@ -27,7 +30,13 @@ def check(act: str, email: str) -> None:
         item = limiting.window(most, seconds)
         taken = limiting.take(item, act, who) or limiting.take_here(item, act, who)
         if not taken.passed:
+            refused(act, email, "too many tries")
             raise RateLimited("Too many tries. Please wait a few minutes, then try again.", taken.reset)
+
+
+def refused(act: str, email: str, why: str) -> None:
+    """Say in the log that somebody did not get in. The account is a hash of the address, whether or not there is one."""
+    log.warning("%s refused: %s, account %s, from %s", act, why, _account(email), audit.actor().ip or "-")
 
 
 def succeeded(act: str, email: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, select, update
 from ballast import audit, config
 from ballast.db import db, glance, organization, transaction
 from ballast.errors import NotFound
+from ballast.identity import throttle
 from ballast.ids import from_uuid, to_uuid
 from ballast.models import Membership, Organization, User
 from ballast.security import verify_password
@@ -51,7 +52,10 @@ def authenticate(email: str, password: str) -> User | None:
     """The user, or None. The work is the same whether or not the address is known, so timing tells nothing."""
     user = db.session.scalars(select(User).where(User.email == email.strip().lower())).first()
     fits = verify_password(user.password_hash if user else None, password)
-    return user if user and fits and _may_sign_in(user) else None
+    if user and fits and _may_sign_in(user):
+        return user
+    throttle.refused("sign_in", email, "banned or not confirmed" if user and fits else "wrong password or no account")
+    return None
 
 
 def _may_sign_in(user: User) -> bool:

@@ -87,6 +87,15 @@ def test_what_was_written_is_sealed_once_in_a_chain_of_each_organizations_own(se
         assert {one.organization_id for one in seals.entries_of(found[0].chain, found[0].entries).values()} == set()
 
 
+def test_each_seal_goes_out_into_the_log_with_its_hash(sealed: World, caplog: pytest.LogCaptureFixture) -> None:
+    note(sealed, "test.more")
+    with caplog.at_level("INFO"):
+        seal(sealed)
+    last = chain_of(sealed)[-1]
+    said = f"audit seal {sealed.acme.id} #{last.number} {last.hash.hex()}, 1 entries"
+    assert said in [one.getMessage() for one in caplog.records]
+
+
 def test_an_entry_that_commits_late_under_an_older_id_is_sealed_by_the_next_seal(world: World) -> None:
     seal(world)
     acme, late = to_uuid(world.acme.id, "org"), to_uuid(new_id("aud"), "aud")

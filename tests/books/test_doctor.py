@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import psycopg
+import pytest
 
+from ballast import config
 from ballast.audit import seals
 from ballast.db import organization, set_organization, transaction
+from ballast.doctor import machine
 from ballast.local.postgres import Postgres
 from ballast.models import Email
 from tests.billing.acts import pause
@@ -73,3 +76,33 @@ def test_what_goes_wrong_is_found(world: World, api: Api, postgres: Postgres) ->
     assert found["migrations"][0]["mend"] == "`flask --app app db upgrade`"
     assert found["queue_lag"][0]["said"] == "mails wait since 20 minutes."
     assert "Stripe did not answer" in found["processors"][0]["said"]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_readable"),
+    [
+        ("postgresql+psycopg://app:x@db.example/ballast", True),
+        ("postgresql+psycopg://app:x@db.example/ballast?sslmode=prefer", True),
+        ("postgresql+psycopg://app:x@db.example/ballast?sslmode=verify-full", False),
+        ("postgresql+psycopg://127.0.0.1:5433/ballast", False),
+        ("postgresql+psycopg:///ballast?host=/run/postgresql", False),
+        ("postgresql+psycopg:///ballast?host=10.0.0.7", True),
+        ("redis://10.0.0.7:6379/0", True),
+        ("rediss://10.0.0.7:6379/0", False),
+        ("", False),
+    ],
+)
+def test_a_server_on_another_machine_is_asked_for_tls(address: str, is_readable: bool) -> None:
+    assert machine.is_readable_on_the_way(address) == is_readable
+
+
+def test_in_production_a_proxy_that_is_not_counted_and_a_server_without_tls_are_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"ballast_env": "production", "public_url": "https://pay.example", "redis_url": "redis://10.0.0.7/0"}
+    with world.app.app_context():
+        for name, value in told.items():
+            monkeypatch.setattr(config.current(), name, value)
+        found = [*machine.proxies(), *machine.encryption()]
+    assert [(one.check, one.state) for one in found] == [("proxies", "warn"), ("encryption", "warn")]
+    assert found[1].said.startswith("REDIS_URL leads to another machine")

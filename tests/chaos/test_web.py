@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -96,3 +98,30 @@ def expect_nothing_sent(stack: Stack, shopper: Shopper, payment_id: str) -> None
     assert "Nothing was charged." in shopper.get(shopper.checkout)
     assert shopper.pay().status_code == 303
     expect_one_of_everything(stack, shopper, payment_id)
+
+
+# A request that a second server would see the end of elsewhere, up to what it would take for another one.
+TWO_ENDS = {
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 0\r\n\r\n",
+    "a list of lengths": b"Content-Length: 5, 0\r\n\r\n",
+    "a length with a sign": b"Content-Length: +5\r\n\r\n",
+    "length and chunks": b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "an unknown coding": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "chunks not last": b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "a space before the colon": b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "a folded line": b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "a bare return": b"X: y\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a chunk's size that is none": b"Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",
+    "a chunk longer than it says": b"Transfer-Encoding: chunked\r\n\r\n1\r\nZZ\r\n0\r\n\r\n",
+}
+BEHIND = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_a_request_with_two_ends_is_refused_and_nothing_behind_it_is_read(stack: Stack) -> None:
+    url = urlsplit(stack.web)
+    for what, ending in TWO_ENDS.items():
+        with socket.create_connection((url.hostname, url.port), timeout=PATIENCE) as sending:
+            sending.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + ending + BEHIND)
+            told = b"".join(iter(lambda: sending.recv(65536), b""))  # noqa: B023 - called before the next turn
+        assert told.startswith(b"HTTP/1.1 4"), (what, told[:200])
+        assert told.count(b"HTTP/1.1 ") == 1, (what, told)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha1
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -14,7 +16,7 @@ from werkzeug.test import TestResponse
 from ballast import config
 from ballast.clock import real_time, shifted
 from ballast.db import db, organization, transaction
-from ballast.identity import passwords, users
+from ballast.identity import leaked, passwords, users
 from ballast.models import AuditEntry, Email, Membership, Organization, User, UserLink
 from tests.world import PASSWORD, World
 
@@ -323,3 +325,31 @@ def test_a_user_reads_and_writes_what_their_organization_is_called(world: World)
     db.session.rollback()
     with organization(world.acme.id):
         assert db.session.scalars(select(Organization.name)).one() == "Acme Corp"
+
+
+def test_a_leaked_password_is_refused_by_our_list_and_by_the_operators(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for known in ("1qaz2wsx3edc", "Qwerty123456"):
+        answer = call(world, "register", **{**NEW, "password": known})
+        assert code(answer) == (400, "password_too_easy")
+        assert "leaked" in answer.get_json()["error"]["message"]
+    words = [f"a kettle of {number} words" for number in range(200)]
+    hashes = sorted(sha1(word.encode(), usedforsecurity=False).hexdigest().upper() for word in words)
+    theirs = tmp_path / "pwned.txt"
+    theirs.write_bytes("".join(f"{one}:{3}\r\n" for one in hashes).encode())
+    monkeypatch.setattr(config.current(), "leaked_passwords_file", str(theirs))
+    assert all(leaked.holds(word) for word in words)
+    assert not any(leaked.holds(f"{word}s") for word in words)
+    assert code(call(world, "register", **{**NEW, "password": words[7]})) == (400, "password_too_easy")
+
+
+def test_who_did_not_get_in_is_in_the_log_without_address_or_password(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for email in ("owner@acme.example", "nobody@acme.example"):
+        call(world, "login", email=email, password="not the password of it")
+    said = [one.getMessage() for one in caplog.records if "refused" in one.getMessage()]
+    assert [line.partition(", account")[0] for line in said] == ["sign_in refused: wrong password or no account"] * 2
+    assert "from 127.0.0.1" in said[0]
+    assert not any("acme.example" in line or "not the password" in line for line in said)

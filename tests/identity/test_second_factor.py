@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from ballast import config
 from ballast.clock import real_time, shifted
 from ballast.db import db
 from ballast.models import User
@@ -164,3 +165,15 @@ def test_an_owner_with_a_second_factor_may_ask_it_of_everybody(world: World, own
     set_up(viewer)
     assert viewer.get("/admin/payments").status_code == 200
     assert token.get("/payments").status_code == 200
+
+
+def test_an_installation_may_ask_a_second_factor_of_everybody(
+    world: World, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config.current(), "second_factor_required", True)
+    stopped = owner.get("/admin/payments")
+    assert (stopped.status_code, stopped.headers["Location"]) == (303, PAGE)
+    refused = world.as_user("owner").get("/payments")
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (403, "second_factor_missing")
+    set_up(owner)
+    assert owner.get("/admin/payments").status_code == 200
