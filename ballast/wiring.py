@@ -175,7 +175,7 @@ def _hasten(app: Flask) -> None:
     from ballast.blueprints.api.fast_create import FastCreate
 
     with app.app_context():
-        app.wsgi_app = FastCreate(app.wsgi_app, db.engine)  # type: ignore[method-assign]
+        app.wsgi_app = FastCreate(app, db.engine)  # type: ignore[method-assign]
 
 
 def _cookie_name(settings: Settings) -> str:

@@ -60,7 +60,8 @@ def main() -> None:
                 print(f"  {name}: {time.monotonic() - began:.0f} s", flush=True)
     report(result)
     if asked.full and not asked.only:
-        pages.measure_and_report(pages.PAYMENTS)
+        with running_stack() as local:
+            pages.measure_and_report(local, pages.PAYMENTS, pages.AMONG)
 
 
 def _read_options() -> argparse.Namespace:

@@ -1,29 +1,40 @@
-"""How long the dashboard's pages take, in a shop that has sold nothing and in the same shop with a million payments.
+"""How long the dashboard's pages take: in a shop that has sold nothing, in one whose payments fill a page, in one with a million.
 
-`python -m bench.pages [payments]`. Each page is asked for through the real server, one at a time; the figure to read is the ratio.
+`python -m bench.pages [payments] [--among TOTAL]`. Each page is asked for through the real server, one at a time, and once more inside
+this process, which adds up the time spent on SQL. `--among`: the payments of all organizations together, so that the tables are larger
+than the shop. A page of a list costs what its rows cost to draw, so what to read is full against the shop that fills one page.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import logging
 import re
 import statistics
-import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
 import requests
+from flask.testing import FlaskClient
+from sqlalchemy import event
 
+from ballast import create_app
+from ballast.config import Settings
+from ballast.db import db
+from ballast.ids import from_uuid
+from bench.crowd import Crowd
 from bench.stack import running_stack
 
 PAYMENTS: Final = 1_000_000
+AMONG: Final = 5_000_000
+# What fills one page of every list.
+FEW: Final = 60
 EACH: Final = 60
 WARM_UP: Final = 5
-BATCH: Final = 50_000
 PAGES: Final = {
     "overview": "/admin/",
     "payments": "/admin/payments",
@@ -31,71 +42,48 @@ PAGES: Final = {
     "payments, far down": "/admin/payments?after={deep}",
     "one payment": "/admin/payments/{payment}",
     "customers": "/admin/customers",
-    "search for an address": "/admin/search?q=shopper77",
+    "search for an address": "/admin/search?q=shopper10",
     "search for four digits": "/admin/search?q=4242",
 }
-# Like the template in all but what tells one from another; a tenth of them declined; spread over a year that ends now.
-PLANT: Final = """
-with numbered as (select generate_series(%(first)s::bigint, %(last)s::bigint) as n),
-dated as (select n, %(until)s::timestamptz - (n * (interval '365 days' / %(whole)s::bigint)) as at from numbered),
-planted as (
-  select n, at, lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') as stamp,
-         md5('p' || n) as p, md5('a' || n) as a from dated)
-"""
-
-
-def uuid(salt: str) -> str:
-    """SQL for a version 7 id of the row's own instant."""
-    return f"(stamp || '7' || substr({salt}, 1, 3) || '8' || substr({salt}, 4, 15))::uuid"
-
-
-CHANGES: Final = {
-    "payments": {
-        "id": uuid("p"),
-        "created_at": "at",
-        "succeeded_at": "case when n %% 10 = 0 then null else at end",
-        "status": "case when n %% 10 = 0 then 'failed' else 'succeeded' end",
-        "amount": "1000 + n %% 9000",
-        "amount_captured": "case when n %% 10 = 0 then 0 else 1000 + n %% 9000 end",
-        "idempotency_key": "null",
-        "order_id": "null",
-        "customer_id": "null",
-        "card_last4": "lpad((n %% 10000)::text, 4, '0')",
-    },
-    "attempts": {
-        "id": uuid("a"),
-        "payment_id": uuid("p"),
-        "created_at": "at",
-        "send_deadline_at": "at",
-        "submitted_at": "at",
-        "finished_at": "at",
-        "status": "case when n %% 10 = 0 then 'declined' else 'approved' end",
-        "decline_class": "case when n %% 10 = 0 then 'soft' end",
-        "decline_code": "case when n %% 10 = 0 then 'generic_decline' end",
-        "amount": "1000 + n %% 9000",
-        "external_id": "'pi_planted_' || n",
-    },
-    "customers": {"id": uuid("a"), "created_at": "at", "email": "'shopper' || n || '@example.com'"},
-}
+Figures = dict[str, dict[str, float]]
 
 
 def main() -> None:
     """Measure empty, plant, measure full; print the table and keep it beside the other results."""
-    measure_and_report(int(sys.argv[1]) if sys.argv[1:] else PAYMENTS)
-
-
-def measure_and_report(wanted: int) -> None:
-    """With a stack of its own."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
+    parser.add_argument("payments", nargs="?", type=int, default=PAYMENTS)
+    parser.add_argument("--among", type=int, default=0)
+    asked = parser.parse_args()
     with running_stack() as local:
-        client = sign_in(local)
-        pay(local)
-        before = measure(client, local, names(local))
-        began = time.monotonic()
-        plant(local, wanted)
-        add_up(local)
-        print(f"{wanted:,} payments planted in {time.monotonic() - began:.0f} s", flush=True)
-        after = measure(client, local, names(local))
-    report(wanted, before, after)
+        measure_and_report(local, asked.payments, asked.among)
+
+
+def measure_and_report(local: dict[str, Any], wanted: int, among: int) -> None:
+    """Of a stack that has just started; `among`: payments of all organizations together."""
+    client, inside = sign_in(local), Inside(local)
+    pay(local)
+    with psycopg.connect(local["database_url"], autocommit=True) as connection:
+        crowd = Crowd(connection)
+        states = {
+            "empty": lambda: None,
+            "one page": lambda: crowd.plant(1, FEW, wanted),
+            "full": lambda: fill(crowd, wanted, among),
+        }
+        found: dict[str, Figures] = {}
+        for state, prepare in states.items():
+            began = time.monotonic()
+            prepare()
+            print(f"  {state}: planted in {time.monotonic() - began:.0f} s", flush=True)
+            found[state] = measure(client, inside, local["web"], names(connection, crowd.acme))
+    report({"payments": wanted, "among": max(wanted, among)} | found)
+
+
+def fill(crowd: Crowd, wanted: int, among: int) -> None:
+    """The shop's own payments, and neighbors of the same size until there are as many as wanted in all."""
+    crowd.plant(FEW + 1, wanted, wanted)
+    for _ in range(max(0, among // wanted - 1)):
+        crowd.plant_neighbor(wanted)
+    crowd.enter(crowd.acme)
 
 
 def sign_in(local: dict[str, Any]) -> requests.Session:
@@ -125,59 +113,62 @@ def call(local: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str, An
     return found
 
 
-def names(local: dict[str, Any]) -> dict[str, str]:
-    """A payment in the middle, and the one where the list is far down."""
-    listed = requests.get(
-        f"{local['web']}/api/v1/payments?limit=50", headers={"X-API-Key": local["api_key"]}, timeout=30
-    ).json()["data"]
-    return {"payment": listed[len(listed) // 2]["id"], "deep": listed[-1]["id"]}
+def names(connection: psycopg.Connection[Any], acme: str) -> dict[str, str]:
+    """The payment in the middle of the shop's, where the list is far down too."""
+    count = "(select count(*) / 2 from payments where organization_id = %(acme)s)"
+    query = f"select id from payments where organization_id = %(acme)s order by id offset {count} limit 1"
+    row = connection.execute(query, {"acme": acme}).fetchone()  # type: ignore[arg-type]
+    assert row
+    return dict.fromkeys(("payment", "deep"), from_uuid(row[0], "pay"))
 
 
-def plant(local: dict[str, Any], wanted: int) -> None:
-    """Payments with an attempt each, and a customer for every tenth."""
-    until = datetime.now(UTC)
-    with psycopg.connect(local["database_url"], autocommit=True) as connection:
-        connection.execute("select set_config('app.organization', organization_by_slug('acme')::text, false)")
-        for first in range(1, wanted + 1, BATCH):
-            given = {"first": first, "last": min(first + BATCH - 1, wanted), "whole": wanted, "until": until}
-            for table in ("payments", "attempts"):
-                connection.execute(_like(connection, table), given)
-            connection.execute(_like(connection, "customers") + " where n %% 10 = 0", given)
-        connection.execute("vacuum analyze payments, attempts, customers")
+class Inside:
+    """The application in this process, for what it spends on SQL."""
+
+    def __init__(self, local: dict[str, Any]) -> None:
+        secrets = json.loads((Path(local["state"]) / "secrets.json").read_text())
+        self.app = create_app(
+            "app",
+            Settings(
+                _env_file=None,
+                database_url=local["database_app_url"],
+                redis_url=local["redis_url"],
+                sandbox_url=local["sandbox"],
+                encryption_key=secrets["ENCRYPTION_KEY"],
+                secret_key="bench",
+            ),
+        )
+        logging.getLogger("ballast").setLevel(logging.WARNING)
+        self.spent = 0.0
+        with self.app.app_context():
+            event.listen(db.engine, "before_cursor_execute", self._begin)
+            event.listen(db.engine, "after_cursor_execute", self._end)
+        self.client: FlaskClient = self.app.test_client()
+        page = self.client.get("/sign-in").get_data(as_text=True)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token
+        self.client.post("/sign-in", data=local["owner"] | {"csrf_token": token[1]})
+
+    def _begin(self, *_told: Any) -> None:
+        self.began = time.perf_counter()
+
+    def _end(self, *_told: Any) -> None:
+        self.spent += time.perf_counter() - self.began
+
+    def sql_ms(self, path: str) -> float:
+        """For one request, the way to Postgres and back with it; the middle of fifteen."""
+        found = []
+        for _ in range(15):
+            self.spent = 0.0
+            assert self.client.get(path).status_code == 200, path
+            found.append(1000 * self.spent)
+        return round(statistics.median(found), 1)
 
 
-def add_up(local: dict[str, Any], patience: float = 600) -> None:
-    """Wait until the worker has added up the days' figures, as it has in a shop that took its payments one by one."""
-    until = time.monotonic() + patience
-    with psycopg.connect(local["database_url"], autocommit=True) as connection:
-        connection.execute("select set_config('app.organization', organization_by_slug('acme')::text, false)")
-        while time.monotonic() < until:
-            row = connection.execute("select exists (select from figure_changes)").fetchone()
-            if row is not None and not row[0]:
-                connection.execute("vacuum analyze figure_changes, daily_figures")
-                return
-            time.sleep(1)
-    raise RuntimeError("the days' figures were not added up in time")
-
-
-def _like(connection: psycopg.Connection[Any], table: str) -> str:
-    """The statement that copies the table's oldest row with what is changed in each."""
-    found = connection.execute(
-        "select column_name from information_schema.columns where table_name = %s and is_generated = 'NEVER'", [table]
-    ).fetchall()
-    columns = [row[0] for row in found]
-    values = [f"{CHANGES[table][column]}" if column in CHANGES[table] else f"model.{column}" for column in columns]
-    model = f"(select * from {table} order by id limit 1)"
-    if table == "customers":
-        model = "(select * from customers where email = 'template@example.com' limit 1)"
-    return (
-        f"{PLANT} insert into {table} ({', '.join(columns)}) select {', '.join(values)} from planted, {model} as model"
-    )
-
-
-def measure(client: requests.Session, local: dict[str, Any], filled: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Milliseconds by page: p50 and p95, as the browser's side sees them."""
-    return {name: _page(client, local["web"] + path.format(**filled)) for name, path in PAGES.items()}
+def measure(client: requests.Session, inside: Inside, web: str, filled: dict[str, str]) -> Figures:
+    """Milliseconds by page: p50 and p95 as the browser's side sees them, and what SQL has of it."""
+    paths = {name: path.format(**filled) for name, path in PAGES.items()}
+    return {name: _page(client, web + path) | {"sql_ms": inside.sql_ms(path)} for name, path in paths.items()}
 
 
 def _page(client: requests.Session, address: str) -> dict[str, float]:
@@ -190,15 +181,17 @@ def _page(client: requests.Session, address: str) -> dict[str, float]:
     return {"p50_ms": round(cuts[9], 1), "p95_ms": round(cuts[18], 1)}
 
 
-def report(payments: int, before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> None:
+def report(found: dict[str, Any]) -> None:
     """The table on the terminal, and bench/results/pages.json."""
-    print(f"{'page':<24}{'empty p50':>10}{'p95':>8}{'full p50':>10}{'p95':>8}{'ratio of p50':>14}")
+    print(f"{found['payments']:,} payments of {found['among']:,}; ms: p50, p95, of that in SQL; ratios of p50")
+    print(f"{'page':<24}{'empty':>18}{'one page':>18}{'full':>18}{'to empty':>10}{'to one page':>12}")
     for name in PAGES:
-        old, new = before[name], after[name]
-        ratio = new["p50_ms"] / old["p50_ms"]
-        print(f"{name:<24}{old['p50_ms']:>10}{old['p95_ms']:>8}{new['p50_ms']:>10}{new['p95_ms']:>8}{ratio:>14.2f}")
+        of = [found[state][name] for state in ("empty", "one page", "full")]
+        shown = "".join(f"{one['p50_ms']:>7}{one['p95_ms']:>6}{one['sql_ms']:>5}" for one in of)
+        ratios = [of[2]["p50_ms"] / one["p50_ms"] for one in of[:2]]
+        print(f"{name:<24}{shown}{ratios[0]:>10.2f}{ratios[1]:>12.2f}")
     path = Path(__file__).parent / "results" / "pages.json"
-    path.write_text(json.dumps({"payments": payments, "empty": before, "full": after}, indent=2) + "\n")
+    path.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def _mail(sent: bool) -> Item:
 
 def _tax(rated: bool) -> Item:
     says = (
-        "Invoices to the places you named are taxed."
+        "Invoices and orders to the places you named are taxed."
         if rated
         else "No tax rate is set: nothing is taxed. Add one for each place that you must."
     )

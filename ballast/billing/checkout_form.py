@@ -30,8 +30,6 @@ LIMITS = {
     "postal_code": 20,
     "country": 2,
 }
-# What the form's list of countries begins with.
-HOME_COUNTRY: Final = "US"
 MOST_DEVICE_DATA: Final = 4000
 # What the choice of cards says for one that is typed.
 NEW_CARD: Final = "new"

@@ -1,4 +1,4 @@
-"""What the demo shop sells, how much of it there is, how it is sent, and the guide that is sold as a file."""
+"""What the demo shop sells, how much of it there is, how it is sent and taxed, its code, and the guide that is sold as a file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Final
 import typst
 from sqlalchemy import select
 
-from ballast.billing import media, paper, shipping
+from ballast.billing import discount_catalog, media, paper, shipping
+from ballast.billing.discount_catalog import NewCode, NewCoupon, NewTaxRate
 from ballast.billing.shipping import NewRate
 from ballast.db import db
-from ballast.models import Organization, Price, Product, ShippingRate
+from ballast.models import Organization, Price, Product, PromotionCode, ShippingRate, TaxRate
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ CATALOG: Final = (
 GUIDE: Final = ("brew-guide", "Acme brew guide.pdf")
 STANDARD: Final = ("Standard", 600, 3, 5, (), 5_000)
 EXPRESS: Final = ("Express", 1_800, 1, 2, ("US", "CA", "GB", "DE"), None)
+# Prices are before tax in New York and with it in Germany; elsewhere nothing is added.
+TAXES: Final = (
+    NewTaxRate("Sales tax", "US", 888, region="NY"),
+    NewTaxRate("VAT", "DE", 1900, inclusive=True),
+)
+CODE: Final = "WELCOME10"
 
 
 def plant(organization: Organization) -> int:
@@ -103,6 +110,8 @@ def plant(organization: Organization) -> int:
         _sell(organization, position, goods)
     if missing:
         _send(organization)
+        _tax(organization)
+        _give_code(organization)
     return len(missing)
 
 
@@ -144,3 +153,19 @@ def _send(organization: Organization) -> None:
     for name, amount, soonest, latest, countries, free_from in (STANDARD, EXPRESS):
         rate = NewRate(name, amount, organization.currency, soonest, latest, countries, free_from)
         shipping.create(organization.id, rate)
+
+
+def _tax(organization: Organization) -> None:
+    """The shop's tax rates, where it has none."""
+    known = select(TaxRate.id).where(TaxRate.organization_id == organization.id)
+    if db.session.scalars(known.limit(1)).first() is None:
+        for rate in TAXES:
+            discount_catalog.create_tax_rate(organization.id, rate)
+
+
+def _give_code(organization: Organization) -> None:
+    """A tenth off the first payment for everything, where the shop has no code."""
+    known = select(PromotionCode.id).where(PromotionCode.organization_id == organization.id)
+    if db.session.scalars(known.limit(1)).first() is None:
+        coupon = discount_catalog.create_coupon(organization.id, NewCoupon("Welcome", "once", percent_bps=1000))
+        discount_catalog.create_code(organization.id, NewCode(coupon.id, CODE))

@@ -23,6 +23,7 @@ from ballast import clock, queue
 from ballast.billing import idempotency, payments, usual_accounts
 from ballast.billing.payloads import payment_payload
 from ballast.billing.payments import NewPayment
+from ballast.billing.usual_accounts import UsualAccount
 from ballast.db import past_session
 from ballast.identity.api_keys import LAST_USED_EVERY
 from ballast.identity.known_keys import KnownKey
@@ -54,7 +55,7 @@ usable as materialized (
     select a.id from processor_accounts as a where a.organization_id = told.organization_id and a.enabled
       and a.archived_at is null and case when %(processor)s::text is null then a.is_default else a.processor = %(processor)s end
     order by a.is_default desc, a.created_at limit 1) as account
-  {customer}
+  {customer} {charged}
   where account.id = %(account)s::uuid
 ),
 addressed as materialized (
@@ -65,8 +66,8 @@ addressed as materialized (
 claimed as (
   insert into idempotency_keys
     (organization_id, key, fingerprint, resource_id, response_status, response, locked_until, created_at, expires_at)
-  select organization_id, %(idempotency_key)s, %(fingerprint)s, %(payment_id)s, 201, %(answer)s, %(locked_until)s, %(at)s,
-    %(kept_until)s
+  select organization_id, %(idempotency_key)s, %(fingerprint)s, %(payment_id)s, %(answered)s::bigint, %(answer)s::bytea,
+    %(locked_until)s, %(at)s, %(kept_until)s
   from usable where (select count(*) from addressed) <= %(room)s
   on conflict do nothing returning organization_id
 ),
@@ -77,6 +78,7 @@ payment as (
     %(account_processor)s, %(account)s::uuid, %(token)s, %(customer)s::uuid, %(metadata)s::jsonb, %(idempotency_key)s, %(now)s
   from claimed
 ),
+{attempt}
 entry as (
   insert into audit_entries
     (organization_id, id, actor_kind, actor_id, action, resource_type, resource_id, ip, request_id, changes, created_at)
@@ -98,8 +100,32 @@ select (select count(*) from addressed) from claimed
 _CUSTOMER: Final = """cross join lateral (
     select from customers as c where c.organization_id = told.organization_id and c.id = %(customer)s::uuid and c.held_at is null
     limit 1) as payer"""
-_OF_NOBODY: Final = _STATEMENT.format(customer="")
-_OF_CUSTOMER: Final = _STATEMENT.format(customer=_CUSTOMER)
+# For one that is charged at once (see direct_charges): what the limits against card testing are made of and what the account was
+# opened with is as it was, and an attempt is begun.
+_CHARGED: Final = """cross join lateral (
+    select from organizations as o where o.id = told.organization_id and o.mode = %(mode)s and o.card_testing = %(card_testing)s::jsonb
+    limit 1) as limited
+  cross join lateral (
+    select from processor_accounts as a where a.organization_id = told.organization_id and a.id = %(account)s::uuid
+      and a.mode = %(account_mode)s and a.public_config = %(public_config)s::jsonb and a.credentials = %(credentials)s::bytea
+    limit 1) as opened"""
+_ATTEMPT: Final = """attempt as (
+  insert into attempts (organization_id, id, payment_id, number, status, processor, processor_account_id, amount, currency,
+    off_session, created_at, send_deadline_at, next_probe_at)
+  select organization_id, %(attempt)s::uuid, %(payment)s::uuid, 1, 'created', %(account_processor)s, %(account)s::uuid, %(amount)s,
+    %(currency)s, false, %(now)s, %(send_deadline_at)s, %(next_probe_at)s
+  from claimed
+),"""
+
+
+def _put_together(customer: str = "", charged: str = "", attempt: str = "") -> str:
+    """Without its line breaks it is short enough (4096) for psycopg to remember what it has read in it."""
+    return " ".join(_STATEMENT.format(customer=customer, charged=charged, attempt=attempt).split())
+
+
+_OF_NOBODY: Final = _put_together()
+_OF_CUSTOMER: Final = _put_together(customer=_CUSTOMER)
+_WITH_ATTEMPT: Final = _put_together(charged=_CHARGED, attempt=_ATTEMPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,31 +153,50 @@ def create(engine: Engine, who: Asker, asked: NewPayment, fingerprint: bytes, lo
     account = usual_accounts.find(who.key.organization_id, asked.processor)
     if account is None:
         return None
-    clock.follow(None)
-    payment_id, payment = new_pair("pay")
-    fields = payments.first_fields(asked, payment_id, asked.customer_id, account.processor, clock.now())
-    said = json.dumps(payment_payload(_shown(fields)), separators=(",", ":"), ensure_ascii=False)
-    answer = said.encode() + b"\n"
+    made = draft(who, asked, fingerprint, account)
+    answer: bytes = made.said.encode() + b"\n"
     if len(answer) >= longest:
         return None
-    given = _of_payment(fields, account.id) | _of_request(who, asked, clock.real_time())
-    given |= {"payment": payment, "fingerprint": fingerprint, "answer": answer, "data": said}
-    row = _run(engine, _OF_CUSTOMER if asked.customer_id else _OF_NOBODY, given)
-    if row is None:
-        return None
-    if row[0]:
-        queue.wake_now(queue.DELIVER)
-    return answer
+    given = made.given | {"answered": 201, "answer": answer}
+    return answer if _write(engine, _OF_CUSTOMER if asked.customer_id else _OF_NOBODY, given) else None
 
 
-def _shown(fields: dict[str, Any]) -> Any:
-    """What a payload shows of a payment that nobody has tried."""
-    return SimpleNamespace(**_UNTRIED, **fields)
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A payment that is nowhere yet: as whoever reads a row finds it, as it is shown, and what the statement is given of it."""
+
+    payment: Any
+    said: str
+    given: dict[str, Any]
+
+
+def draft(who: Asker, asked: NewPayment, fingerprint: bytes, account: UsualAccount) -> Drafted:
+    """A payment that nobody has tried, at an account that new cards go to."""
+    clock.follow(None)
+    payment_id, uuid = new_pair("pay")
+    fields = payments.first_fields(asked, payment_id, asked.customer_id, account.processor, clock.now())
+    payment = SimpleNamespace(organization_id=who.key.organization_id, **_UNTRIED, **fields)
+    said = shown(payment)
+    given = _of_payment(fields, account.uuid) | _of_request(who, asked, clock.real_time())
+    return Drafted(payment, said, given | {"payment": uuid, "fingerprint": fingerprint, "data": said})
+
+
+def shown(payment: Any) -> str:
+    """A payment as answers and events have it."""
+    return json.dumps(payment_payload(payment), separators=(",", ":"), ensure_ascii=False)
 
 
 _UNTRIED: Final = dict.fromkeys(
     ("card_brand", "card_last4", "next_action", "last_error", "capture_before", "cancellation_reason")
-)
+) | {"off_session": False, "save_card": False}
+
+
+def begin(engine: Engine, made: Drafted, more: dict[str, Any]) -> bool:
+    """Write a payment with its first attempt, and no answer so far. `more`: of the attempt, and what must be as it was. False: nothing
+    was written, or nobody knows whether it was; then the plain road finds the key taken, and the resolver an attempt never sent.
+    """
+    unanswered = {"status": "processing", "answered": None, "answer": None}
+    return _write(engine, _WITH_ATTEMPT, made.given | unanswered | more)
 
 
 def _of_payment(fields: dict[str, Any], account: str) -> dict[str, Any]:
@@ -198,10 +243,13 @@ def _of_request(who: Asker, asked: NewPayment, at: datetime) -> dict[str, Any]:
     }
 
 
-def _run(engine: Engine, statement: str, given: dict[str, Any]) -> Any:
+def _write(engine: Engine, statement: str, given: dict[str, Any]) -> bool:
     try:
         with past_session(engine) as connection:
-            return connection.execute(statement, given).fetchone()
+            row = connection.execute(statement, given).fetchone()
     except psycopg.Error as error:
         log.info("a payment takes the plain road: %s", type(error).__name__)
-        return None
+        return False
+    if row is not None and row[0]:
+        queue.wake_now(queue.DELIVER)
+    return row is not None

@@ -11,9 +11,10 @@ from ballast.billing.financing.quotes import Quote
 from ballast.billing.financing_checkout import Plan
 from ballast.billing.invoices import Figures
 from ballast.billing.outlook import Coming, Entry, Outlook, made
+from ballast.billing.places import Place
 from ballast.billing.subscription_checkout import Offer
 from ballast.billing.subscriptions import forecasting, starting
-from ballast.billing.subscriptions.forecasting import First, Place
+from ballast.billing.subscriptions.forecasting import First
 from ballast.models import Order, OrderLine, Organization
 from ballast.templating import show_every, show_percent, zone
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from ballast.billing.checkout_form import HOME_COUNTRY
+from ballast.billing import places
 from ballast.billing.financing import quoting
 from ballast.db import db
 from ballast.errors import BallastError, InvalidRequest
@@ -27,7 +27,7 @@ def shop_of(order: Order) -> Organization:
 def sale_of(order: Order) -> tuple[str, tuple[str, ...], Customer | None]:
     """Country, products and customer of an order, as far as they are known."""
     customer = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
-    return (order.address or {}).get("country") or HOME_COUNTRY, products_of(order), customer
+    return places.of_order(order).country, products_of(order), customer
 
 
 def products_of(order: Order) -> tuple[str, ...]:

@@ -98,14 +98,13 @@ def _finish_with(payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
             _leave_unknown(payment, attempt, outcome)
         case NotSent():
             _give_up(payment, attempt, outcome)
-    _count(attempt, outcome)
+    after_commit(partial(count, attempt.processor, outcome))
 
 
-def _count(attempt: Attempt, outcome: Outcome) -> None:
+def count(processor: str, outcome: Outcome) -> None:
+    """Have the metrics know of an outcome that is committed."""
     decline = outcome.decline_class if isinstance(outcome, Declined) else ""
-    said = WORDS[type(outcome)]
-    told = partial(metrics.count, "ballast_attempts_total", processor=attempt.processor, outcome=said)
-    after_commit(partial(told, decline_class=decline))
+    metrics.count("ballast_attempts_total", processor=processor, outcome=WORDS[type(outcome)], decline_class=decline)
 
 
 def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:

@@ -12,7 +12,7 @@ One open attempt per payment and one open claim per obligation are unique indexe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -272,10 +272,11 @@ def write(payment: Payment, source: Source | None = None, return_url: str | None
     payment.last_error = payment.next_action = payment.card_brand = payment.card_last4 = None
     row = _account_of(payment)
     account: Account = once((Account, row.id), lambda: _opened(row))
-    attempt = _new_attempt(payment, account)
-    db.session.add(attempt)
-    charge = _charge(payment, attempt, source, return_url)
-    return Begun(payment.organization_id, attempt.id, account, charge, attempt.send_deadline_at)
+    number = once((Attempt, payment.id), lambda: _count_attempts(payment)) + 1
+    attempt = first_state(payment, account, number)
+    db.session.add(Attempt(**attempt))
+    charge = charge_of(payment, attempt["id"], source, return_url)
+    return Begun(payment.organization_id, attempt["id"], account, charge, attempt["send_deadline_at"])
 
 
 def _take_source(payment: Payment, source: Source) -> None:
@@ -303,10 +304,11 @@ def _asked_of(payment: Payment) -> NewPayment:
     return NewPayment(payment.amount, payment.currency, off_session=payment.off_session)
 
 
-def _charge(payment: Payment, attempt: Attempt, source: Source, return_url: str | None) -> Charge:
+def charge_of(payment: Payment, attempt_id: str, source: Source, return_url: str | None) -> Charge:
+    """What a processor is asked for."""
     is_stored = payment.payment_method_id is not None
     return Charge(
-        reference=attempt.id,
+        reference=attempt_id,
         payment_id=payment.id,
         amount=payment.amount,
         currency=payment.currency,
@@ -341,24 +343,25 @@ def _opened(row: ProcessorAccount) -> Account:
         ) from error
 
 
-def _new_attempt(payment: Payment, account: Account) -> Attempt:
+def first_state(payment: Payment, account: Account, number: int) -> dict[str, Any]:
+    """An attempt of which nothing was sent, by column. `number`: which one of its payment, from 1."""
     deadline = real_time() + processing.patience(account) + processing.SEND_SLACK
-    return Attempt(
-        id=new_id("att"),
-        organization_id=payment.organization_id,
-        payment_id=payment.id,
-        number=once((Attempt, payment.id), lambda: _count_attempts(payment)) + 1,
-        status="created",
-        processor=payment.processor,
-        processor_account_id=account.id,
-        amount=payment.amount,
-        currency=payment.currency,
-        off_session=payment.off_session,
-        payment_method_id=payment.payment_method_id,
-        created_at=now(),
-        send_deadline_at=deadline,
-        next_probe_at=deadline + processing.SEND_SLACK,
-    )
+    return {
+        "id": new_id("att"),
+        "organization_id": payment.organization_id,
+        "payment_id": payment.id,
+        "number": number,
+        "status": "created",
+        "processor": payment.processor,
+        "processor_account_id": account.id,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "off_session": payment.off_session,
+        "payment_method_id": payment.payment_method_id,
+        "created_at": now(),
+        "send_deadline_at": deadline,
+        "next_probe_at": deadline + processing.SEND_SLACK,
+    }
 
 
 def _count_attempts(payment: Payment) -> int:
@@ -371,22 +374,27 @@ def _count_attempts(payment: Payment) -> int:
 def run(begun: Begun) -> None:
     """Take a begun attempt to the processor and record what it said. Holds no transaction while it waits."""
     with logs.about(payment=begun.charge.payment_id, attempt=begun.attempt_id):
-        _run(begun)
+        outcome = ask(begun, lambda prepared: mark_submitted([(begun, prepared)]).get(begun.attempt_id))
+        if outcome is not None:
+            record(begun.organization_id, begun.attempt_id, outcome)
 
 
-def _run(begun: Begun) -> None:
+def ask(begun: Begun, mark: Callable[[Prepared], datetime | None]) -> Outcome | None:
+    """What the processor says of a begun attempt. None: we were too late, nothing was sent, and the attempt is the resolver's.
+
+    `mark`: commits that the bank will be asked, and answers until when it may be; None for too late, or by somebody else already.
+    """
     prepared = processing.send(begun.account, lambda adapter: adapter.prepare(begun.charge), begun.send_by)
     if not isinstance(prepared, Prepared):
-        record(begun.organization_id, begun.attempt_id, prepared)
-        return
-    deadline = mark_submitted([(begun, prepared)]).get(begun.attempt_id)
+        return prepared
+    deadline = mark(prepared)
     charge = replace(begun.charge, external_id=prepared.external_id)
     if deadline is None or real_time() > deadline:
         with transaction():
             prevented.note(begun.organization_id, "late_send", begun.attempt_id, begun.charge.payment_id)
-        return  # We were paused for too long: the attempt is the resolver's now, and nothing may be sent.
+        return None
     outcome: Outcome = processing.send(begun.account, lambda adapter: adapter.submit(charge), deadline)
-    record(begun.organization_id, begun.attempt_id, outcome)
+    return outcome
 
 
 def mark_submitted(prepared: Sequence[tuple[Begun, Prepared]]) -> dict[str, datetime]:

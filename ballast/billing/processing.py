@@ -26,6 +26,7 @@ from tenacity import (
 
 from ballast import config, metrics
 from ballast.billing import circuits
+from ballast.billing.usual_accounts import UsualAccount
 from ballast.clock import real_time
 from ballast.db import assert_no_transaction
 from ballast.errors import InvalidRequest
@@ -234,7 +235,7 @@ def _adapter(processor: str) -> tuple[str, str]:
     return ADAPTERS[processor]
 
 
-def open_account(row: ProcessorAccount) -> Account:
+def open_account(row: ProcessorAccount | UsualAccount) -> Account:
     """The account with its credentials unsealed, and where and how patiently to reach it. Raises ValueError for a broken seal."""
     secrets = json.loads(keyring().decrypt(row.credentials, seal_name(row.id)))
     return Account(row.organization_id, row.id, credentials(row.processor, row.mode, row.public_config, secrets))

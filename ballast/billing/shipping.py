@@ -10,8 +10,7 @@ from babel import Locale
 from sqlalchemy import delete, select
 
 from ballast import money
-from ballast.billing import kept
-from ballast.billing.checkout_form import HOME_COUNTRY
+from ballast.billing import kept, places
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import Conflict, InvalidRequest
@@ -119,7 +118,7 @@ def options(order: Order, session: CheckoutSession | None, country: str | None =
     rates = [rate for rate in rates if rate.currency == order.currency]
     if not rates:
         return None
-    place = country or (order.address or {}).get("country") or HOME_COUNTRY
+    place = country or places.of_order(order).country
     goods = sum(line.amount for line in _lines(order) if line.kind == "item" and not line.is_recurring)
     there = [Option(rate, costs(rate, goods)) for rate in rates if not rate.countries or place in rate.countries]
     return sorted(there, key=lambda one: (one.amount, one.rate.max_days))

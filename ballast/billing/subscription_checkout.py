@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import coupons, minimums, order_totals, session_ends
+from ballast.billing import coupons, minimums, order_totals, places, session_ends
 from ballast.billing.checkout_form import Details
 from ballast.billing.invoices import Figures
+from ballast.billing.places import Place
 from ballast.billing.subscriptions import ending, forecasting, rows, starting
-from ballast.billing.subscriptions.forecasting import First, Place
+from ballast.billing.subscriptions.forecasting import First
 from ballast.clock import now
 from ballast.db import db
 from ballast.errors import InvalidRequest, NotFound
@@ -77,7 +78,7 @@ def _place_of(order: Order) -> Place:
     customer = db.session.get(Customer, (order.organization_id, order.customer_id)) if order.customer_id else None
     if customer is not None and _is_placed(order, customer):
         return Place(customer.country, customer.region)
-    return Place(order.address.get("country", ""), order.address.get("region", ""))
+    return places.of_order(order)
 
 
 def _is_placed(order: Order, customer: Customer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from ballast.billing.checkout_form import HOME_COUNTRY
+from ballast.billing import places
 from ballast.billing.pricing import Tax
 from ballast.db import db, once
 from ballast.models import Order, TaxRate
@@ -21,9 +21,9 @@ def at(organization_id: str, country: str, region: str) -> Tax | None:
 
 
 def of_order(order: Order) -> Tax | None:
-    """The tax where an order goes; before anybody has typed that, of the country its form begins with."""
-    address = order.address or {}
-    return at(order.organization_id, address.get("country") or HOME_COUNTRY, address.get("region", ""))
+    """The tax where an order goes, as far as that is known."""
+    place = places.of_order(order)
+    return at(order.organization_id, place.country, place.region)
 
 
 def has_rates(organization_id: str) -> bool:

@@ -6,7 +6,7 @@ Whoever uses it has Postgres say in the same statement whether it still holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ballast.ids import to_uuid
 from ballast.models import ProcessorAccount
@@ -16,10 +16,15 @@ MOST: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class UsualAccount:
-    """`id`: as Postgres has it."""
+    """`uuid`: its id as Postgres has it. What it was opened with is kept as it lay in Postgres: the seal stays on."""
 
+    organization_id: str
     id: str
+    uuid: str
     processor: str
+    mode: str
+    public_config: dict[str, Any]
+    credentials: bytes
 
 
 _usual: dict[tuple[str, str | None], UsualAccount] = {}
@@ -29,8 +34,15 @@ def note(named: str | None, account: ProcessorAccount) -> None:
     """A payment without a card of ours goes here where `named`, a processor or none, was named."""
     if len(_usual) >= MOST:
         _usual.clear()
-    found = UsualAccount(str(to_uuid(account.id, "pac")), account.processor)
-    _usual[account.organization_id, named] = found
+    _usual[account.organization_id, named] = UsualAccount(
+        account.organization_id,
+        account.id,
+        str(to_uuid(account.id, "pac")),
+        account.processor,
+        account.mode,
+        account.public_config,
+        account.credentials,
+    )
 
 
 def find(organization_id: str, named: str | None) -> UsualAccount | None:

@@ -24,6 +24,7 @@ from ballast.billing import (
     order_totals,
     outlook,
     payment_links,
+    places,
     return_urls,
     returning,
     subscription_checkout,
@@ -238,7 +239,7 @@ def _page(
             free=found.is_free,
             currency=found.order.currency,
             lines=found.lines,
-            values=(typed or _known(found)) | ({"email": customer.email or ""} if customer else {}),
+            values=_values(found, typed) | ({"email": customer.email or ""} if customer else {}),
             returning=customer,
             cards=returning.cards(customer, found.order.currency) if customer and found.state == "form" else [],
             errors=problems or delivery_page.problems(found.order, found.session, found.order.address or {}),
@@ -390,6 +391,12 @@ def _returning(found: checkout.Checkout) -> Customer | None:
     if session is not None and (session.customer_id or session.customer_email):
         return customer if customer and customer.id == session.customer_id else None
     return customer
+
+
+def _values(found: checkout.Checkout, typed: dict[str, str] | None) -> dict[str, str]:
+    """What the form's fields hold; its country is the one that the sums are of."""
+    values = typed or _known(found)
+    return values if values.get("country") else values | vars(places.of_order(found.order))
 
 
 def _known(found: checkout.Checkout) -> dict[str, str]:

@@ -9,8 +9,9 @@ from flask import Blueprint, Response, flash, g, request, url_for
 from sqlalchemy import select
 
 from ballast.billing import customers, payments
+from ballast.billing.places import Place
 from ballast.billing.subscriptions import forecasting, previews, starting
-from ballast.billing.subscriptions.forecasting import First, Place
+from ballast.billing.subscriptions.forecasting import First
 from ballast.billing.subscriptions.starting import Wanted
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError, Conflict, InvalidRequest

@@ -13,9 +13,8 @@ from werkzeug.test import TestResponse
 
 from ballast.blueprints.api.image_schemas import PIXEL
 from ballast.db import db, transaction
-from ballast.local.postgres import Postgres
 from ballast.models import CartLine, User
-from tests.app.populated import Known, populate
+from tests.app.populated import Known
 from tests.shopper import Shopper
 from tests.world import World, csrf
 
@@ -792,12 +791,6 @@ def test_an_address_nobody_has_is_404(client: FlaskClient, route: str) -> None:
 
 
 # --- The stranger ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def known(world: World, postgres: Postgres) -> Known:
-    """What the stranger got hold of."""
-    return populate(world, postgres.owner_url)
 
 
 def ids_of(known: Known, world: World) -> Iterator[dict[str, str]]:

@@ -14,19 +14,12 @@ from werkzeug.test import TestResponse
 
 from ballast.db import db, organization
 from ballast.ids import new_id
-from ballast.local.postgres import Postgres
 from ballast.models import Organization, Payment, User, UserSession
 from tests.app import test_routes as routes
-from tests.app.populated import Known, populate
+from tests.app.populated import Known
 from tests.world import PASSWORD, World, csrf
 
 # --- Tenant isolation: the program's own filters, without row-level security ---------------------------------------------------
-
-
-@pytest.fixture
-def known(world: World, postgres: Postgres) -> Known:
-    """What the stranger got hold of."""
-    return populate(world, postgres.owner_url)
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from ballast.billing import portal_links
 from ballast.db import db, organization
-from ballast.local.postgres import Postgres
 from ballast.models import FinancingAgreement, Invoice, Subscription
-from tests.app.populated import Known, populate
+from tests.app.populated import Known
 from tests.app.test_routes import (
     AUDIT,
     MEMBER,
@@ -33,11 +31,6 @@ from tests.world import World
 MOST = 12
 # With what tests/templates/test_assets.py allows the files, a first load stays below 60 kB.
 HEAVIEST = 8_000
-
-
-@pytest.fixture
-def known(world: World, postgres: Postgres) -> Known:
-    return populate(world, postgres.owner_url)
 
 
 def pages(*guards: str) -> list[str]:

@@ -13,8 +13,7 @@ from sqlalchemy import select
 
 from ballast.db import Base, current_organization, db, organization, set_organization
 from ballast.ids import to_uuid
-from ballast.local.postgres import Postgres
-from tests.app.populated import populate
+from tests.app.populated import Known
 from tests.world import World
 
 APPEND_ONLY = (
@@ -50,10 +49,8 @@ def query(text: str, table: str) -> sql.Composed:
 
 
 @pytest.fixture
-def acme(world: World, postgres: Postgres) -> UUID:
+def acme(world: World, known: Known) -> UUID:
     """The organization to hide, with rows in every table."""
-    populate(world, postgres.owner_url)
-    db.session.rollback()
     found = to_uuid(world.acme.id, "org")
     assert found is not None
     return found

@@ -20,7 +20,9 @@ from ballast.models import (
     Organization,
     Payment,
     PaymentMethod,
+    PromotionCode,
     Refund,
+    TaxRate,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -125,6 +127,11 @@ def test_the_commands_say_what_they_did_and_are_safe_to_repeat(world: World, tmp
     assert "20 payments and 6 plans made." in first.output, first.output
     assert "0 payments and 0 plans made." in again.output
     assert file.stat().st_mode & 0o777 == 0o600
+    assert [one.code for one in rows(world, PromotionCode)] == ["WELCOME10"]
+    assert sorted((one.country, one.region, one.bps) for one in rows(world, TaxRate)) == [
+        ("DE", "", 1900),
+        ("US", "NY", 888),
+    ]
     assert "4 products" not in seed(world, "catalog").output  # the first command has put them in place
     assert "There is no organization nobody." in seed(world, "events", "--organization", "nobody").output
     assert "safe to repeat" in seed(world, "--help").output

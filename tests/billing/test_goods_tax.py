@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -295,3 +296,33 @@ def test_a_program_gives_a_coupon_or_takes_no_code(world: World, api: Api) -> No
     ):
         answer = api.post("/checkout_sessions", {"lines": lines, "currency": "USD", **wrong})
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, code)
+
+
+def test_the_first_look_has_the_tax_of_the_country_that_stands_in_the_form_on_goods_and_subscription(
+    world: World,
+) -> None:
+    noor = Mixer(world)
+    seller = Seller(world.api(world.acme.api_key))
+    seller.made("/tax_rates", {"name": "Sales tax", "country": "US", "bps": 1000})
+    page = noor.page()
+    assert chosen_country(page) == "US"
+    assert shown(page) == str(9900 + 2200), "a tenth on both, nothing being typed yet"
+    assert noor.buy_both(page=page, country="US").status_code == 303, "and nothing to look at again"
+    assert noor.charged() == [12100]
+
+
+def test_a_customer_whose_place_is_known_finds_it_chosen_and_taxed(world: World, api: Api) -> None:
+    seller = Seller(api)
+    seller.made("/tax_rates", VAT)
+    ada = seller.customer(country="GB")
+    lines = [{"name": "Hour", "amount": 5000}]
+    session = seller.made("/checkout_sessions", {"lines": lines, "currency": "USD", "customer": ada})
+    assert (session["amount"], session["tax"]) == (6000, 1000)
+    path = urlsplit(session["url"]).path
+    page = Shopper(world).client.get(path).get_data(as_text=True)
+    assert (chosen_country(page), shown(page)) == ("GB", "6000")
+
+
+def chosen_country(page: str) -> str:
+    (found,) = re.findall(r'<option value="([A-Z]{2})" selected', page)
+    return str(found)

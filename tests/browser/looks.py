@@ -25,7 +25,7 @@ RUN = "([options, bad]) => axe.run(options).then((found) => found.violations.fil
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.body.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
-# The change between light and dark takes a moment; colors are measured after it.
+# The change between light and dark takes a moment, and so does another width; both are measured after it.
 SETTLE = """async () => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   do { await frame(); await frame(); } while (document.getAnimations().some((one) => one.playState === "running"));
@@ -55,6 +55,7 @@ def check_width(page: Page) -> None:
     """Nothing to scroll sideways in a narrow window; the window is as it was afterwards."""
     before = page.viewport_size or WIDE
     page.set_viewport_size(NARROW)
+    page.evaluate(SETTLE)
     wider = page.evaluate(WIDER)
     assert wider == [], f"wider than {NARROW['width']} px: {wider}"
     page.set_viewport_size(before)

@@ -241,6 +241,9 @@ def test_with_the_keyboard_alone_through_the_card(buyer: Buyer, cards: Cards, pr
     expect(buyer.page.locator("#card-field")).not_to_have_attribute("aria-busy", "true")
     buyer.page.get_by_label("Postal code", exact=True).focus()
     keys = buyer.page.keyboard
+    for stop in (buyer.page.locator("#promotion_code"), buyer.page.get_by_role("button", name="Apply")):
+        keys.press("Tab")
+        expect(stop).to_be_focused()
     keys.press("Tab")
     expect(buyer.page.get_by_role("radio", name=re.compile("^Standard"))).to_be_focused()
     keys.press("Tab")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.people import Buyer
 from tests.stack import APPROVED, Stack, await_value
@@ -116,6 +116,34 @@ def go_to(page: Page, wanted: Locator) -> Locator:
         if wanted.evaluate("element => element === document.activeElement"):
             return wanted
     raise AssertionError(f"{wanted} cannot be reached in {MOST_STOPS} stops")
+
+
+def test_whoever_goes_on_while_the_sums_are_looked_up_keeps_the_focus_and_what_is_typed(buyer: Buyer) -> None:
+    buyer.check_out()
+    buyer.fill_details()
+    buyer.await_sums()
+    held: list[Route] = []
+    buyer.page.route(re.compile("/checkout/"), lambda route: held.append(route))
+    buyer.page.get_by_label("Country").select_option("DE")
+    buyer.page.get_by_label("City").press_sequentially("North ")
+    city = buyer.page.get_by_label("City")
+    _let_go(buyer, held)
+    expect(city).to_be_focused()
+    expect(city).to_have_value("North Oslo")
+    buyer.page.get_by_label("Country").select_option("NO")
+    buyer.page.get_by_label("Postal code", exact=True).focus()
+    buyer.page.keyboard.press("Tab")
+    _let_go(buyer, held)
+    expect(buyer.page.get_by_role("radio", name=re.compile("^Standard"))).to_be_focused()
+
+
+def _let_go(buyer: Buyer, held: list[Route]) -> None:
+    """The answer that was held up comes, and is shown."""
+    expect(buyer.page.locator(".htmx-request")).not_to_have_count(0)
+    while not held:
+        buyer.page.wait_for_timeout(20)
+    held.pop().continue_()
+    buyer.await_sums()
 
 
 def test_the_focus_can_be_seen_on_every_stop_of_the_checkout(buyer: Buyer) -> None:

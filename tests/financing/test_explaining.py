@@ -27,7 +27,7 @@ def test_the_parts_of_a_plans_payment_are_what_it_paid_and_each_says_how_it_came
     servant.do(agreement_id, prepayments.next_installment)
     found = why(servant, servant.payments_of(agreement_id)[-1])
     assert [part.amount for part in found.parts] == [9753, 600, 500]
-    assert found.parts[1].how.startswith("$600.00 still owed × 12.00 % a year × one period (")
+    assert found.parts[1].how.startswith("$600.00 still owed × 12% a year × one period (")
     assert "31 days from Jan 15, 2026" in found.parts[1].how
     assert "not paid within 10 days" in found.parts[2].how.lower()
     assert dict(found.facts)["Allocation"] == "oldest_due_first:late_fee,interest,principal"
@@ -47,7 +47,7 @@ def test_every_mail_about_a_plan_leads_to_what_explains_its_amount(servant: Serv
     first = servant.installments(agreement_id)[0]
     assert "Payment 1 of your plan" in told["installment_upcoming"]
     assert f"${first.left / 100:.2f}" in told["installment_upcoming"], "what it comes to now, its late fee too"
-    assert "$600.00 still owed × 12.00 % a year" in told["installment_upcoming"]
+    assert "$600.00 still owed × 12% a year" in told["installment_upcoming"]
     assert "What was tried" in told["installment_failed"]
     assert f"${servant.balance(agreement_id) / 100:.2f}" in told["agreement_defaulted"]
     assert servant.world.app.test_client().get("/charges/forged").status_code == 404
@@ -76,7 +76,7 @@ def test_a_down_payment_and_a_renewal_are_explained_too(servant: Servant) -> Non
     down = next(one for one in servant.all(Payment) if one.order_id)
     found = why(servant, down.id)
     assert [(part.label, part.amount, part.how) for part in found.parts] == [
-        ("Down payment", 16000, "25.00 % of $640.00, as agreed")
+        ("Down payment", 16000, "25% of $640.00, as agreed")
     ]
     servant.start(servant.price(2000), servant.customer())
     renewal = servant.all(Payment)[-1]

@@ -26,7 +26,7 @@ WHY = Explanation(
     ("Money pays the oldest payment first.",),
     (
         Part("Payment 2, due Dec 21, 2026: part of the price", 15500, "$155.00 of this payment, as agreed"),
-        Part("Interest", 500, "$500.00 still owed × 12.00 % a year × one period (month; 30 days)"),
+        Part("Interest", 500, "$500.00 still owed × 12% a year × one period (month; 30 days)"),
     ),
     (("Agreement", "agr_01kbe8wv6pe2r9f3x7m5d0t1bk"), ("Rounding", "Each line to the minor unit, half up")),
     (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cache, cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,8 @@ NAMED = {
     for name in TEMPLATES
 }
 SAMPLES = list(samples())
-NAMES = [f"{template}:{state}" for template, state, _ in SAMPLES]
-PAGES = [(template, state, context) for template, state, context in SAMPLES if not template.startswith("emails/")]
-PAGE_NAMES = [f"{template}:{state}" for template, state, _ in PAGES]
+SAMPLED = sorted({template for template, _, _ in SAMPLES})
+PAGES = [template for template in SAMPLED if not template.startswith("emails/")]
 # Rendered by billing.financing.disclosure alone, and read to the letter by tests/financing.
 DOCUMENT = "financing/_document.html"
 CHECKOUT_BLOCKS = {"form", "action", "processing", "summary"}
@@ -57,6 +58,49 @@ class Markup(HTMLParser):
 
     def attributes(self, name: str) -> list[str]:
         return [values[name] for _, values in self.tags if name in values]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A template in one of its states, rendered and read once for all rules."""
+
+    state: str
+    context: Context
+    source: str
+
+    @cached_property
+    def markup(self) -> Markup:
+        return Markup(self.source)
+
+
+def rendered(pages: Environment, template: str) -> list[Sample]:
+    """A template in each of its states."""
+    page = pages.get_template(template)
+    return [Sample(state, context, page.render(**context)) for name, state, context in SAMPLES if name == template]
+
+
+@pytest.fixture(scope="module", params=SAMPLED)
+def template(request: pytest.FixtureRequest) -> str:
+    """Each template that has samples; all that is asked of one is asked before the next is rendered."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def states(pages: Environment, template: str) -> list[Sample]:
+    """The template in each of its states."""
+    return rendered(pages, template)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page_states(request: pytest.FixtureRequest, pages: Environment) -> list[Sample]:
+    """Each template of a page, in each of its states."""
+    return rendered(pages, request.param)
+
+
+@cache
+def words_of(pattern: str, *files: str) -> frozenset[str]:
+    """What a pattern finds in static files."""
+    return frozenset(re.findall(pattern, "".join((HOME / "static" / file).read_text() for file in files)))
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -98,11 +142,11 @@ def test_every_part_is_rendered_in_some_sample(pages: Environment, monkeypatch: 
     assert wanted == set()
 
 
-@pytest.mark.parametrize(("template", "state", "context"), SAMPLES, ids=NAMES)
-def test_every_page_and_block_renders(pages: Environment, template: str, state: str, context: Context) -> None:
-    assert pages.get_template(template).render(**context).strip()
-    for block in pages.get_template(template).blocks:
-        render_block(pages, template, block, **context)
+def test_every_page_and_block_renders(pages: Environment, template: str, states: list[Sample]) -> None:
+    for sample in states:
+        assert sample.source.strip(), sample.state
+        for block in pages.get_template(template).blocks:
+            render_block(pages, template, block, **sample.context)
 
 
 @pytest.mark.parametrize("block", sorted(CHECKOUT_BLOCKS))
@@ -112,55 +156,54 @@ def test_a_checkout_block_renders_whatever_the_state_was(pages: Environment, blo
             assert render_block(pages, template, block, **context).strip()
 
 
-@pytest.mark.parametrize(("template", "state", "context"), PAGES, ids=PAGE_NAMES)
-def test_nothing_is_inline(pages: Environment, template: str, state: str, context: Context) -> None:
-    page = Markup(pages.get_template(template).render(**context))
-    assert page.inline_code == []
-    names = {name for _, values in page.tags for name in values}
-    assert {name for name in names if name == "style" or name.startswith(("on", "hx-on"))} == set()
-    assert [value for value in page.attributes("href") if value.startswith("javascript:")] == []
+def test_nothing_is_inline(page_states: list[Sample]) -> None:
+    for sample in page_states:
+        page = sample.markup
+        assert page.inline_code == [], sample.state
+        names = {name for _, values in page.tags for name in values}
+        handlers = {name for name in names if name == "style" or name.startswith(("on", "hx-on"))}
+        assert handlers == set(), sample.state
+        assert [value for value in page.attributes("href") if value.startswith("javascript:")] == [], sample.state
 
 
-@pytest.mark.parametrize(("template", "state", "context"), PAGES, ids=PAGE_NAMES)
-def test_pictures_and_fields_are_named(pages: Environment, template: str, state: str, context: Context) -> None:
-    page = Markup(pages.get_template(template).render(**context))
-    assert [values for tag, values in page.tags if tag == "img" and "alt" not in values] == []
-    labeled = set(page.attributes("for"))
-    for tag, values in page.tags:
-        if tag in ("input", "select", "textarea") and values.get("type") != "hidden":
-            assert values.get("id") in labeled or "aria-label" in values or values in page.wrapped, values
+def test_pictures_and_fields_are_named(page_states: list[Sample]) -> None:
+    for sample in page_states:
+        page = sample.markup
+        assert [values for tag, values in page.tags if tag == "img" and "alt" not in values] == [], sample.state
+        labeled = set(page.attributes("for"))
+        for tag, values in page.tags:
+            if tag in ("input", "select", "textarea") and values.get("type") != "hidden":
+                is_named = values.get("id") in labeled or "aria-label" in values or values in page.wrapped
+                assert is_named, (sample.state, values)
 
 
-@pytest.mark.parametrize(("template", "state", "context"), PAGES, ids=PAGE_NAMES)
-def test_ids_are_unique_and_references_resolve(pages: Environment, template: str, state: str, context: Context) -> None:
-    page = Markup(pages.get_template(template).render(**context))
-    ids = page.attributes("id")
-    assert len(ids) == len(set(ids))
-    for name in ("aria-describedby", "aria-labelledby", "for", "popovertarget", "data-dialog"):
-        for value in page.attributes(name):
-            assert set(value.split()) <= set(ids), (name, value)
+def test_ids_are_unique_and_references_resolve(page_states: list[Sample]) -> None:
+    for sample in page_states:
+        ids = sample.markup.attributes("id")
+        assert len(ids) == len(set(ids)), sample.state
+        for name in ("aria-describedby", "aria-labelledby", "for", "popovertarget", "data-dialog"):
+            for value in sample.markup.attributes(name):
+                assert set(value.split()) <= set(ids), (sample.state, name, value)
 
 
-@pytest.mark.parametrize(("template", "state", "context"), PAGES, ids=PAGE_NAMES)
-def test_every_post_form_carries_the_token(pages: Environment, template: str, state: str, context: Context) -> None:
-    source = pages.get_template(template).render(**context)
-    for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", source, re.DOTALL):
-        assert 'name="csrf_token" value="csrf-token"' in form
+def test_every_post_form_carries_the_token(page_states: list[Sample]) -> None:
+    for sample in page_states:
+        for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", sample.source, re.DOTALL):
+            assert 'name="csrf_token" value="csrf-token"' in form, sample.state
 
 
-@pytest.mark.parametrize(("template", "state", "context"), PAGES, ids=PAGE_NAMES)
-def test_every_class_is_in_the_sheet(pages: Environment, template: str, state: str, context: Context) -> None:
-    sheet = (HOME / "static/css/ballast.css").read_text() + (HOME / "static/css/api-docs.css").read_text()
-    known = set(re.findall(r"\.([a-z][\w-]*)", sheet))
-    page = Markup(pages.get_template(template).render(**context))
-    assert {name for value in page.attributes("class") for name in value.split()} - known == set()
+def test_every_class_is_in_the_sheet(page_states: list[Sample]) -> None:
+    known = words_of(r"\.([a-z][\w-]*)", "css/ballast.css", "css/api-docs.css")
+    for sample in page_states:
+        used = {name for value in sample.markup.attributes("class") for name in value.split()}
+        assert used - known == set(), sample.state
 
 
-@pytest.mark.parametrize(("template", "state", "context"), PAGES, ids=PAGE_NAMES)
-def test_every_icon_is_in_the_sprite(pages: Environment, template: str, state: str, context: Context) -> None:
-    sprite = set(re.findall(r'<symbol id="([\w-]+)"', (HOME / "static/icons.svg").read_text()))
-    page = Markup(pages.get_template(template).render(**context))
-    assert {values["href"].partition("#")[2] for tag, values in page.tags if tag == "use"} <= sprite
+def test_every_icon_is_in_the_sprite(page_states: list[Sample]) -> None:
+    sprite = words_of(r'<symbol id="([\w-]+)"', "icons.svg")
+    for sample in page_states:
+        used = {values["href"].partition("#")[2] for tag, values in sample.markup.tags if tag == "use"}
+        assert used <= sprite, sample.state
 
 
 def test_words_are_calm() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ballast.billing import coupons, invoices
+from ballast.billing.places import Place
 from ballast.billing.pricing import Line
 from ballast.billing.subscriptions import changing, rolling, starting
 from ballast.billing.subscriptions import plan as plans
@@ -18,14 +19,6 @@ from ballast.clock import now
 from ballast.errors import NotFound
 from ballast.models import Coupon, Customer, Subscription
 from ballast.models.states import RENEWING
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where somebody is taxed who is no customer yet."""
-
-    country: str = ""
-    region: str = ""
 
 
 @dataclass(frozen=True)

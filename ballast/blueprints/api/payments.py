@@ -68,10 +68,10 @@ def create(body: PaymentCreate) -> Response:
 
     def begin() -> Done:
         payment = payments.create(g.organization_id, asked)
-        begun = payments.begin(payment, return_url=_text(body.return_url)) if body.confirm else None
+        begun = payments.begin(payment, return_url=text_of(body.return_url)) if body.confirm else None
         return Done(payment.id, partial(payments.run, begun) if begun else None)
 
-    return once(key, begin, partial(_show, 201))
+    return once(key, begin, partial(show, 201))
 
 
 def asked_for(body: PaymentCreate, key: str | None) -> payments.NewPayment:
@@ -105,7 +105,7 @@ def confirm(path: PaymentPath, body: PaymentConfirm) -> Response:
     def begin() -> Then:
         payment = payments.locked(g.organization_id, path.payment_id)
         source = payments.Source(body.payment_method)
-        return partial(payments.run, payments.begin(payment, source, _text(body.return_url)))
+        return partial(payments.run, payments.begin(payment, source, text_of(body.return_url)))
 
     return _change(path.payment_id, begin)
 
@@ -145,7 +145,7 @@ def _change(payment_id: str, begin: Callable[[], Then]) -> Response:
         payments.locked(g.organization_id, payment_id)
         return Done(payment_id, begin())
 
-    return once(key_of_request(), locked, partial(_show, 200))
+    return once(key_of_request(), locked, partial(show, 200))
 
 
 @blueprint.patch("/payments/<payment_id>", summary="Change a payment", responses={200: PaymentOut})
@@ -196,11 +196,12 @@ def _has(column: Any, entries: dict[str, str]) -> Any:
     return column.contains(entries)
 
 
-def _text(url: Any) -> str | None:
+def text_of(url: Any) -> str | None:
+    """An address as the body has it."""
     return str(url) if url else None
 
 
-def _show(status: int, payment_id: str) -> Response:
+def show(status: int, payment_id: str) -> Response:
     """The payment as it is now: its refusal where the last attempt was refused."""
     payment = payments.find(g.organization_id, payment_id)
     return refusals.answer(status, payment_payload(payment), payment)

@@ -11,6 +11,7 @@ from flask import Response, g
 from sqlalchemy import select
 
 from ballast.billing import payments, velocity
+from ballast.billing.places import Place
 from ballast.billing.preview_payloads import change_payload, first_payload
 from ballast.billing.subscriptions import changing, details, ending, forecasting, paying, rows, starting
 from ballast.blueprints.api.answers import (
@@ -129,7 +130,7 @@ def preview(body: SubscriptionPreview) -> Response:
         coupon_id=body.coupon,
         trial_days=body.trial_days,
     )
-    place = forecasting.Place(body.country or "", body.region)
+    place = Place(body.country or "", body.region)
     return json_answer(200, first_payload(forecasting.first(g.organization_id, wanted, place)))
 
 

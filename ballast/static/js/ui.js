@@ -43,14 +43,16 @@ addEventListener("pageshow", () => {
   }
 });
 
-/* The button names its result: "Refund $20.00" follows what is typed. */
-document.addEventListener("input", ({ target }) => {
-  const { names, currency, verb } = target.dataset;
+/* The button names its result: "Refund $20.00" follows what is typed, also what was typed before this was loaded or is there again after going back. */
+document.addEventListener("input", ({ target }) => nameResult(target));
+addEventListener("pageshow", () => document.querySelectorAll("[data-names]").forEach(nameResult));
+
+function nameResult({ value, dataset: { names, currency, verb } }) {
   if (!names) return;
-  const amount = Number(target.value.replaceAll(",", ""));
+  const amount = Number(value.replaceAll(",", ""));
   const money = new Intl.NumberFormat("en-US", { style: "currency", currency });
   document.querySelector(names).textContent = amount > 0 ? `${verb} ${money.format(amount)}` : verb;
-});
+}
 
 /* How much of a long text is used up, as it will be sent. */
 document.addEventListener("input", ({ target }) => {

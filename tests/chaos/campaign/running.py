@@ -37,6 +37,8 @@ ENVIRONMENT = {
     # The merchant's server is the sandbox's, which is killed too.
     "WEBHOOK_MAX_RETRIES": "12",
     "WEBHOOK_RETRY_DELAYS": "1,1,2,2,2,5,10,20,30",
+    # All clients share one key.
+    "RATE_LIMIT_DEFAULT_RPM": "20000",
 }
 
 

@@ -65,14 +65,16 @@ class Buyer:
         while time.monotonic() < until:
             try:
                 if not person.publishable_key:
+                    person.browser.cookies.clear()  # what got into a cart before something broke would be in it twice
                     person.fill_cart()
                 if self.press(person, number):
                     self.tally.count(f"orders: {kind}")
                     return
                 number = APPROVED
-            except (requests.RequestException, AssertionError, KeyError):
+            except (requests.RequestException, AssertionError, KeyError) as error:
+                person.saw = str(error)[:300]
                 self.tally.count("pages that did not come")
-            time.sleep(0.5)
+            time.sleep(self.rng.uniform(0.5, 1.5))
         self.tally.complain(f"{person.email} could not buy {kind}, and saw: {person.saw}")
 
     def press(self, person: Cart, number: str) -> bool:

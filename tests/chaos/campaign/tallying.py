@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -44,6 +45,8 @@ class Tally:
             self.counts[what] += 1
 
     def complain(self, said: str) -> None:
+        """Said at once too: a long campaign is not to be waited for when something is wrong."""
+        print(f"  {said[:500]}", file=sys.stderr, flush=True)
         with self.lock:
             self.problems.append(said)
 
@@ -57,6 +60,7 @@ def insist(tally: Tally, act: Callable[[], requests.Response]) -> requests.Respo
     """Ask until there is an answer that is one. A 500 is a problem; None when there was none in all that time."""
     until = time.monotonic() + INSISTENCE
     while time.monotonic() < until:
+        pause = 0.5
         try:
             answer = act()
         except requests.RequestException:
@@ -69,6 +73,7 @@ def insist(tally: Tally, act: Callable[[], requests.Response]) -> requests.Respo
                     )
                 return answer
             tally.count(f"told {answer.status_code}")
-        time.sleep(0.3)
+            pause = float(answer.headers.get("Retry-After", pause))
+        time.sleep(pause * random.uniform(1, 2))
     tally.complain("somebody insisted in vain")
     return None
