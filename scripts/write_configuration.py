@@ -26,7 +26,10 @@ MARK: Final = (
 PARTS: Final = (
     ("Addresses", ("ballast_env", "public_url", "webapp_url", "admin_url", "trusted_proxies")),
     ("Servers", ("database_", "redis_")),
-    ("Secrets and signing in", ("secret_", "secrets_", "jwt_", "encryption_key", "sign_in_", "second_factor_", "leaked_")),
+    (
+        "Secrets and signing in",
+        ("secret_", "secrets_", "jwt_", "encryption_key", "sign_in_", "second_factor_", "leaked_"),
+    ),
     ("Processors", ("stripe_", "braintree_", "square_", "processor_", "sandbox_")),
     ("Mail", ("resend_",)),
     ("Webhooks", ("webhook_",)),

@@ -130,6 +130,7 @@ class Received:
     open_attempt: str | None
     open_attempt_busy: bool
     closed_attempt: str | None
+    charge: str | None
     refunds: tuple[str, ...]
     waiting_refunds: tuple[str, ...]
     account_id: str
@@ -215,6 +216,7 @@ def _received(row: InboxEvent, attempt: Attempt | None, refunds_of: dict[str, li
         open_attempt=attempt.id if attempt and is_open else None,
         open_attempt_busy=busy,
         closed_attempt=attempt.id if attempt and is_late else None,
+        charge=row.subject_id if row.about in ("charge", "charge_paid") else None,
         refunds=tuple(key for key, status in known if row.about == "refund" and status != "pending_settlement"),
         waiting_refunds=tuple(key for key, status in known if status == "pending_settlement" and settled),
         account_id=row.processor_account_id,
@@ -233,7 +235,7 @@ def _apply(event: Received) -> str:
         if event.open_attempt:
             for found in resolver.read_open([(event.key[0], event.open_attempt)]):
                 resolver.resolve_hint(found)
-        known = event.closed_attempt is None or resolver.look_back(event.key[0], event.closed_attempt)
+        known = event.closed_attempt is None or resolver.look_back(event.key[0], event.closed_attempt, event.charge)
         known = known and all(refunds.check(event.key[0], refund_id) for refund_id in event.refunds)
         for refund_id in event.waiting_refunds:
             refunds.send(event.key[0], refund_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -134,10 +134,15 @@ def resolve_hint(found: Open) -> None:
         record(found.organization_id, found.attempt_id, outcome)
 
 
-def look_back(organization_id: str, attempt_id: str) -> bool:
-    """A processor says that money moved for an attempt we closed without: ask, and alarm if it did. False when it cannot say now."""
+def look_back(organization_id: str, attempt_id: str, charge_id: str | None = None) -> bool:
+    """A processor says that money moved for an attempt we closed without: ask, and alarm if it did. False when it cannot say now.
+
+    `charge_id`: the processor's own id of it, where it was told. What came long after it was sent is not found by our reference, for
+    that is searched for around the time of sending.
+    """
     for found in _read([(organization_id, attempt_id)], CLOSED_UNPAID):
-        outcome = _look(found)
+        lookup = replace(found.lookup, external_id=found.lookup.external_id or charge_id)
+        outcome = _look(replace(found, lookup=lookup))
         if isinstance(outcome, Unknown):
             return False
         if isinstance(outcome, Approved):

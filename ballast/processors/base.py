@@ -391,6 +391,9 @@ class Adapter(Protocol):
     def list_payouts(self, start: datetime, end: datetime) -> Iterator[ListedPayout]:
         """Every payout created from `start` up to `end`; nothing where it does not `tells_payouts`. Raises UnavailableError."""
 
+    def list_disputes(self, start: datetime, end: datetime) -> Iterator[str]:
+        """The ids of the disputes opened from `start` up to `end`. Raises UnavailableError."""
+
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands. `NO_SUCH_DISPUTE` is the reason where the processor answers that it has none of this id."""
 

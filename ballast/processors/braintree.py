@@ -179,10 +179,7 @@ class BraintreeAdapter:
         return cards.forget_card(self._merchant, external_id)
 
     def list_window(self, start: datetime, end: datetime) -> Iterator[Listed]:
-        """Yield every charge and refund created from `start` up to `end`, newest first; parts of a capture count as their charge.
-
-        Raises UnavailableError.
-        """
+        """Yield what was created from `start` up to `end`, newest first, parts of a capture as one. Raises UnavailableError."""
         between = TransactionSearch.created_at.between(answers.naive(start), answers.naive(end))
         try:
             pages = iter(ask(lambda: self._transactions.search(between)).items)
@@ -197,6 +194,10 @@ class BraintreeAdapter:
     def list_payouts(self, _start: datetime, _end: datetime) -> Iterator[ListedPayout]:
         """Nothing: Braintree tells what it disbursed in reports of its control panel."""
         return iter(())
+
+    def list_disputes(self, start: datetime, end: datetime) -> Iterator[str]:
+        """Yield the ids of the disputes opened from `start` up to `end` (aware). Raises UnavailableError."""
+        return disputes.list_disputes(self._merchant, start, end)
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands."""

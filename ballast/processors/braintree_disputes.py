@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
+from braintree import DisputeSearch
+
 from ballast.errors import InvalidRequest
 from ballast.processors import braintree_answers as answers
-from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeStatus, Unknown
+from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeStatus, UnavailableError, Unknown
 from ballast.processors.braintree_answers import UNREADABLE, OpenError, RefusedError, ask, codes_of
 from ballast.processors.braintree_merchant import Merchant
 
@@ -26,6 +28,18 @@ STATUS: Final[dict[str, DisputeStatus]] = {
     "auto_accepted": "accepted",
 }
 OPEN: Final = {"warning", "needs_response"}
+
+
+def list_disputes(merchant: Merchant, start: datetime, end: datetime) -> Iterator[str]:
+    """Yield the ids of those opened in the window, which is searched by whole days. Raises UnavailableError."""
+    days = DisputeSearch.received_date.between(start.astimezone(UTC).date(), end.astimezone(UTC).date())
+    try:
+        found = iter(ask(lambda: merchant.gateway.dispute.search(days)).disputes.items)
+        while (dispute := ask(lambda: next(found, False))) is not False:
+            if start <= answers.aware(dispute.created_at) < end:
+                yield str(dispute.id)
+    except (OpenError, RefusedError) as error:
+        raise UnavailableError(str(error)) from error
 
 
 def find_dispute(merchant: Merchant, external_id: str) -> Dispute | Unknown:

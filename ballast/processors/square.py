@@ -21,6 +21,7 @@ from ballast.processors import square_answers as answers
 from ballast.processors import square_cards as cards
 from ballast.processors import square_disputes as disputes
 from ballast.processors import square_events as events
+from ballast.processors import square_lists as lists
 from ballast.processors.base import (
     ONE_CAPTURE_ONLY,
     Approved,
@@ -247,14 +248,11 @@ class SquareAdapter:
 
     def list_payouts(self, start: datetime, end: datetime) -> Iterator[ListedPayout]:
         """Yield the payouts created from `start` up to `end` (aware). Raises UnavailableError."""
-        window: dict[str, Any] = {"begin_time": instant(start), "end_time": instant(end), "location_id": self._location}
-        try:
-            found = ask(self._client.payouts.list, **window, limit=PAGE, request_options=ONCE)
-            yield from (line for line in map(answers.read_payout, found) if start <= line.created_at < end)
-        except FAILURES as error:
-            raise UnavailableError(answers.read_reason(error)) from error
-        except (AttributeError, TypeError, ValueError) as error:
-            raise UnavailableError("unreadable_answer") from error
+        return lists.list_payouts(self._client, self._location, start, end)
+
+    def list_disputes(self, start: datetime, end: datetime) -> Iterator[str]:
+        """Yield the ids of the disputes opened from `start` up to `end` (aware). Raises UnavailableError."""
+        return lists.list_disputes(self._client, self._location, start, end)
 
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands."""

@@ -252,6 +252,10 @@ class StripeAdapter:
         except (AttributeError, TypeError, ValueError) as error:
             raise UnavailableError("unreadable") from error
 
+    def list_disputes(self, start: datetime, end: datetime) -> Iterator[str]:
+        """Yield the ids of the disputes opened from `start` up to `end` (aware). Raises UnavailableError."""
+        return disputes.list_disputes(self._client, {"created": _between(start, end), "limit": 100})
+
     def find_dispute(self, external_id: str) -> Dispute | Unknown:
         """How a dispute stands."""
         return disputes.find_dispute(self._client, external_id)

@@ -8,7 +8,15 @@ from typing import Any, Final
 import stripe
 
 from ballast.processors import stripe_answers as answers
-from ballast.processors.base import NO_SUCH_DISPUTE, Declined, Dispute, DisputeFee, DisputeStatus, Unknown
+from ballast.processors.base import (
+    NO_SUCH_DISPUTE,
+    Declined,
+    Dispute,
+    DisputeFee,
+    DisputeStatus,
+    UnavailableError,
+    Unknown,
+)
 from ballast.processors.stripe_answers import FAILURES
 
 # One field of text; all fields together may hold 150,000. Source: docs.stripe.com/disputes/api.
@@ -25,6 +33,15 @@ STATUS: Final[dict[str, DisputeStatus]] = {
     "lost": "lost",
 }
 OPEN: Final = {"warning", "needs_response"}
+
+
+def list_disputes(client: stripe.StripeClient, window: Any) -> Iterator[str]:
+    """Yield the ids of those in the window of a list. Raises UnavailableError."""
+    try:
+        for dispute in client.v1.disputes.list(window).auto_paging_iter():
+            yield dispute.id
+    except FAILURES as error:
+        raise UnavailableError(answers.reason_of(error)) from error
 
 
 def find_dispute(client: stripe.StripeClient, external_id: str) -> Dispute | Unknown:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from ballast.sandbox.faults import REQUEST_KINDS, Faults, Rule
 from ballast.sandbox.wire import Exchange, WireLog
 
 Struck = dict[str, Rule]
+# How soon whoever is held notices that the rule was lifted.
+STEP_SECONDS = 0.1
 
 # Only an exchange that tries a card can be declined, and use up a rule that says so.
 WITHOUT_DECLINE = tuple(kind for kind in REQUEST_KINDS if kind != "decline")
@@ -52,7 +55,7 @@ async def carry_out(
     kinds = REQUEST_KINDS if behavior.tries_card else WITHOUT_DECLINE
     struck = faults.fire(exchange.processor, exchange.operation, behavior.card, kinds)
     if "latency" in struck:
-        await asyncio.sleep(struck["latency"].lasts())
+        await hold(struck["latency"], faults)
     if "reset_before" in struck:
         return reset(request, exchange, wire, "reset_before")
     answer = refuse_early(struck, behavior, exchange) or behavior.perform(struck)
@@ -61,6 +64,13 @@ async def carry_out(
     if "reset_after" in struck:
         return reset(request, exchange, wire, "reset_after")
     return await send(request, exchange, answer, struck, wire)
+
+
+async def hold(rule: Rule, faults: Faults) -> None:
+    """Wait as long as the rule lasts; one without a count holds whatever it struck only until it is lifted."""
+    until = time.monotonic() + rule.lasts()
+    while (left := until - time.monotonic()) > 0 and (rule.count is not None or rule in faults.rules):
+        await asyncio.sleep(min(left, STEP_SECONDS) if rule.count is None else left)
 
 
 def refuse_early(struck: Struck, behavior: Behavior, exchange: Exchange) -> Answer | None:

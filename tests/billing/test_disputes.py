@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from ballast import clock
 from ballast.billing import dispute_answers, disputes, holds, inbox, payments, refunds
+from ballast.billing.reconciliation import days
 from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
@@ -99,6 +100,31 @@ def test_a_dispute_is_written_down_with_its_ledger_event_mail_and_audit(desk: De
     assert [one.recipient for one in notices(world)] == ["owner@example.com"]
     assert f"/admin/disputes/{dispute.id}" in notices(world)[0].text
     assert [one.action for one in rows(world, AuditEntry) if one.resource_id == dispute.id] == ["dispute.opened"]
+
+
+def test_a_dispute_whose_events_are_lost_is_found_by_the_days_reconciliation(desk: Desk, world: World) -> None:
+    payment_id = desk.pay()
+    desk.await_quiet()
+    world.fault(processor=desk.processor, kind="webhook_lost", count=20)
+    external_id = desk.contest(payment_id)
+    reconcile(world, desk)
+    (dispute,) = desk.disputes()
+    assert (dispute.payment_id, dispute.external_id, dispute.status) == (payment_id, external_id, "needs_response")
+    with organization(world.acme.id):
+        told = desk.adapter().accept_dispute(external_id)  # by hand, in the processor's own dashboard
+    assert isinstance(told, base.Dispute)
+    assert desk.disputes()[0].status == "needs_response"
+    reconcile(world, desk)
+    assert desk.disputes()[0].status == told.status
+    reconcile(world, desk)
+    assert moved(world)["dispute"] == 1
+    assert balance(world, "disputes") == 2000
+    desk.check_books()
+
+
+def reconcile(world: World, desk: Desk) -> None:
+    with organization(world.acme.id):
+        days.run_now(world.acme.id, desk.account_id, real_time().date())
 
 
 def test_the_fee_of_a_dispute_is_posted_once_and_comes_back_with_the_money(counter: Desk, world: World) -> None:

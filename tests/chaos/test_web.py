@@ -122,6 +122,6 @@ def test_a_request_with_two_ends_is_refused_and_nothing_behind_it_is_read(stack:
     for what, ending in TWO_ENDS.items():
         with socket.create_connection((url.hostname, url.port), timeout=PATIENCE) as sending:
             sending.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + ending + BEHIND)
-            told = b"".join(iter(lambda: sending.recv(65536), b""))  # noqa: B023 - called before the next turn
+            told = b"".join(iter(lambda: sending.recv(65536), b""))
         assert told.startswith(b"HTTP/1.1 4"), (what, told[:200])
         assert told.count(b"HTTP/1.1 ") == 1, (what, told)

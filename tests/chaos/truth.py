@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from ballast.ids import to_uuid
+from tests.chaos import disputed
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -21,6 +22,7 @@ STUCK = {
     "attempts": "select id from attempts where status in ('created', 'submitted', 'unknown')",
     "refunds": "select id from refunds where status in ('pending', 'submitted', 'unknown', 'processing', 'pending_settlement')",
     "holds": "select id from hold_actions where status in ('pending', 'submitted', 'unknown')",
+    "answers to disputes": "select id from disputes where action is not null",
     "late successes": "select id from late_successes where next_attempt_at is not null",
     "processor events": "select id from inbox_events where status = 'received'",
     "deliveries": "select id from webhook_deliveries where status <> 'delivered'",
@@ -31,24 +33,33 @@ STUCK = {
 
 @dataclass
 class Truth:
-    """What was found. `late`: late successes by what was done with them."""
+    """What was found. `late`: late successes by what was done with them. `disputes`: by how they ended."""
 
     findings: list[str] = field(default_factory=list)
     payments: int = 0
     charges: int = 0
     late: Counter[str] = field(default_factory=Counter)
+    disputes: Counter[str] = field(default_factory=Counter)
 
     def expect(self, holds: bool, said: str) -> None:
         if not holds:
             self.findings.append(said)
 
 
-def find(query: Query, charges: list[dict[str, Any]], mails: Iterable[dict[str, Any]] = ()) -> Truth:
-    """Hold everything against everything."""
+def find(
+    query: Query,
+    charges: list[dict[str, Any]],
+    mails: Iterable[dict[str, Any]] = (),
+    disputes: list[dict[str, Any]] | None = None,
+) -> Truth:
+    """Hold everything against everything. `disputes`: all there are in the sandbox, as `disputing.at_processors` lists them."""
+    contested = disputes or []
     truth = Truth()
     taken = [charge for charge in charges if charge["status"] != "canceled"]
     compare_charges(truth, query, taken)
-    compare_ledger(truth, query, taken)
+    compare_ledger(truth, query, taken, disputed.withdrawn(contested))
+    truth.disputes = Counter(disputed.word(one) for one in contested)
+    truth.findings += disputed.find(query, taken, contested) if disputes is not None else []
     look_for_second_claims(truth, query)
     look_for_half_orders(truth, query)
     compare_installments(truth, query)
@@ -98,12 +109,13 @@ BALANCES = """
   group by t.currency"""
 
 
-def compare_ledger(truth: Truth, query: Query, taken: list[dict[str, Any]]) -> None:
-    """What processors owe us is what they took less what went back; nothing that came late is still to go back."""
+def compare_ledger(truth: Truth, query: Query, taken: list[dict[str, Any]], disputed_away: Counter[str]) -> None:
+    """What processors owe us is what they took less what went back and what banks took; nothing that came late is still to go back."""
     ours = {currency: int(amount) for currency, amount in query(BALANCES, "processor_receivable")}
     theirs: Counter[str] = Counter()
     for charge in taken:
         theirs[charge["currency"].upper()] += charge["amount_captured"] - charge["amount_refunded"]
+    theirs.subtract(disputed_away)
     for currency in ours.keys() | theirs.keys():
         have, said = ours.get(currency, 0), theirs[currency]
         truth.expect(have == said, f"The ledger has {have} {currency} at the processors, the processors {said}.")

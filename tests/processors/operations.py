@@ -19,6 +19,7 @@ import braintree
 import stripe
 from braintree.client_token import ClientToken
 from braintree.customer import Customer
+from braintree.dispute_search import DisputeSearch
 from braintree.payment_method import PaymentMethod
 from braintree.resource import Resource
 from braintree.transaction import Transaction
@@ -52,7 +53,8 @@ SIGNATURES: Final[dict[str, list[Any]]] = {
     "POST /client_token": ClientToken.generate_signature(),
     "POST /disputes/{}/evidence": ["comments", "category", "sequence_number"],
 }
-CRITERIA: Final = {name for name in vars(TransactionSearch) if not name.startswith("_")}
+# By what may be searched, by the beginning of the path.
+SEARCHES: Final = {"transactions": TransactionSearch, "disputes": DisputeSearch}
 
 
 @cache
@@ -187,7 +189,7 @@ def verify_braintree(route: str, body: str) -> None:
     """Check what was sent against the SDK's own signature. Raises KeyError."""
     params = _read(ElementTree.fromstring(body)) if body else {}
     if "advanced_search" in route:
-        unknown = set(params) - CRITERIA
+        unknown = set(params) - set(vars(SEARCHES[route.split("/")[1]]))
         if unknown:
             raise KeyError(f"no criteria: {unknown}")
         return

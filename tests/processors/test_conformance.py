@@ -696,6 +696,18 @@ def test_a_dispute_is_read(bench: Bench) -> None:
     assert clock.real_time() - found.created_at < timedelta(minutes=1)
 
 
+@sandbox_only
+def test_disputes_are_listed_by_when_they_were_opened(bench: Bench) -> None:
+    start = clock.real_time() - timedelta(seconds=5)
+    made = {disputed(bench)[1] for _ in range(2)}
+    end = clock.real_time() + timedelta(seconds=5)
+    assert made <= set(bench.adapter.list_disputes(start, end))
+    assert made.isdisjoint(bench.adapter.list_disputes(start - timedelta(hours=2), start))
+    bench.fault("reset_before", "disputes")
+    with pytest.raises(UnavailableError):
+        list(bench.adapter.list_disputes(start, end))
+
+
 def test_a_dispute_the_processor_does_not_know_is_told_from_no_answer(bench: Bench) -> None:
     missing = Unknown(NO_SUCH_DISPUTE, "a_dispute_nobody_knows")
     assert bench.adapter.find_dispute("a_dispute_nobody_knows") == missing

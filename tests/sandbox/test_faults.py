@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -51,6 +52,18 @@ def test_an_answer_may_take_its_time(sandbox: Sandbox, pay: Any, kind: str) -> N
     begun = time.monotonic()
     assert pay().status == "succeeded"
     assert time.monotonic() - begun >= 0.5
+
+
+def test_what_is_held_goes_on_when_its_rule_is_lifted(sandbox: Sandbox, pay: Any) -> None:
+    rule = sandbox.fault("latency", operation="payment_intents.create", seconds=60)
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        paying = pool.submit(pay)
+        with pytest.raises(TimeoutError):
+            paying.result(0.3)
+        assert requests.delete(f"{sandbox.url}/_sandbox/faults/{rule['id']}", timeout=5).status_code == 204
+        assert paying.result(10).status == "succeeded"
+    assert time.monotonic() - begun < 30
 
 
 def test_a_decline_strikes_the_card_it_names(sandbox: Sandbox, pay: Any) -> None:

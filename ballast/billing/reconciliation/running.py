@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from ballast.billing import processing
 from ballast.billing.processing import Account
-from ballast.billing.reconciliation import comparing, looking, matching, posting, recording
+from ballast.billing.reconciliation import comparing, contesting, looking, matching, posting, recording
 from ballast.billing.reconciliation.comparing import Found, OurCharge
 from ballast.billing.reconciliation.matching import Place
 from ballast.clock import real_time
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 WINDOW: Final = timedelta(hours=4)
 # The list is read a little beyond the day, so that what we sent at its edge is not missed; drift is told of the day itself alone.
 EDGE: Final = timedelta(minutes=10)
-# A payout is looked at until it has arrived, or has not.
+# A payout is looked at until it has arrived, or has not; and a dispute may not be readable on the day it was opened.
 PAYOUTS_BACK: Final = timedelta(days=10)
 
 
@@ -109,6 +109,8 @@ def compare(day: Day) -> Tally:
     since = day.start - PAYOUTS_BACK
     paid_out = processing.read(day.account, lambda adapter: list(adapter.list_payouts(since, day.end)))
     posting.record_payouts(day.place, paid_out)
+    opened = processing.read(day.account, lambda adapter: list(adapter.list_disputes(since, day.end)))
+    contesting.catch_up(day.place, opened)
     return tally
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ballast.ids import from_uuid
-from tests.stack import Stack
+from tests.chaos.campaign import passing
+from tests.chaos.campaign.people import CARDS
+from tests.local.checkout import wait_for
+from tests.stack import PATIENCE, Stack, inside
 
 CHARGING = ("payment_intents.confirm", "transactions.create", "payments.create")
 ASKING = (
@@ -22,6 +26,37 @@ ASKING = (
 
 # Faults that strike before anything is charged.
 BEFORE = ("rate_limit", "error_before", "bad_gateway_before", "reset_before")
+
+
+# A charge is held at the processor until it was given up here, however long that takes; so long at most.
+HELD_SECONDS = 300.0
+HELD = {"braintree": "transactions.create", "square": "payments.create"}
+
+
+def meet(stack: Stack) -> None:
+    """One charge at each of these processors is made after it was given up: an hour passes for its attempt, and for nothing else."""
+    with ThreadPoolExecutor(len(HELD)) as pool:
+        list(pool.map(lambda processor: charge_late(stack, processor), HELD))
+
+
+def charge_late(stack: Stack, processor: str) -> None:
+    """Hold a charge, give its attempt up, and let the charge be made. Square tells of it; Braintree's is found by reconciling."""
+    held = {"processor": processor, "operation": HELD[processor], "kind": "latency", "seconds": HELD_SECONDS}
+    rule = stack.fault(**held)
+    try:
+        made = stack.pay(amount=1111, processor=processor, payment_method=CARDS[processor][0]).json()["id"]
+        wait_for(lambda: has_attempt(stack, made, "unknown"), PATIENCE, stack.read_output)
+        passing.pass_an_hour(stack, str(inside(made)))
+        wait_for(lambda: has_attempt(stack, made, "not_sent"), PATIENCE, stack.read_output)
+    finally:
+        stack.forget_faults(rule)
+    wait_for(lambda: bool(stack.charges(made)), PATIENCE, stack.read_output)
+
+
+def has_attempt(stack: Stack, payment_id: str, status: str) -> bool:
+    """Whether a payment has an attempt of this status."""
+    wanted = "select 1 from attempts where payment_id = %s and status = %s"
+    return bool(stack.query(wanted, inside(payment_id), status))
 
 
 def find_avoidable(stack: Stack, collected: Path) -> list[str]:

@@ -53,6 +53,15 @@ def pass_long_waits(stack: Stack) -> None:
         act(stack, statement)
 
 
+def pass_an_hour(stack: Stack, payment_id: str) -> None:
+    """For the attempt of one payment, which was sent an hour ago by now, and is asked after."""
+    act(
+        stack,
+        "update attempts set submitted_at = submitted_at - interval '1 hour', next_probe_at = now(), "
+        f"send_deadline_at = send_deadline_at - interval '1 hour' where payment_id = '{payment_id}' and status = 'unknown'",
+    )
+
+
 def pass_by(stack: Stack, seconds: int) -> None:
     """What was set while clocks were ahead by so much comes that much sooner, as if they had been right."""
     later = f"now() + interval '{seconds // 2} seconds'"

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import random
-import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
-import requests
-
+from tests.chaos.campaign.disputing import contest
+from tests.chaos.campaign.tallying import Tally, insist, key_of
 from tests.stack import Stack
 
-# What a client may be told and asks again for, with the same key: 0 stands for no answer at all.
-AGAIN = (0, 409, 429, 502, 503, 504)
-# How long somebody insists; a killed database is back within twenty seconds on a loaded machine, and may be killed again.
-INSISTENCE = 300.0
 # Of the payments of clients, how many are only authorized at first.
 HELD_SHARE = 0.15
 CARDS = {
@@ -27,66 +16,6 @@ CARDS = {
     "braintree": ("fake-valid-visa-nonce", "fake-processor-declined-visa-nonce"),
     "square": ("cnon:card-nonce-ok", "cnon:card-nonce-declined"),
 }
-
-
-@dataclass
-class Tally:
-    """What everybody counts together. `left`: payments that are still to be made. `problems`: what nobody may be told."""
-
-    left: int
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    counts: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-
-    def take(self) -> bool:
-        """One more payment to make; False when all are made."""
-        with self.lock:
-            self.left -= 1
-            return self.left >= 0
-
-    def fall_due(self, count: int) -> None:
-        """So many renewals more, which nobody has to ask for."""
-        with self.lock:
-            self.left -= count
-            self.counts["renewals"] += count
-
-    def count(self, what: str) -> None:
-        with self.lock:
-            self.counts[what] += 1
-
-    def complain(self, said: str) -> None:
-        """Said at once too: a long campaign is not to be waited for when something is wrong."""
-        print(f"  {said[:500]}", file=sys.stderr, flush=True)
-        with self.lock:
-            self.problems.append(said)
-
-
-def key_of(rng: random.Random) -> str:
-    """An Idempotency-Key that the seed decides."""
-    return str(UUID(int=rng.getrandbits(128), version=4))
-
-
-def insist(tally: Tally, act: Callable[[], requests.Response]) -> requests.Response | None:
-    """Ask until there is an answer that is one. A 500 is a problem; None when there was none in all that time."""
-    until = time.monotonic() + INSISTENCE
-    while time.monotonic() < until:
-        pause = 0.5
-        try:
-            answer = act()
-        except requests.RequestException:
-            tally.count("no answer")
-        else:
-            if answer.status_code not in AGAIN:
-                if answer.status_code >= 500:
-                    tally.complain(
-                        f"{answer.request.method} {answer.url} answered {answer.status_code}: {answer.text[:300]}"
-                    )
-                return answer
-            tally.count(f"told {answer.status_code}")
-            pause = float(answer.headers.get("Retry-After", pause))
-        time.sleep(pause * random.uniform(1, 2))
-    tally.complain("somebody insisted in vain")
-    return None
 
 
 class Client:
@@ -125,8 +54,17 @@ class Client:
             self.confirm(payment_id, good)
         elif told.get("status") == "requires_capture":
             self.decide(payment_id, body["amount"])
-        elif told.get("status") == "succeeded" and self.rng.random() < 0.1:
-            self.refund(payment_id, body["amount"])
+        elif told.get("status") == "succeeded":
+            self.regret(payment_id, body["amount"], processor)
+
+    def regret(self, payment_id: str, amount: int, processor: str) -> None:
+        """Now and then the money is given back, or a part of it; or its card's holder asks their bank for it, or both."""
+        what = self.rng.random()
+        is_both = what < 0.02 and processor != "braintree"  # whose sandbox disputes all that was charged
+        if what < 0.1:
+            self.refund(payment_id, self.rng.randrange(1, amount if is_both else amount + 1))
+        if is_both or 0.1 <= what < 0.2:
+            contest(self.stack, self.tally, payment_id, processor)
 
     def repeat(self, key: str, body: dict[str, Any], payment_id: str) -> None:
         """The same request again is the same payment."""
@@ -150,6 +88,6 @@ class Client:
         insist(self.tally, lambda: self.stack.call("POST", path, key, json=body))
 
     def refund(self, payment_id: str, amount: int) -> None:
-        key, body = key_of(self.rng), {"payment": payment_id, "amount": self.rng.randrange(1, amount + 1)}
+        key, body = key_of(self.rng), {"payment": payment_id, "amount": amount}
         insist(self.tally, lambda: self.stack.call("POST", "/refunds", key, json=body))
         self.tally.count("refunds")

@@ -12,7 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos import truth
-from tests.chaos.campaign import books, catalog, healing, lateness, people, progress, shoppers, trouble
+from tests.chaos.campaign import (
+    books,
+    catalog,
+    disputing,
+    healing,
+    lateness,
+    people,
+    progress,
+    shoppers,
+    tallying,
+    trouble,
+)
 from tests.chaos.truth import Truth
 from tests.stack import Stack
 
@@ -68,7 +79,8 @@ class Report:
         head = f"seed {plan.seed}: {found.payments:,} payments paid, {found.charges:,} charges, {self.seconds:.0f} s"
         late = ", ".join(f"{count} {answer}" for answer, count in found.late.items()) or "none"
         counted = [f"  {what}: {count:,}" for what, count in sorted(self.counts.items())]
-        return [head, f"late successes: {late}", *counted, *(found.findings or ["No finding."])]
+        ended = ", ".join(f"{count} {how}" for how, count in sorted(found.disputes.items())) or "none"
+        return [head, f"late successes: {late}", f"disputes: {ended}", *counted, *(found.findings or ["No finding."])]
 
 
 def run(stack: Stack, plan: Plan, collected: Path | None = None) -> Report:
@@ -82,10 +94,12 @@ def run(stack: Stack, plan: Plan, collected: Path | None = None) -> Report:
     catalog.subscribe(stack, plan.subscriptions)
     offer = catalog.lend(stack)
     rng = random.Random(plan.seed)
-    tally = people.Tally(plan.payments)
+    tally = tallying.Tally(plan.payments)
     crowd = [people.Client(stack, tally, rng.getrandbits(32)).run for _ in range(plan.clients)]
+    merchant = disputing.Merchant(stack, tally, rng.getrandbits(32))
     crowd += [shoppers.Buyer(stack, tally, rng.getrandbits(32), offer).run for _ in range(plan.buyers)]
     threads = [threading.Thread(target=guarded(tally, one), daemon=True) for one in crowd]
+    answering = threading.Thread(target=guarded(tally, merchant.run), daemon=True)
 
     def made() -> int:
         return plan.payments - max(tally.left, 0)
@@ -100,17 +114,22 @@ def run(stack: Stack, plan: Plan, collected: Path | None = None) -> Report:
         plan.is_late,
     )
     with progress.told(lambda: f"{made():,} payments, {maker.counts['kills']} kills, {len(tally.problems)} problems"):
-        for thread in threads:
+        for thread in (*threads, answering):
             thread.start()
         maker.run(lambda: not any(thread.is_alive() for thread in threads))
         print("Everything behaves again.", file=sys.stderr, flush=True)
         wait = trouble.LATE_SECONDS + 5 if maker.counts["charges held up"] else 0
         is_healed = healing.heal(stack, 300 + plan.payments / 20, wait)
+        lateness.meet(stack)
     # What was told by an event that got lost, when nobody waited for the answer any more, is found by the books alone.
     drift = books.reconcile(stack, {today, datetime.now(UTC).date()}) if plan.is_reconciled else []
+    undecided = disputing.await_decisions(stack) if plan.is_reconciled else []
+    merchant.is_over.set()
+    answering.join()
     is_healed = is_healed and healing.heal(stack, 120, 0)
     found = look(stack)
-    found.findings += tally.problems + maker.problems + drift
+    found.findings += tally.problems + maker.problems + drift + undecided
+    found.expect(found.late.total() >= len(lateness.HELD), f"Too few charges came late: {dict(found.late)}.")
     found.findings += lateness.find_avoidable(stack, collected) if collected else []
     found.expect(is_healed, "It did not become quiet in time.")
     return Report(plan, found, {**tally.counts, **maker.counts}, time.monotonic() - began)
@@ -119,14 +138,15 @@ def run(stack: Stack, plan: Plan, collected: Path | None = None) -> Report:
 def look(stack: Stack) -> Truth:
     """What is found; looked at again where something has just come in, such as an event that is sent once more minutes later."""
     for _ in range(3):
-        found = truth.find(stack.query, stack.charges(), stack.all_mails())
+        charges = stack.charges()
+        found = truth.find(stack.query, charges, stack.all_mails(), disputing.at_processors(stack, charges))
         if not any("are stuck" in one for one in found.findings):
             break
         healing.heal(stack, 60, 0)
     return found
 
 
-def guarded(tally: people.Tally, work: Callable[[], None]) -> Callable[[], None]:
+def guarded(tally: tallying.Tally, work: Callable[[], None]) -> Callable[[], None]:
     """Somebody whose own program breaks is a problem too, and not a silent one."""
 
     def act() -> None:

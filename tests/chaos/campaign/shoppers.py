@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from tests.chaos.campaign.people import INSISTENCE, Tally
+from tests.chaos.campaign.tallying import INSISTENCE, Tally
 from tests.stack import APPROVED, DECLINED, Shopper, Stack, field
 
 # What is in the cart beside a kettle, and how the kettle is paid.

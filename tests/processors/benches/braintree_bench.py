@@ -35,6 +35,7 @@ class BraintreeBench(Bench):
         "save_card": "payment_methods.create",
         "forget_card": "payment_methods.delete",
         "dispute": "disputes.finalize",
+        "disputes": "disputes.search",
     }
     refusals = (
         Refusal("soft", "2001", {"amount": 200_100}),

@@ -34,6 +34,7 @@ class SquareBench(Bench):
         "save_card": "cards.create",
         "forget_card": "cards.disable",
         "dispute": "disputes.submit_evidence",
+        "disputes": "disputes.list",
         "listen": "webhook_subscriptions.create",
     }
     refusals = (

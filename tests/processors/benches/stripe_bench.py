@@ -36,6 +36,7 @@ class StripeBench(Bench):
         "save_card": "setup_intents.create",
         "forget_card": "payment_methods.detach",
         "dispute": "disputes.update",
+        "disputes": "disputes.list",
         "listen": "webhook_endpoints.create",
     }
     refusals = (
