@@ -162,8 +162,8 @@ def test_installments(world: World, small: list[Merchant], superuser: psycopg.Co
 
 # The first month of all is over since an hour, so that one renewal each is due.
 ENDED = """
-update subscriptions set period = 0, anchor_at = now() - interval '1 month 1 hour', current_period_start = now() - interval '1 month 1 hour',
-  current_period_end = now() - interval '1 hour', next_action_at = now() - interval '1 hour'
+update subscriptions set period = 0, anchor_at = now() - interval '1 month 1 hour', next_action_at = now() - interval '1 hour',
+  current_period_start = now() - interval '1 month 1 hour', current_period_end = now() - interval '1 hour'
 """
 RENEWED = """
 select {1} - count(*) from invoices where status = 'paid' and billing_reason = 'subscription_cycle' and organization_id {0} %(acme)s
