@@ -17,7 +17,7 @@ stop: ## Stop what `make run` started in another terminal
 
 test: .venv/.synced-dev ## Run every test, those in the browser included
 	@BALLAST_CHROMIUM="$$(.venv/bin/python -m ballast.local.chromium)" && export BALLAST_CHROMIUM && \
-	  .venv/bin/python -m pytest $(PYTEST_OPTIONS)
+	  env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest $(PYTEST_OPTIONS)
 
 test-live: .venv/.synced-dev ## Run the conformance suite against the processors' own sandboxes, with the test keys of the environment
 	@.venv/bin/python -m tests.processors.live

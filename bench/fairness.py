@@ -131,8 +131,9 @@ def test_renewals(world: World, small: list[Merchant], superuser: psycopg.Connec
     make_many(superuser, ROWS - 2)
     spread(superuser, "customers", one.customer_id, id="many.a")
     spread(superuser, "payment_methods", str(one.payment_method_id), id="many.b", customer_id="many.a")
-    spread(superuser, "subscriptions", one.id, id="many.c", customer_id="many.a", payment_method_id="many.b")
-    superuser.execute("update subscriptions set next_action_at = now() - interval '1 hour', current_period_end = now()")
+    whose = {"customer_id": "many.a", "payment_method_id": "many.b"}
+    spread(superuser, "subscriptions", one.id, id="many.c", token="many.c::text", **whose)
+    superuser.execute(ENDED)
     superuser.execute("analyze subscriptions, customers, payment_methods")
     left = [RENEWED.format(sign, whole) for sign, whole in (("<>", SMALL * FEW), ("=", ROWS))]
     watch(world.settings, superuser, "renewals", *left, world.acme.id)
@@ -159,6 +160,11 @@ def test_installments(world: World, small: list[Merchant], superuser: psycopg.Co
     watch(world.settings, superuser, "installments", left.format("<>"), left.format("="), world.acme.id)
 
 
+# The first month of all is over since an hour, so that one renewal each is due.
+ENDED = """
+update subscriptions set period = 0, anchor_at = now() - interval '1 month 1 hour', next_action_at = now() - interval '1 hour',
+  current_period_start = now() - interval '1 month 1 hour', current_period_end = now() - interval '1 hour'
+"""
 RENEWED = """
 select {1} - count(*) from invoices where status = 'paid' and billing_reason = 'subscription_cycle' and organization_id {0} %(acme)s
 """

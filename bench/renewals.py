@@ -20,24 +20,27 @@ from ballast.models import Invoice, PaymentMethod, Price, Product, Subscription
 from bench.planting import BATCH, alike, store_cards
 
 LATENCY = 0.3
-PATIENCE = 900.0
+# How long is watched, from the first that is paid. What cannot be paid meanwhile only waits, with cards nobody looks up.
+WINDOW = 120.0
+PATIENCE = 300.0
 
 
 def measure(local: dict[str, Any], settings: Settings, secret_key: str, count: int) -> dict[str, Any]:
-    """Plant `count` renewals and watch them being paid. Rates are per second, from the first that was paid to the last."""
+    """Plant `count` renewals and watch them being paid, two minutes at most. Rates are per second, first paid to last."""
     app = create_app("app", settings)
+    pace = settings.stripe_charges_per_second
+    reached = min(count, round(pace * WINDOW * 1.1))
     with app.app_context():
         found = users.organization_by_slug("acme")
         assert found, "the local stack seeds it"
         owner = found.id
         with organization(owner):
             model, card = _first(local, owner)
-            _plant(local, secret_key, model, card, count)
+            _plant(local, secret_key, model, card, count, reached)
             _slow(local["sandbox"])
-            seconds, paid = _watch(model, count)
+            seconds, paid = _watch(model, reached)
         db.session.remove()
         db.engine.dispose()
-    pace = settings.stripe_charges_per_second
     rate = paid / seconds if seconds else 0.0
     return {"renewals": paid, "renewals_per_second": round(rate, 1), "renewals_ratio": round(rate / pace, 3)}
 
@@ -77,16 +80,20 @@ def _post(local: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str, A
     return found
 
 
-def _plant(local: dict[str, Any], secret_key: str, model: Subscription, card: PaymentMethod, count: int) -> None:
-    tokens = store_cards(local["sandbox"], secret_key, card.customer_external_id or "", count)
-    later = real_time() + timedelta(hours=1)
-    model.current_period_end = later
+def _plant(
+    local: dict[str, Any], secret_key: str, model: Subscription, card: PaymentMethod, count: int, reached: int
+) -> None:
+    tokens = store_cards(local["sandbox"], secret_key, card.customer_external_id or "", reached)
+    tokens += [f"pm_waits_{number}" for number in range(reached, count)]
+    later = real_time() + timedelta(days=1)
     for begin in range(0, count, BATCH):
+        model.current_period_end = later + timedelta(milliseconds=begin)  # those with a card come first
         with transaction() as session:
             session.add_all(row for token in tokens[begin : begin + BATCH] for row in alike(model, card, token))
     with transaction() as session:
         due = update(Subscription).where(Subscription.price_id == model.price_id, Subscription.id != model.id)
-        session.execute(due.values(next_action_at=real_time()).execution_options(synchronize_session=False))
+        now_due = due.values(next_action_at=Subscription.next_action_at - timedelta(days=1, hours=1))
+        session.execute(now_due.execution_options(synchronize_session=False))
 
 
 def _slow(sandbox: str) -> None:
@@ -98,7 +105,7 @@ def _watch(model: Subscription, count: int) -> tuple[float, int]:
     """Seconds from the first to the last payment, and how many there were."""
     first = last = 0.0
     paid, already, until = 0, 0, time.monotonic() + PATIENCE
-    while paid < count and time.monotonic() < until:
+    while paid < count and time.monotonic() < (first + WINDOW if first else until):
         time.sleep(0.2)
         with transaction() as session:
             found = session.scalar(

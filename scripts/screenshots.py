@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from ballast.billing.demo_shop import CODE
 from ballast.local.chromium import require_chromium
 from tests.browser.people import Buyer, Merchant
 from tests.browser.test_portal import Subscriber, made
@@ -107,12 +108,22 @@ def take_all(browser: Browser, stack: Stack) -> Iterator[Path]:
     shown = buy(browser, stack)
     for look in LOOKS:
         buyer = Buyer(open_page(browser, stack, look), stack)
-        buyer.check_out("grinder")
+        choose(buyer)
         shown.names["checkout"] = buyer.address
         yield from take_each(buyer.page, look, SHOP, shown)
         owner = Merchant(open_page(browser, stack, look), stack)
         owner.sign_in("owner")
         yield from take_each(owner.page, look, ADMIN, shown)
+
+
+def choose(buyer: Buyer) -> None:
+    """A checkout with tax and the demo's code."""
+    buyer.check_out("grinder")
+    buyer.page.get_by_label("Country").select_option("DE")
+    expect(buyer.page.get_by_text("VAT 19%").first).to_be_attached()
+    buyer.page.locator("#promotion_code").fill(CODE)
+    buyer.page.get_by_role("button", name="Apply").click()
+    expect(buyer.page.get_by_text("Discount, Welcome").first).to_be_attached()
 
 
 def take_each(page: Page, look: str, screens: dict[str, str], shown: Shown) -> Iterator[Path]:

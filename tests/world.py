@@ -171,26 +171,28 @@ class World:
         """What the worker would do until nothing is due."""
         with self.worker_app.app_context():
             set_organization(None)
-            for _ in range(20):
-                done = [
-                    inbox.apply_due(),
-                    resolver.resolve_due(),
-                    refunds.submit_due(),
-                    cards.store_due(),
-                    new_cards.finish_due(),
-                    card_removal.remove_due(),
-                    dispute_answers.send_due(),
-                    checkout_sessions.expire_due(),
-                    stock.release_due(),
-                    redemptions.release_due(),
-                    abandoned_plans.cancel_due(),
-                    authorizations.expire_due(),
-                    holds.act_due(),
-                    late_releases.release_due(),
-                    webhooks.deliver_due(),
-                    emails.send_due(),
-                ]
-                if not any(done):
+            jobs = [
+                inbox.apply_due,
+                resolver.resolve_due,
+                refunds.submit_due,
+                cards.store_due,
+                new_cards.finish_due,
+                card_removal.remove_due,
+                dispute_answers.send_due,
+                checkout_sessions.expire_due,
+                stock.release_due,
+                redemptions.release_due,
+                abandoned_plans.cancel_due,
+                authorizations.expire_due,
+                holds.act_due,
+                late_releases.release_due,
+                webhooks.deliver_due,
+                emails.send_due,
+            ]
+            idle = 0
+            for job in jobs * 20:
+                idle = 0 if job() else idle + 1
+                if idle == len(jobs):
                     return
 
     def tell_receiver(self) -> None:

@@ -155,11 +155,13 @@ def kept_secrets(account: ProcessorAccount) -> dict[str, str]:
 
 
 def find(organization_id: str, account_id: str, lock: bool = False) -> ProcessorAccount:
-    """The account. Raises NotFound."""
-    wanted = account_of(organization_id, account_id) if to_uuid(account_id, "pac") else None
-    if wanted is not None and lock:
-        wanted = wanted.with_for_update().execution_options(populate_existing=True)
-    found = db.session.scalars(wanted).first() if wanted is not None else None
+    """The account; not asked for again where this transaction has it. Raises NotFound."""
+    found = None
+    if to_uuid(account_id, "pac") and lock:
+        wanted = account_of(organization_id, account_id).with_for_update()
+        found = db.session.scalars(wanted.execution_options(populate_existing=True)).first()
+    elif to_uuid(account_id, "pac"):
+        found = db.session.get(ProcessorAccount, {"organization_id": organization_id, "id": account_id})
     if found is None:
         raise NotFound("processor account")
     return found

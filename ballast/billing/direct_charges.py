@@ -44,8 +44,8 @@ update attempts set status = 'submitted', external_id = %(external_id)s, client_
 where organization_id = %(organization)s::uuid and id = %(attempt)s::uuid and status = 'created' and send_deadline_at >= %(at)s
 returning id
 """
-# Locked in the order of `outcomes.lock`: the payment, then its attempt. There is no cart, order, agreement, installment, subscription
-# or invoice to lock, which the first part makes sure of, under the lock.
+# Locked in the order of `attempt_locks.lock`: the payment, then its attempt. There is no cart, order, agreement, installment,
+# subscription or invoice to lock, which the first part makes sure of, under the lock.
 _RECORD: Final = """
 select set_config('app.organization', %(organization)s, true);
 with held as materialized (

@@ -39,7 +39,7 @@ def of_checkout(order: Order, lines: Sequence[OrderLine], offer: Offer, plan: Pl
     """What a checkout that starts a subscription comes to, its goods paid in full or with a plan."""
     goods = [line for line in lines if not line.is_recurring]
     today, later = _of_goods(goods, plan.quote if plan else None)
-    begun, besides, then = _of_first(offer.first, timezone)
+    begun, besides, then = _of_first(offer.first, timezone, order.coupon_name)
     if plan is None:
         also = order_totals.beside(order, lines)
         besides = [Entry(one.label, one.amount) for one in also if not one.is_included] + besides
@@ -47,7 +47,7 @@ def of_checkout(order: Order, lines: Sequence[OrderLine], offer: Offer, plan: Pl
 
 
 def _together(besides: Sequence[Entry]) -> list[Entry]:
-    """One entry for what has one name: a tax that goods and a subscription both have."""
+    """One entry for what has one name: a tax, or a coupon, that goods and a subscription both have."""
     sums: dict[str, int] = {}
     for one in besides:
         sums[one.label] = sums.get(one.label, 0) + one.amount
@@ -77,18 +77,19 @@ def _of_goods(goods: Sequence[Bought], quote: Quote | None = None) -> tuple[list
     return [entry for entry in at_once if entry.amount], parts
 
 
-def _of_first(first: First, timezone: str) -> tuple[list[Entry], list[Entry], list[Coming]]:
+def _of_first(first: First, timezone: str, coupon: str | None = None) -> tuple[list[Entry], list[Entry], list[Coming]]:
     """A subscription that is about to begin: what is billed at once, what stands beside that, and the next charge."""
     every = show_every(first.plan.interval, first.plan.count)
     then = Coming(_day(first.then.at, timezone), first.plan.name, first.then.figures.amount_due, every)
     lines = [Entry(_counted(line.description, line.quantity), line.amount) for line in first.now.figures.sums.lines]
-    return lines or [Entry(f"{first.plan.name}, free trial", 0)], _beside(first.now.figures), [then]
+    return lines or [Entry(f"{first.plan.name}, free trial", 0)], _beside(first.now.figures, coupon), [then]
 
 
-def _beside(figures: Figures) -> list[Entry]:
+def _beside(figures: Figures, coupon: str | None) -> list[Entry]:
+    """`coupon`: the name that the goods' discount goes by, which is the subscription's too."""
     tax = figures.tax
     beside = [
-        Entry("Discount", -figures.sums.discount),
+        Entry(f"Discount, {coupon}" if coupon else "Discount", -figures.sums.discount),
         Entry(f"{tax.name} {show_percent(tax.bps)}" if tax else "Tax", figures.sums.tax_added),
         Entry("Your credit", -figures.credit_applied),
     ]

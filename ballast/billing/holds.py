@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import Select, select, tuple_
 
 from ballast import audit, queue
-from ballast.billing import outcomes, processing
+from ballast.billing import attempt_locks, outcomes, processing
 from ballast.billing.payments import locked
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
@@ -198,7 +198,7 @@ def _send(acting: Acting) -> Outcome:
 def record(acting: Acting, outcome: Outcome) -> None:
     """Write what became of it, once. What the charge shows decides, not what was wanted: a void may find the money taken."""
     with transaction() as session:
-        attempt, payment = outcomes.lock(acting.organization_id, acting.attempt_id, with_order=True)
+        attempt, payment = attempt_locks.lock(acting.organization_id, acting.attempt_id, with_order=True)
         action = session.scalars(
             select(HoldAction)
             .where(HoldAction.organization_id == acting.organization_id, HoldAction.id == acting.action_id)

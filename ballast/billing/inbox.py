@@ -22,8 +22,8 @@ from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, InboxEvent, Refund
 from ballast.models.states import OPEN_ATTEMPT, move
-from ballast.notifications.drain import BATCH, drain, run_all
-from ballast.notifications.turns import Due, in_turn
+from ballast.notifications.drain import BATCH, NotStarted, drain, run_until_stopped
+from ballast.notifications.turns import Due, in_turn, release
 from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
 
 THREADS = 8
@@ -143,16 +143,18 @@ def apply_due() -> int:
     queue.forget_mark(queue.APPLY_INBOX)
     received = (InboxEvent.status == "received",)
     waiting = Due(InboxEvent, InboxEvent.next_attempt_at, wanted=received, by_real_time=True, lease=LEASE)
-    return drain("apply_inbox", lambda: _apply_batch(waiting))
+    return drain("apply_inbox", lambda: _apply_batch(waiting), job=queue.APPLY_INBOX)
 
 
 def _apply_batch(waiting: Due) -> tuple[int, int]:
     events = _read(in_turn(waiting.claim(BATCH)))
-    verdicts = run_all(_apply, events, THREADS)
+    came = list(zip(events, run_until_stopped(_apply, events, THREADS), strict=True))
+    release(InboxEvent, [event.key for event, verdict in came if isinstance(verdict, NotStarted)])
+    judged = [(event, verdict) for event, verdict in came if not isinstance(verdict, NotStarted)]
     with transaction():
-        for event, verdict in zip(events, verdicts, strict=True):
+        for event, verdict in judged:
             _mark(event, verdict)
-    return len(events), sum(1 for verdict in verdicts if isinstance(verdict, Exception))
+    return len(judged), sum(1 for _, verdict in judged if isinstance(verdict, Exception))
 
 
 def _read(keys: list[tuple[str, str]]) -> list[Received]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, func, select
 
 from ballast import metrics, queue, working
 from ballast.billing.subscriptions.charging import due_rows
@@ -35,33 +35,12 @@ from ballast.models import (
     UnsealedEntry,
 )
 from ballast.models.states import OPEN_ATTEMPT, UNSETTLED_REFUND
+from ballast.notifications import lanes
 from ballast.notifications.turns import Due
 
 log = logging.getLogger(__name__)
 
 Sample = tuple[str, tuple[str, ...], float]
-# The head of each lane of an endpoint that is on: hops along the lanes' index, as claiming does (`notifications.lanes`).
-OLDEST_DELIVERY: Final = text(
-    """
-    with recursive lanes(organization_id, endpoint_id) as (
-      (select organization_id, endpoint_id from webhook_deliveries where status in ('pending', 'failed')
-        order by organization_id, endpoint_id limit 1)
-      union all
-      select next.organization_id, next.endpoint_id from lanes, lateral (
-        select organization_id, endpoint_id from webhook_deliveries as d where d.status in ('pending', 'failed')
-          and (d.organization_id, d.endpoint_id) > (lanes.organization_id, lanes.endpoint_id)
-        order by d.organization_id, d.endpoint_id limit 1) as next
-    )
-    select min(head.next_attempt_at) from lanes
-    join webhook_endpoints as endpoint on endpoint.organization_id = lanes.organization_id and endpoint.id = lanes.endpoint_id
-    cross join lateral (
-      select d.next_attempt_at from webhook_deliveries as d
-      where d.organization_id = lanes.organization_id and d.endpoint_id = lanes.endpoint_id and d.status in ('pending', 'failed')
-        and d.next_attempt_at <= :now and (d.lease_until is null or d.lease_until < :now)
-      order by d.next_attempt_at limit 1) as head
-    where endpoint.enabled and endpoint.failing_since is null
-    """
-)
 
 
 def measure_due() -> int:
@@ -91,7 +70,7 @@ def _lags() -> Iterator[Sample]:
     }
     for kind, rows in kinds.items():
         yield _lag(kind, rows.waiting_since())
-    yield _lag("deliveries", db.session.scalar(OLDEST_DELIVERY, {"now": real_time()}))
+    yield _lag("deliveries", lanes.waiting_since())
     yield _lag("attempts", _earliest(Attempt.next_probe_at, Attempt.status.in_(OPEN_ATTEMPT)))
     yield _lag("refunds", _earliest(Refund.next_attempt_at, Refund.status.in_(UNSETTLED_REFUND)))
     yield _lag("days", _earliest(Reconciliation.next_attempt_at, Reconciliation.status == "waiting"))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import select
 
 from ballast import audit, metrics
 from ballast.billing import (
+    attempt_locks,
     cards,
     invoices,
     late_successes,
@@ -30,14 +30,12 @@ from ballast.billing.financing import settling as plans
 from ballast.billing.financing.servicing import arriving
 from ballast.billing.financing.settling import Claimed
 from ballast.billing.payloads import payment_payload
-from ballast.billing.subscriptions import letters, reading, rows, settling
+from ballast.billing.subscriptions import letters, rows, settling
 from ballast.clock import now, real_time
-from ballast.db import after_commit, among, db, gather, know, known, once, transaction
+from ballast.db import after_commit, db, gather, known, once, transaction
 from ballast.errors import Conflict
-from ballast.models import Attempt, Cart, Claim, Invoice, Order, Payment, Subscription
+from ballast.models import Attempt, Claim, Invoice, Order, Payment
 from ballast.models.customers import card_of
-from ballast.models.financing import agreements_of_order
-from ballast.models.payments import payment_of
 from ballast.models.states import move
 from ballast.notifications import webhooks
 from ballast.processors.base import ActionRequired, Approved, Card, Declined, NotSent, Outcome, Unknown
@@ -68,7 +66,7 @@ def record(organization_id: str, attempt_id: str, outcome: Outcome) -> None:
     given back or credited.
     """
     with transaction():
-        attempt, payment = lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
+        attempt, payment = attempt_locks.lock(organization_id, attempt_id, with_order=isinstance(outcome, Approved))
         _finish_with(payment, attempt, outcome)
 
 
@@ -78,7 +76,7 @@ def record_all(organization_id: str, outcomes: Mapping[str, Outcome]) -> None:
     """
     with transaction():
         gather()
-        for attempt, payment in lock_all(organization_id, outcomes):
+        for attempt, payment in attempt_locks.lock_all(organization_id, outcomes):
             _finish_with(payment, attempt, outcomes[attempt.id])
 
 
@@ -105,84 +103,6 @@ def count(processor: str, outcome: Outcome) -> None:
     """Have the metrics know of an outcome that is committed."""
     decline = outcome.decline_class if isinstance(outcome, Declined) else ""
     metrics.count("ballast_attempts_total", processor=processor, outcome=WORDS[type(outcome)], decline_class=decline)
-
-
-def lock(organization_id: str, attempt_id: str, with_order: bool) -> tuple[Attempt, Payment]:
-    """Cart, order, agreement, installments, subscription, invoice, payment, attempt: the order in which everybody locks."""
-    found_ids = db.session.execute(_belongings(organization_id, [attempt_id])).one()
-    _, payment_id, order_id, cart_id, invoice_id, installment_ids, subscription_id = found_ids
-    billed = select(Invoice.subscription_id).where(Invoice.organization_id == organization_id, Invoice.id == invoice_id)
-    subscription_id = db.session.scalars(billed).one() if invoice_id else subscription_id if with_order else None
-    orders = ((Cart, cart_id), (Order, order_id)) if with_order else ()
-    _hold(organization_id, orders)
-    if with_order and order_id is not None:
-        db.session.execute(agreements_of_order(organization_id, order_id).with_for_update())
-    plans.know(payment_id, installment_ids or [])
-    if installment_ids:
-        plans.lock(organization_id, installment_ids)
-    _hold(organization_id, ((Subscription, subscription_id), (Invoice, invoice_id)))
-    payment = db.session.scalars(payment_of(organization_id, payment_id).with_for_update()).one()
-    know(("invoice of", payment_id), invoice_id)
-    found = select(Attempt).where(Attempt.organization_id == organization_id, Attempt.id == attempt_id)
-    return db.session.scalars(found.with_for_update()).one(), payment
-
-
-def lock_all(organization_id: str, attempt_ids: Iterable[str]) -> list[tuple[Attempt, Payment]]:
-    """As `lock`, for many whose payments are for invoices; kind after kind in the same order, and by id within one. What recording
-    them asks for is read along with them. Raises ValueError for others.
-    """
-    found = db.session.execute(_belongings(organization_id, attempt_ids)).all()
-    if any(row[2] or row[4] is None for row in found):
-        raise ValueError("only payments of invoices are recorded together")
-    invoice_of_payment = {row[1]: row[4] for row in found}
-    reading.lock_invoices(organization_id, {invoice_id for invoice_id in invoice_of_payment.values() if invoice_id})
-    payments = {one.id: one for one in reading.locked(Payment, organization_id, invoice_of_payment)}
-    attempts = {one.id: one for one in reading.locked(Attempt, organization_id, (row[0] for row in found))}
-    reading.for_recording(organization_id, payments.values())
-    for payment_id, invoice_id in invoice_of_payment.items():
-        know(("invoice of", payment_id), invoice_id)
-        plans.know(payment_id, [])
-    return [(attempts[row[0]], payments[row[1]]) for row in found]
-
-
-def _hold(organization_id: str, named: Iterable[tuple[Any, str | None]]) -> None:
-    """Lock these rows, a model and an id each, in this order."""
-    for model, row_id in named:
-        if row_id is not None:
-            held = select(model.id).where(model.organization_id == organization_id, model.id == row_id)
-            db.session.execute(held.with_for_update())
-
-
-def _belongings(
-    organization_id: str, attempt_ids: Iterable[str]
-) -> Select[str, str, str | None, str | None, str | None, list[str] | None, str | None]:
-    """Attempts with their payment, order, cart, invoice, installments and the order's subscription: ids that do not change."""
-    claimed = (Claim.organization_id == Payment.organization_id) & (Claim.payment_id == Payment.id)
-    of_plan = aliased(Claim)
-    installments = (
-        select(func.array_agg(of_plan.obligation_id))
-        .where(
-            of_plan.organization_id == Payment.organization_id,
-            of_plan.payment_id == Payment.id,
-            of_plan.obligation == "installment",
-        )
-        .scalar_subquery()
-    )
-    return (
-        select(
-            Attempt.id,
-            Payment.id,
-            Payment.order_id,
-            Order.cart_id,
-            Claim.obligation_id,
-            installments,
-            Order.subscription_id,
-        )
-        .join(Attempt, (Attempt.organization_id == Payment.organization_id) & (Attempt.payment_id == Payment.id))
-        .outerjoin(Order, (Order.organization_id == Payment.organization_id) & (Order.id == Payment.order_id))
-        .outerjoin(Claim, claimed & (Claim.obligation == "period"))
-        .where(Attempt.organization_id == organization_id, among(Attempt.id, attempt_ids))
-    )
 
 
 def _finish(attempt: Attempt, status: str, external_id: str | None) -> None:
@@ -249,7 +169,7 @@ def _start_subscription(order: Order, subscription_id: str, payment: Payment) ->
 
 
 def _invoice_of(payment: Payment) -> Invoice | None:
-    """The invoice a payment is, or was, for; it is locked already (see `lock`)."""
+    """The invoice a payment is, or was, for; it is locked already (see `attempt_locks`)."""
     invoice_id = once(("invoice of", payment.id), lambda: _claimed_invoice(payment))
     return invoices.locked(payment.organization_id, invoice_id) if invoice_id is not None else None
 

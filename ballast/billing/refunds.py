@@ -81,24 +81,8 @@ def request(
                 "idempotency_key_reused", "This form was sent before, for another refund. Load the page again."
             )
         return earlier
-    if payment.status != "succeeded":
-        raise Conflict(
-            "payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}."
-        )
-    if is_disputed(payment):
-        raise Conflict(
-            "payment_disputed", "This payment is disputed. Whatever goes back goes back through the dispute."
-        )
     part = "order" if on_plan else part
-    left = refundable(payment, part)
-    amount = left if amount is None else amount
-    if left == 0:
-        raise Conflict("payment_refunded", "All of this payment has gone back already.")
-    if amount <= 0:
-        raise InvalidRequest("amount_invalid", "Enter an amount above zero.", param="amount")
-    if amount > left:
-        shown = format_money(left, payment.currency)
-        raise InvalidRequest("refund_too_large", f"At most {shown} can be refunded.", param="amount")
+    amount = _checked(payment, amount, part)
     of_invoice = refund_parts.of_invoice(payment, amount, part)
     back = tax_returns.of_refund(payment, amount - of_invoice)
     refund = Refund(
@@ -122,6 +106,28 @@ def request(
     audit.record(organization_id, "refund.requested", "payment", payment.id, {"refund": refund.id, "amount": amount})
     webhooks.publish(organization_id, "refund.created", "payment", payment.id, refund_payload(refund))
     return refund
+
+
+def _checked(payment: Payment, amount: int | None, part: Part | None) -> int:
+    """The minor units that go back, if they may. `amount`: None for all that is left."""
+    if payment.status != "succeeded":
+        raise Conflict(
+            "payment_not_refundable", f"Only a payment that succeeded can be refunded; this one is {payment.status}."
+        )
+    if is_disputed(payment):
+        raise Conflict(
+            "payment_disputed", "This payment is disputed. Whatever goes back goes back through the dispute."
+        )
+    left = refundable(payment, part)
+    amount = left if amount is None else amount
+    if left == 0:
+        raise Conflict("payment_refunded", "All of this payment has gone back already.")
+    if amount <= 0:
+        raise InvalidRequest("amount_invalid", "Enter an amount above zero.", param="amount")
+    if amount > left:
+        shown = format_money(left, payment.currency)
+        raise InvalidRequest("refund_too_large", f"At most {shown} can be refunded.", param="amount")
+    return amount
 
 
 def _lock_owners(organization_id: str, payment_id: str, on_plan: bool) -> None:

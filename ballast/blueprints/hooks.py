@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Blueprint, Response, request
 
 from ballast.billing import accounts, inbox
@@ -32,11 +34,27 @@ def answer(processor: str, account_id: str) -> Response:
 
 def _owner(processor: str, account_id: str) -> str:
     """Whose account it is, at this processor; from here on the request works for that organization. Raises NotFound."""
-    inside = to_uuid(account_id, "pac")
-    organization_id = lookup("organization_of_account", inside) if inside and processor in PROCESSORS else None
+    organization_id = _organization_of(account_id) if processor in PROCESSORS else None
     if organization_id is None:
         raise NotFound("processor account")
     set_organization(organization_id)
     if accounts.find(organization_id, account_id).processor != processor:
         raise NotFound("processor account")
     return organization_id
+
+
+# Whose an account is never changes, so what was found once is not asked for again.
+MOST: Final = 10_000
+_owners: dict[str, str] = {}
+
+
+def _organization_of(account_id: str) -> str | None:
+    inside = to_uuid(account_id, "pac")
+    if account_id not in _owners and inside is not None:
+        found = lookup("organization_of_account", inside)
+        if found is None:
+            return None
+        if len(_owners) >= MOST:
+            _owners.clear()
+        _owners[account_id] = found
+    return _owners.get(account_id)

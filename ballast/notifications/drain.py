@@ -1,7 +1,8 @@
 """How a batch of due rows is drained: claim under a lease, work on a bounded thread pool, record.
 
-A batch stops claiming at its own deadline, or earlier where other kinds of work wait for the same worker, or on SIGTERM (`stopping`);
-what it has not started goes back by its lease running out.
+A batch stops claiming at its own deadline, or earlier where other kinds of work wait for the same worker, or on SIGTERM (`stopping`).
+Told to stop, it finishes what it has started and gives the rest back, so that another worker takes it at once; only one that is killed
+keeps its rows until their lease runs out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, tuple_, update
 
-from ballast import metrics
+from ballast import metrics, queue
 from ballast.clock import real_time
 from ballast.db import db, own_session, transaction
 from ballast.models import JobRun
@@ -81,6 +82,21 @@ def run_all(work: Callable[[Row], Result], rows: Sequence[Row], threads: int) ->
         return [future.result() for future in futures]
 
 
+class NotStarted(Exception):
+    """The worker was told to stop before it was this row's turn."""
+
+
+def run_until_stopped(work: Callable[[Row], Result], rows: Sequence[Row], threads: int) -> list[Result | Exception]:
+    """As `run_all`; once the worker is told to stop, NotStarted takes the place of each row whose turn has not come. Such a row is to
+    be given back.
+    """
+
+    def unless_stopped(row: Row) -> Result | NotStarted:
+        return NotStarted() if stopping.is_set() else work(row)
+
+    return run_all(unless_stopped, rows, threads)
+
+
 def start(pool: ThreadPoolExecutor, work: Callable[[Row], Result], row: Row) -> Future[Result | Exception]:
     """Do `work` on one row on the pool, in a copy of this context; an error becomes the result."""
     return pool.submit(copy_context().run, _guarded, work, row)
@@ -95,8 +111,11 @@ def _guarded(work: Callable[[Row], Result], row: Row) -> Result | Exception:
         return error
 
 
-def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float | None = None) -> int:
-    """Repeat `step` (answers claimed and failed) until it claims nothing, time is up or the worker stops. Answers how many."""
+def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float | None = None, job: str | None = None) -> int:
+    """Repeat `step` (answers claimed and failed) until it claims nothing, time is up or the worker stops. Answers how many.
+
+    `job`: which a worker that is told to stop leaves to another, at once.
+    """
     started, began = real_time(), time.monotonic()
     claimed = failed = 0
     while not stopping.is_set() and not is_over(time.monotonic() - began, longest=seconds):
@@ -106,6 +125,8 @@ def drain(name: str, step: Callable[[], tuple[int, int]], seconds: float | None 
         if not took:
             break
     note_run(name, started, claimed, failed)
+    if job is not None and stopping.is_set():
+        queue.wake_now(job)
     return claimed
 
 

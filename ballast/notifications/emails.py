@@ -21,8 +21,8 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Email
 from ballast.models.states import move
 from ballast.notifications import attachments
-from ballast.notifications.drain import drain, run_all
-from ballast.notifications.turns import Due, in_turn
+from ballast.notifications.drain import NotStarted, drain, run_until_stopped
+from ballast.notifications.turns import Due, in_turn, release
 from ballast.templating import environment
 
 THREADS = 4
@@ -122,21 +122,26 @@ def send_due() -> int:
     queue.forget_mark(queue.SEND_EMAILS)
     unsent = (Email.status.in_(("pending", "failed")),)
     waiting = Due(Email, Email.next_attempt_at, wanted=unsent, by_real_time=True, lease=LEASE)
-    return drain("send_emails", lambda: _send_batch(waiting))
+    return drain("send_emails", lambda: _send_batch(waiting), job=queue.SEND_EMAILS)
 
 
 def _send_batch(waiting: Due) -> tuple[int, int]:
     keys = in_turn(waiting.claim(BATCH))
     letters = _letters(keys)
     _configure()
-    results = run_all(_post, letters, THREADS)
-    posted = [one if isinstance(one, Posted) else Posted(None, "internal_error") for one in results]
+    came = list(zip(letters, run_until_stopped(_post, letters, THREADS), strict=True))
+    release(Email, [letter.key for letter, result in came if isinstance(result, NotStarted)])
+    posted = [
+        (letter, result if isinstance(result, Posted) else Posted(None, "internal_error"))
+        for letter, result in came
+        if not isinstance(result, NotStarted)
+    ]
     with transaction():
-        for letter, result in zip(letters, posted, strict=True):
-            _record(letter, result)
-    for one in posted:
-        metrics.count("ballast_mails_total", result=one.reason or "sent")
-    return len(keys), sum(1 for one in posted if one.reason)
+        for letter, told in posted:
+            _record(letter, told)
+    for _, told in posted:
+        metrics.count("ballast_mails_total", result=told.reason or "sent")
+    return len(posted), sum(1 for _, told in posted if told.reason)
 
 
 def _params(mail: Email, sender: str, attached: dict[attachments.Key, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -34,10 +34,8 @@ AHEAD = 24
 # Deliveries in one process, those that follow included.
 ROOM = 384
 
-# `lanes` hops from endpoint to endpoint along the index (a loose scan), so it costs one probe for each lane that has anything waiting.
-CLAIM: Final = text(
-    """
-    with recursive lanes(organization_id, endpoint_id) as (
+# Hops from endpoint to endpoint along the index (a loose scan), so it costs one probe for each lane that has anything waiting.
+_LANES: Final = """recursive lanes(organization_id, endpoint_id) as (
       (select organization_id, endpoint_id from webhook_deliveries where status in ('pending', 'failed')
         order by organization_id, endpoint_id limit 1)
       union all
@@ -45,17 +43,22 @@ CLAIM: Final = text(
         select organization_id, endpoint_id from webhook_deliveries as d where d.status in ('pending', 'failed')
           and (d.organization_id, d.endpoint_id) > (lanes.organization_id, lanes.endpoint_id)
         order by d.organization_id, d.endpoint_id limit 1) as next
-    ),
+    )"""
+# What of a lane may be taken now, the longest due first.
+_FREE: Final = """webhook_deliveries as d
+        where d.organization_id = lanes.organization_id and d.endpoint_id = lanes.endpoint_id and d.status in ('pending', 'failed')
+          and d.next_attempt_at <= :now and (d.lease_until is null or d.lease_until < :now)
+        order by d.next_attempt_at, d.event_id"""
+CLAIM: Final = text(
+    f"""
+    with {_LANES},
     heads as (
       select head.organization_id, head.id, head.event_id, endpoint.failing_since is not null as failing, head.next_attempt_at
       from lanes
       join webhook_endpoints as endpoint on endpoint.organization_id = lanes.organization_id and endpoint.id = lanes.endpoint_id
       left join unnest(:busy, :counts) as busy(endpoint_id, calls) on busy.endpoint_id = endpoint.id
       cross join lateral (
-        select d.organization_id, d.id, d.event_id, d.next_attempt_at from webhook_deliveries as d
-        where d.organization_id = lanes.organization_id and d.endpoint_id = lanes.endpoint_id and d.status in ('pending', 'failed')
-          and d.next_attempt_at <= :now and (d.lease_until is null or d.lease_until < :now)
-        order by d.next_attempt_at, d.event_id
+        select d.organization_id, d.id, d.event_id, d.next_attempt_at from {_FREE}
         limit greatest(case when endpoint.failing_since is null then :most else 1 end - coalesce(busy.calls, 0), 0)
         for update skip locked) as head
       where endpoint.enabled
@@ -77,7 +80,7 @@ CLAIM: Final = text(
       select organization_id, id from ranked where not failing or place <= :failing_room order by failing, place limit :room
     )
     select organization_id, id from chosen
-    """
+    """  # noqa: S608  no value of anybody's
 ).bindparams(
     bindparam("busy", type_=ARRAY(Uuid())),
     bindparam("counts", type_=ARRAY(BigInteger())),
@@ -85,6 +88,16 @@ CLAIM: Final = text(
 )
 
 
+# Of endpoints that answer: one that fails is its owner's to mend.
+_OLDEST: Final = text(
+    f"""
+    with {_LANES}
+    select min(head.next_attempt_at) from lanes
+    join webhook_endpoints as endpoint on endpoint.organization_id = lanes.organization_id and endpoint.id = lanes.endpoint_id
+    cross join lateral (select d.next_attempt_at from {_FREE} limit 1) as head
+    where endpoint.enabled and endpoint.failing_since is null
+    """  # noqa: S608
+)
 _KEYS: Final = "unnest(cast(:organizations as uuid[]), cast(:ids as uuid[])) as wanted(organization_id, id)"
 # The lease, and sequence numbers in blocks, one update per endpoint in a batch; a retry keeps the number it has. The endpoints are
 # locked in the order in which everybody locks them.
@@ -194,6 +207,12 @@ def _take(
 
 def _id(value: Any, prefix: str) -> str:
     return from_uuid(value if isinstance(value, UUID) else UUID(str(value)), prefix)
+
+
+def waiting_since() -> datetime | None:
+    """When the longest due delivery that nobody holds, to an endpoint that answers, fell due; None when nothing is."""
+    found: datetime | None = db.session.scalar(_OLDEST, {"now": real_time()})
+    return found
 
 
 def lease() -> timedelta:

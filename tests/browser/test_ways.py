@@ -123,7 +123,7 @@ def test_whoever_goes_on_while_the_sums_are_looked_up_keeps_the_focus_and_what_i
     buyer.fill_details()
     buyer.await_sums()
     held: list[Route] = []
-    buyer.page.route(re.compile("/checkout/"), lambda route: held.append(route))
+    buyer.page.route(re.compile("/checkout/"), lambda route: held.append(route))  # noqa: PLW0108 - it asks how many arguments
     buyer.page.get_by_label("Country").select_option("DE")
     buyer.page.get_by_label("City").press_sequentially("North ")
     city = buyer.page.get_by_label("City")
@@ -132,7 +132,8 @@ def test_whoever_goes_on_while_the_sums_are_looked_up_keeps_the_focus_and_what_i
     expect(city).to_have_value("North Oslo")
     buyer.page.get_by_label("Country").select_option("NO")
     buyer.page.get_by_label("Postal code", exact=True).focus()
-    buyer.page.keyboard.press("Tab")
+    for _stop in ("the code", "Apply", "Standard"):
+        buyer.page.keyboard.press("Tab")
     _let_go(buyer, held)
     expect(buyer.page.get_by_role("radio", name=re.compile("^Standard"))).to_be_focused()
 

@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from ballast import queue
+from ballast.billing import inbox
+from ballast.billing.subscriptions import charging
 from ballast.db import set_organization
 from ballast.ids import new_id
 from ballast.models import Email, InboxEvent, Installment
@@ -150,3 +152,54 @@ def test_what_waits_for_a_worker_is_asked_of_the_queues_it_serves(world: World) 
     assert queue.anything_waits(["emails", "webhooks"])
     assert not queue.anything_waits(["webhooks", "charges"])
     assert not queue.anything_waits([])
+
+
+def told_to_stop(act: Any) -> Any:
+    """As `act`, by a worker that is told to stop while it does the first of them."""
+
+    def stop_and_act(*given: Any) -> Any:
+        drain.stopping.set()
+        return act(*given)
+
+    return stop_and_act
+
+
+def free(connection: psycopg.Connection, table: str) -> int:
+    """How many of a table are due that nobody holds and nobody has tried."""
+    found = connection.execute(f"select count(*) from {table} where next_attempt_at <= now() and lease_until is null")  # type: ignore[arg-type]
+    return int((found.fetchone() or (0,))[0])
+
+
+def test_a_worker_told_to_stop_gives_back_what_it_has_not_started_and_another_takes_it_at_once(
+    world: World, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = plant(superuser, world)
+    woken: list[str] = []
+    monkeypatch.setattr(queue, "wake_now", woken.append)
+    for table in kinds:
+        copies(superuser, table, world.acme.id, FEW * 6)
+    done: list[Any] = []
+
+    def collect() -> tuple[int, int]:
+        return charging.work(kinds["installments"], told_to_stop(lambda *key: done.append(key)), 2)
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(emails, "_post", told_to_stop(emails._post))
+            assert 1 <= as_worker(world, emails.send_due)() <= emails.THREADS
+        drain.stopping.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(inbox, "_apply", told_to_stop(lambda _event: "applied"))
+            assert 1 <= as_worker(world, inbox.apply_due)() <= inbox.THREADS
+        drain.stopping.clear()
+        taken, failed = as_worker(world, collect)()
+    finally:
+        drain.stopping.clear()
+    assert (taken, failed) == (len(done), 0)
+    assert taken <= 2
+    assert woken == [queue.SEND_EMAILS, queue.APPLY_INBOX]
+    for table, most in (("emails", emails.THREADS), ("inbox_events", inbox.THREADS), ("installments", 0)):
+        assert FEW * 6 + 1 - most <= free(superuser, table), table
+    left = free(superuser, "emails")
+    assert as_worker(world, emails.send_due)() == left
+    assert (len(world.mails()), free(superuser, "emails")) == (FEW * 6 + 1, 0)

@@ -34,7 +34,7 @@ def accrue_due(organization_id: str | None = None) -> int:
     queue.forget_mark(queue.FINANCING_ACCRUAL)
     wanted = [bindparam("now", type_=DateTime(timezone=True)) >= DUE_AT]
     earning_ones = due_rows(FinancingAgreement, FinancingAgreement.accrued_on, organization_id, wanted)
-    return drain("financing_accrual", lambda: work(earning_ones, accrue, THREADS))
+    return drain("financing_accrual", lambda: work(earning_ones, accrue, THREADS), job=queue.FINANCING_ACCRUAL)
 
 
 def accrue(organization_id: str, agreement_id: str) -> None:

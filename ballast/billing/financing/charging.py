@@ -29,7 +29,7 @@ def charge_due(organization_id: str | None = None) -> int:
     """
     queue.forget_mark(queue.CHARGE_FINANCING)
     waiting = due_rows(Installment, Installment.next_attempt_at, organization_id)
-    return drain("charge_financing", lambda: work(waiting, _collect, THREADS))
+    return drain("charge_financing", lambda: work(waiting, _collect, THREADS), job=queue.CHARGE_FINANCING)
 
 
 def _collect(organization_id: str, installment_id: str) -> None:

@@ -62,7 +62,7 @@ def look_due(organization_id: str | None = None) -> int:
     """
     queue.forget_mark(queue.FINANCING_LATENESS)
     waiting = due_rows(FinancingAgreement, FinancingAgreement.next_action_at, organization_id)
-    return drain("financing_lateness", lambda: work(waiting, look, THREADS))
+    return drain("financing_lateness", lambda: work(waiting, look, THREADS), job=queue.FINANCING_LATENESS)
 
 
 def look(organization_id: str, agreement_id: str) -> None:

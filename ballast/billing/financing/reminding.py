@@ -26,7 +26,7 @@ def remind_due(organization_id: str | None = None) -> int:
     """Tell whoever is to be told now. The job behind `queue.FINANCING_REMIND`; answers how many agreements were looked at."""
     queue.forget_mark(queue.FINANCING_REMIND)
     coming = due_rows(FinancingAgreement, FinancingAgreement.next_reminder_at, organization_id)
-    return drain("financing_reminders", lambda: work(coming, remind, THREADS))
+    return drain("financing_reminders", lambda: work(coming, remind, THREADS), job=queue.FINANCING_REMIND)
 
 
 def due_now(organization_id: str | None = None) -> list[tuple[str, str | None, datetime]]:

@@ -53,7 +53,7 @@ def know(payment_id: str, installment_ids: Sequence[str]) -> None:
 
 
 def of_payment(payment: Payment) -> Claimed | None:
-    """What a payment claims, or claimed; None where that are no installments. It is locked already (see `outcomes.lock`)."""
+    """What a payment claims, or claimed; None where that are no installments. It is locked already (see `attempt_locks.lock`)."""
     claimed = select(Claim.obligation_id).where(
         Claim.organization_id == payment.organization_id,
         Claim.payment_id == payment.id,

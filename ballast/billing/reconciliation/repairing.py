@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import accounts, lookup, outcomes, processing, refunds, resolver
+from ballast.billing import accounts, attempt_locks, lookup, processing, refunds, resolver
 from ballast.billing.reconciliation import looking, matching, running
 from ballast.billing.reconciliation.comparing import OurCharge, OurRefund
 from ballast.billing.reconciliation.matching import Place
@@ -153,7 +153,7 @@ def _adopt(organization_id: str, attempt_id: str, external_id: str) -> None:
     """From now on the attempt is known by this charge. If the process dies after it, the day's next comparison finds that states
     differ, and following the attempt is all that is left to do."""
     with transaction():
-        attempt, payment = outcomes.lock(organization_id, attempt_id, with_order=True)
+        attempt, payment = attempt_locks.lock(organization_id, attempt_id, with_order=True)
         if attempt.status in resolver.CLOSED_UNPAID and attempt.external_id != external_id:
             said = {"attempt": attempt.id, "external_id": external_id, "was": attempt.external_id}
             attempt.external_id = external_id

@@ -181,9 +181,10 @@ def work(rows: turns.Due, act: Callable[[str, str], Any], threads: int) -> tuple
         with organization(key[0]):
             act(*key)
 
-    results = drain.run_all(one, keys, threads)
-    release(rows.model, [key for key, done in zip(keys, results, strict=True) if not isinstance(done, Exception)])
-    return len(keys), sum(1 for done in results if isinstance(done, Exception))
+    came = list(zip(keys, drain.run_until_stopped(one, keys, threads), strict=True))
+    failed = [key for key, done in came if isinstance(done, Exception) and not isinstance(done, drain.NotStarted)]
+    release(rows.model, [key for key in keys if key not in set(failed)])
+    return sum(1 for _, done in came if not isinstance(done, drain.NotStarted)), len(failed)
 
 
 def due_rows(

@@ -1,7 +1,7 @@
 """What a batch of subscriptions, invoices or outcomes needs, locked and read in a few statements instead of a few for each.
 
 Nothing here decides: it tells the running transaction what the ordinary functions would ask for (`db.know`), and those do as they do
-for one. What is not told they ask for themselves. Locks are taken in the order of `outcomes.lock`, and within one kind by id.
+for one. What is not told they ask for themselves. Locks are taken in the order of `attempt_locks.lock`, and within one kind by id.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def remind_due(organization_id: str | None = None) -> int:
     """Tell whoever is to be told now. The job behind `queue.REMIND`; answers how many subscriptions were looked at."""
     queue.forget_mark(queue.REMIND)
     coming = due_rows(Subscription, Subscription.next_reminder_at, organization_id)
-    return drain("send_upcoming_charge_reminders", lambda: work(coming, remind, THREADS))
+    return drain("send_upcoming_charge_reminders", lambda: work(coming, remind, THREADS), job=queue.REMIND)
 
 
 def due_now(organization_id: str | None = None) -> list[tuple[str, str | None, datetime]]:

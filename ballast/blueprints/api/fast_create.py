@@ -12,13 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 
 from flask import Flask, g
 from pydantic import ValidationError
 from sqlalchemy import Engine
+from werkzeug.http import HTTP_STATUS_CODES
 
 from ballast import audit, config, db, logs, web
 from ballast.billing import direct_charges, direct_payments, idempotency
@@ -76,7 +76,7 @@ class FastCreate:
             if answer is not None:
                 said = web.Said("POST", PATH, answer.status, time.monotonic() - started, answer.statements)
                 web.note_request(request_id, PART, said)
-                phrase = HTTPStatus(answer.status).phrase.upper()
+                phrase = HTTP_STATUS_CODES[answer.status].upper()
                 start_response(f"{answer.status} {phrase}", _headers(answer.body, request_id, environ[guard.COUNTED]))
                 return (answer.body,)
         return self.rest(environ, start_response)
