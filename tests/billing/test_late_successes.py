@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import update
 
-from ballast.billing import late_successes, outcomes, refunds
+from ballast.billing import late_successes, outcomes, refunds, resolver
+from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
-from ballast.models import CreditBalance, Email, InboxEvent, LateSuccess, Prevented, Refund
-from tests.billing.acts import Died, attempts, balance, credit_late, die, event_of, hook, rows, stripe
+from ballast.models import Attempt, CreditBalance, Email, InboxEvent, LateSuccess, Prevented, Refund
+from tests.billing.acts import Died, as_worker, attempts, balance, credit_late, die, event_of, hook, rows, stripe
 from tests.pages.dashboard import page
-from tests.world import Api, World
+from tests.world import ACCOUNTS, Api, World
 
 GONE = [("late_success", 2000), ("refund", 2000)]
 
@@ -60,6 +63,34 @@ def test_it_goes_back_by_itself_once_however_often_it_is_told_of(world: World, a
     assert told == ["owner@example.com"]
     told_of = {event.status for event in rows(world, InboxEvent)}
     assert told_of <= {"applied", "ignored"}, "told again is no error, to be tried again"
+
+
+def test_what_was_charged_long_after_it_was_sent_is_found_by_the_id_that_its_event_names(
+    world: World, api: Api
+) -> None:
+    world.use("square")
+    world.fault(processor="square", kind="reset_before", operation="payments.create")
+    api.pay(payment_method="cnon:card-nonce-ok")
+    world.forget_faults()
+    with organization(world.acme.id), transaction() as session:
+        hour, now = timedelta(hours=1), real_time()
+        session.execute(update(Attempt).values(send_deadline_at=now - hour, submitted_at=now - hour, next_probe_at=now))
+    as_worker(world, resolver.resolve_due)()
+    (attempt,) = attempts(world)
+    assert attempt.status == "not_sent"
+    charge = {
+        "source_id": "cnon:card-nonce-ok",
+        "idempotency_key": attempt.id,
+        "amount_money": {"amount": 2000, "currency": "USD"},
+        "reference_id": attempt.id,
+        "location_id": ACCOUNTS["square"]["location_id"],
+    }
+    bearer = {"Authorization": f"Bearer {ACCOUNTS['square']['secret_key']}"}
+    made = requests.post(f"{world.sandbox_url}/v2/payments", json=charge, headers=bearer, timeout=5).json()["payment"]
+    with organization(world.acme.id):
+        assert resolver.look_back(world.acme.id, attempt.id, made["id"])
+    (late,) = rows(world, LateSuccess)
+    assert (late.was, late.answer, late.amount) == ("not_sent", "refund", 2000)
 
 
 def rows_of(world: World) -> list[Prevented]:
