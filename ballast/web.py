@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import psycopg
 from flask import (
     Blueprint,
     Flask,
@@ -315,7 +316,7 @@ CODES = {
 }
 
 # The database is away or too busy to answer: nothing is wrong with the request, and sending it again is right.
-AWAY = (OperationalError, InterfaceError, PoolTimeout)
+AWAY = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def error_body(kind: str, code: str, message: str, param: str | None = None, **more: Any) -> dict[str, Any]:

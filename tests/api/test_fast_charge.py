@@ -215,10 +215,13 @@ def test_an_outcome_that_cannot_be_recorded_is_left_to_the_resolver_and_never_se
     def refuse(*_given: Any) -> None:
         raise psycopg.OperationalError("the connection is gone")
 
-    before = len(world.charges())
+    key, before = str(uuid4()), len(world.charges())
     monkeypatch.setattr(direct_charges, "_say", refuse)
-    answer = known.post("/payments", BODY)
-    assert (answer.status_code, problem(answer)["code"]) == (409, "idempotency_in_progress")
+    answer = known.post("/payments", BODY, key)
+    assert (answer.status_code, problem(answer)["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "1"
+    again = known.post("/payments", BODY, key)
+    assert (again.status_code, problem(again)["code"]) == (409, "idempotency_in_progress")
     assert len(world.charges()) == before, "what could not be marked was not sent"
     with organization(world.acme.id):
         assert world.all_of(Attempt)[-1].status == "created"

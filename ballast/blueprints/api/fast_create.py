@@ -8,7 +8,6 @@ plain road answers it: one place says what an error looks like.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -34,8 +33,6 @@ from ballast.identity.known_keys import KnownKey
 from ballast.identity.limiting import Taken
 from ballast.models.outbox import API_VERSION
 
-log = logging.getLogger(__name__)
-
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -53,11 +50,12 @@ HEADERS: Final = (("Vary", "Origin, Accept-Encoding, Cookie"), ("Content-Securit
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said, and how often Postgres was asked for it."""
+    """What is said, and how often Postgres was asked for it. `retry_after`: seconds, where to ask again helps."""
 
     status: int
     body: bytes
     statements: int
+    retry_after: str | None = None
 
 
 class FastCreate:
@@ -77,7 +75,7 @@ class FastCreate:
                 said = web.Said("POST", PATH, answer.status, time.monotonic() - started, answer.statements)
                 web.note_request(request_id, PART, said)
                 phrase = HTTP_STATUS_CODES[answer.status].upper()
-                start_response(f"{answer.status} {phrase}", _headers(answer.body, request_id, environ[guard.COUNTED]))
+                start_response(f"{answer.status} {phrase}", _headers(answer, request_id, environ[guard.COUNTED]))
                 return (answer.body,)
         return self.rest(environ, start_response)
 
@@ -98,11 +96,13 @@ class FastCreate:
         who = Asker(key, environ.get("REMOTE_ADDR"), request_id)
         fingerprint = idempotency.fingerprint("POST", PATH, raw)
         if body.confirm:
-            return self._charge(who, asked, text_of(body.return_url), fingerprint)
+            return self._charge(environ, who, asked, text_of(body.return_url), fingerprint)
         made = direct_payments.create(self.engine, who, asked, fingerprint, LONGEST_ANSWER)
         return Answer(201, made, TO_CREATE) if made else None
 
-    def _charge(self, who: Asker, asked: NewPayment, return_url: str | None, fingerprint: bytes) -> Answer | None:
+    def _charge(
+        self, environ: Environ, who: Asker, asked: NewPayment, return_url: str | None, fingerprint: bytes
+    ) -> Answer | None:
         """In the context of a request of the API, for what is out of the ordinary once it is begun is done as everywhere."""
         actor = audit.Actor("key", who.key.id, who.ip, who.request_id)
         with self.app.app_context(), audit.acting(actor):
@@ -113,10 +113,11 @@ class FastCreate:
                 if charged is None:
                     return None
                 status, body = (201, charged.answer) if charged.answer else _keep(who, asked, charged.payment_id)
-            except Exception:
-                # The plain road finds the key taken and says so; what became of the attempt is found out by the resolver.
-                log.exception("a payment was begun and its outcome is not recorded")
-                return None
+            except Exception as error:  # noqa: BLE001 -- answered as what is not foreseen is answered everywhere
+                # What became of the attempt is found out by the resolver, or by whoever repeats the request.
+                with self.app.request_context(environ):
+                    crash = web.on_crash(error)
+                return Answer(crash.status_code, crash.get_data(), TO_CHARGE, crash.headers.get("Retry-After"))
             return Answer(status, body, TO_CHARGE + db.statements())
 
 
@@ -155,11 +156,11 @@ def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
     return known_keys.find(token) if is_key else None, PaymentCreate.model_validate(raw), raw
 
 
-def _headers(answer: bytes, request_id: str, taken: Taken | None) -> list[tuple[str, str]]:
+def _headers(answer: Answer, request_id: str, taken: Taken | None) -> list[tuple[str, str]]:
     """In the order in which Flask and `web.finish_response` set them."""
     found = [
         ("Content-Type", "application/json"),
-        ("Content-Length", str(len(answer))),
+        ("Content-Length", str(len(answer.body))),
         (VERSION_HEADER, API_VERSION),
         *HEADERS,
         ("X-Request-Id", request_id),
@@ -169,4 +170,6 @@ def _headers(answer: bytes, request_id: str, taken: Taken | None) -> list[tuple[
     ]
     if config.current().is_production:
         found.append(("Strict-Transport-Security", web.HSTS))
+    if answer.retry_after:
+        found.append(("Retry-After", answer.retry_after))
     return found
