@@ -91,7 +91,6 @@ OPENERS = {
     "processors/square_client.py": "Square, whose address is a setting",
     "processors/square_answers.py": "reads answers, opens nothing",
     "billing/sandbox_hooks.py": "the sandbox, whose address is a setting",
-    "blueprints/api/fast_create.py": "knows the statuses of HTTP, opens nothing",
     "doctor/reaching.py": "a command's: addresses of the settings",
 }
 
