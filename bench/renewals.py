@@ -81,8 +81,15 @@ def _post(local: dict[str, Any], path: str, body: dict[str, Any]) -> dict[str, A
 
 
 def _plant(
-    local: dict[str, Any], secret_key: str, model: Subscription, card: PaymentMethod, count: int, reached: int
+    local: dict[str, Any],
+    secret_key: str,
+    model: Subscription,
+    card: PaymentMethod,
+    count: int,
+    reached: int | None = None,
 ) -> None:
+    """`reached`: how many have a card; all, where it is not said."""
+    reached = count if reached is None else reached
     tokens = store_cards(local["sandbox"], secret_key, card.customer_external_id or "", reached)
     tokens += [f"pm_waits_{number}" for number in range(reached, count)]
     later = real_time() + timedelta(days=1)

@@ -109,13 +109,15 @@ BALANCES = """
   group by t.currency"""
 
 
-def compare_ledger(truth: Truth, query: Query, taken: list[dict[str, Any]], disputed_away: Counter[str]) -> None:
+def compare_ledger(
+    truth: Truth, query: Query, taken: list[dict[str, Any]], disputed_away: Counter[str] | None = None
+) -> None:
     """What processors owe us is what they took less what went back and what banks took; nothing that came late is still to go back."""
     ours = {currency: int(amount) for currency, amount in query(BALANCES, "processor_receivable")}
     theirs: Counter[str] = Counter()
     for charge in taken:
         theirs[charge["currency"].upper()] += charge["amount_captured"] - charge["amount_refunded"]
-    theirs.subtract(disputed_away)
+    theirs.subtract(disputed_away or {})
     for currency in ours.keys() | theirs.keys():
         have, said = ours.get(currency, 0), theirs[currency]
         truth.expect(have == said, f"The ledger has {have} {currency} at the processors, the processors {said}.")
