@@ -55,6 +55,7 @@ class Report:
 
 def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool]) -> Report:
     """Restart everything in turn under load until `is_over(rounds)` says that it was enough, and look at what came of it."""
+    stack.await_health()
     due = plant(stack, count)
     before = len(stack.charges())
     began = time.monotonic()
