@@ -27,7 +27,7 @@ RENEWALS_AT_LENGTH: Final = (1_000, 100_000)
 # What is read, the figure, its unit, what is wanted of it, and what begins with the same words and is no figure of its own.
 ROWS: Final = (
     ("API create, share of four inserts in pgbench", "create_ratio", "", ">= 0.30", "create_"),
-    ("create + confirm, CPU of web", "confirm_web_cpu_ms", "ms", "<= 6", "confirm_"),
+    ("create + confirm, CPU of web and SDK", "confirm_web_cpu_ms", "ms", "<= 6", "confirm_"),
     ("deliveries, sink at 0 ms", "deliveries_0ms_per_second", "/s", "36 x RQ", "deliveries_0ms_"),
     ("deliveries, sink at 100 ms", "deliveries_100ms_per_second", "/s", ">= 450", "deliveries_100ms_"),
     ("renewals, processor at 300 ms, share of its pace", "renewals_ratio", "", ">= 0.95", "renewals_"),
