@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     @field_validator("leaked_passwords_file")
     @classmethod
     def is_a_file(cls, value: str) -> str:
-        if value and not os.access(value, os.R_OK):
+        if value and not (Path(value).is_file() and os.access(value, os.R_OK)):
             raise ValueError("there is no such file, or it cannot be read")
         return value
 

@@ -249,11 +249,16 @@ def require_member() -> Response | None:
     return None
 
 
-def require_staff() -> None:
-    """Guard of the platform's area: its staff. To everybody else there is nothing at these addresses."""
+def require_staff() -> Any:
+    """Guard of the platform's area: its staff, with a second factor where the installation asks for one. To everybody else there is
+    nothing at these addresses.
+    """
     if not (current_user.is_authenticated and current_user.is_admin):
         abort(404)
     act("staff", current_user.id)
+    if config.current().second_factor_required and not current_user.has_second_factor:
+        return see_other(url_for("account.second_factor"))
+    return None
 
 
 def staff_area(blueprint: Blueprint) -> None:

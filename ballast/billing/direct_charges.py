@@ -52,6 +52,7 @@ with held as materialized (
   select p.id from payments as p
   where p.organization_id = %(organization)s::uuid and p.id = %(payment)s::uuid and p.status = 'processing' and p.amount = %(amount)s
     and p.order_id is null and p.customer_id is null and p.payment_method_id is null and not p.save_card
+    and p.description is not distinct from %(description)s::text and p.metadata = %(metadata)s::jsonb
     and not exists (select from claims as c where c.organization_id = p.organization_id and c.payment_id = p.id)
     and exists (select from organizations as o where o.id = p.organization_id and o.clock_at is null)
   for update of p
@@ -109,7 +110,11 @@ kept as (
 select (select count(*) from addressed) from ready
 """
 # What it is told as the payment was drafted.
-_SAME: Final = ("organization", "payment", "payment_id", "amount", "currency", "room", "version", "request_id")
+_SAME: Final = ("organization", "payment", "payment_id", "amount", "currency", "description", "metadata") + (
+    "room",
+    "version",
+    "request_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,9 @@ def _begin(engine: Engine, made: Drafted, account: UsualAccount, usual: Usual, r
 
 
 def _mark(engine: Engine, begun: Begun, prepared: Prepared) -> datetime | None:
-    """As `payments.mark_submitted`, for one."""
+    """As `payments.mark_submitted`, for one, which does it where Postgres gives no answer: what is marked already it leaves alone, and
+    nothing is sent then.
+    """
     at = clock.real_time()
     deadline = at + processing.SEND_SLACK
     given = {
@@ -189,7 +196,11 @@ def _mark(engine: Engine, begun: Begun, prepared: Prepared) -> datetime | None:
         "deadline": deadline,
         "next_probe_at": deadline + processing.patience(begun.account),
     }
-    return deadline if _say(engine, _MARK, given) else None
+    try:
+        return deadline if _say(engine, _MARK, given) else None
+    except psycopg.Error as error:
+        log.warning("an attempt is marked on the plain road: %s", type(error).__name__)
+        return payments.mark_submitted([(begun, prepared)]).get(begun.attempt_id)
 
 
 def _record(engine: Engine, made: Drafted, begun: Begun, outcome: Approved) -> bytes | None:

@@ -49,12 +49,11 @@ _owners: dict[str, str] = {}
 
 
 def _organization_of(account_id: str) -> str | None:
-    inside = to_uuid(account_id, "pac")
-    if account_id not in _owners and inside is not None:
+    inside, found = to_uuid(account_id, "pac"), _owners.get(account_id)
+    if found is None and inside is not None:
         found = lookup("organization_of_account", inside)
-        if found is None:
-            return None
-        if len(_owners) >= MOST:
-            _owners.clear()
-        _owners[account_id] = found
-    return _owners.get(account_id)
+        if found is not None:
+            if len(_owners) >= MOST:
+                _owners.clear()
+            _owners[account_id] = found
+    return found

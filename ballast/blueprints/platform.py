@@ -12,7 +12,7 @@ from ballast.audit import reading
 from ballast.billing import going_live
 from ballast.db import end_reading
 from ballast.errors import BallastError
-from ballast.identity import platform
+from ballast.identity import platform, second_factor
 from ballast.identity.platform import Search
 from ballast.models import PlatformEntry
 from ballast.models.identity import MODES, PLANS
@@ -55,7 +55,8 @@ def _found(chosen: dict[str, str], before: str | None, after: str | None) -> Pag
 def organization(organization_id: str) -> Response:
     """One organization: its mode and its members."""
     found, members = platform.find_organization(organization_id)
-    return render("platform/organization.html", found=found, members=members)
+    asks_factor = second_factor.is_asked(found)
+    return render("platform/organization.html", found=found, members=members, asks_factor=asks_factor)
 
 
 @blueprint.get("/organizations/<organization_id>/live")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, flash, g, request, url_for
 from flask_login import current_user
 
+from ballast import config
 from ballast.db import db, end_reading, transaction
 from ballast.errors import BallastError
 from ballast.identity import members, organizations, second_factor, users
@@ -81,6 +82,8 @@ def _settings(errors: dict[str, str] | None = None, typed: dict[str, str] | None
         values={name: getattr(organization, name) for name in FIELDS} | (typed or {}),
         errors=errors or {},
         may_change=users.may(g.role, "settings"),
+        asks_factor=second_factor.is_asked(organization),
+        is_free_to_choose=not config.current().second_factor_required,
         roles=SHOWN_ROLES,
         matrix=[(words, [users.may(role, right) for role in SHOWN_ROLES]) for right, words in PERMISSION_WORDS.items()],
     )

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import direct_charges, outcomes
-from ballast.db import db, organization
+from ballast.billing import direct_charges, outcomes, payments
+from ballast.db import db, organization, transaction
 from ballast.models import (
     Attempt,
     AuditEntry,
@@ -209,22 +209,50 @@ def test_who_repeats_a_request_whose_process_died_meets_its_key(known: Api, worl
         assert world.all_of(Attempt)[-1].status == "submitted"
 
 
-def test_an_outcome_that_cannot_be_recorded_is_left_to_the_resolver_and_never_sent_again(
+def _refuse(*_given: Any) -> None:
+    raise psycopg.OperationalError("the connection is gone")
+
+
+def test_where_no_answer_comes_past_the_session_the_plain_road_marks_and_records(
     known: Api, world: World, monkeypatch: Patch
 ) -> None:
-    def refuse(*_given: Any) -> None:
-        raise psycopg.OperationalError("the connection is gone")
+    before = len(world.charges())
+    monkeypatch.setattr(direct_charges, "_say", _refuse)
+    assert known.post("/payments", BODY).status_code == 201
+    assert len(world.charges()) == before + 1
+    with organization(world.acme.id):
+        assert world.all_of(Attempt)[-1].status == "approved"
 
+
+def test_what_cannot_be_marked_is_not_sent_and_left_to_the_resolver(
+    known: Api, world: World, monkeypatch: Patch
+) -> None:
     key, before = str(uuid4()), len(world.charges())
-    monkeypatch.setattr(direct_charges, "_say", refuse)
+    monkeypatch.setattr(direct_charges, "_say", _refuse)
+    monkeypatch.setattr(payments, "mark_submitted", _refuse)
     answer = known.post("/payments", BODY, key)
     assert (answer.status_code, problem(answer)["code"]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "1"
     again = known.post("/payments", BODY, key)
     assert (again.status_code, problem(again)["code"]) == (409, "idempotency_in_progress")
-    assert len(world.charges()) == before, "what could not be marked was not sent"
+    assert len(world.charges()) == before
     with organization(world.acme.id):
         assert world.all_of(Attempt)[-1].status == "created"
+
+
+def test_what_is_changed_while_the_bank_is_asked_is_told_with_the_success(
+    known: Api, world: World, monkeypatch: Patch
+) -> None:
+    def submit(self: StripeAdapter, charge: Charge) -> Outcome:
+        with organization(world.acme.id), transaction() as session:
+            session.get_one(Payment, (world.acme.id, charge.payment_id)).description = "Changed meanwhile"
+        return SUBMIT(self, charge)
+
+    monkeypatch.setattr(StripeAdapter, "submit", submit)
+    answer = known.post("/payments", BODY)
+    assert (answer.status_code, answer.get_json()["description"]) == (201, "Changed meanwhile")
+    with organization(world.acme.id):
+        assert world.all_of(Event)[-1].data["description"] == "Changed meanwhile"
 
 
 def test_what_is_not_as_it_was_takes_the_plain_road(known: Api, world: World) -> None:

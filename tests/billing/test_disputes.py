@@ -20,7 +20,17 @@ from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.errors import Conflict, InvalidRequest, NotFound
 from ballast.ids import new_id
-from ballast.models import Attempt, AuditEntry, Dispute, Email, Event, InboxEvent, LedgerTransfer, Refund
+from ballast.models import (
+    Attempt,
+    AuditEntry,
+    Dispute,
+    Email,
+    Event,
+    InboxEvent,
+    LedgerTransfer,
+    Reconciliation,
+    Refund,
+)
 from ballast.processors import base
 from ballast.processors.stripe import StripeAdapter
 from tests.billing.acts import Died, as_worker, at_once, balance, elsewhere, late_successes, rows, stripe
@@ -120,6 +130,21 @@ def test_a_dispute_whose_events_are_lost_is_found_by_the_days_reconciliation(des
     assert moved(world)["dispute"] == 1
     assert balance(world, "disputes") == 2000
     desk.check_books()
+
+
+@pytest.mark.parametrize("broken", ["the list", "one of them"])
+def test_a_day_is_compared_whatever_is_wrong_with_its_disputes(
+    counter: Desk, world: World, monkeypatch: Patch, broken: str
+) -> None:
+    def refuse(*_given: Any) -> None:
+        raise base.UnavailableError("http_403") if broken == "the list" else RuntimeError("no such case")
+
+    world.fault(processor="stripe", kind="webhook_lost", count=20)
+    counter.contest(counter.pay())
+    monkeypatch.setattr(*((StripeAdapter, "list_disputes") if broken == "the list" else (disputes, "learn")), refuse)
+    reconcile(world, counter)
+    (day,) = rows(world, Reconciliation)
+    assert (day.status, day.charges) == ("done", 1)
 
 
 def reconcile(world: World, desk: Desk) -> None:

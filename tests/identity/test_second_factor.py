@@ -177,3 +177,8 @@ def test_an_installation_may_ask_a_second_factor_of_everybody(
     assert (refused.status_code, refused.get_json()["error"]["code"]) == (403, "second_factor_missing")
     set_up(owner)
     assert owner.get("/admin/payments").status_code == 200
+    settings = owner.get("/admin/settings").get_data(as_text=True)
+    assert "Everybody here needs one" in settings
+    assert "Stop requiring it" not in settings
+    stopped = world.sign_in("staff").get("/platform/organizations")
+    assert (stopped.status_code, stopped.headers["Location"]) == (303, PAGE)

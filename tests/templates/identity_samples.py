@@ -48,14 +48,15 @@ def _settings() -> Iterator[tuple[str, str, Context]]:
     matrix = [(words, [users.may(role, right) for role in SHOWN_ROLES]) for right, words in PERMISSION_WORDS.items()]
     organization = Row(**(vars(SHOP) | {"plan": "GROWTH", "requires_second_factor": False}))
     page = ADMIN | {"organization": organization, "values": values, "errors": {}, "may_change": True}
-    page |= {"roles": SHOWN_ROLES, "matrix": matrix}
+    page |= {"roles": SHOWN_ROLES, "matrix": matrix, "asks_factor": False, "is_free_to_choose": True}
     yield "admin/settings/index.html", "owner", page
+    yield "admin/settings/index.html", "installation", page | {"asks_factor": True, "is_free_to_choose": False}
     yield "admin/settings/index.html", "viewer", page | {"may_change": False}
     strict = Row(**(vars(organization) | {"requires_second_factor": True}))
     yield (
         "admin/settings/index.html",
         "strict",
-        page | {"organization": strict, "errors": {"required": "Set up your own."}},
+        page | {"organization": strict, "asks_factor": True, "errors": {"required": "Set up your own."}},
     )
     yield "admin/settings/index.html", "errors", page | {"errors": {"slug": "This address is taken. Choose another."}}
     listed = ADMIN | {"people": PEOPLE, "may_change": True, "myself": "usr_1"}

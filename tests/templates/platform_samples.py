@@ -108,6 +108,7 @@ def _organizations() -> Iterator[tuple[str, str, Context]]:
     members = [(Row(role="owner"), PEOPLE[0]), (Row(role="viewer"), PEOPLE[1])]
     for name, found in (("sandbox", ORGANIZATION), ("live", LIVE), ("waiting", WAITING)):
         one = STAFF | {"found": found, "members": [] if name == "waiting" else members}
+        one |= {"asks_factor": found.requires_second_factor}
         yield "platform/organization.html", name, one
     key = Row(name="Nightly export", prefix="bl_test_3fA9")
     outlook = Outlook([], [key, key], ["Acme at Stripe"])  # type: ignore[list-item]

@@ -1,7 +1,7 @@
 """Disputes that no event told of: opened at the processor and unknown here, or decided there and open here.
 
-Nothing is called drift: each is learned as an event would have had it learned, which is idempotent, and what cannot be told now is
-asked again the next night.
+Nothing is called drift: each is learned as an event would have had it learned, which is idempotent, and what cannot be told or written
+now is asked again the next night. It never keeps a day from being compared.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ def catch_up(place: Place, listed: list[str]) -> None:
     unheard = [one for one in listed if one not in known]
     still_open = [one for one, status in known.items() if status in OPEN_DISPUTE]
     for external_id in (*unheard, *still_open):
-        verdict = disputes.learn(place.organization_id, place.account_id, external_id)
-        if external_id in unheard:
-            log.warning("no event told of dispute %s: %s", external_id, verdict)
+        try:
+            verdict = disputes.learn(place.organization_id, place.account_id, external_id)
+        except Exception:
+            log.exception("dispute %s cannot be learned", external_id)
+            continue
+        if verdict == "applied" and external_id in unheard:
+            log.warning("no event told of dispute %s", external_id)
 
 
 def _known(place: Place) -> dict[str, str]:

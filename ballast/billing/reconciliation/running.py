@@ -109,9 +109,18 @@ def compare(day: Day) -> Tally:
     since = day.start - PAYOUTS_BACK
     paid_out = processing.read(day.account, lambda adapter: list(adapter.list_payouts(since, day.end)))
     posting.record_payouts(day.place, paid_out)
-    opened = processing.read(day.account, lambda adapter: list(adapter.list_disputes(since, day.end)))
-    contesting.catch_up(day.place, opened)
+    _catch_up_on_disputes(day, since)
     return tally
+
+
+def _catch_up_on_disputes(day: Day, since: datetime) -> None:
+    """Those opened since. A key that may not read disputes keeps nothing from being compared."""
+    try:
+        opened = processing.read(day.account, lambda adapter: list(adapter.list_disputes(since, day.end)))
+    except UnavailableError as error:
+        log.warning("the disputes of account %s are not listed: %s", day.place.account_id, error)
+        return
+    contesting.catch_up(day.place, opened)
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

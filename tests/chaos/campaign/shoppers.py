@@ -75,6 +75,10 @@ class Buyer:
                 person.saw = str(error)[:300]
                 self.tally.count("pages that did not come")
             time.sleep(self.rng.uniform(0.5, 1.5))
+        if "checking with your bank" in person.saw:
+            # Told not to pay again and that a mail comes: whether it is found out is for the end to show.
+            self.tally.count("shoppers who left while their bank was asked")
+            return
         self.tally.complain(f"{person.email} could not buy {kind}, and saw: {person.saw}")
 
     def press(self, person: Cart, number: str) -> bool:
