@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 from weakref import finalize
 
@@ -57,6 +57,8 @@ from ballast.processors.urls import Policy, is_hook_of_ours, local_policy
 PAGE = 100
 # Where a payment whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
 BEFORE, AFTER = timedelta(minutes=60), timedelta(minutes=5)
+# The same for one whose amount somebody has changed meanwhile, which nothing but time narrows: a busy hour has a hundred pages.
+NEARLY = timedelta(minutes=3)
 NOTE = 500
 # Tokens of the browser: of a card, and of a wallet. A stored card's is `ccof:…`, or has no prefix at all.
 ONE_TIME: Final = ("cnon:", "wnon:")
@@ -357,18 +359,24 @@ class SquareAdapter:
 
         The amount may have become less by a capture, so what is not found is looked for once more without it.
         """
-        end = lookup.sent_at + AFTER
-        window: dict[str, Any] = {
-            "begin_time": instant(lookup.sent_at - BEFORE),
-            "end_time": instant(end) if end < clock.real_time() else None,
-            "location_id": self._location,
-        }
 
-        def search(total: int | None) -> list[Payment]:
-            listed = self._payments.list(**window, total=total, sort_order="ASC", limit=PAGE, request_options=ONCE)
-            return [one for one in listed if one.reference_id == lookup.reference]
+        def search(total: int | None, begin: datetime, end: datetime) -> list[Payment]:
+            listed = self._payments.list(
+                begin_time=instant(begin),
+                end_time=instant(end) if end < clock.real_time() else None,
+                location_id=self._location,
+                total=total,
+                sort_order="ASC",
+                limit=PAGE,
+                request_options=ONCE,
+            )
+            return list(islice((one for one in listed if one.reference_id == lookup.reference), 1))
 
-        return next(iter(ask(search, lookup.amount) or ask(search, None)), None)
+        sent = lookup.sent_at
+        found = ask(search, lookup.amount, sent - BEFORE, sent + AFTER) or ask(
+            search, None, sent - NEARLY, sent + NEARLY / 3
+        )
+        return found[0] if found else None
 
     def _unchanged(self, error: answers.Failure, lookup: Lookup, external_id: str | None) -> Outcome:
         """What became of a payment that Square would not change: done by someone else, or really refused."""
