@@ -16,7 +16,7 @@ from ballast.billing.outcomes import CHALLENGE_LASTS, record
 from ballast.billing.processing import Account
 from ballast.clock import real_time
 from ballast.db import organization, transaction
-from ballast.models import Attempt, ProcessorAccount
+from ballast.models import Attempt, Payment, ProcessorAccount
 from ballast.models.customers import account_behind
 from ballast.models.states import OPEN_ATTEMPT
 from ballast.notifications.drain import drain, run_all
@@ -95,14 +95,15 @@ def _read(keys: list[tuple[str, str]], statuses: Sequence[str]) -> list[Open]:
         return []
     with transaction() as session:
         rows = session.execute(
-            select(Attempt, ProcessorAccount)
+            select(Attempt, ProcessorAccount, Payment.capture_method)
             .join(ProcessorAccount, account_behind(Attempt))
+            .join(Payment, (Payment.organization_id == Attempt.organization_id) & (Payment.id == Attempt.payment_id))
             .where(tuple_(Attempt.organization_id, Attempt.id).in_(keys), Attempt.status.in_(statuses))
         ).all()
         return [found for row in rows if (found := _open(*row))]
 
 
-def _open(attempt: Attempt, account: ProcessorAccount) -> Open | None:
+def _open(attempt: Attempt, account: ProcessorAccount, capture_method: str) -> Open | None:
     """None for an account whose secrets cannot be unsealed: its attempts wait, and nobody else's wait with them."""
     try:
         opened = processing.open_account(account)
@@ -113,7 +114,14 @@ def _open(attempt: Attempt, account: ProcessorAccount) -> Open | None:
         attempt.organization_id,
         attempt.id,
         attempt.status,
-        Lookup(attempt.id, attempt.external_id, attempt.amount, attempt.currency, attempt.send_deadline_at),
+        Lookup(
+            attempt.id,
+            attempt.external_id,
+            attempt.amount,
+            attempt.currency,
+            attempt.send_deadline_at,
+            is_whole=capture_method == "automatic",
+        ),
         real_time() - (attempt.submitted_at or attempt.send_deadline_at),
         opened,
     )

@@ -72,7 +72,8 @@ class Charge:
 class Lookup:
     """How to ask after a charge: by the processor's id if we have it, else by our reference.
 
-    `sent_at` is the last moment at which it may have been sent: nothing goes out after it (see `sending`).
+    `sent_at` is the last moment at which it may have been sent: nothing goes out after it (see `sending`). `is_whole`: it was to be
+    taken at once, so its amount cannot have become less by a capture.
     """
 
     reference: str
@@ -80,6 +81,7 @@ class Lookup:
     amount: int
     currency: str
     sent_at: datetime
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)

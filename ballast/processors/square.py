@@ -357,7 +357,7 @@ class SquareAdapter:
     def _search(self, lookup: Lookup) -> Payment | None:
         """The payment with our reference, or None. Square has no search by it; time and amount narrow the list.
 
-        The amount may have become less by a capture, so what is not found is looked for once more without it.
+        The amount of what was only held may have become less by a capture, so it is looked for once more without it.
         """
 
         def search(total: int | None, begin: datetime, end: datetime) -> list[Payment]:
@@ -373,9 +373,9 @@ class SquareAdapter:
             return list(islice((one for one in listed if one.reference_id == lookup.reference), 1))
 
         sent = lookup.sent_at
-        found = ask(search, lookup.amount, sent - BEFORE, sent + AFTER) or ask(
-            search, None, sent - NEARLY, sent + NEARLY / 3
-        )
+        found = ask(search, lookup.amount, sent - BEFORE, sent + AFTER)
+        if not found and not lookup.is_whole:
+            found = ask(search, None, sent - NEARLY, sent + NEARLY / 3)
         return found[0] if found else None
 
     def _unchanged(self, error: answers.Failure, lookup: Lookup, external_id: str | None) -> Outcome:
