@@ -24,6 +24,7 @@ LONG_WAITS = (
     "update inbox_events set next_attempt_at = now() where status = 'received' and next_attempt_at > now()",
     "update webhook_deliveries set next_attempt_at = now() where status = 'failed' and next_attempt_at > now()",
     "update late_successes set next_attempt_at = now() where next_attempt_at > now()",
+    "update disputes set next_attempt_at = now() where action is not null and next_attempt_at > now() + interval '70 seconds'",
 )
 # What a clock that was ahead has set farther off than any that is right: as if all were later by that much.
 AHEAD = (
@@ -34,6 +35,7 @@ AHEAD = (
     ),
     ("refunds", ("sent_at", "next_attempt_at"), "status in ('pending', 'submitted', 'unknown')"),
     ("hold_actions", ("sent_at", "next_attempt_at"), "status in ('pending', 'submitted', 'unknown')"),
+    ("disputes", ("next_attempt_at",), "action is not null"),
     ("inbox_events", ("next_attempt_at", "lease_until"), "status = 'received'"),
     ("webhook_deliveries", ("next_attempt_at", "lease_until"), "status <> 'delivered'"),
     ("emails", ("next_attempt_at", "lease_until"), "status <> 'sent'"),
