@@ -5,6 +5,11 @@ from __future__ import annotations
 import threading
 from uuid import uuid4
 
+import pytest
+
+from ballast.billing import resolver
+from ballast.db import organization
+from ballast.models import Attempt
 from tests.world import Api, World
 
 
@@ -62,3 +67,15 @@ def test_fifty_at_once_with_one_key_make_one_payment(world: World) -> None:
     assert len(world.charges()) == 1
     replay = world.api(world.acme.api_key).post("/payments", body, key)
     assert {replay.get_data()} == created
+
+
+@pytest.mark.parametrize(("method", "is_whole"), [("automatic", True), ("manual", False)])
+def test_only_of_what_was_held_a_part_may_have_been_captured_when_it_is_asked_after(
+    api: Api, world: World, method: str, is_whole: bool
+) -> None:
+    body = {"amount": 2000, "currency": "USD", "payment_method": "pm_card_visa", "confirm": True}
+    assert api.post("/payments", body | {"capture_method": method}).status_code == 201
+    with organization(world.acme.id):
+        attempt_id = world.all_of(Attempt)[-1].id
+        (found,) = resolver._read([(world.acme.id, attempt_id)], ("approved",))
+    assert found.lookup.is_whole is is_whole
