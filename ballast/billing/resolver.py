@@ -26,8 +26,8 @@ from ballast.processors.base import ActionRequired, Approved, Declined, Lookup, 
 
 log = logging.getLogger(__name__)
 
-# Of each processor, as many as are claimed at once: the lease then outlasts a row's calls (look, cancel, look again), and two resolvers
-# never ask about the same attempt.
+# Of each processor, as many as are claimed at once: the lease then outlasts a row's calls (look, cancel, look again), and two
+# resolvers never ask about the same attempt.
 THREADS = 8
 CALLS = 3
 CLOSED_UNPAID = ("declined", "not_sent")
