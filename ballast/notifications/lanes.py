@@ -134,8 +134,8 @@ READ: Final = text(
     select d.organization_id, d.id, d.endpoint_id, d.event_id, d.sequence, d.attempts, d.schedule_from,
       e.type, e.created_at, e.api_version, e.data, w.url, w.secret, w.old_secret, w.old_secret_until, w.failing_since, o.mode
     from {_KEYS}
-    join webhook_deliveries as d using (organization_id, id)
-    join events as e on e.organization_id = d.organization_id and e.id = d.event_id
+    cross join lateral (select * from webhook_deliveries as d where d.organization_id = wanted.organization_id and d.id = wanted.id limit 1) as d
+    cross join lateral (select * from events as e where e.organization_id = d.organization_id and e.id = d.event_id limit 1) as e
     join webhook_endpoints as w on w.organization_id = d.organization_id and w.id = d.endpoint_id
     join organizations as o on o.id = d.organization_id
     order by d.next_attempt_at, d.event_id
