@@ -23,7 +23,7 @@ from sqlalchemy.types import BigInteger, DateTime
 from ballast import config
 from ballast.clock import real_time
 from ballast.db import db, transaction
-from ballast.ids import from_uuid, to_uuid
+from ballast.ids import from_uuid, moment_of, to_uuid
 from ballast.models import WebhookEndpoint
 from ballast.notifications.posting import PER_ENDPOINT
 from ballast.notifications.signatures import kept_secrets, told
@@ -146,6 +146,7 @@ class Parcel:
     schedule_from: int
     failing: bool
     allow_private: bool
+    told_at: float = field(default=0.0, metadata={"doc": "when the event's id was made, Unix seconds"})
 
     @property
     def organization_id(self) -> str:
@@ -237,6 +238,7 @@ def _parcel(row: Row[Any], at: datetime) -> Parcel:
         schedule_from=row.schedule_from,
         failing=row.failing_since is not None,
         allow_private=may_be_private(row.mode),
+        told_at=moment_of(row.event_id),
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import DateTime, bindparam, select, text, update
 from ballast import audit, config, metrics
 from ballast.clock import now, real_time
 from ballast.db import after_commit, among, db
-from ballast.ids import moment_of, new_pair
+from ballast.ids import from_uuid, new_pair
 from ballast.models import Organization, WebhookDelivery, WebhookEndpoint
 from ballast.models.identity import owners_of
 from ballast.notifications import emails
@@ -28,6 +28,7 @@ PATIENCE: Final = timedelta(days=5)
 GONE: Final = 410
 
 Done = Sequence[tuple[Parcel, Answer]]
+Endpoints = set[tuple[str, str]]
 
 
 def record(done: Done) -> None:
@@ -39,18 +40,17 @@ def record(done: Done) -> None:
         return
     at = real_time()
     rows = [_told(parcel, answer, at) for parcel, answer in done]
-    db.session.execute(RECORD, {"rows": json.dumps(rows), "at": at})
-    _note_health(done, at)
+    recovered = db.session.execute(RECORD, {"rows": json.dumps(rows), "at": at, "many": len(rows)}).all()
+    _note_health(done, {(from_uuid(row[0], "org"), from_uuid(row[1], "we")) for row in recovered}, at)
     after_commit(partial(_count, done, at))
 
 
 def _count(done: Done, at: datetime) -> None:
     for result, many in Counter(answer.reason or "delivered" for _, answer in done).items():
         metrics.count("ballast_deliveries_total", many, result=result)
-    first = (parcel for parcel, answer in done if answer.reason is None and parcel.attempts == 0)
-    metrics.observe_all(
-        "ballast_delivery_seconds", [at.timestamp() - moment_of(parcel.event_id, "evt") for parcel in first]
-    )
+    arrived = at.timestamp()
+    first = [arrived - parcel.told_at for parcel, answer in done if answer.reason is None and parcel.attempts == 0]
+    metrics.observe_all("ballast_delivery_seconds", first)
 
 
 def release(parcels: Sequence[Parcel]) -> None:
@@ -97,7 +97,8 @@ def wait_after(tried: int, retry_after: int | None) -> float | None:
 
 
 # All of them in one statement, locked one by one in the order of their keys. One that is delivered stays so; a failure that is not the
-# next attempt is old news.
+# next attempt is old news. (`limit` says that they are few: for a hundred the planner would rather read all of a table that is small.)
+# Answers which of the endpoints that took something counted as failing: hardly ever one.
 RECORD: Final = text(
     """
     with told as materialized (
@@ -117,12 +118,18 @@ RECORD: Final = text(
         select from webhook_deliveries as d where d.organization_id = told.organization_id and d.id = told.id
           and d.status <> 'delivered' and (told.status = 'delivered' or d.attempts = told.tried)
         limit 1 for no key update) as d
+      limit :many
+    ),
+    moved as (
+      update webhook_deliveries as d set status = held.status, attempts = held.tried + 1, lease_until = null,
+        response_status = held.response_status, response_body = held.response_body, reason = held.reason,
+        duration_ms = held.duration_ms, delivered_at = case when held.status = 'delivered' then :at else d.delivered_at end,
+        next_attempt_at = coalesce(held.next_attempt_at, d.next_attempt_at)
+      from held where d.organization_id = held.organization_id and d.id = held.id
+      returning d.organization_id, d.endpoint_id, d.status
     )
-    update webhook_deliveries as d set status = held.status, attempts = held.tried + 1, lease_until = null,
-      response_status = held.response_status, response_body = held.response_body, reason = held.reason,
-      duration_ms = held.duration_ms, delivered_at = case when held.status = 'delivered' then :at else d.delivered_at end,
-      next_attempt_at = coalesce(held.next_attempt_at, d.next_attempt_at)
-    from held where d.organization_id = held.organization_id and d.id = held.id
+    select organization_id, id from webhook_endpoints where failing_since is not null
+      and (organization_id, id) in (select organization_id, endpoint_id from moved where status = 'delivered')
     """
 ).bindparams(bindparam("at", type_=DateTime(timezone=True)))
 
@@ -130,14 +137,16 @@ RECORD: Final = text(
 # --- Health ------------------------------------------------------------------------------------------------------------------
 
 
-def _note_health(done: Done, at: datetime) -> None:
+def _note_health(done: Done, recovered: Endpoints, at: datetime) -> None:
     """One success and the endpoint is well; failures count from the first one since. What failed on our side says nothing of it."""
+    failed = [one for one in done if one[1].reason not in (None, "internal_error")]
+    _mark(recovered, WebhookEndpoint.failing_since.is_not(None), None)
+    if not failed:
+        return
     well = {_endpoint(parcel) for parcel, answer in done if answer.reason is None}
-    ill = {_endpoint(parcel) for parcel, answer in done if answer.reason not in (None, "internal_error")} - well
-    failing = WebhookEndpoint.failing_since
-    _mark(well, failing.is_not(None), None)
-    _mark(ill, failing.is_(None), at)
-    for endpoint in sorted({_endpoint(parcel) for parcel, answer in done if answer.status == GONE}):
+    ill = {_endpoint(parcel) for parcel, _ in failed} - well
+    _mark(ill, WebhookEndpoint.failing_since.is_(None), at)
+    for endpoint in sorted({_endpoint(parcel) for parcel, answer in failed if answer.status == GONE}):
         disable(*endpoint, because="gone")
     for endpoint in _given_up(ill, at):
         disable(*endpoint, because="failing")
@@ -147,13 +156,12 @@ def _endpoint(parcel: Parcel) -> tuple[str, str]:
     return (parcel.organization_id, parcel.endpoint_id)
 
 
-def _among(endpoints: set[tuple[str, str]]) -> Any:
+def _among(endpoints: Endpoints) -> Any:
     owners, ids = zip(*sorted(endpoints), strict=True)
     return among(WebhookEndpoint.organization_id, owners) & among(WebhookEndpoint.id, ids)
 
 
-def _mark(endpoints: set[tuple[str, str]], changes: Any, since: datetime | None) -> None:
-    """Read first: most calls find nothing to change, and an update of nothing would still look at every row."""
+def _mark(endpoints: Endpoints, changes: Any, since: datetime | None) -> None:
     if not endpoints:
         return
     key = (WebhookEndpoint.organization_id, WebhookEndpoint.id)
@@ -167,7 +175,7 @@ def _mark(endpoints: set[tuple[str, str]], changes: Any, since: datetime | None)
         )
 
 
-def _given_up(endpoints: set[tuple[str, str]], at: datetime) -> list[tuple[str, str]]:
+def _given_up(endpoints: Endpoints, at: datetime) -> list[tuple[str, str]]:
     if not endpoints:
         return []
     wanted = select(WebhookEndpoint.organization_id, WebhookEndpoint.id).where(
