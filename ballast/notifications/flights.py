@@ -75,6 +75,7 @@ class Fleet:
         self._landed: list[tuple[Parcel, Answer]] = []
         self._returned: list[Parcel] = []
         self._known = Condition()
+        self._enough = 1
         self._bell, self._ear = socket.socketpair()
         self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="connect")
         self._thread = Thread(target=copy_context().run, args=(self._fly,), name="deliver", daemon=True)
@@ -113,6 +114,7 @@ class Fleet:
         later, or as soon as there is `enough`.
         """
         with self._known:
+            self._enough = enough
             self._known.wait_for(lambda: self._landed or self._returned, patience)
             if self._landed or self._returned:
                 self._known.wait_for(lambda: len(self._landed) >= enough or not self._flights, linger)
@@ -284,7 +286,9 @@ class Fleet:
         queue.out -= 1
         with self._known:
             self._landed.append((flight.parcel, answer))
-            self._known.notify()
+            # Whoever waits is woken for what he waits for, not a hundred times.
+            if len(self._landed) in (1, self._enough) or not self._flights:
+                self._known.notify()
         if answer.reason is None:
             self._follow(flight.parcel.endpoint_id)
         else:
