@@ -111,7 +111,7 @@ def test_two_invoices_of_one_card_are_charged_one_after_the_other(desk: Desk) ->
     assert len(desk.world.charges()) == 3
 
 
-def test_many_ask_the_database_little_more_than_few(desk: Desk) -> None:
+def test_many_ask_the_database_what_few_ask(desk: Desk) -> None:
     due(desk, 30)
     with desk.clocked(), transaction() as session:
         later = update(Subscription).where(Subscription.id.in_([one.id for one in desk.all(Subscription)[5:]]))
@@ -120,7 +120,7 @@ def test_many_ask_the_database_little_more_than_few(desk: Desk) -> None:
     desk.move(seconds=1)
     many = statements_of(desk)
     assert len(desk.world.charges()) == 32
-    assert many < 2.5 * few, "26 were charged, and 5 before"
+    assert many < few + 20, "26 were charged, and 5 before: what is asked is asked for all, in a batch more at most"
 
 
 def statements_of(desk: Desk) -> int:
