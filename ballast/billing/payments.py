@@ -26,7 +26,7 @@ from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
-from ballast.db import db, known, once, transaction
+from ballast.db import db, gathers, insert_row, known, once, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, Customer, Payment, PaymentMethod, ProcessorAccount
@@ -274,7 +274,10 @@ def write(payment: Payment, source: Source | None = None, return_url: str | None
     account: Account = once((Account, row.id), lambda: _opened(row))
     number = once((Attempt, payment.id), lambda: _count_attempts(payment)) + 1
     attempt = first_state(payment, account, number)
-    db.session.add(Attempt(**attempt))
+    if gathers():
+        insert_row(Attempt, attempt)
+    else:
+        db.session.add(Attempt(**attempt))
     charge = charge_of(payment, attempt["id"], source, return_url)
     return Begun(payment.organization_id, attempt["id"], account, charge, attempt["send_deadline_at"])
 
