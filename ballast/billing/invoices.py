@@ -18,7 +18,7 @@ from ballast.billing import credit, invoice_postings, lookup, minimums, taxes
 from ballast.billing.invoice_payloads import invoice_payload
 from ballast.billing.pricing import Discount, Line, Sums, Tax, add_up
 from ballast.clock import now
-from ballast.db import db, know, known, once
+from ballast.db import db, insert_row, know, known, once
 from ballast.ids import new_id
 from ballast.models import BillingSettings, Customer, Invoice, InvoiceLine, Organization
 from ballast.models.invoices import invoice_of
@@ -87,7 +87,8 @@ def issue(organization_id: str, asked: NewInvoice) -> Invoice:
     move(invoice, "open")
     invoice.finalized_at = now()
     db.session.add(invoice)
-    db.session.add_all(_lines(invoice, figures.sums.lines))
+    for line in _lines(invoice, figures.sums.lines):
+        insert_row(InvoiceLine, line)
     _apply_credit(invoice, figures)
     if invoice.total < 0:
         credit.move(
@@ -147,23 +148,24 @@ def _row(organization_id: str, asked: NewInvoice, figures: Figures) -> Invoice:
     )
 
 
-def _lines(invoice: Invoice, lines: tuple[Line, ...]) -> list[InvoiceLine]:
+def _lines(invoice: Invoice, lines: tuple[Line, ...]) -> list[dict[str, Any]]:
     return [
-        InvoiceLine(
-            organization_id=invoice.organization_id,
-            invoice_id=invoice.id,
-            position=position,
-            price_id=line.price_id,
-            description=line.description,
-            quantity=line.quantity,
-            unit_amount=line.unit_amount,
-            amount=line.amount,
-            discount=line.discount,
-            tax=line.tax,
-            is_proration=line.is_proration,
-            period_start=line.period_start,
-            period_end=line.period_end,
-        )
+        {
+            "organization_id": invoice.organization_id,
+            "id": new_id("il"),
+            "invoice_id": invoice.id,
+            "position": position,
+            "price_id": line.price_id,
+            "description": line.description,
+            "quantity": line.quantity,
+            "unit_amount": line.unit_amount,
+            "amount": line.amount,
+            "discount": line.discount,
+            "tax": line.tax,
+            "is_proration": line.is_proration,
+            "period_start": line.period_start,
+            "period_end": line.period_end,
+        }
         for position, line in enumerate(lines)
     ]
 
