@@ -111,6 +111,7 @@ def _apply_credit(invoice: Invoice, figures: Figures) -> None:
 
 
 def _row(organization_id: str, asked: NewInvoice, figures: Figures) -> Invoice:
+    """With every column that the database has a default for: nothing is read back then, and a short statement writes many."""
     sums, tax = figures.sums, figures.tax
     return Invoice(
         id=new_id("in"),
@@ -141,6 +142,7 @@ def _row(organization_id: str, asked: NewInvoice, figures: Figures) -> Invoice:
         amount_due=figures.amount_due,
         amount_paid=0,
         amount_credited=0,
+        keeps_card=False,
         failures=0,
         change=asked.change,
         metadata_=asked.metadata or {},
