@@ -32,7 +32,8 @@ from ballast.models import (
     Subscription,
     WebhookDelivery,
 )
-from ballast.processors.base import Adapter, Approved, Card
+from ballast.processors.adapter import Adapter
+from ballast.processors.base import Approved, Card
 from tests.crowd import copies, explained
 from tests.statements import counted
 from tests.subscriptions.acts import Desk
