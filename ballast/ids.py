@@ -42,12 +42,9 @@ def id_at(prefix: str, instant: datetime, noise: int) -> str:
     return _written(milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low, prefix)
 
 
-def moment_of(public_id: str, prefix: str) -> float:
-    """When the id was made, real time: seconds since 1970. Raises ValueError for what is no id of this kind."""
-    found = to_uuid(public_id, prefix)
-    if found is None:
-        raise ValueError(f"{public_id!r} is not a {prefix}_ id")
-    return (found.int >> 80) / 1000
+def moment_of(value: UUID) -> float:
+    """When the id with this UUID was made, real time: seconds since 1970."""
+    return (value.int >> 80) / 1000
 
 
 def to_uuid(public_id: str, prefix: str) -> UUID | None:

@@ -18,7 +18,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
@@ -101,9 +101,15 @@ def count(name: str, by: int = 1, **labels: str) -> None:
 
 def observe(name: str, seconds: float, **labels: str) -> None:
     """Put a duration into a histogram."""
-    place = bisect_left(BUCKETS, seconds)
-    head = _BETWEEN.join((name, *labels.values()))
-    _add({f"{head}{_BETWEEN}{place}": 1, f"{head}{_BETWEEN}sum": round(seconds * 1e6)})
+    observe_all(name, (seconds,), **labels)
+
+
+def observe_all(name: str, found: Sequence[float], **labels: str) -> None:
+    """Put many durations into a histogram."""
+    head = _BETWEEN.join((name, *labels.values())) + _BETWEEN
+    places = Counter(f"{head}{bisect_left(BUCKETS, seconds)}" for seconds in found)
+    if places:
+        _add(places | {f"{head}sum": sum(round(seconds * 1e6) for seconds in found)})
 
 
 def _add(more: Mapping[str, int]) -> None:

@@ -75,7 +75,7 @@ def webhook_key(secret: str) -> bytes:
 
 def sign(key: bytes, message: bytes) -> bytes:
     """HMAC-SHA256."""
-    return hmac.new(key, message, hashlib.sha256).digest()
+    return hmac.digest(key, message, "sha256")
 
 
 def same(left: str | bytes, right: str | bytes) -> bool:

@@ -235,15 +235,15 @@ def _extend(app: Flask, settings: Settings) -> None:
 
 
 def _mount(app: Flask) -> None:
-    from ballast import web
+    from ballast import error_answers, web
     from ballast.blueprints.api import PARTS, cors
 
     app.before_request(cors.answer_preflight)
     app.after_request(web.finish_response)
     app.after_request(cors.allow)
-    app.register_error_handler(BallastError, web.on_ballast_error)
-    app.register_error_handler(HTTPException, web.on_http_error)
-    app.register_error_handler(Exception, web.on_crash)
+    app.register_error_handler(BallastError, error_answers.on_ballast_error)
+    app.register_error_handler(HTTPException, error_answers.on_http_error)
+    app.register_error_handler(Exception, error_answers.on_crash)
     csrf = app.extensions["csrf"]
     for part in PARTS:
         csrf.exempt(part)

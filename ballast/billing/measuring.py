@@ -20,7 +20,7 @@ from ballast.billing.subscriptions.charging import due_rows
 from ballast.clock import real_time
 from ballast.db import db
 from ballast.errors import BallastError
-from ballast.ids import from_uuid, moment_of
+from ballast.ids import moment_of
 from ballast.models import (
     Attempt,
     Drift,
@@ -116,7 +116,7 @@ def _differing() -> Iterator[Sample]:
 def _sealing() -> Iterator[Sample]:
     """Entries are older than their seals by some minutes at most; an entry's id says when it was written."""
     oldest = db.session.scalar(select(UnsealedEntry.entry_id).order_by(UnsealedEntry.entry_id).limit(1))
-    age = real_time().timestamp() - moment_of(from_uuid(oldest, "aud"), "aud") if oldest else 0.0
+    age = real_time().timestamp() - moment_of(oldest) if oldest else 0.0
     yield "ballast_unsealed_seconds", (), max(age, 0.0)
 
 

@@ -11,7 +11,7 @@ import selectors
 import socket
 import ssl
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -67,7 +67,7 @@ class Fleet:
         self._timeout = timeout
         self._selector = selectors.DefaultSelector()
         self._wires = Wires()
-        self._queues: dict[str, Queue] = {}
+        self._queues: defaultdict[str, Queue] = defaultdict(Queue)
         self._flights: set[Flight] = set()
         self._opened: deque[tuple[Flight, Future[socket.socket]]] = deque()
         self._given: deque[list[Parcel] | None] = deque()
@@ -75,6 +75,7 @@ class Fleet:
         self._landed: list[tuple[Parcel, Answer]] = []
         self._returned: list[Parcel] = []
         self._known = Condition()
+        self._enough = 1
         self._bell, self._ear = socket.socketpair()
         self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="connect")
         self._thread = Thread(target=copy_context().run, args=(self._fly,), name="deliver", daemon=True)
@@ -113,6 +114,7 @@ class Fleet:
         later, or as soon as there is `enough`.
         """
         with self._known:
+            self._enough = enough
             self._known.wait_for(lambda: self._landed or self._returned, patience)
             if self._landed or self._returned:
                 self._known.wait_for(lambda: len(self._landed) >= enough or not self._flights, linger)
@@ -149,24 +151,21 @@ class Fleet:
             if parcels is None:
                 return False
             for parcel in parcels:
-                self._queue(parcel.endpoint_id).ready.append(parcel)
+                self._queues[parcel.endpoint_id].ready.append(parcel)
             for endpoint_id in {parcel.endpoint_id for parcel in parcels}:
                 self._follow(endpoint_id)
         while self._held:
             self._hand_back(self._held.pop())
         return True
 
-    def _queue(self, endpoint_id: str) -> Queue:
-        return self._queues.setdefault(endpoint_id, Queue())
-
     def _follow(self, endpoint_id: str) -> None:
-        queue = self._queue(endpoint_id)
+        queue = self._queues[endpoint_id]
         while queue.ready and queue.out < PER_ENDPOINT:
             queue.out += 1
             self._start(Flight(queue.ready.popleft(), time.monotonic()))
 
     def _hand_back(self, endpoint_id: str) -> None:
-        queue = self._queue(endpoint_id)
+        queue = self._queues[endpoint_id]
         if queue.ready:
             with self._known:
                 self._returned += queue.ready
@@ -280,11 +279,13 @@ class Fleet:
         else:
             later = reading.headers.get(b"retry-after", b"").decode(errors="replace")
             answer = posting.answer(reading.status, reading.text(), took, later)
-        queue = self._queue(flight.parcel.endpoint_id)
+        queue = self._queues[flight.parcel.endpoint_id]
         queue.out -= 1
         with self._known:
             self._landed.append((flight.parcel, answer))
-            self._known.notify()
+            # Whoever waits is woken for what he waits for, not a hundred times.
+            if len(self._landed) in (1, self._enough) or not self._flights:
+                self._known.notify()
         if answer.reason is None:
             self._follow(flight.parcel.endpoint_id)
         else:

@@ -23,10 +23,10 @@ from sqlalchemy.types import BigInteger, DateTime
 from ballast import config
 from ballast.clock import real_time
 from ballast.db import db, transaction
-from ballast.ids import from_uuid, to_uuid
+from ballast.ids import from_uuid, moment_of, to_uuid
 from ballast.models import WebhookEndpoint
 from ballast.notifications.posting import PER_ENDPOINT
-from ballast.notifications.signatures import Told, body_of, kept_secrets
+from ballast.notifications.signatures import kept_secrets, told
 
 PER_LANE = PER_ENDPOINT
 # What an endpoint that answers is given ahead, to follow at once when a call has ended.
@@ -49,16 +49,19 @@ _FREE: Final = """webhook_deliveries as d
         where d.organization_id = lanes.organization_id and d.endpoint_id = lanes.endpoint_id and d.status in ('pending', 'failed')
           and d.next_attempt_at <= :now and (d.lease_until is null or d.lease_until < :now)
         order by d.next_attempt_at, d.event_id"""
-CLAIM: Final = text(
+# Claims, numbers and reads in one statement, so that a batch is one round trip. Sequence numbers are given in blocks, one update for
+# each endpoint, which are locked in the order in which everybody locks them; a retry keeps the number it has. Each event is read by
+# its key: a join leaves the planner free, where it has no statistics yet, to read all of an organization's for each of them.
+TAKE: Final = text(
     f"""
     with {_LANES},
     heads as (
-      select head.organization_id, head.id, head.event_id, endpoint.failing_since is not null as failing, head.next_attempt_at
+      select head.*, endpoint.failing_since is not null as failing
       from lanes
       join webhook_endpoints as endpoint on endpoint.organization_id = lanes.organization_id and endpoint.id = lanes.endpoint_id
       left join unnest(:busy, :counts) as busy(endpoint_id, calls) on busy.endpoint_id = endpoint.id
       cross join lateral (
-        select d.organization_id, d.id, d.event_id, d.next_attempt_at from {_FREE}
+        select d.organization_id, d.id, d.endpoint_id, d.event_id, d.sequence, d.next_attempt_at from {_FREE}
         limit greatest(case when endpoint.failing_since is null then :most else 1 end - coalesce(busy.calls, 0), 0)
         for update skip locked) as head
       where endpoint.enabled
@@ -77,14 +80,43 @@ CLAIM: Final = text(
       select *, row_number() over (partition by failing order by turn, next_attempt_at, event_id) as place from turns
     ),
     chosen as (
-      select organization_id, id from ranked where not failing or place <= :failing_room order by failing, place limit :room
+      select organization_id, id, endpoint_id, event_id, sequence, next_attempt_at
+      from ranked where not failing or place <= :failing_room order by failing, place limit :room
+    ),
+    placed as (
+      select organization_id, id, endpoint_id, case when sequence is null then row_number() over (
+        partition by organization_id, endpoint_id, sequence is null order by next_attempt_at, event_id) end as place
+      from chosen
+    ),
+    held as materialized (
+      select e.organization_id, e.id, e.sequence, fresh.many
+      from (select organization_id, endpoint_id, count(place) as many from placed group by organization_id, endpoint_id) as fresh
+      join webhook_endpoints as e on e.organization_id = fresh.organization_id and e.id = fresh.endpoint_id
+      where fresh.many > 0 order by e.organization_id, e.id for no key update of e
+    ),
+    moved as (
+      update webhook_endpoints as e set sequence = e.sequence + held.many from held
+      where e.organization_id = held.organization_id and e.id = held.id
+    ),
+    taken as (
+      update webhook_deliveries as d set sequence = coalesce(d.sequence, held.sequence + placed.place), lease_until = :until
+      from placed left join held on held.organization_id = placed.organization_id and held.id = placed.endpoint_id
+      where d.organization_id = placed.organization_id and d.id = placed.id
+      returning d.*
     )
-    select organization_id, id from chosen
+    select d.organization_id::text, d.id::text, d.endpoint_id::text, d.event_id, d.sequence, d.attempts, d.schedule_from,
+      e.type, e.created_at, e.api_version, e.data::text, w.url, w.secret, w.old_secret, w.old_secret_until, w.failing_since, o.mode
+    from taken as d
+    cross join lateral (select * from events where organization_id = d.organization_id and id = d.event_id limit 1) as e
+    join webhook_endpoints as w on w.organization_id = d.organization_id and w.id = d.endpoint_id
+    join organizations as o on o.id = d.organization_id
+    order by d.next_attempt_at, d.event_id
     """  # noqa: S608  no value of anybody's
 ).bindparams(
     bindparam("busy", type_=ARRAY(Uuid())),
     bindparam("counts", type_=ARRAY(BigInteger())),
     bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("until", type_=DateTime(timezone=True)),
 )
 
 
@@ -98,56 +130,13 @@ _OLDEST: Final = text(
     where endpoint.enabled and endpoint.failing_since is null
     """  # noqa: S608
 )
-_KEYS: Final = "unnest(cast(:organizations as uuid[]), cast(:ids as uuid[])) as wanted(organization_id, id)"
-# The lease, and sequence numbers in blocks, one update per endpoint in a batch; a retry keeps the number it has. The endpoints are
-# locked in the order in which everybody locks them.
-NUMBER: Final = text(
-    f"""
-    with fresh as (
-      select d.organization_id, d.id, d.endpoint_id,
-        row_number() over (partition by d.organization_id, d.endpoint_id order by d.next_attempt_at, d.event_id) as place
-      from {_KEYS} join webhook_deliveries as d using (organization_id, id) where d.sequence is null
-    ),
-    counted as (select organization_id, endpoint_id, count(*) as many from fresh group by organization_id, endpoint_id),
-    held as materialized (
-      select e.organization_id, e.id, e.sequence, counted.many from counted
-      join webhook_endpoints as e on e.organization_id = counted.organization_id and e.id = counted.endpoint_id
-      order by e.organization_id, e.id for no key update of e
-    ),
-    moved as (
-      update webhook_endpoints as e set sequence = e.sequence + held.many from held
-      where e.organization_id = held.organization_id and e.id = held.id
-    )
-    update webhook_deliveries as d
-    set sequence = coalesce(d.sequence, held.sequence + fresh.place), lease_until = coalesce(:until, d.lease_until)
-    from {_KEYS} left join fresh using (organization_id, id)
-    left join held on held.organization_id = fresh.organization_id and held.id = fresh.endpoint_id
-    where d.organization_id = wanted.organization_id and d.id = wanted.id
-    """  # noqa: S608  no value of anybody's
-).bindparams(
-    bindparam("organizations", type_=ARRAY(Uuid())),
-    bindparam("ids", type_=ARRAY(Uuid())),
-    bindparam("until", type_=DateTime(timezone=True)),
-)
-READ: Final = text(
-    f"""
-    select d.organization_id, d.id, d.endpoint_id, d.event_id, d.sequence, d.attempts, d.schedule_from,
-      e.type, e.created_at, e.api_version, e.data, w.url, w.secret, w.old_secret, w.old_secret_until, w.failing_since, o.mode
-    from {_KEYS}
-    join webhook_deliveries as d using (organization_id, id)
-    join events as e on e.organization_id = d.organization_id and e.id = d.event_id
-    join webhook_endpoints as w on w.organization_id = d.organization_id and w.id = d.endpoint_id
-    join organizations as o on o.id = d.organization_id
-    order by d.next_attempt_at, d.event_id
-    """  # noqa: S608
-).bindparams(bindparam("organizations", type_=ARRAY(Uuid())), bindparam("ids", type_=ARRAY(Uuid())))
 
 
 @dataclass(frozen=True)
 class Parcel:
     """A delivery, ready to send: plain data, so that nothing touches the database while the endpoint answers."""
 
-    key: tuple[str, str]
+    row: tuple[str, str] = field(metadata={"doc": "organization and delivery, as Postgres writes uuids"})
     endpoint_id: str
     url: str
     event_id: str
@@ -157,6 +146,17 @@ class Parcel:
     schedule_from: int
     failing: bool
     allow_private: bool
+    told_at: float = field(default=0.0, metadata={"doc": "when the event's id was made, Unix seconds"})
+
+    @property
+    def organization_id(self) -> str:
+        """Whose it is, as public id."""
+        return _known_id(self.row[0], "org")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Public ids of the organization and the delivery."""
+        return self.organization_id, _id(self.row[1], "del")
 
 
 def claim(
@@ -184,13 +184,8 @@ def take(
 ) -> list[Parcel]:
     """As `claim`, in the caller's transaction."""
     room = ROOM - len(under_way)
-    keys = _take(under_way, room, well_only, idle_only, slow) if room > 0 else []
-    return pack(keys, real_time() + lease()) if keys else []
-
-
-def _take(
-    under_way: Sequence[Parcel], room: int, well_only: bool, idle_only: bool, slow: AbstractSet[str]
-) -> list[tuple[str, str]]:
+    if room <= 0:
+        return []
     calls = Counter(parcel.endpoint_id for parcel in under_way) + Counter(dict.fromkeys(slow, AHEAD))
     failing = sum(1 for parcel in under_way if parcel.failing)
     at = real_time()
@@ -201,12 +196,9 @@ def _take(
         "most": PER_LANE + AHEAD,
         "failing_room": 0 if well_only else max(ROOM // 6 - failing, 0),
         "room": room,
+        "until": at + lease(),
     }
-    return [(_id(row[0], "org"), _id(row[1], "del")) for row in db.session.execute(CLAIM, given)]
-
-
-def _id(value: Any, prefix: str) -> str:
-    return from_uuid(value if isinstance(value, UUID) else UUID(str(value)), prefix)
+    return [_parcel(row, at) for row in db.session.execute(TAKE, given).all()]
 
 
 def waiting_since() -> datetime | None:
@@ -219,15 +211,6 @@ def lease() -> timedelta:
     """Longer than a call can take (to connect, to answer, to tell) and one before it, so that no delivery is sent while it is being
     sent. (What is taken ahead of a slow endpoint goes back, see `flights`.)"""
     return timedelta(seconds=3 * config.current().webhook_timeout + 30)
-
-
-def pack(keys: Sequence[tuple[str, str]], until: datetime | None = None) -> list[Parcel]:
-    """Read what is to be sent and give each delivery its sequence number at its endpoint, and a lease if one is given. In the caller's
-    transaction."""
-    whose = {"organizations": [to_uuid(key[0], "org") for key in keys], "ids": [to_uuid(key[1], "del") for key in keys]}
-    db.session.execute(NUMBER, whose | {"until": until})
-    at = real_time()
-    return [_parcel(row, at) for row in db.session.execute(READ, whose)]
 
 
 def take_numbers(organization_id: str, endpoint_id: str, count: int) -> int:
@@ -243,20 +226,24 @@ def take_numbers(organization_id: str, endpoint_id: str, count: int) -> int:
 
 
 def _parcel(row: Row[Any], at: datetime) -> Parcel:
-    event_id = _id(row.event_id, "evt")
-    event = Told(event_id, row.type, row.created_at, row.api_version, row.data)
+    event_id = from_uuid(row.event_id, "evt")
     return Parcel(
-        key=(_known_id(row.organization_id, "org"), _id(row.id, "del")),
+        row=(row.organization_id, row.id),
         endpoint_id=_known_id(row.endpoint_id, "we"),
         url=row.url,
         event_id=event_id,
-        body=body_of(event, row.sequence),
+        body=told(event_id, row.type, row.created_at, row.sequence, row.api_version, row.data),
         secrets=kept_secrets(row, at),
         attempts=row.attempts,
         schedule_from=row.schedule_from,
         failing=row.failing_since is not None,
         allow_private=may_be_private(row.mode),
+        told_at=moment_of(row.event_id),
     )
+
+
+def _id(value: str, prefix: str) -> str:
+    return from_uuid(UUID(value), prefix)
 
 
 # Few organizations and endpoints stand in many rows.

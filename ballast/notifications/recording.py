@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import select, text, tuple_, update
+from sqlalchemy import DateTime, bindparam, select, text, update
 
 from ballast import audit, config, metrics
 from ballast.clock import now, real_time
-from ballast.db import after_commit, among, db, insert_rows
-from ballast.ids import moment_of, new_id, to_uuid
-from ballast.models import Organization, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from ballast.db import after_commit, among, db
+from ballast.ids import from_uuid, new_pair
+from ballast.models import Organization, WebhookDelivery, WebhookEndpoint
 from ballast.models.identity import owners_of
 from ballast.notifications import emails
 from ballast.notifications.answering import BODY_KEPT
@@ -27,6 +28,7 @@ PATIENCE: Final = timedelta(days=5)
 GONE: Final = 410
 
 Done = Sequence[tuple[Parcel, Answer]]
+Endpoints = set[tuple[str, str]]
 
 
 def record(done: Done) -> None:
@@ -37,18 +39,18 @@ def record(done: Done) -> None:
     if not done:
         return
     at = real_time()
-    insert_rows(WebhookAttempt, [_attempt(parcel, answer, at) for parcel, answer in done])
-    moved = [_delivered(*one, at) if one[1].reason is None else _missed(*one, at) for one in done]
-    db.session.execute(MOVE, {"rows": json.dumps(moved, default=str)})
-    _note_health(done, at)
+    rows = [_told(parcel, answer, at) for parcel, answer in done]
+    recovered = db.session.execute(RECORD, {"rows": json.dumps(rows), "at": at, "many": len(rows)}).all()
+    _note_health(done, {(from_uuid(row[0], "org"), from_uuid(row[1], "we")) for row in recovered}, at)
     after_commit(partial(_count, done, at))
 
 
 def _count(done: Done, at: datetime) -> None:
-    for parcel, answer in done:
-        metrics.count("ballast_deliveries_total", result=answer.reason or "delivered")
-        if answer.reason is None and parcel.attempts == 0:
-            metrics.observe("ballast_delivery_seconds", at.timestamp() - moment_of(parcel.event_id, "evt"))
+    for result, many in Counter(answer.reason or "delivered" for _, answer in done).items():
+        metrics.count("ballast_deliveries_total", many, result=result)
+    arrived = at.timestamp()
+    first = [arrived - parcel.told_at for parcel, answer in done if answer.reason is None and parcel.attempts == 0]
+    metrics.observe_all("ballast_delivery_seconds", first)
 
 
 def release(parcels: Sequence[Parcel]) -> None:
@@ -56,33 +58,24 @@ def release(parcels: Sequence[Parcel]) -> None:
     if not parcels:
         return
     ours = among(WebhookDelivery.id, [parcel.key[1] for parcel in parcels])
-    organizations = among(WebhookDelivery.organization_id, sorted({parcel.key[0] for parcel in parcels}))
+    organizations = among(WebhookDelivery.organization_id, sorted({parcel.organization_id for parcel in parcels}))
     unsent = update(WebhookDelivery).where(organizations, ours, WebhookDelivery.status.in_(("pending", "failed")))
     db.session.execute(unsent.values(lease_until=None).execution_options(synchronize_session=False))
 
 
-def _attempt(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
-    return {
-        "organization_id": parcel.key[0],
-        "id": new_id("wat"),
-        "delivery_id": parcel.key[1],
-        "number": parcel.attempts + 1,
-        "sent_at": at - timedelta(milliseconds=answer.duration_ms),
-        **_answered(answer),
-    }
-
-
-def _answered(answer: Answer) -> dict[str, Any]:
-    return {
+def _told(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
+    """What the statement reads of one: its attempt, and where that leaves it."""
+    found = {
+        "organization_id": parcel.row[0],
+        "id": parcel.row[1],
+        "attempt_id": new_pair("wat")[1],
+        "tried": parcel.attempts,
         "response_status": answer.status,
         "response_body": answer.body[:BODY_KEPT],
         "reason": answer.reason,
         "duration_ms": answer.duration_ms,
     }
-
-
-def _delivered(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
-    return _known(parcel, late=True) | _answered(answer) | {"status": "delivered", "delivered_at": at}
+    return found | ({"status": "delivered"} if answer.reason is None else _missed(parcel, answer, at))
 
 
 def _missed(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
@@ -90,7 +83,7 @@ def _missed(parcel: Parcel, answer: Answer, at: datetime) -> dict[str, Any]:
     wait = None if answer.status == GONE else wait_after(parcel.attempts - parcel.schedule_from, answer.retry_after)
     status = "dead_letter" if wait is None else "failed"
     due = at if wait is None else at + timedelta(seconds=wait)
-    return _known(parcel, late=False) | _answered(answer) | {"status": status, "next_attempt_at": due}
+    return {"status": status, "next_attempt_at": due.isoformat()}
 
 
 def wait_after(tried: int, retry_after: int | None) -> float | None:
@@ -103,59 +96,72 @@ def wait_after(tried: int, retry_after: int | None) -> float | None:
     return max(delay + spread, retry_after or 0)
 
 
-def _known(parcel: Parcel, *, late: bool) -> dict[str, Any]:
-    key = {"organization_id": to_uuid(parcel.key[0], "org"), "id": to_uuid(parcel.key[1], "del")}
-    return key | {"tried": parcel.attempts, "late": late, "attempts": parcel.attempts + 1}
-
-
-# All of them in one statement, locked in the order of their keys; one that is delivered stays so.
-MOVE: Final = text(
+# All of them in one statement, locked one by one in the order of their keys. One that is delivered stays so; a failure that is not the
+# next attempt is old news. (`limit` says that they are few: for a hundred the planner would rather read all of a table that is small.)
+# Answers which of the endpoints that took something counted as failing: hardly ever one.
+RECORD: Final = text(
     """
     with told as materialized (
-      select * from json_to_recordset(cast(:rows as json)) as row(organization_id uuid, id uuid, tried int, late bool, status text,
-        attempts int, response_status int, response_body text, reason text, duration_ms int, delivered_at timestamptz,
-        next_attempt_at timestamptz)
+      select * from json_to_recordset(cast(:rows as json)) as row(organization_id uuid, id uuid, attempt_id uuid, tried int,
+        status text, response_status int, response_body text, reason text, duration_ms int, next_attempt_at timestamptz)
+      order by organization_id, id
+    ),
+    noted as (
+      insert into webhook_attempts
+        (organization_id, id, delivery_id, number, sent_at, response_status, response_body, reason, duration_ms)
+      select organization_id, attempt_id, id, tried + 1, cast(:at as timestamptz) - duration_ms * interval '1 millisecond',
+        response_status, response_body, reason, duration_ms
+      from told
     ),
     held as materialized (
-      select d.organization_id, d.id from told join webhook_deliveries as d using (organization_id, id)
-      where d.status <> 'delivered' and (told.late or d.attempts = told.tried)
-      order by d.organization_id, d.id for no key update of d
+      select told.* from told cross join lateral (
+        select from webhook_deliveries as d where d.organization_id = told.organization_id and d.id = told.id
+          and d.status <> 'delivered' and (told.status = 'delivered' or d.attempts = told.tried)
+        limit 1 for no key update) as d
+      limit :many
+    ),
+    moved as (
+      update webhook_deliveries as d set status = held.status, attempts = held.tried + 1, lease_until = null,
+        response_status = held.response_status, response_body = held.response_body, reason = held.reason,
+        duration_ms = held.duration_ms, delivered_at = case when held.status = 'delivered' then :at else d.delivered_at end,
+        next_attempt_at = coalesce(held.next_attempt_at, d.next_attempt_at)
+      from held where d.organization_id = held.organization_id and d.id = held.id
+      returning d.organization_id, d.endpoint_id, d.status
     )
-    update webhook_deliveries as d set status = told.status, attempts = told.attempts, lease_until = null,
-      response_status = told.response_status, response_body = told.response_body, reason = told.reason,
-      duration_ms = told.duration_ms, delivered_at = coalesce(told.delivered_at, d.delivered_at),
-      next_attempt_at = coalesce(told.next_attempt_at, d.next_attempt_at)
-    from told join held using (organization_id, id) where d.organization_id = told.organization_id and d.id = told.id
+    select organization_id, id from webhook_endpoints where failing_since is not null
+      and (organization_id, id) in (select organization_id, endpoint_id from moved where status = 'delivered')
     """
-)
+).bindparams(bindparam("at", type_=DateTime(timezone=True)))
 
 
 # --- Health ------------------------------------------------------------------------------------------------------------------
 
 
-def _note_health(done: Done, at: datetime) -> None:
+def _note_health(done: Done, recovered: Endpoints, at: datetime) -> None:
     """One success and the endpoint is well; failures count from the first one since. What failed on our side says nothing of it."""
+    failed = [one for one in done if one[1].reason not in (None, "internal_error")]
+    _mark(recovered, WebhookEndpoint.failing_since.is_not(None), None)
+    if not failed:
+        return
     well = {_endpoint(parcel) for parcel, answer in done if answer.reason is None}
-    ill = {_endpoint(parcel) for parcel, answer in done if answer.reason not in (None, "internal_error")} - well
-    failing = WebhookEndpoint.failing_since
-    _mark(well, failing.is_not(None), None)
-    _mark(ill, failing.is_(None), at)
-    for endpoint in sorted({_endpoint(parcel) for parcel, answer in done if answer.status == GONE}):
+    ill = {_endpoint(parcel) for parcel, _ in failed} - well
+    _mark(ill, WebhookEndpoint.failing_since.is_(None), at)
+    for endpoint in sorted({_endpoint(parcel) for parcel, answer in failed if answer.status == GONE}):
         disable(*endpoint, because="gone")
     for endpoint in _given_up(ill, at):
         disable(*endpoint, because="failing")
 
 
 def _endpoint(parcel: Parcel) -> tuple[str, str]:
-    return (parcel.key[0], parcel.endpoint_id)
+    return (parcel.organization_id, parcel.endpoint_id)
 
 
-def _among(endpoints: set[tuple[str, str]]) -> Any:
-    return tuple_(WebhookEndpoint.organization_id, WebhookEndpoint.id).in_(sorted(endpoints))
+def _among(endpoints: Endpoints) -> Any:
+    owners, ids = zip(*sorted(endpoints), strict=True)
+    return among(WebhookEndpoint.organization_id, owners) & among(WebhookEndpoint.id, ids)
 
 
-def _mark(endpoints: set[tuple[str, str]], changes: Any, since: datetime | None) -> None:
-    """Read first: most calls find nothing to change, and an update of nothing would still look at every row."""
+def _mark(endpoints: Endpoints, changes: Any, since: datetime | None) -> None:
     if not endpoints:
         return
     key = (WebhookEndpoint.organization_id, WebhookEndpoint.id)
@@ -169,7 +175,7 @@ def _mark(endpoints: set[tuple[str, str]], changes: Any, since: datetime | None)
         )
 
 
-def _given_up(endpoints: set[tuple[str, str]], at: datetime) -> list[tuple[str, str]]:
+def _given_up(endpoints: Endpoints, at: datetime) -> list[tuple[str, str]]:
     if not endpoints:
         return []
     wanted = select(WebhookEndpoint.organization_id, WebhookEndpoint.id).where(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,30 +18,26 @@ from sqlalchemy import Row
 from ballast.models import Event, WebhookEndpoint
 from ballast.security import keyring, sign, webhook_key
 
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a delivery says of an event."""
-
-    id: str
-    type: str
-    created_at: datetime
-    api_version: str
-    data: Any
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def body_of(event: Event | Told, sequence: int | None) -> bytes:
+def body_of(event: Event, sequence: int | None) -> bytes:
     """The JSON that is sent: the fact as it was, and its number at this endpoint."""
+    return told(event.id, event.type, event.created_at, sequence, event.api_version, _json(event.data))
+
+
+def told(event_id: str, kind: str, created_at: datetime, sequence: int | None, api_version: str, data: str) -> bytes:
+    """As `body_of`, of an event whose `data` is JSON already: as it comes from Postgres, it need not be read to be sent."""
+    made = created_at.isoformat()
     payload = {
-        "id": event.id,
-        "type": event.type,
-        "created_at": event.created_at.isoformat(),
-        "timestamp": event.created_at.isoformat(),
+        "id": event_id,
+        "type": kind,
+        "created_at": made,
+        "timestamp": made,
         "sequence": sequence,
-        "api_version": event.api_version,
-        "data": event.data,
+        "api_version": api_version,
     }
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+    return f'{_json(payload)[:-1]},"data":{data}}}'.encode()
 
 
 def signed_headers(event_id: str, body: bytes, secrets: Sequence[str], at: int) -> dict[str, str]:

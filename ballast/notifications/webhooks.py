@@ -131,7 +131,7 @@ def create_endpoint(organization_id: str, url: str, event_types: list[str], secr
 
 # --- Delivering --------------------------------------------------------------------------------------------------------------
 
-# By its key: a parcel that was taken, and since when.
+# By its row: a parcel that was taken, and since when.
 UnderWay = dict[tuple[str, str], tuple[Parcel, float]]
 # What was sent, with what came of it, and what was not sent.
 Back = tuple[list[tuple[Parcel, Answer]], list[Parcel]]
@@ -151,7 +151,7 @@ def deliver_due() -> int:
         back: Back = ([], [])
         while True:
             fresh = _land_and_claim(under_way, slow, back, time.monotonic() - started)
-            under_way |= {parcel.key: (parcel, time.monotonic()) for parcel in fresh}
+            under_way |= {parcel.row: (parcel, time.monotonic()) for parcel in fresh}
             post(fleet, fresh)
             claimed += len(fresh)
             if not under_way:
@@ -177,7 +177,7 @@ def _land_and_claim(under_way: UnderWay, slow: set[str], back: Back, elapsed: fl
     """Record what has come back and what was not sent, and claim what there is room for, all in one commit."""
     landed, returned = back
     for parcel in (*(parcel for parcel, _ in landed), *returned):
-        del under_way[parcel.key]
+        del under_way[parcel.row]
     over = drain.is_over(elapsed)
     claims = not stopping.is_set() and (not over or bool(_slow(under_way)))
     if not (landed or returned or claims):

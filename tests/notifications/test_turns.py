@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from ballast import queue
 from ballast.billing import inbox
 from ballast.billing.subscriptions import charging
-from ballast.db import set_organization
+from ballast.db import set_organization, transaction
 from ballast.ids import new_id
 from ballast.models import Email, InboxEvent, Installment
 from ballast.notifications import drain, emails, lanes
@@ -35,6 +36,11 @@ with made as (
 insert into webhook_deliveries (organization_id, id, endpoint_id, event_id, status, created_at, next_attempt_at)
 select %(owner)s, gen_random_uuid(), %(endpoint)s, id, 'pending', %(at)s, %(at)s from made
 """
+
+# In this transaction so far.
+ROWS_READ = text(
+    "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_user_tables where relname in ('webhook_deliveries', 'events')"
+)
 
 
 def plant(connection: psycopg.Connection, world: World) -> dict[str, Due]:
@@ -111,6 +117,19 @@ def test_deliveries_to_a_hundred_endpoints_of_one_leave_room_for_those_of_others
         under_way = [parcel for parcel in first if parcel.key[0] == wide]
         second = Counter(parcel.key[0] for parcel in lanes.claim(under_way))
         assert second == {others[0]: lanes.ROOM - len(under_way)}, "what is under way counts as a turn"
+
+
+def test_a_batch_reads_what_it_sends_however_much_waits_that_nobody_has_counted(
+    world: World, superuser: psycopg.Connection
+) -> None:
+    only(world)
+    lanes_of(superuser, world, world.acme.id, endpoints=4, each=1_000, at=LONG_AGO)
+    with world.worker_app.app_context(), transaction() as session:
+        set_organization(None)
+        taken = lanes.take([])
+        read = session.scalar(ROWS_READ)
+    assert len(taken) == 4 * (lanes.PER_LANE + lanes.AHEAD)
+    assert read < 10 * len(taken)
 
 
 def lanes_of(connection: psycopg.Connection, world: World, owner: str, endpoints: int, each: int, at: datetime) -> None:

@@ -21,7 +21,7 @@ from ballast.local.ports import any_free
 from ballast.models import WebhookDelivery, WebhookEndpoint
 from ballast.notifications import lanes, webhooks
 from ballast.notifications.posting import Answer
-from ballast.notifications.recording import record
+from ballast.notifications.recording import record, release
 from ballast.security import new_webhook_secret, sign
 from tests.billing.acts import Died, as_worker, at_once, rows
 from tests.notifications.acts import SECRET, deliver, deliveries, listen, only, publish
@@ -38,9 +38,13 @@ def endpoint(world: World) -> Iterator[Endpoint]:
         yield made
 
 
-def packed(keys: list[tuple[str, str]]) -> list[lanes.Parcel]:
-    with transaction():
-        return lanes.pack(keys)
+def taken(world: World) -> lanes.Parcel:
+    """The one delivery, in the hands of a worker whose lease has run out."""
+    with world.worker_app.app_context():
+        (parcel,) = lanes.claim([])
+        with transaction():
+            release([parcel])
+    return parcel
 
 
 def test_a_delivery_is_verified_by_the_reference_library(world: World, endpoint: Endpoint) -> None:
@@ -289,9 +293,7 @@ def test_a_lease_outlasts_a_call_that_is_slow_in_every_way() -> None:
 
 def test_a_worker_that_comes_back_late_cannot_take_a_delivery_back(world: World, endpoint: Endpoint) -> None:
     publish(world)
-    with world.worker_app.app_context():
-        keys = [(row.organization_id, row.id) for row in deliveries(world)]
-        (parcel,) = packed(keys)
+    parcel = taken(world)
     deliver(world)
     with organization(world.acme.id), transaction():
         record([(parcel, Answer(None, "", "timeout", 9))])
@@ -304,8 +306,7 @@ def test_a_worker_that_comes_back_late_cannot_take_a_delivery_back(world: World,
 
 def test_a_worker_that_comes_back_late_with_a_success_is_believed(world: World, endpoint: Endpoint) -> None:
     publish(world)
-    with world.worker_app.app_context():
-        (parcel,) = packed([(row.organization_id, row.id) for row in deliveries(world)])
+    parcel = taken(world)
     endpoint.manner = answering(500)
     deliver(world)
     with organization(world.acme.id), transaction():

@@ -16,8 +16,9 @@ from ballast.blueprints.api.error_catalog import CATALOG
 from ballast.blueprints.api.fields import LONGEST_KEY
 from ballast.blueprints.api.schemas import ErrorOut
 from ballast.blueprints.api.setup import VERSION_HEADER
+from ballast.error_answers import error_body
 from ballast.models.outbox import API_VERSION, API_VERSIONS
-from ballast.web import error_body, policy, render
+from ballast.web import policy, render
 
 blueprint = Blueprint("api_docs", __name__)
 
