@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from typing import Any
 
 from rq import Queue, SimpleWorker
 from rq.worker import DequeueStrategy
+from sqlalchemy.orm import configure_mappers
 
-from ballast import config, create_app, logs, queue
+from ballast import config, create_app, footprint, logs, queue, templating
 from ballast.db import db
 from ballast.notifications import drain
 
@@ -47,8 +49,19 @@ def work(names: list[str]) -> None:
     """Take wake-ups from these queues, or from all, until told to stop. Ends the program when one of them is none of ours."""
     if unknown := sorted(set(names) - set(queue.QUEUES)):
         raise SystemExit(f"No such queue: {', '.join(unknown)}. There are {', '.join(queue.QUEUES)}.")
+    _load(names or list(queue.QUEUES))
     connection = queue.connect(config.current().redis_url)
     queues = [Queue(name, connection=connection) for name in names or queue.QUEUES]
     worker = ContextWorker(queues, connection=connection)
     # In turn: a queue that never runs empty keeps none of the others waiting.
     worker.work(with_scheduler=False, logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
+
+
+def _load(names: list[str]) -> None:
+    """What the jobs of these queues are, now and not with the first of each."""
+    templating.environment()
+    for job, (name, _) in queue.SCHEDULE.items():
+        if name in names:
+            import_module(job.rpartition(".")[0])
+    configure_mappers()
+    footprint.settle()

@@ -7,7 +7,6 @@ elsewhere from there on. Only then it stops listening, finishes what it has, and
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import signal
 import tempfile
@@ -18,6 +17,9 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
+from sqlalchemy.orm import configure_mappers
+
+from ballast import footprint
 
 # How long a worker process may take to finish its requests; longer than a processor may keep one waiting.
 FINISH_SECONDS = 30
@@ -67,9 +69,11 @@ def _load() -> None:
 
     Nothing is connected and no thread runs by then. A new release is a new server, never a signal to this one.
     """
-    import_module("app")
-    gc.collect()
-    gc.freeze()
+    app = import_module("app").app
+    # What the first request would have each of them do for itself.
+    app.url_map.update()
+    configure_mappers()
+    footprint.settle()
 
 
 def _read_options() -> argparse.Namespace:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -77,8 +77,13 @@ def show_time(value: datetime, tz: str | None = None) -> str:
 
 def show_date(value: datetime | date, tz: str | None = None) -> str:
     """Nov 21, 2026."""
-    local = value.astimezone(zone(tz)) if isinstance(value, datetime) else value
-    return format_date(local, "MMM d, y", locale="en_US")
+    return _day(value.astimezone(zone(tz)).date() if isinstance(value, datetime) else value)
+
+
+@lru_cache(maxsize=1024)
+def _day(day: date) -> str:
+    """Kept, because the mails of a night name the same few days."""
+    return format_date(day, "MMM d, y", locale="en_US")
 
 
 def read_day(typed: str, tz: str | None = None, later: int = 0) -> datetime:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rq.cron import CronScheduler
 
-from ballast import config, logs, queue, sentry
+from ballast import config, footprint, logs, queue, sentry
 from ballast.clock import real_time
 
 
@@ -36,6 +36,7 @@ def tick() -> None:
     for job, (name, seconds) in queue.SCHEDULE.items():
         options: dict[str, Any] = {"interval": seconds, "ttl": 60, "result_ttl": 0, "job_timeout": queue.JOB_TIMEOUT}
         scheduler.register(_named(job), name, **options)
+    footprint.settle()
     scheduler.start()  # type: ignore[no-untyped-call]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,7 +19,6 @@ from ballast.config import ConfigurationError, Settings
 from ballast.db import APP_ROLE, WORKER_ROLE, assume_role, current_organization, db
 from ballast.errors import BallastError
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
 WEEK = 7 * 24 * 3600
 # The blueprints beside the API's, in ballast.blueprints.
 PAGES: Final = (
@@ -213,14 +211,12 @@ def _connect(app: Flask, settings: Settings, url: str, role: str, pool: int) -> 
 def _extend(app: Flask, settings: Settings) -> None:
     from flask_compress import Compress
     from flask_login import LoginManager
-    from flask_migrate import Migrate
     from flask_wtf.csrf import CSRFProtect
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from ballast import cli, templating
+    from ballast import cli, migrating, templating
     from ballast.blueprints.auth import load_user
 
-    Migrate(app, db, directory=str(MIGRATIONS))
     CSRFProtect(app)
     Compress(app)
     LoginManager(app).user_loader(load_user)
@@ -228,6 +224,7 @@ def _extend(app: Flask, settings: Settings) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     templating.prepare(app.jinja_env)
     cli.register(app)
+    migrating.register(app)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app,
@@ -238,15 +235,15 @@ def _extend(app: Flask, settings: Settings) -> None:
 
 
 def _mount(app: Flask) -> None:
-    from ballast import web
+    from ballast import error_answers, web
     from ballast.blueprints.api import PARTS, cors
 
     app.before_request(cors.answer_preflight)
     app.after_request(web.finish_response)
     app.after_request(cors.allow)
-    app.register_error_handler(BallastError, web.on_ballast_error)
-    app.register_error_handler(HTTPException, web.on_http_error)
-    app.register_error_handler(Exception, web.on_crash)
+    app.register_error_handler(BallastError, error_answers.on_ballast_error)
+    app.register_error_handler(HTTPException, error_answers.on_http_error)
+    app.register_error_handler(Exception, error_answers.on_crash)
     csrf = app.extensions["csrf"]
     for part in PARTS:
         csrf.exempt(part)

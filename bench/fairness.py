@@ -131,6 +131,7 @@ def test_renewals(world: World, small: list[Merchant], superuser: psycopg.Connec
     make_many(superuser, ROWS - 2)
     spread(superuser, "customers", one.customer_id, id="many.a")
     spread(superuser, "payment_methods", str(one.payment_method_id), id="many.b", customer_id="many.a")
+    superuser.execute(KNOWN_THERE, {"one": uuid_of(one.customer_id)})
     whose = {"customer_id": "many.a", "payment_method_id": "many.b"}
     spread(superuser, "subscriptions", one.id, id="many.c", token="many.c::text", **whose)
     superuser.execute(ENDED)
@@ -160,6 +161,11 @@ def test_installments(world: World, small: list[Merchant], superuser: psycopg.Co
     watch(world.settings, superuser, "installments", left.format("<>"), left.format("="), world.acme.id)
 
 
+# The processor knows the customers of the copies by the name that the card is stored under.
+KNOWN_THERE = """
+insert into processor_customers (organization_id, processor_account_id, customer_id, external_id)
+select organization_id, processor_account_id, many.a, external_id from processor_customers, many where customer_id = %(one)s
+"""
 # The first month of all is over since an hour, so that one renewal each is due.
 ENDED = """
 update subscriptions set period = 0, anchor_at = now() - interval '1 month 1 hour', next_action_at = now() - interval '1 hour',

@@ -65,10 +65,10 @@ def _listening(cursor: Any, spoken: list[str]) -> Iterator[None]:
         spoken.append(cursor.mogrify(statement, given))
         return write(engine, statement, given)
 
-    def saying(engine: Any, script: str, given: dict[str, Any]) -> Any:
-        wall, _, rest = cursor.mogrify(script, given).partition(";")
-        spoken.extend(("begin", wall, rest, "commit"))
-        return say(engine, script, given)
+    def saying(engine: Any, statement: str, given: dict[str, Any]) -> Any:
+        wall = cursor.mogrify(direct_charges.WALL, given)
+        spoken.extend(("begin", wall, cursor.mogrify(statement, given), "commit"))
+        return say(engine, statement, given)
 
     direct_payments._write, direct_charges._say = writing, saying
     try:

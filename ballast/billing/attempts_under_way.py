@@ -44,6 +44,8 @@ LEAST: Final = 4
 # Outcomes are recorded when there are so many, or when the first of them has waited so long.
 RECORD: Final = 24
 LINGER_SECONDS: Final = 0.3
+# Attempts are marked together, so often at most.
+MARK_SECONDS: Final = 0.1
 # How long the tender sleeps at most where nothing arrives.
 GLANCE_SECONDS: Final = 0.05
 
@@ -61,7 +63,7 @@ class UnderWay:
         self._back: SimpleQueue[tuple[Begun, Any]] = SimpleQueue()
         self._prepared: dict[str, list[tuple[Begun, Prepared]]] = defaultdict(list)
         self._answers: list[tuple[Begun, Outcome]] = []
-        self._answered_at = 0.0
+        self._answered_at = self._marked_at = 0.0
 
     def __enter__(self) -> UnderWay:
         self._tending = drain.start(self._tender, UnderWay._tend_all, self)
@@ -108,8 +110,10 @@ class UnderWay:
         """Send what is prepared and record what has come back; wait for either."""
         for one, answer in self._arrived():
             self._sort(one, answer)
-        for account_id in list(self._prepared):
-            self._send_off(account_id)
+        if time.monotonic() - self._marked_at > MARK_SECONDS and any(self._prepared.values()):
+            for account_id in list(self._prepared):
+                self._send_off(account_id)
+            self._marked_at = time.monotonic()
         if self._answers and (len(self._answers) >= RECORD or self._is_late()):
             self._record()
 
@@ -168,8 +172,7 @@ class UnderWay:
         for owner, several in by_owner.items():
             with organization(owner):
                 self._record_of(owner, several)
-        for one, _ in answers:
-            self._drop(one)
+        self._drop(*(one for one, _ in answers))
 
     def _record_of(self, owner: str, several: list[tuple[Begun, Outcome]]) -> None:
         def record_all(some: Sequence[tuple[Begun, Outcome]]) -> dict[str, bool]:
@@ -182,10 +185,10 @@ class UnderWay:
 
         self.failed += len(several) - len(_all_or_each(several, record_all, record))
 
-    def _drop(self, one: Begun) -> None:
+    def _drop(self, *done: Begun) -> None:
         with self._counting:
-            self.count -= 1
-            self._by_account[one.account.id] -= 1
+            self.count -= len(done)
+            self._by_account.subtract(one.account.id for one in done)
             self._counting.notify_all()
 
     def _start(self, work: Callable[[Any], Any], one: Begun, given: Any) -> None:

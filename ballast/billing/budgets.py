@@ -54,8 +54,12 @@ def limits_of(brand: str | None) -> tuple[Limit, ...]:
 
 
 def meters(card: PaymentMethod, amount: int) -> list[Meter]:
-    """What is used of each limit for this card and amount: one statement, however many limits."""
+    """What is used of each limit for this card and amount: one statement, however many limits, and none for a card that is held with
+    others (`hold`)."""
     limits = limits_of(card.brand)
+    tries: list[datetime] | None = known((Attempt, card.organization_id, card.id, amount))
+    if tries is not None:
+        return [Meter(sum(1 for at in tries if at > now() - limit.window), limit) for limit in limits]
     counts = [func.count().filter(Attempt.created_at > now() - limit.window) for limit in limits]
     widest = max(limit.window for limit in limits)
     wanted = select(*counts).select_from(Attempt).where(*_counted(card, amount, now() - widest))  # type: ignore[arg-type]
@@ -122,14 +126,6 @@ def _counted(card: PaymentMethod, amount: int, since: datetime) -> tuple[object,
         Attempt.created_at > since,
         Attempt.status.in_(COUNTED),
     )
-
-
-def _used(card: PaymentMethod, amount: int, window: timedelta) -> int:
-    tries: list[datetime] | None = known((Attempt, card.organization_id, card.id, amount))
-    if tries is not None:
-        return sum(1 for at in tries if at > now() - window)
-    counted = select(func.count()).select_from(Attempt).where(*_counted(card, amount, now() - window))  # type: ignore[arg-type]
-    return db.session.scalar(counted) or 0
 
 
 def hold(organization_id: str, cards: dict[str, int]) -> dict[str, PaymentMethod]:

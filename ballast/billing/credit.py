@@ -3,17 +3,13 @@ whoever changes it, and the database refuses one below nothing."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast.clock import now
-from ballast.db import db, forget, known, once
+from ballast.db import among, db, forget, insert_rows, known, once
 from ballast.ids import new_id
 from ballast.models import CreditBalance, CreditEntry
-
-OPENING: Final = insert(CreditBalance).on_conflict_do_nothing()
 
 
 def available(organization_id: str, customer_id: str, currency: str, lock: bool = False) -> int:
@@ -41,12 +37,13 @@ def hold(organization_id: str, whose: set[tuple[str, str]]) -> dict[tuple[str, s
         {"organization_id": organization_id, "customer_id": customer_id, "currency": currency, "amount": 0}
         for customer_id, currency in sorted(whose)
     ]
-    db.session.execute(OPENING, rows)
+    insert_rows(CreditBalance, rows, once_per=("organization_id", "customer_id", "currency"))
     wanted = (
         select(CreditBalance.customer_id, CreditBalance.currency, CreditBalance.amount)
         .where(
             CreditBalance.organization_id == organization_id,
-            tuple_(CreditBalance.customer_id, CreditBalance.currency).in_(sorted(whose)),
+            among(CreditBalance.customer_id, {customer_id for customer_id, _ in whose}),
+            among(CreditBalance.currency, {currency for _, currency in whose}),
         )
         .order_by(CreditBalance.customer_id, CreditBalance.currency)
         .with_for_update()

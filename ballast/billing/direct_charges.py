@@ -36,18 +36,19 @@ log = logging.getLogger(__name__)
 EVENT: Final = "payment_intent.succeeded"
 PATTERNS: Final = ["*", "payment_intent.*", EVENT]
 
-# Several statements in one text are one transaction and one round trip. So the wall's setting stands before the next one begins.
+WALL: Final = "select set_config('app.organization', %(organization)s, true)"
+
+# An attempt is found by its id, never by the index of those that are open: that one looks smaller to Postgres and holds all that were
+# open a moment ago. So what is asked of the status is written in a way that says nothing of it.
 _MARK: Final = """
-select set_config('app.organization', %(organization)s, true);
 update attempts set status = 'submitted', external_id = %(external_id)s, client_secret = %(client_secret)s, submitted_at = %(at)s,
   send_deadline_at = %(deadline)s, next_probe_at = %(next_probe_at)s
-where organization_id = %(organization)s::uuid and id = %(attempt)s::uuid and status = 'created' and send_deadline_at >= %(at)s
+where organization_id = %(organization)s::uuid and id = %(attempt)s::uuid and status || '' = 'created' and send_deadline_at >= %(at)s
 returning id
 """
 # Locked in the order of `attempt_locks.lock`: the payment, then its attempt. There is no cart, order, agreement, installment,
 # subscription or invoice to lock, which the first part makes sure of, under the lock.
 _RECORD: Final = """
-select set_config('app.organization', %(organization)s, true);
 with held as materialized (
   select p.id from payments as p
   where p.organization_id = %(organization)s::uuid and p.id = %(payment)s::uuid and p.status = 'processing' and p.amount = %(amount)s
@@ -60,7 +61,7 @@ with held as materialized (
 tried as materialized (
   select from held cross join lateral (
     select from attempts as a where a.organization_id = %(organization)s::uuid and a.id = %(attempt)s::uuid and a.payment_id = held.id
-      and a.status = 'submitted' and a.probes = 0 limit 1 for update of a) as attempt
+      and a.status || '' = 'submitted' and a.probes = 0 limit 1 for update of a) as attempt
 ),
 addressed as materialized (
   select e.id, row_number() over () as place from webhook_endpoints as e
@@ -243,10 +244,12 @@ def _record(engine: Engine, made: Drafted, begun: Begun, outcome: Approved) -> b
     return answer
 
 
-def _say(engine: Engine, script: str, given: dict[str, Any]) -> Any:
-    """The row that the last statement of a script answers; all of it is one transaction. Raises psycopg.Error."""
-    with past_session(engine) as connection, psycopg.ClientCursor(connection) as cursor:
-        cursor.execute(script, given)
-        while cursor.nextset():
-            pass
-        return cursor.fetchone()
+def _say(engine: Engine, statement: str, given: dict[str, Any]) -> Any:
+    """The row that a statement answers, behind the wall. It and the wall's setting are one round trip (a pipeline), which is one
+    transaction; both are prepared. Raises psycopg.Error.
+    """
+    with past_session(engine) as connection:
+        with connection.pipeline():
+            connection.execute(WALL, given, prepare=True)
+            answer = connection.execute(statement, given, prepare=True)
+        return answer.fetchone()

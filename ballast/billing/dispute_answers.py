@@ -36,7 +36,8 @@ from ballast.models.customers import account_behind
 from ballast.models.disputes import NEEDS_ANSWER, dispute_of
 from ballast.notifications.drain import drain, run_all
 from ballast.processors import base
-from ballast.processors.base import Adapter, Declined, Unknown
+from ballast.processors.adapter import Adapter
+from ballast.processors.base import Declined, Unknown
 from ballast.security import looks_like_card_number
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -16,13 +17,13 @@ KINDS: Final = ("pay", "inst", "agr", "in")
 
 def url(organization_id: str, resource_id: str) -> str:
     """The address for the mails about it; `resource_id` is of one of KINDS."""
-    return f"{config.current().public_url}/charges/{_serializer().dumps([organization_id, resource_id])}"
+    return f"{config.current().public_url}/charges/{_serializer(config.current().secret_key).dumps([organization_id, resource_id])}"
 
 
 def read(given: str) -> tuple[str, str]:
     """The organization and what is explained. Raises NotFound for what we did not sign."""
     try:
-        payload = _serializer().loads(given)
+        payload = _serializer(config.current().secret_key).loads(given)
     except BadSignature as error:
         raise NotFound("page") from error
     match payload:
@@ -35,5 +36,6 @@ def _is_known(resource_id: str) -> bool:
     return any(to_uuid(resource_id, kind) for kind in KINDS)
 
 
-def _serializer() -> URLSafeSerializer:
-    return URLSafeSerializer(config.current().secret_key, salt=SALT)
+@cache
+def _serializer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt=SALT)

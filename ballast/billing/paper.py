@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final
-
-import typst
+from typing import TYPE_CHECKING, Any, Final
 
 from ballast import config
 from ballast.billing import branding
@@ -22,6 +20,9 @@ from ballast.billing.invoice_page import Page
 from ballast.models import CreditNote, Invoice, InvoiceLine, Organization
 from ballast.money import format_money
 from ballast.templating import show_date, show_percent
+
+if TYPE_CHECKING:
+    import typst
 
 HERE: Final = Path(__file__).parent.parent / "paper"
 # Where paper is not A4. Source: Unicode CLDR, supplemental data (paper size).
@@ -49,12 +50,16 @@ def _source(drawing: str) -> bytes:
 @cache
 def _fonts() -> typst.Fonts:
     """Ours first; the system's for letters ours do not have."""
+    import typst
+
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=True, font_paths=[str(HERE / "fonts")])
 
 
 @lru_cache(maxsize=KEPT)
 def draw(sheet: Sheet) -> bytes:
     """The sheet as PDF."""
+    import typst  # with the first sheet: few processes draw any
+
     compiler = typst.Compiler(str(HERE / sheet.drawing), str(HERE), font_paths=_fonts())
     drawn = compiler.compile(format="pdf", sys_inputs={"sheet": sheet.data}, timestamp=0)
     assert isinstance(drawn, bytes), "one document, one file"

@@ -15,10 +15,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import DateTime, Row, String, column, func, select, update, values
+from sqlalchemy import ARRAY, DateTime, Row, bindparam, column, func, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from ballast import audit, logs, money
 from ballast.billing import budgets, cards, changes, lookup, prevented, processing, usual_accounts
@@ -26,7 +28,7 @@ from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.payloads import payment_payload
 from ballast.billing.processing import Account
 from ballast.clock import now, real_time
-from ballast.db import db, known, once, transaction
+from ballast.db import db, gathers, insert_row, known, once, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, Customer, Payment, PaymentMethod, ProcessorAccount
@@ -274,7 +276,10 @@ def write(payment: Payment, source: Source | None = None, return_url: str | None
     account: Account = once((Account, row.id), lambda: _opened(row))
     number = once((Attempt, payment.id), lambda: _count_attempts(payment)) + 1
     attempt = first_state(payment, account, number)
-    db.session.add(Attempt(**attempt))
+    if gathers():
+        insert_row(Attempt, attempt)
+    else:
+        db.session.add(Attempt(**attempt))
     charge = charge_of(payment, attempt["id"], source, return_url)
     return Begun(payment.organization_id, attempt["id"], account, charge, attempt["send_deadline_at"])
 
@@ -403,46 +408,51 @@ def mark_submitted(prepared: Sequence[tuple[Begun, Prepared]]) -> dict[str, date
     """
     at = real_time()
     deadline = at + processing.SEND_SLACK
-    told = values(
-        Attempt.organization_id,
-        Attempt.id,
-        column("external_id", String),
-        column("client_secret", String),
-        column("next_probe_at", DateTime(timezone=True)),
-        name="told",
-    ).data(
-        [
-            (
-                one.organization_id,
-                one.attempt_id,
-                said.external_id,
-                said.client_secret,
-                deadline + processing.patience(one.account),
-            )
-            for one, said in prepared
-        ]
-    )
-    marking = (
+    told = {
+        "organizations": [one.organization_id for one, _ in prepared],
+        "attempts": [one.attempt_id for one, _ in prepared],
+        "charges": [said.external_id for _, said in prepared],
+        "secrets": [said.client_secret for _, said in prepared],
+        "probe_times": [deadline + processing.patience(one.account) for one, _ in prepared],
+    }
+    with transaction() as session:
+        marked = session.scalars(_marking(), told | {"at": at, "deadline": deadline})
+        return dict.fromkeys(marked, deadline)
+
+
+@cache
+def _marking() -> ReturningUpdate[str]:
+    """Made once, and one text however many are told of."""
+    columns = {
+        "organizations": Attempt.organization_id,
+        "attempts": Attempt.id,
+        "charges": Attempt.external_id,
+        "secrets": Attempt.client_secret,
+        "probe_times": Attempt.next_probe_at,
+    }
+    lists = (bindparam(name, type_=ARRAY(one.type)) for name, one in columns.items())
+    told = func.unnest(*lists).table_valued(*(column(name, one.type) for name, one in columns.items()))
+    told = told.render_derived(name="told")
+    at, deadline = (bindparam(name, type_=DateTime(timezone=True)) for name in ("at", "deadline"))
+    return (
         update(Attempt)
         .where(
-            Attempt.organization_id == told.c.organization_id,
-            Attempt.id == told.c.id,
+            Attempt.organization_id == told.c.organizations,
+            Attempt.id == told.c.attempts,
             Attempt.status == "created",
             Attempt.send_deadline_at >= at,
         )
         .values(
             status="submitted",
-            external_id=told.c.external_id,
-            client_secret=told.c.client_secret,
+            external_id=told.c.charges,
+            client_secret=told.c.secrets,
             submitted_at=at,
             send_deadline_at=deadline,
-            next_probe_at=told.c.next_probe_at,
+            next_probe_at=told.c.probe_times,
         )
         .returning(Attempt.id)
         .execution_options(synchronize_session=False)
     )
-    with transaction() as session:
-        return dict.fromkeys(session.scalars(marking), deadline)
 
 
 def confirm(

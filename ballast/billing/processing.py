@@ -31,8 +31,8 @@ from ballast.clock import real_time
 from ballast.db import assert_no_transaction
 from ballast.errors import InvalidRequest
 from ballast.models import ProcessorAccount
+from ballast.processors.adapter import Adapter
 from ballast.processors.base import (
-    Adapter,
     Capabilities,
     Connection,
     Credentials,

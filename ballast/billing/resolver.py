@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -15,17 +17,17 @@ from ballast.billing import processing
 from ballast.billing.outcomes import CHALLENGE_LASTS, record
 from ballast.billing.processing import Account
 from ballast.clock import real_time
-from ballast.db import organization, transaction
+from ballast.db import organization, own_session, transaction
 from ballast.models import Attempt, Payment, ProcessorAccount
-from ballast.models.customers import account_behind
+from ballast.models.customers import PROCESSORS, account_behind
 from ballast.models.states import OPEN_ATTEMPT
 from ballast.notifications.drain import drain, run_all
 from ballast.processors.base import ActionRequired, Approved, Declined, Lookup, NotSent, Outcome, Unknown
 
 log = logging.getLogger(__name__)
 
-# As many as are claimed at once: the lease then outlasts a row's calls (look, cancel, look again), and two resolvers never ask about
-# the same attempt.
+# Of each processor, as many as are claimed at once: the lease then outlasts a row's calls (look, cancel, look again), and two
+# resolvers never ask about the same attempt.
 THREADS = 8
 CALLS = 3
 CLOSED_UNPAID = ("declined", "not_sent")
@@ -44,25 +46,35 @@ class Open:
 
 
 def resolve_due(organization_id: str | None = None) -> int:
-    """Probe every open attempt whose time has come, of one organization or of all. The job behind `queue.RESOLVE`."""
+    """Probe every open attempt whose time has come, of one organization or of all. The job behind `queue.RESOLVE`.
+
+    Each processor's at the same time as the others': one that answers slowly holds up its own.
+    """
     queue.forget_mark(queue.RESOLVE)
-    return drain("resolve_attempts", partial(_resolve_batch, organization_id))
+    with ThreadPoolExecutor(len(PROCESSORS), thread_name_prefix="resolve") as pool:
+        lanes = [pool.submit(copy_context().run, _drain, organization_id, processor) for processor in PROCESSORS]
+        return sum(lane.result() for lane in lanes)
 
 
-def _resolve_batch(organization_id: str | None) -> tuple[int, int]:
-    due = _claim(organization_id)
+def _drain(organization_id: str | None, processor: str) -> int:
+    with own_session():
+        return drain("resolve_attempts", partial(_resolve_batch, organization_id, processor))
+
+
+def _resolve_batch(organization_id: str | None, processor: str) -> tuple[int, int]:
+    due = _claim(organization_id, processor)
     results = run_all(resolve, due, THREADS)
     return len(due), sum(1 for result in results if isinstance(result, Exception))
 
 
-def _claim(organization_id: str | None, limit: int = THREADS) -> list[Open]:
+def _claim(organization_id: str | None, processor: str) -> list[Open]:
     now = real_time()
     whose = true() if organization_id is None else Attempt.organization_id == organization_id
     chosen = (
         select(Attempt.organization_id, Attempt.id)
-        .where(Attempt.status.in_(OPEN_ATTEMPT), Attempt.next_probe_at <= now, whose)
+        .where(Attempt.status.in_(OPEN_ATTEMPT), Attempt.next_probe_at <= now, Attempt.processor == processor, whose)
         .order_by(Attempt.next_probe_at)
-        .limit(limit)
+        .limit(THREADS)
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )

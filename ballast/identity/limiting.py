@@ -134,9 +134,15 @@ def _read(limiter: MovingWindowRateLimiter, item: RateLimitItem, passed: bool, *
     return Taken(passed, item.amount, max(0, seen.remaining), min(reset, item.get_expiry()))
 
 
+class _Redis(RedisStorage):
+    """Loads the client of Redis alone: `limits` would load Valkey's beside it, which is as large, wherever that is installed."""
+
+    DEPENDENCIES = {"redis": None}  # noqa: RUF012  as the class above says it
+
+
 @cache
 def _shared(url: str) -> MovingWindowRateLimiter:
-    storage = RedisStorage(
+    storage = _Redis(
         url, key_prefix="ballast:limits", socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
     )
     return MovingWindowRateLimiter(storage)

@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg
-
 from ballast.local import stack
 from ballast.local.errors import LocalError
 from ballast.local.lock import Lock
@@ -31,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
             return stop(state)
         if arguments[0] == "flask":
             return run_flask(root, state, arguments[1:])
-    except (LocalError, OSError, subprocess.SubprocessError, psycopg.Error) as error:
+    except (LocalError, OSError, subprocess.SubprocessError) as error:
         complain(f"ballast: {error}")
         return 1
     complain(USAGE)

@@ -9,8 +9,6 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-import psycopg
-from psycopg import sql
 
 from ballast.local import ports, processes
 from ballast.local.account import Account, choose_account
@@ -26,6 +24,12 @@ DEFAULTS = {
     "listen_addresses": ports.HOST,
     "unix_socket_directories": "",
     "max_connections": "100",
+    # One machine's stack, beside everything else on it: what a database of some gigabytes on a server of its own would not have.
+    "shared_buffers": "64MB",
+    "io_workers": "1",
+    "autovacuum_max_workers": "2",
+    # Tens of megabytes in each connection that met one statement which looks expensive.
+    "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
@@ -148,24 +152,28 @@ class Postgres:
         return [*account.prefix, *tie, account.programs / "postgres", "-D", account.home / "data", *options]
 
     def is_ready(self) -> bool:
-        """Whether our server, not another one on its port, answers a query."""
-        if not _reports_ready(self._prepared_account().home / "data"):
-            return False
-        try:
-            with psycopg.connect(self.superuser_url, connect_timeout=2) as connection:
-                connection.execute("select 1")
-        except psycopg.OperationalError as error:
-            if "password authentication failed" in str(error):
-                raise LocalError(
-                    f"The data in {self.directory} belongs to another {self.directory / 'passwords.json'}. "
-                    "Put the file back, or remove the folder to begin with empty data."
-                ) from error
-            return False
-        return True
+        """Whether our server takes connections: it says so in its folder, once it has its port."""
+        return _reports_ready(self._prepared_account().home / "data")
 
     def provision(self) -> None:
-        """Make the roles and the database if they are missing, and set the roles' passwords. Safe to repeat."""
-        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+        """Make the roles and the database if they are missing, and set the roles' passwords. Safe to repeat.
+
+        Raises LocalError when the server does not take its superuser's password.
+        """
+        # Here, and by the stack in a process that ends: the supervisor, which stays, has no other use for it.
+        import psycopg
+        from psycopg import sql
+
+        try:
+            connecting = psycopg.connect(self.superuser_url, autocommit=True, connect_timeout=10)
+        except psycopg.OperationalError as error:
+            if "password authentication failed" not in str(error):
+                raise LocalError(f"PostgreSQL does not let us in: {error}") from error
+            raise LocalError(
+                f"The data in {self.directory} belongs to another {self.directory / 'passwords.json'}. "
+                "Put the file back, or remove the folder to begin with empty data."
+            ) from error
+        with connecting as connection:
             known = {name for (name,) in connection.execute("select rolname from pg_roles")}
             for role in ROLES:
                 verb = "alter" if role in known else "create"

@@ -6,11 +6,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from ballast.local.errors import LocalError
 
 LOG_LIMIT = 10 * 1024 * 1024
 POLL_SECONDS = 0.05
@@ -61,6 +64,32 @@ def tie_to_parent(death_signal: str | None) -> tuple[str, ...]:
     if shutil.which("setpriv") and runs([*prefix, "true"]):
         return prefix
     return ()
+
+
+def apart(act: Callable[[], None]) -> None:
+    """Do something short in a process of its own, so that what it loads goes with it. Raises LocalError as it did.
+
+    For a caller of one thread: it is forked.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os._exit(_act(act, writing))
+    os.close(writing)
+    with open(reading, "rb") as said:
+        complaint = said.read().decode()
+    if os.waitpid(child, 0)[1]:
+        raise LocalError(complaint or "A part of the start was killed.")
+
+
+def _act(act: Callable[[], None], writing: int) -> int:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001  told to the parent
+        with open(writing, "wb") as said:
+            said.write((str(error) if isinstance(error, LocalError) else traceback.format_exc()).encode())
+        return 1
+    return 0
 
 
 def runs(command: Sequence[str | Path]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from ballast.local import environment, panel, ports, probes, services
+from ballast.local import environment, panel, ports, probes, processes, services
 from ballast.local.errors import LocalError
 from ballast.local.lock import Lock
 from ballast.local.panel import say
@@ -131,7 +131,7 @@ def start(stack: Stack) -> dict[str, Any]:
     supervisor.begin_task("setup", services.setup_command(stack.credentials))
     if stack.postgres:
         supervisor.wait_until_ready([foundations["postgres"]])
-        stack.postgres.provision()
+        processes.apart(stack.postgres.provision)
     supervisor.wait_until_ready(list(foundations.values()))
     say("Migrating the database, looking after the demo organization.")
     supervisor.finish_task("setup")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
-import requests
-import resend
-from resend.exceptions import ResendError
 from sqlalchemy import case, select, true, tuple_, update
 
 from ballast import audit, config, metrics, queue
@@ -26,7 +21,6 @@ from ballast.notifications.turns import Due, in_turn, release
 from ballast.templating import environment
 
 THREADS = 4
-TIMEOUT_SECONDS = 10
 # No more at once than the lease lets be finished if each takes its whole timeout.
 LEASE = timedelta(seconds=60)
 BATCH = 20
@@ -128,7 +122,6 @@ def send_due() -> int:
 def _send_batch(waiting: Due) -> tuple[int, int]:
     keys = in_turn(waiting.claim(BATCH))
     letters = _letters(keys)
-    _configure()
     came = list(zip(letters, run_until_stopped(_post, letters, THREADS), strict=True))
     release(Email, [letter.key for letter, result in came if isinstance(result, NotStarted)])
     posted = [
@@ -169,52 +162,16 @@ def _letters(keys: list[tuple[str, str]]) -> list[Letter]:
         ]
 
 
-class _PooledClient(resend.RequestsClient):
-    """Resend's own client opens a connection per mail; this one keeps them."""
-
-    def __init__(self, timeout: float) -> None:
-        super().__init__(timeout=int(timeout))
-        self._session = requests.Session()
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        json: dict[str, object] | list[object] | None = None,
-        files: dict[str, Any] | None = None,
-        data: dict[str, str] | None = None,
-    ) -> tuple[bytes, int, Mapping[str, str]]:
-        try:
-            response = self._session.request(
-                method, url, headers=headers, json=json, files=files, data=data, timeout=self._timeout
-            )
-        except requests.RequestException as error:
-            raise RuntimeError(f"no answer: {type(error).__name__}") from error
-        return response.content, response.status_code, response.headers
-
-
-@cache
-def _client() -> _PooledClient:
-    return _PooledClient(TIMEOUT_SECONDS)
-
-
-def _configure() -> None:
-    settings = config.current()
-    resend.api_key = settings.resend_api_key
-    resend.api_url = settings.resend_api_url
-    resend.default_http_client = _client()
-
-
 def _post(letter: Letter) -> Posted:
     """Hand one mail to Resend; our id is the idempotency key, so a lost answer cannot send it twice (Resend keeps keys 24 h)."""
+    from ballast.notifications import mailbox  # with the first mail: few processes send any
+
     try:
-        answer = resend.Emails.send(letter.params, {"idempotency_key": letter.once})  # type: ignore[arg-type]
-    except ResendError as error:
+        return Posted(mailbox.put(letter.params, letter.once))
+    except mailbox.ResendError as error:
         code = int(error.code) if str(error.code).isdigit() else 500
         reason = "no_answer" if error.error_type == "HttpClientError" else f"http_{code}"
         return Posted(None, reason, permanent=code in PERMANENT and reason != "no_answer")
-    return Posted(answer["id"])
 
 
 def _unless_secret(column: Any) -> Any:

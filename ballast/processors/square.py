@@ -52,7 +52,9 @@ from ballast.processors.lists import Listed, ListedPayout
 from ballast.processors.sending import TooLateError
 from ballast.processors.square_answers import FAILURES
 from ballast.processors.square_client import API_VERSION, ONCE, ask, instant, make_client, money_of
-from ballast.processors.urls import Policy, is_hook_of_ours, local_policy
+from ballast.processors.square_page import LIBRARIES, PRODUCTION
+from ballast.processors.square_page import policy as policy_of
+from ballast.processors.urls import is_hook_of_ours, local_policy
 
 PAGE = 100
 # Where a payment whose id we lost may lie: made before the last moment at which it may have been sent, by clocks that differ.
@@ -62,12 +64,6 @@ NEARLY = timedelta(minutes=3)
 NOTE = 500
 # Tokens of the browser: of a card, and of a wallet. A stored card's is `ccof:…`, or has no prefix at all.
 ONE_TIME: Final = ("cnon:", "wnon:")
-PRODUCTION: Final = "https://connect.squareup.com"
-SANDBOX: Final = "https://connect.squareupsandbox.com"
-LIBRARIES: Final = {
-    PRODUCTION: "https://web.squarecdn.com/v1/square.js",
-    SANDBOX: "https://sandbox.web.squarecdn.com/v1/square.js",
-}
 EVENTS = "payment.created payment.updated refund.created refund.updated dispute.created dispute.state.updated"
 
 
@@ -273,7 +269,7 @@ class SquareAdapter:
         given = dict(self._credentials.extra).get("script_url")
         script = given or LIBRARIES.get(self._base) or f"{self._base}/js/square/v1/square.js"
         values = (("application_id", self._credentials.publishable_key), ("location_id", self._location or ""))
-        policy = _policy(self._base) if self._base in LIBRARIES else local_policy(script, self._base)
+        policy = policy_of(self._base) if self._base in LIBRARIES else local_policy(script, self._base)
         return ClientConfig("square", (script,), values, policy)
 
     def check(self) -> Connection:
@@ -385,22 +381,3 @@ class SquareAdapter:
             return refused
         now = self.find(lookup)
         return refused if isinstance(now, Approved) and not now.captured else now
-
-
-def _policy(base: str) -> Policy:
-    """Square's own origins. A bank's challenge may come from anywhere, and its first form is sent from the page.
-
-    Source: developer.squareup.com/docs/web-payments/content-security-policy.
-    """
-    library = LIBRARIES[base].removesuffix("/v1/square.js")
-    return (
-        ("script-src", (library,)),
-        ("frame-src", (library, "https:")),
-        ("connect-src", (library, base, base.replace("//connect", "//pci-connect"), "https://*.ingest.sentry.io")),
-        ("style-src", (library, "'unsafe-inline'")),
-        (
-            "font-src",
-            (library, "https://square-fonts-production-f.squarecdn.com", "https://d1g145x70srn7h.cloudfront.net"),
-        ),
-        ("form-action", ("https:",)),
-    )

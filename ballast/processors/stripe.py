@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import stripe
 
@@ -113,9 +114,7 @@ class StripeAdapter:
             if charge.one_time and charge.save and not cards.is_new(self._client, charge.payment_method):
                 return Declined("hard", "card_not_new", NOT_NEW)
             customer = cards.customer_for(self._client, charge)
-            intent = self._intents.create(
-                _creation(charge, customer), {"idempotency_key": f"{charge.reference}:create"}
-            )
+            intent = self._post("/v1/payment_intents", _creation(charge, customer), f"{charge.reference}:create")
         except FAILURES as error:
             return answers.refused(error) or answers.not_sent(error)
         return Prepared(intent.id, intent.client_secret)
@@ -129,14 +128,16 @@ class StripeAdapter:
         elif charge.return_url:
             params["return_url"] = charge.return_url
         try:
-            intent = self._intents.confirm(
-                charge.external_id,
-                params,  # type: ignore[arg-type]
-                {"idempotency_key": f"{charge.reference}:confirm"},
-            )
+            path = f"/v1/payment_intents/{quote_plus(charge.external_id)}/confirm"
+            intent = self._post(path, params, f"{charge.reference}:confirm")
         except FAILURES as error:
             return answers.unsubmitted(error, charge.external_id)
         return answers.outcome_of(intent)
+
+    def _post(self, path: str, params: dict[str, Any], key: str) -> answers.Seen:
+        """What the two calls of every charge say, past the SDK's objects: those are a third of a call's CPU, for a few fields."""
+        said = self._client.raw_request("post", path, idempotency_key=key, **params)
+        return answers.Seen(said.data)
 
     def find(self, lookup: Lookup) -> Outcome:
         """Read the PaymentIntent, or look for our reference; one whose id we never learned was never confirmed."""

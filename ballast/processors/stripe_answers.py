@@ -1,4 +1,4 @@
-"""What Stripe's answers mean, in our words. Reads the SDK's objects, asks nothing."""
+"""What Stripe's answers mean, in our words. Reads the SDK's objects, or JSON (`Seen`); asks nothing."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ FAILURES: Final = (stripe.StripeError, TooLateError)
 Failure = stripe.StripeError | TooLateError
 
 
+class Seen:
+    """JSON of Stripe's, to be read as the SDK's objects are: what it has not is an AttributeError."""
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        self._said = said
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            found = self._said[name]
+        except (KeyError, TypeError):
+            raise AttributeError(name) from None
+        return Seen(found) if isinstance(found, dict) else found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON."""
+        return self._said
+
+
 def outcome_of(intent: Any) -> Outcome:
     """What a PaymentIntent's state means. Source: docs.stripe.com/payments/paymentintents/lifecycle."""
     try:
@@ -70,7 +88,7 @@ def _outcome(intent: Any) -> Outcome:
 def saved_of(intent: Any) -> SavedCard | None:
     """The card as it was stored, if the intent was to store it and its customer has it."""
     method = intent.payment_method
-    if getattr(intent, "setup_future_usage", None) != "off_session" or not isinstance(method, stripe.PaymentMethod):
+    if getattr(intent, "setup_future_usage", None) != "off_session" or method is None or isinstance(method, str):
         return None
     customer = _id_of(getattr(method, "customer", None))
     return SavedCard(method.id, customer, card_of(method)) if customer else None

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from ballast.billing import refunds
+from ballast.billing import refund_outcomes
 from ballast.db import organization
 from ballast.models import CreditEntry, CreditNote, Refund
 from ballast.processors.base import RefundOutcome
@@ -101,7 +101,7 @@ def test_a_refund_that_comes_back_makes_its_note_void_and_undoes_it(
     note = seller.made("/credit_notes", {"invoice": paid, "how": "refund"})
     (refund,) = world.all_of(Refund)
     with world.app.app_context(), organization(world.acme.id):
-        refunds.record(world.acme.id, refund.id, RefundOutcome("failed", message="The account is closed."))
+        refund_outcomes.record(world.acme.id, refund.id, RefundOutcome("failed", message="The account is closed."))
     assert api.get(f"/credit_notes/{note['id']}").get_json()["status"] == "void"
     after = balances(world)
     assert {code: amount for code, amount in after.items() if amount} == {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ballast
-from ballast import web
+from ballast import error_answers
 from ballast.blueprints.api.docs import VALIDATION_CODES
 from ballast.blueprints.api.error_catalog import CATALOG, to_markdown
 from ballast.models.outbox import API_VERSION
@@ -53,7 +53,7 @@ def codes_in(source: str) -> Iterator[str]:
 def raised() -> set[str]:
     """The codes that the API may answer with."""
     found = {code for path in modules() for code in codes_in(path.read_text())}
-    found |= set(web.CODES.values()) | set(VALIDATION_CODES.values()) | {"parameter_invalid"}
+    found |= set(error_answers.CODES.values()) | set(VALIDATION_CODES.values()) | {"parameter_invalid"}
     return found | {"internal_error", "unavailable", "card_declined"}
 
 

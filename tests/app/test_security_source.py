@@ -85,7 +85,7 @@ OPENERS = {
     "notifications/posting.py": "webhooks: only to where addresses.py says",
     "notifications/wires.py": "keeps what posting.py has opened, behind the same guard",
     "notifications/flights.py": "sends on what wires.py keeps, opens nothing",
-    "notifications/emails.py": "Resend, whose address is a setting",
+    "notifications/mailbox.py": "Resend, whose address is a setting",
     "processors/stripe_client.py": "Stripe, whose address is a setting",
     "processors/braintree_merchant.py": "Braintree, whose address is a setting",
     "processors/square_client.py": "Square, whose address is a setting",

@@ -21,6 +21,7 @@ from ballast.db import organization, transaction
 from ballast.models import Attempt, Dispute, InboxEvent, ProcessorAccount
 from ballast.models.disputes import WITHDRAWN
 from ballast.processors import base
+from ballast.processors.adapter import Adapter
 from tests.billing.acts import balance, rows
 from tests.world import ACCOUNTS, World
 
@@ -156,7 +157,7 @@ class Desk:
         else:
             self.answer(dispute, "losing_evidence")
 
-    def adapter(self) -> base.Adapter:
+    def adapter(self) -> Adapter:
         """What speaks to the processor for Acme."""
         with organization(self.world.acme.id), transaction() as session:
             row = session.scalars(select(ProcessorAccount).where(ProcessorAccount.id == self.account_id)).one()

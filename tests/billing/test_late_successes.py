@@ -9,11 +9,12 @@ import pytest
 import requests
 from sqlalchemy import update
 
-from ballast.billing import late_successes, outcomes, refunds, resolver
+from ballast.billing import late_successes, outcomes, refund_outcomes, refunds, resolver
 from ballast.clock import real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict
 from ballast.models import Attempt, CreditBalance, Email, InboxEvent, LateSuccess, Prevented, Refund
+from ballast.processors.base import RefundOutcome
 from tests.billing.acts import Died, as_worker, attempts, balance, credit_late, die, event_of, hook, rows, stripe
 from tests.pages.dashboard import page
 from tests.world import ACCOUNTS, Api, World
@@ -177,7 +178,7 @@ def test_a_refund_of_it_that_failed_is_made_again_on_request_and_no_second_time(
     with organization(world.acme.id):
         with pytest.raises(Conflict), transaction():
             late_successes.refund_again(world.acme.id, late.id)
-        refunds.record(world.acme.id, refund.id, refunds.RefundOutcome("failed", message="No."))
+        refund_outcomes.record(world.acme.id, refund.id, RefundOutcome("failed", message="No."))
         with transaction():
             assert late_successes.refund_again(world.acme.id, late.id).amount == 2000
     assert [one.status for one in rows(world, Refund)] == ["failed", "pending"]

@@ -247,6 +247,22 @@ def test_two_resolvers_at_once_ask_once(world: World, api: Api) -> None:
     assert len(rows(world, LedgerTransfer)) == 1
 
 
+def test_a_processor_that_answers_slowly_holds_up_only_its_own_attempts(
+    world: World, api: Api, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(resolver, "THREADS", 1)
+    world.use("square")
+    square = ("square", "cnon:card-nonce-ok", "payments.create")
+    for processor, card, charge in (square, square, ("stripe", "pm_card_visa", "payment_intents.confirm")):
+        world.fault(processor=processor, kind="reset_after", operation=charge, count=1)
+        assert api.pay(processor=processor, payment_method=card).get_json()["status"] == "processing"
+    world.fault(processor="square", kind="latency", operation="payments.list", seconds=0.5)
+    with shifted(LATER):
+        elsewhere(world.app, as_worker(world, resolver.resolve_due))
+    found = sorted(attempts(world), key=lambda attempt: attempt.finished_at or real_time())
+    assert [(one.processor, one.status) for one in found] == [("stripe", "approved"), *[("square", "approved")] * 2]
+
+
 # --- What is recorded twice, or against itself -------------------------------------------------------------------------------
 
 YES = Approved("", 2000, Card("visa", "4242"))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ballast import audit
-from ballast.billing import disputes, refunds
+from ballast.billing import disputes, refund_outcomes
 from ballast.billing.financing import entries, opening, postings, quotes, rows, standing
 from ballast.billing.financing.entries import Fact, Parts
 from ballast.billing.financing.servicing import acting, amendments
@@ -110,7 +110,7 @@ class Servant(Lender):
     def refund_fails(self, refund: Refund) -> None:
         """The bank sends it back."""
         with self.clocked():
-            refunds.record(
+            refund_outcomes.record(
                 self.world.acme.id, refund.id, base.RefundOutcome("failed", refund.external_id, "closed card")
             )
 

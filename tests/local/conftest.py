@@ -15,7 +15,8 @@ def make_checkout(folder: Path) -> Checkout:
     shutil.copytree(STANDIN, folder)
     shutil.copytree(ROOT / "ballast" / "local", folder / "ballast" / "local")
     shutil.copy(ROOT / "app.py", folder)
-    shutil.copy(ROOT / "ballast" / "serving.py", folder / "ballast")
+    for name in ("serving.py", "footprint.py"):
+        shutil.copy(ROOT / "ballast" / name, folder / "ballast")
     return Checkout(folder)
 
 

@@ -164,7 +164,7 @@ def test_nobodys_mail_is_in_what_a_worker_might_log(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     compose(world)
-    monkeypatch.setattr(emails.resend.Emails, "send", lambda *_given: 1 / 0)
+    monkeypatch.setattr("resend.Emails.send", lambda *_given: 1 / 0)
     send(world)
     assert "a row of a batch failed" in caplog.text
     assert "ada@example.com" not in caplog.text

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-from bisect import bisect_left
 from collections import Counter
 from contextlib import ExitStack
 
 import pytest
-import requests
 
 from ballast.models import Subscription
+from bench.renewals import confirmed, fullest_second
 from tests.subscriptions.acts import Desk
 from tests.subscriptions.fleet import plant, worker
 from tests.world import World
@@ -35,7 +33,7 @@ def test_two_workers_share_the_pace_of_an_account_and_lose_none_of_it(world: Wor
         workers = [stack.enter_context(worker(world, desk.at, shift=0)) for _ in range(2)]
         assert [one.wait(60 + COUNT / 20) for one in workers] == [0, 0]
     world.forget_faults()
-    told = confirmed(world)[1:]
+    told = confirmed(world.sandbox_url)[1:]
     took, busiest = told[-1] - told[0], fullest_second(told)
     print(
         f"{len(told)} renewals by two workers: {took:.1f} s, {len(told) / took:.1f}/s, {busiest} in the fullest second"
@@ -46,15 +44,3 @@ def test_two_workers_share_the_pace_of_an_account_and_lose_none_of_it(world: Wor
     assert busiest <= PACE * MOST + 1
     if COUNT >= 10_000:
         assert took <= 1.05 * COUNT / PACE
-
-
-def confirmed(world: World) -> list[float]:
-    """When the sandbox was asked to charge, in order."""
-    raw = requests.get(f"{world.sandbox_url}/_sandbox/wire", params={"processor": "stripe"}, timeout=60).text
-    said = (json.loads(line) for line in raw.splitlines() if '"payment_intents.confirm"' in line)
-    return sorted(one["at"] for one in said)
-
-
-def fullest_second(moments: list[float]) -> int:
-    """The most of them that fall into any one second."""
-    return max(bisect_left(moments, moment + 1) - place for place, moment in enumerate(moments))

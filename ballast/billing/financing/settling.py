@@ -54,13 +54,17 @@ def know(payment_id: str, installment_ids: Sequence[str]) -> None:
 
 def of_payment(payment: Payment) -> Claimed | None:
     """What a payment claims, or claimed; None where that are no installments. It is locked already (see `attempt_locks.lock`)."""
+    ids: list[str] = once(("installments of", payment.id), lambda: _claimed(payment))
+    return lock(payment.organization_id, ids) if ids else None
+
+
+def _claimed(payment: Payment) -> list[str]:
     claimed = select(Claim.obligation_id).where(
         Claim.organization_id == payment.organization_id,
         Claim.payment_id == payment.id,
         Claim.obligation == "installment",
     )
-    ids: list[str] = once(("installments of", payment.id), lambda: list(db.session.scalars(claimed)))
-    return lock(payment.organization_id, ids) if ids else None
+    return list(db.session.scalars(claimed))
 
 
 # --- It arrived --------------------------------------------------------------------------------------------------------------

@@ -209,28 +209,28 @@ def _chargeable(model: Any) -> list[ColumnElement[bool]]:
 
 
 def _accounts_of(organization_id: str, invoice_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """The accounts, and their processors, that will be asked, by invoice: of the subscription's card, else of the customer's."""
+    """The accounts, and their processors, that will be asked, by invoice: of the subscription's card, else of the customer's.
+
+    From key to key in subqueries: joined, it is Postgres' choice where to begin, and where it knows nothing of a table yet it began
+    with all subscriptions of the organization.
+    """
+    usual = select(Customer.default_payment_method_id).where(
+        Customer.organization_id == organization_id, Customer.id == Subscription.customer_id
+    )
+    card = (
+        select(func.coalesce(Subscription.payment_method_id, usual.scalar_subquery()))
+        .where(Subscription.organization_id == organization_id, Subscription.id == Invoice.subscription_id)
+        .correlate(Invoice)
+    )
+    account = select(PaymentMethod.processor_account_id).where(
+        PaymentMethod.organization_id == organization_id, PaymentMethod.id == card.scalar_subquery()
+    )
     wanted = (
         select(Invoice.id, ProcessorAccount.id, ProcessorAccount.processor)
-        .select_from(ProcessorAccount)
         .join(
-            PaymentMethod,
-            (PaymentMethod.organization_id == ProcessorAccount.organization_id)
-            & (PaymentMethod.processor_account_id == ProcessorAccount.id),
-        )
-        .join(
-            Customer,
-            (Customer.organization_id == PaymentMethod.organization_id) & (Customer.id == PaymentMethod.customer_id),
-        )
-        .join(
-            Subscription,
-            (Subscription.organization_id == Customer.organization_id)
-            & (Subscription.customer_id == Customer.id)
-            & (func.coalesce(Subscription.payment_method_id, Customer.default_payment_method_id) == PaymentMethod.id),
-        )
-        .join(
-            Invoice,
-            (Invoice.organization_id == Subscription.organization_id) & (Invoice.subscription_id == Subscription.id),
+            ProcessorAccount,
+            (ProcessorAccount.organization_id == Invoice.organization_id)
+            & (ProcessorAccount.id == account.scalar_subquery()),
         )
         .where(Invoice.organization_id == organization_id, among(Invoice.id, invoice_ids))
     )

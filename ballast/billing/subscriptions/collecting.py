@@ -18,8 +18,9 @@ from ballast.billing import budgets, invoices, payments, retries
 from ballast.billing.outcomes import UNPAID
 from ballast.billing.subscriptions import ending, letters, mandates, reading, rows, settling
 from ballast.clock import now
-from ballast.db import db, gather, know, transaction
+from ballast.db import db, gather, insert_row, know, transaction
 from ballast.errors import Conflict
+from ballast.ids import new_id
 from ballast.models import Attempt, Claim, Invoice, Payment, PaymentMethod, Subscription
 
 PAYABLE = ("open", "uncollectible")
@@ -39,6 +40,8 @@ def collect(organization_id: str, invoice_id: str) -> bool:
     with transaction():
         found = ready(organization_id, invoice_id)
         begun = _begin(found, payment_for(found.invoice, found.card.id)) if found else None
+        if found:
+            found.invoice.next_attempt_at = None
     if begun is None:
         return False
     payments.run(begun)
@@ -54,17 +57,29 @@ def begin_all(organization_id: str, invoice_ids: Sequence[str]) -> list[payments
     with transaction():
         gather()
         due = reading.for_charging(organization_id, invoice_ids)
+        found = _one_per_card(one for invoice in due if (one := ready(organization_id, invoice.id)))
+        begun = _begin_together(found)
         for invoice in due:
             invoice.lease_until = None
-        found = _one_per_card(one for invoice in due if (one := ready(organization_id, invoice.id)))
-        present = [_present_payment(one.invoice) for one in found]
-        fresh = [payment or _new_payment(one.invoice, one.card.id) for one, payment in zip(found, present, strict=True)]
-        db.session.flush()
-        for one, payment, before in zip(found, fresh, present, strict=True):
-            if before is None:
-                know((Attempt, payment.id), 0)
-                claim(one.invoice, payment)
-        return [begun for one, payment in zip(found, fresh, strict=True) if (begun := _begin(one, payment))]
+        return begun
+
+
+def _begin_together(found: Sequence[Ready]) -> list[payments.Begun]:
+    """Payments are written once, as their attempts leave them, and before what refers to them: their invoices, claims and attempts."""
+    begun, fresh = [], []
+    for one in found:
+        payment = _present_payment(one.invoice)
+        if payment is None:
+            payment = _new_payment(one.invoice, one.card.id)
+            know((Attempt, payment.id), 0)
+            fresh.append((one.invoice, payment))
+        begun.append(_begin(one, payment))
+    db.session.flush()
+    for invoice, payment in fresh:
+        claim(invoice, payment)
+    for one in found:
+        one.invoice.next_attempt_at = None
+    return [one for one in begun if one]
 
 
 def _one_per_card(found: Iterable[Ready]) -> list[Ready]:
@@ -130,8 +145,7 @@ def _needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
 
 
 def _begin(due: Ready, payment: Payment) -> payments.Begun | None:
-    """The attempt, to be flushed by the caller."""
-    due.invoice.next_attempt_at = None
+    """The attempt, to be flushed by the caller, who also sees to it that the invoice is due no more."""
     if payment.status not in UNPAID:
         return None  # Under way already, or taken: what comes of it is recorded where it is known.
     payment.off_session = True
@@ -175,17 +189,17 @@ def _new_payment(invoice: Invoice, card_id: str | None) -> Payment:
 def claim(invoice: Invoice, payment: Payment) -> None:
     """The payment, which is written already, is to settle the invoice, and no other may meanwhile."""
     invoice.payment_id = payment.id
-    db.session.add(
-        Claim(
-            organization_id=invoice.organization_id,
-            payment_id=payment.id,
-            obligation="period",
-            obligation_id=invoice.id,
-            amount=invoice.amount_due,
-            status="open",
-            created_at=now(),
-        )
-    )
+    written = {
+        "organization_id": invoice.organization_id,
+        "id": new_id("clm"),
+        "payment_id": payment.id,
+        "obligation": "period",
+        "obligation_id": invoice.id,
+        "amount": invoice.amount_due,
+        "status": "open",
+        "created_at": now(),
+    }
+    insert_row(Claim, written)
 
 
 def begin_with(invoice: Invoice, source: payments.Source, return_url: str | None = None) -> payments.Begun:

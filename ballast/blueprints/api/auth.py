@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, jsonify
-from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 
 from ballast import config
 from ballast.blueprints.api.guard import read_body
 from ballast.blueprints.api.identity_schemas import Login, LoginOut, Register, RegisterOut
 from ballast.blueprints.api.schemas import ErrorOut
-from ballast.blueprints.api.setup import use_versions
+from ballast.blueprints.api.setup import Part, use_versions
 from ballast.db import end_reading, set_organization
 from ballast.errors import Forbidden, Unauthenticated
 from ballast.identity import organizations, registration, second_factor, throttle, tokens, users
@@ -23,7 +22,7 @@ from ballast.models import User
 TAG = Tag(name="Authentication", description="Accounts of people, and their access tokens.")
 ERRORS: dict[Any, Any] = dict.fromkeys((400, 401, 403, 409, 413, 415, 429, 500), ErrorOut)
 
-blueprint = APIBlueprint("api_auth", __name__, url_prefix="/api/v1/auth", abp_tags=[TAG], abp_responses=ERRORS)
+blueprint = Part("api_auth", __name__, url_prefix="/api/v1/auth", abp_tags=[TAG], abp_responses=ERRORS)
 blueprint.before_request(read_body)
 use_versions(blueprint)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from threading import Lock
 from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, jsonify, make_response
@@ -16,8 +16,9 @@ from ballast.blueprints.api.error_catalog import CATALOG
 from ballast.blueprints.api.fields import LONGEST_KEY
 from ballast.blueprints.api.schemas import ErrorOut
 from ballast.blueprints.api.setup import VERSION_HEADER
+from ballast.error_answers import error_body
 from ballast.models.outbox import API_VERSION, API_VERSIONS
-from ballast.web import error_body, policy, render
+from ballast.web import policy, render
 
 blueprint = Blueprint("api_docs", __name__)
 
@@ -39,6 +40,8 @@ VERSION: Final = {
 }
 VALIDATION_CODES: Final = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}
 KEPT_AS: Final = "ballast_api_description"
+# Parts are described one after the other.
+DESCRIBING: Final = Lock()
 SECURITY = {
     "api_key": SecurityScheme(type="apiKey", name="X-API-Key", **{"in": "header"}),
     "bearer": SecurityScheme(type="http", scheme="bearer"),
@@ -76,17 +79,30 @@ def on_validation_error(error: ValidationError) -> Response:
 @blueprint.get("/api/openapi.json")
 def description() -> Response:
     """The OpenAPI 3.1 description."""
-    return jsonify(_description())
+    return Response(_description(), mimetype="application/json")
 
 
-def _description() -> dict[str, Any]:
-    """What flask-openapi knows and what it does not, put together once in a process."""
-    if KEPT_AS not in current_app.extensions:
-        document = deepcopy(current_app.api_doc)  # type: ignore[attr-defined]
-        _complete(document)
-        current_app.extensions[KEPT_AS] = document
-    found: dict[str, Any] = current_app.extensions[KEPT_AS]
+def _description() -> bytes:
+    """What flask-openapi knows and what it does not, put together once in a process: by an application that exists for that alone, so
+    that of all it makes on the way only the text is kept."""
+    with DESCRIBING:
+        if KEPT_AS not in current_app.extensions:
+            current_app.extensions[KEPT_AS] = jsonify(_describe()).get_data()
+    found: bytes = current_app.extensions[KEPT_AS]
     return found
+
+
+def _describe() -> dict[str, Any]:
+    from ballast.blueprints.api import PARTS
+
+    app = make_openapi("ballast", static_folder=None)
+    for part in PARTS:
+        part.describe()
+        app.register_api(part)
+        part.forget_description()
+    document: dict[str, Any] = app.api_doc
+    _complete(document)
+    return document
 
 
 def _complete(document: dict[str, Any]) -> None:

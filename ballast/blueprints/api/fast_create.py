@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ballast import audit, config, db, logs, web
+from ballast import audit, config, db, error_answers, logs, web
 from ballast.billing import direct_charges, direct_payments, idempotency
 from ballast.billing.direct_payments import Asker
 from ballast.billing.payments import NewPayment
@@ -116,7 +116,7 @@ class FastCreate:
             except Exception as error:  # noqa: BLE001 -- answered as what is not foreseen is answered everywhere
                 # What became of the attempt is found out by the resolver, or by whoever repeats the request.
                 with self.app.request_context(environ):
-                    crash = web.on_crash(error)
+                    crash = error_answers.on_crash(error)
                 return Answer(crash.status_code, crash.get_data(), TO_CHARGE, crash.headers.get("Retry-After"))
             return Answer(status, body, TO_CHARGE + db.statements())
 

@@ -64,13 +64,13 @@ EXAMPLE_KEY = "8a7f3c1e-2b64-4f0a-9d51-6e0c7f4b2a90"
 
 def example(of: dict[str, Any], extra: Literal["forbid", "ignore"] = "ignore") -> ConfigDict:
     """A model's configuration with its example in the reference. `forbid`: of a body, which may hold no other fields."""
-    return ConfigDict(json_schema_extra={"example": of}, extra=extra)
+    return ConfigDict(json_schema_extra={"example": of}, extra=extra, defer_build=True)
 
 
 class Strict(BaseModel):
     """Unknown fields are refused, so that a typing mistake is told and not swallowed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

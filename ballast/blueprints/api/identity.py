@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from flask import Response, g, jsonify, request
-from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from sqlalchemy import select
 
@@ -30,7 +29,7 @@ from ballast.blueprints.api.identity_schemas import (
     OrganizationOut,
     RoleChange,
 )
-from ballast.blueprints.api.setup import ERRORS, TAKES_KEY, use_versions
+from ballast.blueprints.api.setup import ERRORS, TAKES_KEY, Part, use_versions
 from ballast.db import transaction
 from ballast.identity import api_keys, members, organizations
 from ballast.identity.payloads import key_payload, member_payload, organization_payload
@@ -51,9 +50,7 @@ PERMISSIONS: Final = {
 }
 KEYS_MAY: Final = {"organization"}
 
-blueprint = APIBlueprint(
-    "api_identity", __name__, url_prefix="/api/v1", abp_security=[{"bearer": []}], abp_responses=ERRORS
-)
+blueprint = Part("api_identity", __name__, url_prefix="/api/v1", abp_security=[{"bearer": []}], abp_responses=ERRORS)
 
 
 @blueprint.before_request

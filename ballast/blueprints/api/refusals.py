@@ -8,8 +8,8 @@ from flask import Response
 
 from ballast.billing.payloads import payment_payload
 from ballast.blueprints.api.answers import json_answer
+from ballast.error_answers import error_body
 from ballast.models import Payment
-from ballast.web import error_body
 
 # A payment in one of these, with an error, was refused at its last try.
 REFUSED: Final = ("requires_payment_method", "requires_capture")

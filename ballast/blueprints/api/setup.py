@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 from flask import Response, g, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
+from flask_openapi.utils import parse_parameters
 
 from ballast.blueprints.api.fields import EXAMPLE_KEY
 from ballast.blueprints.api.guard import require_key
@@ -32,12 +34,32 @@ NEEDS_KEY: Final = {"x-header": _KEY_HEADER | {"required": True}}
 TAKES_KEY: Final = {"x-header": _KEY_HEADER | {"required": False}}
 
 
-def make_blueprint(
-    name: str, tag: str, description: str, read: str, write: str, permission: str | None = None
-) -> APIBlueprint:
+class Part(APIBlueprint):
+    """A part of the API that is described when somebody first asks: a description is larger than the code, few processes are asked."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._undescribed: list[Callable[[], Any]] = []
+
+    def _collect_openapi_info(self, rule: str, func: Any, **told: Any) -> Any:
+        """flask-openapi calls it for each view, as it is defined; what views take it needs at once."""
+        self._undescribed.append(partial(super()._collect_openapi_info, rule, func, **told))
+        return parse_parameters(func, doc_ui=False)
+
+    def describe(self) -> None:
+        """Have `paths`, `tags` and `components_schemas` say what the views were given."""
+        for describe in self._undescribed:
+            describe()
+
+    def forget_description(self) -> None:
+        """Until it is described again."""
+        self.paths, self.components_schemas, self.tags, self.tag_names = {}, {}, [], []
+
+
+def make_blueprint(name: str, tag: str, description: str, read: str, write: str, permission: str | None = None) -> Part:
     """A part of the API under /api/v1, guarded as a whole. `read` and `write`: the scopes it takes; `permission`: what a person needs
     to write, where that is not what the scope usually takes."""
-    blueprint = APIBlueprint(
+    blueprint = Part(
         name,
         __name__,
         url_prefix="/api/v1",
@@ -50,7 +72,7 @@ def make_blueprint(
     return blueprint
 
 
-def use_versions(blueprint: APIBlueprint) -> None:
+def use_versions(blueprint: Part) -> None:
     """Have every answer of a part say which version of the API it is. After its guard, so that strangers learn nothing else."""
     blueprint.before_request(choose_version)
     blueprint.after_request(echo_version)

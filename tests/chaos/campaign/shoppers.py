@@ -12,6 +12,8 @@ import requests
 from tests.chaos.campaign.tallying import INSISTENCE, Tally
 from tests.stack import APPROVED, DECLINED, Shopper, Stack, field
 
+# What the page says of a declined card.
+REFUSED = "approve this payment"
 # What is in the cart beside a kettle, and how the kettle is paid.
 KINDS = ("goods",) * 5 + ("mixed",) * 3 + ("plan",) * 2 + ("mixed plan",)
 
@@ -70,6 +72,8 @@ class Buyer:
                 if self.press(person, number):
                     self.tally.count(f"orders: {kind}")
                     return
+                if number == DECLINED and REFUSED in person.saw:
+                    until = time.monotonic() + INSISTENCE  # a declined card was served; another one has its own time
                 number = APPROVED
             except (requests.RequestException, AssertionError, KeyError) as error:
                 person.saw = str(error)[:300]

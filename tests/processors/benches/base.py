@@ -17,8 +17,8 @@ from uuid import uuid4
 import requests
 
 from ballast.clock import real_time
+from ballast.processors.adapter import Adapter
 from ballast.processors.base import (
-    Adapter,
     Approved,
     Charge,
     Credentials,

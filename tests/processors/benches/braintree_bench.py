@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 import requests
 
-from ballast.processors.base import Adapter, Charge
+from ballast.processors.adapter import Adapter
+from ballast.processors.base import Charge
 from ballast.processors.braintree import BraintreeAdapter
 from tests.processors.benches.base import IS_LIVE, LIVE, Bench, Headers, Refusal
 
