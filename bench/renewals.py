@@ -31,6 +31,7 @@ from ballast.config import Settings
 from ballast.db import db, organization, transaction
 from ballast.identity import users
 from ballast.ids import new_id
+from ballast.local.probes import is_registered_worker
 from ballast.models import Invoice, PaymentMethod, Price, Product, Subscription
 from bench.planting import BATCH, alike, store_cards
 from bench.stack import ROOT
@@ -54,13 +55,14 @@ def measure(local: dict[str, Any], settings: Settings, secret_key: str, count: i
     with app.app_context():
         found = users.organization_by_slug("acme")
         assert found, "the local stack seeds it"
-        with organization(found.id):
-            model, card = _first(local, found.id)
+        owner = found.id
+        with organization(owner):
+            model, card = _first(local, owner)
             _plant(local, secret_key, model, card, count, reached)
             _slow(local["sandbox"])
             began = real_time()
             with _one_worker(local) as pid, measured({"pids": local["pids"] | {"worker": pid}}) as used:
-                paid = _watch(found.id, began, reached)
+                paid = _watch(owner, began, reached)
         db.session.remove()
         db.engine.dispose()
     moments = [moment for moment in confirmed(local["sandbox"]) if moment >= began.timestamp()]
@@ -141,13 +143,15 @@ def _slow(sandbox: str) -> None:
 
 @contextmanager
 def _one_worker(local: dict[str, Any]) -> Iterator[int]:
-    """Its process id."""
+    """Its process id, once it is there."""
     own = psutil.Process(local["pids"]["worker"])
     environment = json.loads((Path(local["state"]) / "environment.json").read_text())
     own.send_signal(signal.SIGSTOP)
     command = [sys.executable, "worker.py", "charges"]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment) as process:
         try:
+            while not is_registered_worker(local["redis_url"], process.pid):
+                time.sleep(0.05)
             yield process.pid
         finally:
             process.terminate()

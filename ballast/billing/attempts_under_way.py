@@ -172,8 +172,7 @@ class UnderWay:
         for owner, several in by_owner.items():
             with organization(owner):
                 self._record_of(owner, several)
-        for one, _ in answers:
-            self._drop(one)
+        self._drop(*(one for one, _ in answers))
 
     def _record_of(self, owner: str, several: list[tuple[Begun, Outcome]]) -> None:
         def record_all(some: Sequence[tuple[Begun, Outcome]]) -> dict[str, bool]:
@@ -186,10 +185,10 @@ class UnderWay:
 
         self.failed += len(several) - len(_all_or_each(several, record_all, record))
 
-    def _drop(self, one: Begun) -> None:
+    def _drop(self, *done: Begun) -> None:
         with self._counting:
-            self.count -= 1
-            self._by_account[one.account.id] -= 1
+            self.count -= len(done)
+            self._by_account.subtract(one.account.id for one in done)
             self._counting.notify_all()
 
     def _start(self, work: Callable[[Any], Any], one: Begun, given: Any) -> None:
