@@ -7,8 +7,10 @@ elsewhere from there on. Only then it stops listening, finishes what it has, and
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 from importlib import import_module
@@ -50,6 +52,9 @@ def main() -> None:
         leaving = Path(folder) / "leaving"
         os.environ["BALLAST_LEAVING"] = str(leaving)
         _load()
+        if sys.platform == "linux":
+            # From Python 3.14 on it is no longer what is done unasked.
+            multiprocessing.set_start_method("fork", force=True)
         Server(
             "app:app",
             address=asked.host,

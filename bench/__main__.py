@@ -100,9 +100,11 @@ def renew(local: dict[str, Any], counts: tuple[int, ...]) -> dict[str, Any]:
 
 
 def weigh(local: dict[str, Any]) -> dict[str, Any]:
-    """MB once everything has answered: what processes share is counted once. One web process: its part of that."""
+    """MB once everything has answered: what processes share is counted once. One web process: half of the two and of the process that
+    started them. The stack: these, what else runs, and the launcher."""
     creates.create(local, 2, confirm=True)
     found = {name: memory(pid)["pss"] for name, pid in local["pids"].items()}
+    found["launcher"] = memory(local["launcher"], alone=True)["pss"]
     return {
         "memory_web_mb": round(found["web"] / 2),
         "memory_stack_mb": round(sum(found.values())),

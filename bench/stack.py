@@ -20,7 +20,7 @@ OURS = ("DATABASE_", "REDIS_", "STRIPE_", "RESEND_", "BALLAST_", "SANDBOX_", "PU
 
 @contextmanager
 def running_stack(patience: float = 120) -> Iterator[dict[str, Any]]:
-    """Start `python app.py`; yields the content of its local.json, and `state`, its folder.
+    """Start `python app.py`; yields the content of its local.json, `state`, its folder, and `launcher`, its process id.
 
     Raises RuntimeError when it does not come up.
     """
@@ -34,7 +34,9 @@ def running_stack(patience: float = 120) -> Iterator[dict[str, Any]]:
             stdout=subprocess.PIPE,
         )
         try:
-            yield {"state": str(state)} | _await(state / "local.json", process, time.monotonic() + patience)
+            yield {"state": str(state), "launcher": process.pid} | _await(
+                state / "local.json", process, time.monotonic() + patience
+            )
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)

@@ -35,7 +35,10 @@ def measured(local: dict[str, Any]) -> Iterator[dict[str, float]]:
     used |= {name: cpu_seconds(local["pids"][name]) - spent for name, spent in before.items()}
 
 
-def memory(pid: int) -> dict[str, float]:
-    """MB of a process and those it started: `rss` as they are told, `pss` with what they share counted once."""
-    found = [one.memory_full_info() for one in family(pid)]
+def memory(pid: int, alone: bool = False) -> dict[str, float]:
+    """MB of a process and those it started, or of it `alone`: `rss` as they are told, `pss` with what they share counted once.
+
+    What is shared with processes of somebody else (the same libraries of C) is counted in part.
+    """
+    found = [one.memory_full_info() for one in ([psutil.Process(pid)] if alone else family(pid))]
     return {"rss": sum(one.rss for one in found) / 1e6, "pss": sum(one.pss for one in found) / 1e6}

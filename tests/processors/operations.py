@@ -69,7 +69,28 @@ def operations_of(name: str) -> dict[str, tuple[Route, ...]]:
             if resolved:
                 service, verb = resolved
                 found[f"{type(service).__module__}.{verb}"] = tuple(sorted(_routes(name, service, verb)))
+        found |= {path: (("POST", path),) for path in (_raw_paths(tree) if name == "stripe" else ())}
     return found
+
+
+def _raw_paths(tree: ast.AST) -> Iterator[str]:
+    """What is said to Stripe past the objects of its SDK, which has to have an operation for each. Raises KeyError."""
+    source = inspect.getsource(type(CLIENTS["stripe"].payment_intents))
+    ours = {_template(path) for method, path in IN_STRIPE.findall(source) if method == "post"}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    texts = [one for one in ast.walk(tree) if isinstance(one, ast.Constant | ast.JoinedStr) and id(one) not in parts]
+    for node in texts:
+        if (path := _template_of(node)).startswith("/v1/"):
+            if path not in ours:
+                raise KeyError(path)
+            yield path
+
+
+def _template_of(node: ast.Constant | ast.JoinedStr) -> str:
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(
+        part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "{}" for part in parts
+    )
 
 
 def _chains(tree: ast.AST) -> Iterator[list[str]]:

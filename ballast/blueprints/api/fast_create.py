@@ -65,6 +65,7 @@ class FastCreate:
         self.app = app
         self.rest: Wsgi = app.wsgi_app
         self.engine = engine
+        PaymentCreate.model_rebuild()  # now, once for all processes that are forked from this one
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == PATH and environ["REQUEST_METHOD"] == "POST" and _is_usual(environ):

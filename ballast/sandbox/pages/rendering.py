@@ -2,15 +2,18 @@
 
 import datetime as dt
 import json
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-import jinja2
 from aiohttp import web
 
 from ballast.sandbox.stripe.money import format_amount
 from ballast.sandbox.wire import read_json
+
+if TYPE_CHECKING:
+    import jinja2
 
 HERE = Path(__file__).parent
 POLICY = (
@@ -51,19 +54,9 @@ def cut(key: str) -> str:
     return key if len(key) <= 24 else f"{key[:12]}…{key[-8:]}"
 
 
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-ENVIRONMENT.filters |= {"money": money, "instant": instant, "pretty": pretty, "lines": lines, "cut": cut}
-
-
 def page(name: str, *, status: int = 200, policy: str = POLICY, **values: Any) -> web.Response:
     """Render `templates/<name>.html`."""
-    html = ENVIRONMENT.get_template(f"{name}.html").render(**values)
+    html = environment().get_template(f"{name}.html").render(**values)
     headers = {
         "Content-Security-Policy": policy,
         "Cache-Control": "no-store",
@@ -71,6 +64,22 @@ def page(name: str, *, status: int = 200, policy: str = POLICY, **values: Any) -
         "Referrer-Policy": "no-referrer",
     }
     return web.Response(text=html, status=status, content_type="text/html", headers=headers)
+
+
+@cache
+def environment() -> "jinja2.Environment":
+    """The templates'. Loaded with the first page that somebody looks at; programs ask for none."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"money": money, "instant": instant, "pretty": pretty, "lines": lines, "cut": cut}
+    return made
 
 
 def wants_html(request: web.Request) -> bool:
