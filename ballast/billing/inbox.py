@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -52,34 +53,39 @@ def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[
     except UnreadableEvent:
         raise InvalidRequest("event_unreadable", "This event is signed, and cannot be read or kept as it is.") from None
     with transaction() as session:
-        inserted = session.execute(_insertion(organization_id, account_id, event, raw)).first()
+        inserted = session.execute(_insertion(), _row(organization_id, account_id, event, raw)).first()
         if inserted is None:
             prevented.note(organization_id, "duplicate_event", f"{account_id}/{event.external_id}")
         queue.wake(queue.APPLY_INBOX)
     return inserted is not None
 
 
-def _insertion(organization_id: str, account_id: str, event: ProcessorEvent, raw: bytes):  # type: ignore[no-untyped-def]
-    return (
-        insert(InboxEvent)
-        .values(
-            organization_id=organization_id,
-            id=new_id("inb"),
-            processor_account_id=account_id,
-            external_id=event.external_id,
-            type=event.type,
-            about=event.about,
-            subject_id=event.subject_id,
-            reference=event.reference,
-            dispute_id=event.dispute_id,
-            payload=raw,
-            status="received",
-            received_at=real_time(),
-            next_attempt_at=real_time(),
-        )
-        .on_conflict_do_nothing(index_elements=["organization_id", "processor_account_id", "external_id"])
-        .returning(InboxEvent.id)
+def _row(organization_id: str, account_id: str, event: ProcessorEvent, raw: bytes) -> dict[str, Any]:
+    return {
+        "organization_id": organization_id,
+        "id": new_id("inb"),
+        "processor_account_id": account_id,
+        "external_id": event.external_id,
+        "type": event.type,
+        "about": event.about,
+        "subject_id": event.subject_id,
+        "reference": event.reference,
+        "dispute_id": event.dispute_id,
+        "payload": raw,
+        "status": "received",
+        "received_at": real_time(),
+        "next_attempt_at": real_time(),
+    }
+
+
+@cache
+def _insertion() -> Any:
+    """Made once, for every event of every processor passes here."""
+    table: Any = InboxEvent.__table__
+    once = insert(table).on_conflict_do_nothing(
+        index_elements=["organization_id", "processor_account_id", "external_id"]
     )
+    return once.returning(table.c.id)
 
 
 def answer_challenge(organization_id: str, account_id: str, challenge: str) -> str:

@@ -439,7 +439,7 @@ def _marking() -> ReturningUpdate[str]:
         .where(
             Attempt.organization_id == told.c.organizations,
             Attempt.id == told.c.attempts,
-            Attempt.status == "created",
+            Attempt.status + "" == "created",  # by its id, never by the index of all that were open a moment ago
             Attempt.send_deadline_at >= at,
         )
         .values(

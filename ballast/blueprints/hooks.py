@@ -11,6 +11,7 @@ from ballast.db import set_organization
 from ballast.errors import NotFound
 from ballast.identity.users import lookup
 from ballast.ids import to_uuid
+from ballast.models import ProcessorAccount
 from ballast.models.customers import PROCESSORS
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
@@ -19,28 +20,30 @@ blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
 @blueprint.post("/<processor>/<account_id>")
 def receive(processor: str, account_id: str) -> Response:
     """2xx for a known event too: a duplicate has no effect."""
-    organization_id = _owner(processor, account_id)
-    inbox.receive(organization_id, account_id, request.get_data(cache=False), dict(request.headers))
+    account = _account(processor, account_id)
+    inbox.receive(account.organization_id, account_id, request.get_data(cache=False), dict(request.headers))
     return Response(status=204)
 
 
 @blueprint.get("/<processor>/<account_id>")
 def answer(processor: str, account_id: str) -> Response:
     """The proof that this is the right address, for processors that ask for one (Braintree: `?bt_challenge=`)."""
-    organization_id = _owner(processor, account_id)
-    said = inbox.answer_challenge(organization_id, account_id, request.args.get("bt_challenge", ""))
+    account = _account(processor, account_id)
+    said = inbox.answer_challenge(account.organization_id, account_id, request.args.get("bt_challenge", ""))
     return Response(said, content_type="text/plain; charset=utf-8")
 
 
-def _owner(processor: str, account_id: str) -> str:
-    """Whose account it is, at this processor; from here on the request works for that organization. Raises NotFound."""
+def _account(processor: str, account_id: str) -> ProcessorAccount:
+    """The account, at this processor; from here on the request works for its organization. Held by the caller, so that the session has
+    it still when it is asked for again. Raises NotFound."""
     organization_id = _organization_of(account_id) if processor in PROCESSORS else None
     if organization_id is None:
         raise NotFound("processor account")
     set_organization(organization_id)
-    if accounts.find(organization_id, account_id).processor != processor:
+    found = accounts.find(organization_id, account_id)
+    if found.processor != processor:
         raise NotFound("processor account")
-    return organization_id
+    return found
 
 
 # Whose an account is never changes, so what was found once is not asked for again.
