@@ -38,12 +38,12 @@ def listed(organization_id: str) -> Select[WebhookEndpoint]:
 
 
 def find(organization_id: str, endpoint_id: str, *, lock: bool = False) -> WebhookEndpoint:
-    """One endpoint. Raises NotFound, for a deleted one too."""
+    """One endpoint. Raises NotFound, for a deleted one too. While it is locked events go on being told to it."""
     if to_uuid(endpoint_id, "we") is None:
         raise NotFound("webhook endpoint")
     wanted = listed(organization_id).where(WebhookEndpoint.id == endpoint_id)
     if lock:
-        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+        wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
     found = db.session.scalars(wanted).first()
     if found is None:
         raise NotFound("webhook endpoint", endpoint_id)

@@ -7,6 +7,7 @@ endpoint fails or is slow: nobody's deliveries wait here for a server that does 
 from __future__ import annotations
 
 import logging
+import math
 import selectors
 import socket
 import ssl
@@ -44,7 +45,7 @@ class Flight:
     """One delivery on its way."""
 
     parcel: Parcel
-    started: float
+    started: float  # on the monotonic clock; never, while nobody opens its connection yet
     where: Place | None = None
     wire: socket.socket | None = None
     left: bytes = b""
@@ -106,13 +107,15 @@ class Fleet:
 
     def _tell(self, given: list[Parcel] | None) -> None:
         self._given.append(given)
-        with suppress(BlockingIOError):
+        with suppress(OSError):
             self._bell.send(b"!")
 
     def back(self, patience: float, linger: float, enough: int) -> tuple[list[tuple[Parcel, Answer]], list[Parcel]]:
         """What has come back, and what was not sent: at the latest after `patience` seconds; once there is something, `linger` seconds
-        later, or as soon as there is `enough`.
+        later, or as soon as there is `enough`. Raises RuntimeError where nothing comes back any more.
         """
+        if not self._thread.is_alive():
+            raise RuntimeError("the thread that delivers has ended")
         with self._known:
             self._enough = enough
             self._known.wait_for(lambda: self._landed or self._returned, patience)
@@ -189,8 +192,13 @@ class Fleet:
         if wire is not None:
             self._board(flight, wire)
             return
-        future = self._openers.submit(open_, flight.where, self._timeout)
+        flight.started = math.inf
+        future = self._openers.submit(self._open, flight, flight.where)
         future.add_done_callback(lambda done: self._note_opened(flight, done))
+
+    def _open(self, flight: Flight, where: Place) -> socket.socket:
+        flight.started = time.monotonic()
+        return open_(where, self._timeout)
 
     def _note_opened(self, flight: Flight, future: Future[socket.socket]) -> None:
         self._opened.append((flight, future))
@@ -273,12 +281,7 @@ class Fleet:
         self._flights.discard(flight)
         self._let_go(flight)
         took = round((time.monotonic() - flight.started) * 1000)
-        reading = flight.reading
-        if problem is not None or reading.status is None:
-            answer = Answer(None, "", problem, took)
-        else:
-            later = reading.headers.get(b"retry-after", b"").decode(errors="replace")
-            answer = posting.answer(reading.status, reading.text(), took, later)
+        answer = Answer(None, "", problem, took) if problem else _answer_of(flight, took)
         queue = self._queues[flight.parcel.endpoint_id]
         queue.out -= 1
         with self._known:
@@ -308,3 +311,14 @@ class Fleet:
         self._wires.close()
         self._selector.close()
         self._ear.close()
+
+
+def _answer_of(flight: Flight, took: int) -> Answer:
+    """What a server said, whatever it was: one answer must not end the thread that all others come back by."""
+    reading = flight.reading
+    try:
+        later = reading.headers.get(b"retry-after", b"").decode(errors="replace")
+        return posting.answer(reading.status or 0, reading.text(), took, later)
+    except Exception:
+        log.exception("a row of a batch failed: %r", flight.parcel)
+        return Answer(None, "", "internal_error", took)

@@ -33,6 +33,8 @@ PER_LANE = PER_ENDPOINT
 AHEAD = 24
 # Deliveries in one process, those that follow included.
 ROOM = 384
+# Of these, to endpoints that fail: fewer than connections are opened at once, so that who takes none holds up no other.
+FAILING_ROOM = 32
 
 # Hops from endpoint to endpoint along the index (a loose scan), so it costs one probe for each lane that has anything waiting.
 _LANES: Final = """recursive lanes(organization_id, endpoint_id) as (
@@ -194,7 +196,7 @@ def take(
         "counts": [PER_LANE + AHEAD if idle_only else count for count in calls.values()],
         "now": at,
         "most": PER_LANE + AHEAD,
-        "failing_room": 0 if well_only else max(ROOM // 6 - failing, 0),
+        "failing_room": 0 if well_only else max(FAILING_ROOM - failing, 0),
         "room": room,
         "until": at + lease(),
     }

@@ -92,7 +92,7 @@ def _retry_after(value: str | None) -> int | None:
         return min(int(value[:9]), DAY_SECONDS)
     try:
         wait = (parsedate_to_datetime(value) - real_time()).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(round(wait), 0), DAY_SECONDS)
 

@@ -6,7 +6,9 @@ import time
 from functools import lru_cache
 from typing import Any
 
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from ballast import config, queue
 from ballast.audit import actor
@@ -182,12 +184,20 @@ def _land_and_claim(under_way: UnderWay, slow: set[str], back: Back, elapsed: fl
     claims = not stopping.is_set() and (not over or bool(_slow(under_way)))
     if not (landed or returned or claims):
         return []
-    with transaction():
-        record(landed)
-        release(returned)
-        taken = [parcel for parcel, _ in under_way.values()]
-        well_only = elapsed > FAILING_SECONDS
-        return lanes.take(taken, well_only=well_only, idle_only=over, slow=slow) if claims else []
+    taken = [parcel for parcel, _ in under_way.values()]
+
+    def commit() -> list[Parcel]:
+        with transaction():
+            record(landed)
+            release(returned)
+            return lanes.take(taken, well_only=elapsed > FAILING_SECONDS, idle_only=over, slow=slow) if claims else []
+
+    try:
+        return commit()
+    except OperationalError as error:
+        if not isinstance(error.orig, DeadlockDetected):
+            raise
+        return commit()  # somebody replays what we deliver, and Postgres has ended us: nothing of it was done
 
 
 def _slow(under_way: UnderWay) -> list[tuple[Parcel, float]]:

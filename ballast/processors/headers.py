@@ -22,6 +22,6 @@ def seconds_to_wait(headers: Mapping[str, str] | None) -> float | None:
     with suppress(ValueError):
         seconds = float(said)
         return seconds if 0 <= seconds < float("inf") else None
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, (parsedate_to_datetime(said) - real_time()).total_seconds())
     return None

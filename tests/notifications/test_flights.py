@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+import urllib3
 
 from ballast.local.ports import any_free
+from ballast.notifications import flights, wires
 from ballast.notifications.answering import NotHttp, Reading
 from ballast.notifications.flights import Fleet
 from ballast.notifications.lanes import Parcel
 from ballast.notifications.posting import PER_ENDPOINT, Answer, post
+from ballast.notifications.wires import Place
 from tests.notifications.endpoint import Endpoint, answering, serving
 
 PATIENCE = 0.4
@@ -28,6 +32,7 @@ RAW = {
     "bad chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     "chunks": b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n",
     "until it closes": b"HTTP/1.0 503 Later\r\nRetry-After: 7\r\n\r\nsee you",
+    "a year beyond all": b"HTTP/1.1 503 No\r\nRetry-After: Mon, 01 Jan 99999999999999999999 00:00 GMT\r\nContent-Length: 0\r\n\r\n",
     "an interim answer": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nok",
 }
 
@@ -48,7 +53,8 @@ def fly(*parcels: Parcel, patience: float = PATIENCE) -> tuple[list[tuple[Parcel
     returned: list[Parcel] = []
     until = time.monotonic() + 10
     with Fleet(lambda _parcel: {"content-type": "application/json"}, patience) as fleet:
-        fleet.send(list(parcels))
+        for one in parcels:
+            fleet.send([one])
         while len(landed) + len(returned) < len(parcels) and time.monotonic() < until:
             back = fleet.back(0.1, 0.0, 1)
             landed += back[0]
@@ -105,6 +111,30 @@ def test_a_server_that_is_silent_or_drips_is_cut_off_and_its_followers_come_back
     assert [answer.reason for one, answer in landed if one.endpoint_id == "we_1"] == ["timeout"] * PER_ENDPOINT
     assert len(returned) == 5
     assert len(endpoint.received) == PER_ENDPOINT
+
+
+def test_who_takes_no_connection_costs_those_who_wait_behind_it_nothing_of_their_time(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_(where: Place, timeout: float) -> socket.socket:
+        if where.port == 1:
+            time.sleep(0.3)
+            raise urllib3.exceptions.ConnectTimeoutError
+        return wires.open_(where, timeout)
+
+    monkeypatch.setattr(flights, "OPENERS", 1)
+    monkeypatch.setattr(flights, "open_", open_)
+    dead = [parcel("http://127.0.0.1:1/", number, endpoint_id=f"we_{number}") for number in range(2)]
+    landed, _ = fly(*dead, parcel(endpoint.url, 9, endpoint_id="we_9"))
+    assert [answer.reason for _, answer in landed] == ["timeout", "timeout", None]
+
+
+def test_whoever_waits_for_a_thread_that_has_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fleet, "_fly", lambda self: self._close())
+    with Fleet(lambda _parcel: {}, PATIENCE) as fleet:
+        fleet._thread.join()
+        with pytest.raises(RuntimeError):
+            fleet.back(1, 0, 1)
 
 
 def test_connections_are_used_again_and_no_endpoint_has_more_than_its_calls_at_once(endpoint: Endpoint) -> None:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from ballast import config
@@ -19,11 +21,11 @@ from ballast.db import db, organization, transaction
 from ballast.ids import new_id
 from ballast.local.ports import any_free
 from ballast.models import WebhookDelivery, WebhookEndpoint
-from ballast.notifications import lanes, webhooks
+from ballast.notifications import endpoints, lanes, webhooks
 from ballast.notifications.posting import Answer
 from ballast.notifications.recording import record, release
 from ballast.security import new_webhook_secret, sign
-from tests.billing.acts import Died, as_worker, at_once, rows
+from tests.billing.acts import Died, as_worker, at_once, elsewhere, rows
 from tests.notifications.acts import SECRET, deliver, deliveries, listen, only, publish
 from tests.notifications.endpoint import Endpoint, answering, serving
 from tests.world import World
@@ -336,3 +338,30 @@ def test_neither_secret_nor_body_is_in_what_a_worker_might_log(
     assert "a row of a batch failed" in caplog.text
     assert SECRET not in caplog.text
     assert "private nature" not in caplog.text
+
+
+def test_a_batch_that_postgres_ended_for_a_deadlock_is_recorded_all_the_same(
+    world: World, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(world, count=3)
+    real, ended = lanes.take, []
+
+    def take(under_way: Any, **wanted: Any) -> Any:
+        if endpoint.received and not ended:
+            ended.append(True)
+            raise OperationalError("", {}, DeadlockDetected())
+        return real(under_way, **wanted)
+
+    monkeypatch.setattr(lanes, "take", take)
+    deliver(world)
+    assert ended
+    assert [(one.status, one.attempts) for one in deliveries(world)] == [("delivered", 1)] * 3
+    assert len(endpoint.received) == 3
+
+
+def test_events_are_told_to_an_endpoint_while_it_is_being_replayed(world: World, endpoint: Endpoint) -> None:
+    (found,) = [one for one in rows(world, WebhookEndpoint) if one.enabled]
+    with organization(world.acme.id), transaction():
+        endpoints.find(world.acme.id, found.id, lock=True)
+        elsewhere(world.app, lambda: publish(world))
+    assert len(deliveries(world)) == 1
