@@ -31,8 +31,8 @@ class Holder:
     """Whose card it is. `reference` is our customer id, `external_id` the processor's, once it has one."""
 
     reference: str
-    email: str | None = None
-    name: str | None = None
+    email: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
     external_id: str | None = None
 
 
@@ -50,7 +50,7 @@ class Charge:
     payment_id: str
     amount: int
     currency: str
-    payment_method: str
+    payment_method: str = field(repr=False)
     capture: bool
     off_session: bool
     description: str | None = None
