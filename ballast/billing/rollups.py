@@ -15,12 +15,13 @@ from ballast.db import transaction
 from ballast.notifications.drain import drain
 
 BATCH: Final = 5000
+# Rows by their place in the table: there is no shorter way to what was just locked.
 # In one order, so that two workers that add to the same days do not wait for each other in a circle.
 FOLD: Final = text(
     """
     with taken as (
-      delete from figure_changes where (organization_id, number) in (
-        select organization_id, number from figure_changes limit :most for update skip locked)
+      delete from figure_changes where ctid = any(array(
+        select ctid from figure_changes limit :most for update skip locked))
       returning organization_id, figure, currency, at, count, amount
     ), moves as (
       select organization_id, currency, split_part(figure, '/', 2) as debit, split_part(figure, '/', 3) as credit, at, count, amount
@@ -55,4 +56,6 @@ def add_due() -> int:
 
 def _add_batch() -> tuple[int, int]:
     with transaction() as session:
+        # A connection would keep the plan that it made while nothing waited: it once compared a million changes with each of 5000.
+        session.execute(text("set local plan_cache_mode = force_custom_plan"))
         return int(session.execute(FOLD, {"most": BATCH}).scalar_one()), 0
