@@ -28,6 +28,8 @@ DEFAULTS = {
     "shared_buffers": "64MB",
     "io_workers": "1",
     "autovacuum_max_workers": "2",
+    # A young table grows from nothing in seconds; until it is analyzed a row is looked for among all of its organization's.
+    "autovacuum_naptime": "10s",
     # Tens of megabytes in each connection that met one statement which looks expensive.
     "jit": "off",
     "timezone": "UTC",
