@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from ballast import logs
-from ballast.billing import outcomes, payments, processing
+from ballast.billing import outcomes, pace, payments, processing
 from ballast.billing.pace import Pace, pace_of
 from ballast.billing.payments import Begun
 from ballast.db import organization
@@ -206,7 +206,7 @@ def _prepare(one: Begun) -> Prepared | Outcome:
 
 def _submit(given: tuple[processing.Account, Any, Any, float]) -> Outcome:
     account, charge, deadline, slot = given
-    time.sleep(max(0.0, slot - time.monotonic()))
+    pace.keep(account.id, account.processor, slot)
     with logs.about(payment=charge.payment_id, attempt=charge.reference):
         return processing.send(account, lambda adapter: adapter.submit(charge), deadline)
 

@@ -36,6 +36,8 @@ SETTINGS: Final = {
 }
 # Seconds: enough to keep calls going out while the worker's database thread is busy.
 HORIZON: Final = 0.6
+# A slot is used no later than this: a twentieth of a second is five in a hundred more in some second.
+LATE_SECONDS: Final = 0.05
 # A server that was silent is left alone for a while.
 LEFT_ALONE_SECONDS: Final = 5.0
 # A worker that asked within so many seconds is one of those who share the pace.
@@ -128,4 +130,16 @@ def wait(account_id: str, processor: str) -> None:
     own = pace_of(account_id, processor)
     while not (slots := own.take(1)):
         time.sleep(HORIZON / 4)
-    time.sleep(max(0.0, slots[0] - time.monotonic()))
+    _sleep_until(slots[0])
+
+
+def keep(account_id: str, processor: str, slot: float) -> None:
+    """Sleep until a slot that was taken. One that has passed is given up for another, once: what is sent late is too much for the next
+    second."""
+    _sleep_until(slot)
+    if time.monotonic() - slot > LATE_SECONDS:
+        wait(account_id, processor)
+
+
+def _sleep_until(slot: float) -> None:
+    time.sleep(max(0.0, slot - time.monotonic()))
