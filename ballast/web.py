@@ -175,6 +175,14 @@ SAME_FOR_ALL = {
 }
 
 
+def always(request_id: str) -> list[tuple[str, str]]:
+    """The headers of an answer that was made past Flask, as far as every answer has them."""
+    found = [("X-Request-Id", request_id), *SAME_FOR_ALL.items(), ("Cache-Control", "no-store")]
+    if config.current().is_production:
+        found.append(("Strict-Transport-Security", HSTS))
+    return found
+
+
 # --- Pages -------------------------------------------------------------------------------------------------------------------
 
 

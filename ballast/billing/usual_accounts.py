@@ -1,4 +1,5 @@
-"""Which account new cards went to last, by organization and by the processor that was named: a guess that saves a question.
+"""Which account new cards went to last, by organization and by the processor that was named, and which sent events: a guess that saves
+a question.
 
 Whoever uses it has Postgres say in the same statement whether it still holds.
 """
@@ -34,7 +35,12 @@ def note(named: str | None, account: ProcessorAccount) -> None:
     """A payment without a card of ours goes here where `named`, a processor or none, was named."""
     if len(_usual) >= MOST:
         _usual.clear()
-    _usual[account.organization_id, named] = UsualAccount(
+    _usual[account.organization_id, named] = as_it_lies(account)
+
+
+def as_it_lies(account: ProcessorAccount) -> UsualAccount:
+    """What is kept of an account."""
+    return UsualAccount(
         account.organization_id,
         account.id,
         str(to_uuid(account.id, "pac")),

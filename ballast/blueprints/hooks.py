@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 
-from ballast.billing import accounts, inbox
+from ballast.billing import accounts, direct_events, inbox
 from ballast.db import set_organization
 from ballast.errors import NotFound
 from ballast.identity.users import lookup
@@ -22,6 +22,7 @@ def receive(processor: str, account_id: str) -> Response:
     """2xx for a known event too: a duplicate has no effect."""
     account = _account(processor, account_id)
     inbox.receive(account.organization_id, account_id, request.get_data(cache=False), dict(request.headers))
+    direct_events.note(account)
     return Response(status=204)
 
 

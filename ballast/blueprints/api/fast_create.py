@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ballast import audit, config, db, error_answers, logs, web
+from ballast import audit, db, error_answers, logs, web
 from ballast.billing import direct_charges, direct_payments, idempotency
 from ballast.billing.direct_payments import Asker
 from ballast.billing.payments import NewPayment
@@ -164,13 +164,9 @@ def _headers(answer: Answer, request_id: str, taken: Taken | None) -> list[tuple
         ("Content-Length", str(len(answer.body))),
         (VERSION_HEADER, API_VERSION),
         *HEADERS,
-        ("X-Request-Id", request_id),
         *rates.headers(taken).items(),
-        *web.SAME_FOR_ALL.items(),
-        ("Cache-Control", "no-store"),
+        *web.always(request_id),
     ]
-    if config.current().is_production:
-        found.append(("Strict-Transport-Security", web.HSTS))
     if answer.retry_after:
         found.append(("Retry-After", answer.retry_after))
     return found
