@@ -27,7 +27,7 @@ STATEMENTS: Final = 1
 HEADERS: Final = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Content-Security-Policy", web.POLICY_OF_ALL),
-    ("Vary", "HX-Request, Cookie"),
+    ("Vary", "HX-Request, Accept-Encoding, Cookie"),
 )
 
 

@@ -32,6 +32,7 @@ def tell(world: World, event_id: str, *, fast: bool) -> TestResponse:
 @pytest.fixture
 def known(world: World) -> World:
     """A process that was sent an event already, `evt_0`."""
+    direct_events._known.clear()
     assert tell(world, "evt_0", fast=False).status_code == 204
     return world
 

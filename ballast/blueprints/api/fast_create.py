@@ -164,8 +164,7 @@ def _headers(answer: Answer, request_id: str, taken: Taken | None) -> list[tuple
         ("Content-Length", str(len(answer.body))),
         (VERSION_HEADER, API_VERSION),
         *HEADERS,
-        *rates.headers(taken).items(),
-        *web.always(request_id),
+        *web.always(request_id, rates.headers(taken)),
     ]
     if answer.retry_after:
         found.append(("Retry-After", answer.retry_after))
