@@ -176,7 +176,8 @@ SAME_FOR_ALL = {
 
 
 def always(request_id: str, more: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """The headers of an answer that was made past Flask, as far as every answer has them; `more` where its own are on the plain road."""
+    """The headers of an answer that was made past Flask, as far as every answer has them. `more`: its own, where the plain road has
+    them."""
     own = (more or {}).items()
     found = [("X-Request-Id", request_id), *own, *SAME_FOR_ALL.items(), ("Cache-Control", "no-store")]
     if config.current().is_production:

@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from ballast.billing import direct_events, processing
@@ -59,7 +59,8 @@ def test_row_answer_and_log_are_those_of_the_plain_road(known: World, caplog: py
 def test_what_is_known_already_is_noted_by_the_plain_road(known: World) -> None:
     assert tell(known, "evt_0", fast=False).status_code == 204
     assert len(rows(known, InboxEvent)) == 1
-    assert [one.route for one in rows(known, Prevented)] == ["duplicate_event"]
+    with organization(known.acme.id), transaction() as session:
+        assert list(session.scalars(select(Prevented.route))) == ["duplicate_event"]
 
 
 def test_what_is_signed_by_somebody_else_is_refused_and_kept_nowhere(known: World) -> None:
