@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import requests
 
-from bench.creates import create
+from bench.creates import create, open_up
 from bench.stack import ROOT
 from bench.usage import measured
 
@@ -25,6 +25,7 @@ DEMO_KEY: Final = "sk_test_ballast_demo"
 
 def measure(local: dict[str, Any]) -> dict[str, Any]:
     """CPU ms of each part for one payment, p50 and p99 in ms at 16 clients."""
+    open_up(local)
     create(local, 3, confirm=True)
     faults = f"{local['sandbox']}/_sandbox/faults"
     requests.post(faults, json={"processor": "stripe", "kind": "webhook_lost"}, timeout=5).raise_for_status()
