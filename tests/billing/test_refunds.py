@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ballast.billing import refunds
+from ballast.billing import refund_outcomes, refunds
 from ballast.clock import shifted
 from ballast.db import organization, transaction
 from ballast.errors import BallastError, Conflict, InvalidRequest
@@ -183,7 +183,7 @@ LINES: dict[str, tuple[Any, str]] = {
     "reserved and not sent": (refunds, "_mark_submitted"),
     "marked and not sent": (refunds, "_settle"),
     "sent and not recorded": (refunds, "record"),
-    "while recording": (refunds, "_succeed"),
+    "while recording": (refund_outcomes, "_succeed"),
 }
 
 
