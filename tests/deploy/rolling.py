@@ -53,8 +53,9 @@ class Report:
         ]
 
 
-def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool]) -> Report:
-    """Restart everything in turn under load until `is_over(rounds)` says that it was enough, and look at what came of it."""
+def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool], pause: float = 0.0) -> Report:
+    """Restart everything in turn under load until `is_over(rounds)` says that it was enough, `pause` seconds after one the next; and look
+    at what came of it."""
     stack.await_health()
     due = plant(stack, count)
     before = len(stack.charges())
@@ -64,7 +65,7 @@ def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool])
             queue.wake_now(queue.CHARGE_SUBSCRIPTIONS)
         wait_for(lambda: stack.query(PAID)[0][0] > 0, 60, lambda: stack.tell("worker-1") + stack.tell("worker-2"))
         renewed = int(stack.query(PAID)[0][0])
-        restarts, late = _restart_all(stack, is_over)
+        restarts, late = _restart_all(stack, is_over, pause)
         seconds = time.monotonic() - began
     wait_for(lambda: stack.query(PAID)[0][0] == due, 60 + count / 4, lambda: _tell_what_waits(stack, due))
     report = Report(load, restarts, renewed, seconds, late)
@@ -93,7 +94,7 @@ def plant(stack: ByHand, count: int) -> int:
     return count
 
 
-def _restart_all(stack: ByHand, is_over: Callable[[int], bool]) -> tuple[Counter[str], list[str]]:
+def _restart_all(stack: ByHand, is_over: Callable[[int], bool], pause: float) -> tuple[Counter[str], list[str]]:
     """Web servers on one side, workers and cron on the other, each one after the other; what overstayed its grace period too."""
     restarts: Counter[str] = Counter()
     findings: list[str] = []
@@ -106,6 +107,7 @@ def _restart_all(stack: ByHand, is_over: Callable[[int], bool]) -> tuple[Counter
                 restarts[name] += 1
                 if left < 0:
                     findings.append(f"{name} took {-left:.0f} s more than its grace period")
+                time.sleep(pause)
             rounds += 1
 
     sides = [threading.Thread(target=turn, args=(names,)) for names in (WEB, (*WORKERS, "cron"))]
@@ -141,12 +143,17 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--renewals", type=int, default=1000)
+    parser.add_argument(
+        "--pause", type=float, default=0, help="seconds after each restart; it costs a core two or three"
+    )
     asked = parser.parse_args()
     env = {"WEB_PROCESSES": "1", "RATE_LIMIT_DEFAULT_RPM": "1000000"}
     with tempfile.TemporaryDirectory(prefix="ballast-rolling-") as folder, running(Path(folder), **env) as stack:
         os.environ["REQUESTS_CA_BUNDLE"] = str(stack.certificate)
         until = time.monotonic() + asked.seconds
-        report = roll(stack, asked.rate, asked.renewals, lambda rounds: rounds > 0 and time.monotonic() > until)
+        report = roll(
+            stack, asked.rate, asked.renewals, lambda rounds: rounds > 0 and time.monotonic() > until, asked.pause
+        )
     print(
         f"{os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}: server, workers, database, sandbox and clients on them"
     )
