@@ -54,8 +54,9 @@ class Report:
 
 
 def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool], pause: float = 0.0) -> Report:
-    """Restart everything in turn under load until `is_over(rounds)` says that it was enough, `pause` seconds after one the next; and look
-    at what came of it."""
+    """Restart everything in turn under load, `pause` seconds after one the next, until `is_over(rounds)` says that it was enough; and
+    look at what came of it.
+    """
     stack.await_health()
     due = plant(stack, count)
     before = len(stack.charges())
