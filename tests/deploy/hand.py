@@ -46,6 +46,9 @@ PATIENCE = 90.0
 class ByHand(Stack):
     """The services of compose.yaml as processes of ours; what `Stack` asks of a running product can be asked of it."""
 
+    # Past PgBouncer, to PostgreSQL itself: what Debian 12 has of it (1.18) follows no prepared statements.
+    is_direct = False
+
     def __init__(self, folder: Path, **env: str) -> None:
         super().__init__(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +151,7 @@ class ByHand(Stack):
             "WEB_UPSTREAMS": " ".join(f"{ports.HOST}:{self.ports[name]}" for name in WEB),
         }
         self._hosts = {
-            "@pgbouncer:6432": f"@{ports.HOST}:{self.bouncer.port}",
+            "@pgbouncer:6432": f"@{ports.HOST}:{self._postgres.port if self.is_direct else self.bouncer.port}",
             "@postgres:5432": f"@{ports.HOST}:{self._postgres.port}",
             "@valkey:6379": f"@{ports.HOST}:{valkey.port}",
         }
@@ -233,9 +236,10 @@ class ByHand(Stack):
 
 
 @contextmanager
-def running(folder: Path, **env: str) -> Iterator[ByHand]:
+def running(folder: Path, *, is_direct: bool = False, **env: str) -> Iterator[ByHand]:
     """All of it; `env` is what an operator has in `.env` besides."""
     stack = ByHand(folder, **env)
+    stack.is_direct = is_direct
     try:
         stack.up()
         yield stack

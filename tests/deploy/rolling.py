@@ -147,9 +147,14 @@ def main() -> int:
     parser.add_argument(
         "--pause", type=float, default=0, help="seconds after each restart; it costs a core two or three"
     )
+    parser.add_argument("--direct", action="store_true", help="past PgBouncer, with prepared statements")
     asked = parser.parse_args()
     env = {"WEB_PROCESSES": "1", "RATE_LIMIT_DEFAULT_RPM": "1000000"}
-    with tempfile.TemporaryDirectory(prefix="ballast-rolling-") as folder, running(Path(folder), **env) as stack:
+    env |= {"DATABASE_PREPARED_STATEMENTS": "true"} if asked.direct else {}
+    with (
+        tempfile.TemporaryDirectory(prefix="ballast-rolling-") as folder,
+        running(Path(folder), is_direct=asked.direct, **env) as stack,
+    ):
         os.environ["REQUESTS_CA_BUNDLE"] = str(stack.certificate)
         until = time.monotonic() + asked.seconds
         report = roll(
