@@ -33,8 +33,12 @@ def restored(settings: Settings, postgres: Postgres, tmp_path: Path) -> Iterator
         name: getattr(settings, name).rpartition("/")[0] + f"/{ELSEWHERE}"
         for name in ("database_url", "database_owner_url", "database_worker_url")
     }
-    yield build("worker", settings.model_copy(update=changed))
+    made = build("worker", settings.model_copy(update=changed))
+    yield made
     config.use(settings)
+    with made.app_context():
+        db.session.remove()
+        db.engine.dispose()
     with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
         connection.execute(f"drop database if exists {ELSEWHERE} with (force)")
 
@@ -77,6 +81,4 @@ def test_a_busy_database_is_restored_and_differs_in_nothing(
         assert [proof.broken for proof in proofs] == [None] * len(proofs)
         assert sum(proof.entries for proof in proofs) > 0
         assert db.engine.url.database == ELSEWHERE
-        db.session.remove()
-        db.engine.dispose()
     assert world.payment(lost).status == "processing", "the database it was dumped from is as it was"
