@@ -171,10 +171,11 @@ def _web(settings: Settings) -> Flask:
 def _hasten(app: Flask) -> None:
     """Inside of what finds out who asks, for the fast road notes the address too."""
     from ballast.blueprints.api.fast_create import FastCreate
+    from ballast.blueprints.api.fast_read import FastRead
     from ballast.blueprints.fast_hooks import FastHooks
 
     with app.app_context():
-        app.wsgi_app = FastHooks(FastCreate(app, db.engine), db.engine)  # type: ignore[method-assign]
+        app.wsgi_app = FastHooks(FastRead(FastCreate(app, db.engine), db.engine), db.engine)  # type: ignore[method-assign]
 
 
 def _cookie_name(settings: Settings) -> str:

@@ -18,8 +18,6 @@ from ballast.models import ApiKey, Organization
 from ballast.models.identity import SCOPES, USUAL_SCOPES
 from ballast.security import hash_token, new_api_key
 
-# "Last used" is for people: one write a minute is plenty, and no payment waits for it.
-LAST_USED_EVERY: Final = timedelta(minutes=1)
 PREFIX_LENGTH: Final = 12
 LONGEST_NAME: Final = 80
 REFUSED: Final = {
@@ -145,7 +143,7 @@ def require_scope(key: ApiKey, scope: str) -> None:
 def note_use(key: ApiKey) -> None:
     """Remember when the key was last used, about once a minute; of requests at once, one writes."""
     seen = real_time()
-    if key.last_used_at is not None and key.last_used_at > seen - LAST_USED_EVERY:
+    if key.last_used_at is not None and key.last_used_at > seen - known_keys.LAST_USED_EVERY:
         return
     with transaction() as session:
         session.execute(
@@ -153,7 +151,7 @@ def note_use(key: ApiKey) -> None:
             .where(
                 ApiKey.organization_id == key.organization_id,
                 ApiKey.id == key.id,
-                ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at <= seen - LAST_USED_EVERY),
+                ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at <= seen - known_keys.LAST_USED_EVERY),
             )
             .values(last_used_at=seen)
             .execution_options(synchronize_session=False)

@@ -1,86 +1,50 @@
 """`POST /payments`, past Flask: what most requests of a sale day are, at a tenth of the work; with `confirm`, at a fourth.
 
-Only the ordinary request with an ordinary answer is served here, by the same functions and with the same words as on the plain road
-(tests/api/test_fast_create.py compares the two). Whatever is out of the ordinary, wrong or unknown is handed on as it came, and the
-plain road answers it: one place says what an error looks like.
+It is served by the same functions and with the same words as on the plain road (tests/api/test_fast_create.py compares the two).
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
 from flask import Flask, g
 from pydantic import ValidationError
 from sqlalchemy import Engine
-from werkzeug.http import HTTP_STATUS_CODES
 
-from ballast import audit, db, error_answers, logs, web
+from ballast import audit, db, error_answers
 from ballast.billing import direct_charges, direct_payments, idempotency
 from ballast.billing.direct_payments import Asker
-from ballast.billing.payments import NewPayment
+from ballast.billing.new_payments import NewPayment
 from ballast.blueprints.api import guard
+from ballast.blueprints.api.fast_road import LONGEST_ANSWER, Answer, Environ, FastRoad, find_key, is_usual, take
 from ballast.blueprints.api.payments import asked_for, show, text_of
 from ballast.blueprints.api.schemas import PaymentCreate
-from ballast.blueprints.api.setup import VERSION_HEADER
 from ballast.errors import BallastError
-from ballast.identity import known_keys, rates
 from ballast.identity.known_keys import KnownKey
-from ballast.identity.limiting import Taken
-from ballast.models.outbox import API_VERSION
-
-Environ = dict[str, Any]
-Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 PATH: Final = "/api/v1/payments"
-# What log and metrics say of it: the blueprint that has the plain road, and how often Postgres was asked past the session.
-PART: Final = "api"
+# How often Postgres was asked past the session.
 TO_CREATE: Final = 1
 TO_CHARGE: Final = 3
-# Pages of other origins, browsers with a session and other versions of the API are for the plain road.
-UNUSUAL: Final = ("HTTP_ORIGIN", "HTTP_COOKIE", "HTTP_BALLAST_VERSION", "HTTP_TRANSFER_ENCODING")
-# From here on an answer may be compressed.
-LONGEST_ANSWER: Final = 1400
-HEADERS: Final = (("Vary", "Origin, Accept-Encoding, Cookie"), ("Content-Security-Policy", web.POLICY_OF_ALL))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said, and how often Postgres was asked for it. `retry_after`: seconds, where to ask again helps."""
+class FastCreate(FastRoad):
+    """A payment that is created, or created and charged."""
 
-    status: int
-    body: bytes
-    statements: int
-    retry_after: str | None = None
-
-
-class FastCreate:
-    """WSGI: serves what it can, hands the app's own road all else."""
+    method = "POST"
+    route = PATH
 
     def __init__(self, app: Flask, engine: Engine) -> None:
+        super().__init__(app.wsgi_app, engine)
         self.app = app
-        self.rest: Wsgi = app.wsgi_app
-        self.engine = engine
         PaymentCreate.model_rebuild()  # now, once for all processes that are forked from this one
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") == PATH and environ["REQUEST_METHOD"] == "POST" and _is_usual(environ):
-            started = time.monotonic()
-            request_id = web.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
-            answer = self._create(environ, request_id)
-            if answer is not None:
-                said = web.Said("POST", PATH, answer.status, time.monotonic() - started, answer.statements)
-                web.note_request(request_id, PART, said)
-                phrase = HTTP_STATUS_CODES[answer.status].upper()
-                start_response(f"{answer.status} {phrase}", _headers(answer, request_id, environ[guard.COUNTED]))
-                return (answer.body,)
-        return self.rest(environ, start_response)
+    def is_for(self, environ: Environ) -> bool:
+        return environ.get("PATH_INFO") == PATH and is_usual(environ) and _has_body(environ)
 
-    def _create(self, environ: Environ, request_id: str) -> Answer | None:
+    def answer(self, environ: Environ, request_id: str) -> Answer | None:
         try:
             key, body, raw = _read(environ)
             if key is None:
@@ -90,9 +54,7 @@ class FastCreate:
                 return None
         except (BallastError, ValidationError, ValueError, RecursionError):
             return None
-        logs.begin(request=request_id, organization=key.organization_id)
-        taken = environ[guard.COUNTED] = rates.take(key.id, key.rate_limit)
-        if taken is not None and not taken.passed:
+        if not take(environ, key, request_id):
             return None
         who = Asker(key, environ.get("REMOTE_ADDR"), request_id)
         fingerprint = idempotency.fingerprint("POST", PATH, raw)
@@ -131,15 +93,9 @@ def _keep(who: Asker, asked: NewPayment, payment_id: str) -> tuple[int, bytes]:
     return response.status_code, response.get_data()
 
 
-def _is_usual(environ: Environ) -> bool:
+def _has_body(environ: Environ) -> bool:
     length = environ.get("CONTENT_LENGTH") or ""
-    return (
-        length.isdigit()
-        and 0 < int(length) <= guard.MAX_BODY
-        and environ.get("CONTENT_TYPE") == "application/json"
-        and not environ.get("QUERY_STRING")
-        and not any(name in environ for name in UNUSUAL)
-    )
+    return length.isdigit() and 0 < int(length) <= guard.MAX_BODY and environ.get("CONTENT_TYPE") == "application/json"
 
 
 def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
@@ -149,23 +105,8 @@ def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
     """
     sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = BytesIO(sent)
-    token, is_key = guard.read_token(environ.get("HTTP_X_API_KEY", ""), environ.get("HTTP_AUTHORIZATION", ""))
-    raw = json.loads(sent)
+    key, raw = find_key(environ), json.loads(sent)
     if not isinstance(raw, dict):
         raise ValueError("not an object")
     guard.refuse_unsafe(raw)
-    return known_keys.find(token) if is_key else None, PaymentCreate.model_validate(raw), raw
-
-
-def _headers(answer: Answer, request_id: str, taken: Taken | None) -> list[tuple[str, str]]:
-    """In the order in which Flask and `web.finish_response` set them."""
-    found = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(answer.body))),
-        (VERSION_HEADER, API_VERSION),
-        *HEADERS,
-        *web.always(request_id, rates.headers(taken)),
-    ]
-    if answer.retry_after:
-        found.append(("Retry-After", answer.retry_after))
-    return found
+    return key, PaymentCreate.model_validate(raw), raw
