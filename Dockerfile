@@ -21,7 +21,7 @@ COPY migrations migrations
 COPY ballast ballast
 # WhiteNoise serves what lies beside a file as .br or .gz; nothing is compressed while a request waits.
 RUN rm -rf ballast/local ballast/sandbox \
-    && .venv/bin/python -m compileall -q ballast migrations app.py web.py worker.py \
+    && .venv/bin/python -m compileall -q ballast migrations app.py worker.py \
     && .venv/bin/python -m whitenoise.compress --quiet ballast/static
 
 FROM python:3.13-slim

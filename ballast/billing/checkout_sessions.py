@@ -20,10 +20,10 @@ from ballast.billing import (
     coupons,
     financed_orders,
     lookup,
+    new_payments,
     order_totals,
     orders,
     outcomes,
-    payments,
     return_urls,
     session_ends,
     shipping,
@@ -95,7 +95,7 @@ def create(shop: Organization, asked: NewSession) -> CheckoutSession:
     until = _read_expiry(asked.expires_at)
     success_url = return_urls.check(asked.success_url, shop.mode, "success_url")
     cancel_url = return_urls.check(asked.cancel_url, shop.mode, "cancel_url")
-    payments.check_customer(shop.id, asked.customer_id)
+    new_payments.check_customer(shop.id, asked.customer_id)
     order = OPENERS[asked.mode](shop, asked)
     order.customer_id = asked.customer_id
     rates = shipping.check_options(shop.id, asked.shipping_rates, order.currency)
@@ -194,7 +194,7 @@ def _open_payment(shop: Organization, asked: NewSession) -> Order:
     _check_count(asked)
     currency, lines = _goods(shop, asked, asked.lines)
     total = sum(line.amount for line in lines)
-    payments.check_amount(total, currency)
+    new_payments.check_amount(total, currency)
     found_accounts = db.session.scalars(accounts_of(shop.id))
     if not any(acceptance.takes(account, total, currency, shop.currency) for account in found_accounts):
         said = f"No processor account takes new cards for {money.format_money(total, currency)}."

@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import select
 
 from ballast import audit
-from ballast.billing import cancellations, customers, holds, payments, refunds
+from ballast.billing import cancellations, customers, holds, new_payments, payments, refunds
+from ballast.billing.new_payments import NewPayment
 from ballast.billing.outcomes import record
-from ballast.billing.payments import NewPayment, begin, locked
+from ballast.billing.payments import begin, locked
 from ballast.db import db, transaction
 from ballast.models import Payment
 from ballast.models.states import move
@@ -99,7 +100,7 @@ def _make(organization_id: str, plan: Plan) -> str:
             capture_method=plan.capture_method,
             metadata=MARK | {"who": plan.who},
         )
-        return payments.create(organization_id, asked).id
+        return new_payments.create(organization_id, asked).id
 
 
 def _follow(organization_id: str, payment_id: str, end: str, refund: int | None) -> None:

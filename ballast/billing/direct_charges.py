@@ -24,7 +24,8 @@ from sqlalchemy import Engine
 from ballast import clock, logs, queue
 from ballast.billing import direct_payments, outcomes, payments, processing, usual_accounts, velocity
 from ballast.billing.direct_payments import MOST_DELIVERIES, Asker, Drafted, shown
-from ballast.billing.payments import Begun, NewPayment, Source
+from ballast.billing.new_payments import NewPayment
+from ballast.billing.payments import Begun, Source
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.billing.velocity import Usual
 from ballast.db import organization, past_session

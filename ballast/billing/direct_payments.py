@@ -1,7 +1,7 @@
 """The fast road: a payment that is only created, in one statement, which is one transaction and one round trip.
 
-It writes what `idempotency.claim`, `payments.create` and `idempotency.store` write, row for row, and asks in the same breath what they
-and the API's guard ask before: that the key works and may do this, that the organization lives by real time, that the account and the
+It writes what `idempotency.claim`, `new_payments.create` and `idempotency.store` write, row for row, and asks in the same breath what
+they and the API's guard ask before: that the key works and may do this, that the organization lives by real time, that account and
 customer are what they were taken for. Where one of these is not so, where the Idempotency-Key was used before, or where the database
 objects, it writes nothing and says nothing: the caller takes the plain road, which finds out what to answer. Since the answer is kept
 with the payment in one transaction, that holds for a connection lost halfway too: the plain road then meets the answer.
@@ -20,13 +20,13 @@ import psycopg
 from sqlalchemy import Engine
 
 from ballast import clock, queue
-from ballast.billing import idempotency, payments, usual_accounts
+from ballast.billing import idempotency, new_payments, usual_accounts
+from ballast.billing.new_payments import NewPayment
 from ballast.billing.payloads import payment_payload
-from ballast.billing.payments import NewPayment
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.db import past_session
-from ballast.identity.api_keys import LAST_USED_EVERY
-from ballast.identity.known_keys import KnownKey
+from ballast.identity import known_keys
+from ballast.identity.known_keys import STILL_WORKS, KnownKey
 from ballast.ids import new_pair, to_uuid
 from ballast.models.outbox import API_VERSION
 
@@ -45,10 +45,7 @@ _STATEMENT: Final = """
 with told as materialized (select set_config('app.organization', %(organization)s, true)::uuid as organization_id),
 usable as materialized (
   select told.organization_id from told
-  cross join lateral (
-    select from api_keys as k where k.organization_id = told.organization_id and k.id = %(key)s::uuid and k.revoked_at is null
-      and k.frozen_at is null and (k.expires_at is null or k.expires_at > %(at)s) and %(scope)s = any(k.scopes)
-      and k.rate_limit is not distinct from %(rate_limit)s and k.last_used_at > %(used_since)s limit 1) as allowed
+  cross join lateral ({key}) as allowed
   cross join lateral (
     select from organizations as o where o.id = told.organization_id and o.clock_at is null limit 1) as real
   cross join lateral (
@@ -120,7 +117,7 @@ _ATTEMPT: Final = """attempt as (
 
 def _put_together(customer: str = "", charged: str = "", attempt: str = "") -> str:
     """Without its line breaks it is short enough (4096) for psycopg to remember what it has read in it."""
-    return " ".join(_STATEMENT.format(customer=customer, charged=charged, attempt=attempt).split())
+    return " ".join(_STATEMENT.format(key=STILL_WORKS, customer=customer, charged=charged, attempt=attempt).split())
 
 
 _OF_NOBODY: Final = _put_together()
@@ -142,7 +139,7 @@ def takes(asked: NewPayment) -> bool:
 
     Raises InvalidRequest for an amount or a currency we cannot take.
     """
-    payments.check_amount(asked.amount, asked.currency)
+    new_payments.check_amount(asked.amount, asked.currency)
     of_ours = asked.payment_method is not None and to_uuid(asked.payment_method, "pm") is not None
     a_customer = asked.customer_id is None or to_uuid(asked.customer_id, "cus") is not None
     return not (of_ours or asked.off_session or asked.save_card) and a_customer and asked.idempotency_key is not None
@@ -174,7 +171,7 @@ def draft(who: Asker, asked: NewPayment, fingerprint: bytes, account: UsualAccou
     """A payment that nobody has tried, at an account that new cards go to."""
     clock.follow(None)
     payment_id, uuid = new_pair("pay")
-    fields = payments.first_fields(asked, payment_id, asked.customer_id, account.processor, clock.now())
+    fields = new_payments.first_fields(asked, payment_id, asked.customer_id, account.processor, clock.now())
     payment = SimpleNamespace(organization_id=who.key.organization_id, **_UNTRIED, **fields)
     said = shown(payment)
     given = _of_payment(fields, account.uuid) | _of_request(who, asked, clock.real_time())
@@ -220,13 +217,8 @@ def _of_payment(fields: dict[str, Any], account: str) -> dict[str, Any]:
 
 
 def _of_request(who: Asker, asked: NewPayment, at: datetime) -> dict[str, Any]:
-    return {
-        "organization": who.key.organization_uuid,
-        "key": who.key.uuid,
+    return known_keys.to_ask(who.key, SCOPE, at) | {
         "key_id": who.key.id,
-        "scope": SCOPE,
-        "rate_limit": who.key.rate_limit,
-        "used_since": at - LAST_USED_EVERY,
         "processor": asked.processor,
         "patterns": PATTERNS,
         "room": MOST_DELIVERIES,
@@ -237,7 +229,6 @@ def _of_request(who: Asker, asked: NewPayment, at: datetime) -> dict[str, Any]:
         "version": API_VERSION,
         "ip": who.ip,
         "request_id": who.request_id,
-        "at": at,
         "locked_until": at + idempotency.LOCKED,
         "kept_until": at + idempotency.KEPT,
     }

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Select, select
 
-from ballast.billing import outcomes, payments
+from ballast.billing import new_payments, outcomes, payments
 from ballast.billing.subscriptions import collecting
 from ballast.clock import now
 from ballast.db import db
@@ -66,9 +66,9 @@ def _make(order: Order, amount: int, invoice: Invoice | None) -> Payment:
         {"invoice": invoice.number or invoice.id} if invoice else {}
     )
     said = " and ".join(f"{kind} {number}" for kind, number in numbers.items())
-    payment = payments.create(
+    payment = new_payments.create(
         order.organization_id,
-        payments.NewPayment(
+        new_payments.NewPayment(
             amount=amount + (invoice.amount_due if invoice else 0),
             currency=order.currency,
             description=said[:1].upper() + said[1:],

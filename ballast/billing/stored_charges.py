@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from ballast.billing import payments
+from ballast.billing import new_payments, payments
 from ballast.db import db, end_reading, transaction
 from ballast.errors import Conflict
 from ballast.models import Payment
@@ -40,7 +40,7 @@ def charge(organization_id: str, wanted: StoredCharge) -> str:
             earlier = _made_under(organization_id, wanted)
             if earlier:
                 return earlier
-            payment = payments.create(organization_id, _payment(wanted))
+            payment = new_payments.create(organization_id, _payment(wanted))
             begun = payments.begin(payment)
             payment_id = payment.id
     except Conflict as error:
@@ -51,8 +51,8 @@ def charge(organization_id: str, wanted: StoredCharge) -> str:
     return payment_id
 
 
-def _payment(wanted: StoredCharge) -> payments.NewPayment:
-    return payments.NewPayment(
+def _payment(wanted: StoredCharge) -> new_payments.NewPayment:
+    return new_payments.NewPayment(
         amount=wanted.amount,
         currency=wanted.currency,
         description=wanted.description,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ballast.billing import payments
-from ballast.billing.payments import NewPayment
+from ballast.billing import new_payments
+from ballast.billing.new_payments import NewPayment
 from ballast.db import organization, transaction
 from ballast.ids import new_id
 from ballast.models import Customer, Payment
@@ -20,7 +20,7 @@ def make(world: World, count: int, **fields: Any) -> list[str]:
     """Ids of new payments, newest first."""
     with organization(world.acme.id), transaction():
         asked = NewPayment(100, "USD", **fields)
-        return [payments.create(world.acme.id, asked).id for _ in range(count)][::-1]
+        return [new_payments.create(world.acme.id, asked).id for _ in range(count)][::-1]
 
 
 def ids(answer: Any) -> list[str]:

@@ -15,8 +15,8 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from ballast.billing import dispute_answers, payments, processing, sandbox_hooks
-from ballast.billing.payments import NewPayment
+from ballast.billing import dispute_answers, new_payments, payments, processing, sandbox_hooks
+from ballast.billing.new_payments import NewPayment
 from ballast.db import organization, transaction
 from ballast.models import Attempt, Dispute, InboxEvent, ProcessorAccount
 from ballast.models.disputes import WITHDRAWN
@@ -82,7 +82,7 @@ class Desk:
                     payment_method=CARD[self.processor],
                     capture_method=capture_method,
                 )
-                payment_id = payments.create(acme, asked).id
+                payment_id = new_payments.create(acme, asked).id
             if confirm:
                 payments.confirm(acme, payment_id)
         return payment_id

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pybreaker import STATE_CLOSED, STATE_OPEN
 
-from ballast.billing import accounts, circuits, payments, refunds, routing
-from ballast.billing.payments import NewPayment
+from ballast.billing import accounts, circuits, new_payments, payments, refunds, routing
+from ballast.billing.new_payments import NewPayment
 from ballast.billing.routing import Route
 from ballast.clock import shifted
 from ballast.db import db, organization, transaction
@@ -62,7 +62,7 @@ def stored_card(world: World) -> str:
             session.add(customer)
             session.flush()
             asked = NewPayment(1000, "USD", customer_id=customer.id, payment_method="pm_card_visa", save_card=True)
-            payment_id = payments.create(world.acme.id, asked).id
+            payment_id = new_payments.create(world.acme.id, asked).id
         payments.confirm(world.acme.id, payment_id)
     (card,) = rows(world, PaymentMethod)
     return str(card.id)
@@ -72,7 +72,7 @@ def charge_stored(world: World, card: str) -> str:
     with organization(world.acme.id):
         with transaction():
             asked = NewPayment(1500, "USD", payment_method=card, off_session=True)
-            payment_id = payments.create(world.acme.id, asked).id
+            payment_id = new_payments.create(world.acme.id, asked).id
         payments.confirm(world.acme.id, payment_id)
     return payment_id
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 from sqlalchemy import update
 
-from ballast.billing import payments, refunds, resolver
+from ballast.billing import new_payments, payments, refunds, resolver
 from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.errors import Conflict
@@ -217,7 +217,7 @@ def test_who_sleeps_until_the_resolver_has_given_up_sends_nothing(
 def test_two_workers_at_once_charge_an_open_payment_once(shop: Shop, shopper: Shopper) -> None:
     card = store_card(shop, shopper)
     with organization(shop.world.acme.id), transaction():
-        made = payments.create(shop.world.acme.id, asked(card))
+        made = new_payments.create(shop.world.acme.id, asked(card))
         payment_id = made.id
 
     def confirm() -> None:
@@ -241,15 +241,15 @@ def store_card(shop: Shop, shopper: Shopper) -> PaymentMethod:
     return card  # type: ignore[no-any-return]
 
 
-def asked(card: PaymentMethod) -> payments.NewPayment:
-    return payments.NewPayment(1500, "USD", payment_method=card.id, off_session=True)
+def asked(card: PaymentMethod) -> new_payments.NewPayment:
+    return new_payments.NewPayment(1500, "USD", payment_method=card.id, off_session=True)
 
 
 def charge_stored(world: World, card: PaymentMethod) -> str:
     """A payment the holder is not there for; answers its id."""
     with organization(world.acme.id):
         with transaction():
-            made = payments.create(world.acme.id, asked(card))
+            made = new_payments.create(world.acme.id, asked(card))
             begun = payments.begin(made)
             payment_id = made.id
         payments.run(begun)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from ballast.billing import accounts, payments, processing, refunds
-from ballast.billing.payments import NewPayment
+from ballast.billing import accounts, new_payments, payments, processing, refunds
+from ballast.billing.new_payments import NewPayment
 from ballast.billing.processing import Account
 from ballast.clock import real_time, shifted
 from ballast.db import db, organization, transaction
@@ -42,7 +42,7 @@ class Desk:
         with organization(self.world.acme.id):
             with transaction():
                 asked = NewPayment(2000, "USD", account_id=self.account_id, payment_method=self.card)
-                payment_id = payments.create(self.world.acme.id, asked).id
+                payment_id = new_payments.create(self.world.acme.id, asked).id
             payments.confirm(self.world.acme.id, payment_id)
         return payment_id
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import case, func, or_, select, update
 
 from ballast import clock
-from ballast.billing import payments
+from ballast.billing import new_payments, payments
 from ballast.billing.financing import (
     accrual,
     balances,
@@ -99,7 +99,7 @@ class Lender(Desk):
         """A payment that stores its card; answers its id."""
         with self.clocked():
             with transaction() as session:
-                wanted = payments.NewPayment(
+                wanted = new_payments.NewPayment(
                     amount=amount,
                     currency=currency,
                     customer_id=customer_id,
@@ -107,7 +107,7 @@ class Lender(Desk):
                     order_id=order_id,
                     save_card=True,
                 )
-                payment = payments.create(self.world.acme.id, wanted)
+                payment = new_payments.create(self.world.acme.id, wanted)
                 session.flush()
                 payment_id, begun = payment.id, payments.begin(payment)
             payments.run(begun)

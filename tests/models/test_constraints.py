@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import ForeignKeyConstraint, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ballast.billing import payments
-from ballast.billing.payments import NewPayment
+from ballast.billing import new_payments
+from ballast.billing.new_payments import NewPayment
 from ballast.db import Base, PublicId, db, organization, transaction
 from ballast.ids import new_id
 from ballast.models import Attempt, CartLine, Claim, Order, Payment, ProcessorAccount, Refund
@@ -30,7 +30,7 @@ def acme(world: World) -> Iterator[Merchant]:
 
 def new_payment(merchant: Merchant) -> str:
     with transaction():
-        return payments.create(merchant.id, NewPayment(2000, "USD", payment_method="pm_card_visa")).id
+        return new_payments.create(merchant.id, NewPayment(2000, "USD", payment_method="pm_card_visa")).id
 
 
 def attempt(merchant: Merchant, payment_id: str, number: int, status: str = "created", **fields: Any) -> Attempt:

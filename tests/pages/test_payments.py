@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from ballast.billing import payments
-from ballast.billing.payments import NewPayment
+from ballast.billing import new_payments
+from ballast.billing.new_payments import NewPayment
 from ballast.clock import shifted
 from ballast.db import organization, transaction
 from tests.pages.dashboard import page
@@ -23,7 +23,7 @@ def make(world: World, count: int, method: str | None = None) -> list[str]:
     """Ids of new payments, newest first."""
     with organization(world.acme.id), transaction():
         asked = NewPayment(100, "USD", payment_method=method)
-        return [payments.create(world.acme.id, asked).id for _ in range(count)][::-1]
+        return [new_payments.create(world.acme.id, asked).id for _ in range(count)][::-1]
 
 
 def listed(page: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from ballast.billing import outcomes, payments, prevented
+from ballast.billing import new_payments, outcomes, payments, prevented
 from ballast.billing.financing.balances import unpaid
 from ballast.billing.outcomes import UNPAID
 from ballast.clock import now
@@ -35,16 +35,16 @@ def payment_for(
 ) -> Payment:
     """A payment that claims exactly these parts, locked: one that was declined, else a new one. With these rows locked.
 
-    Raises Conflict(`payment_in_progress`), and what `payments.create` raises.
+    Raises Conflict(`payment_in_progress`), and what `new_payments.create` raises.
     """
     wanted = {one.id: amount for one, amount in parts}
     for payment in _claiming(agreement, [one for one, _ in parts]):
         if payment.status in UNPAID and _claimed(payment) == wanted:
             return payment
     withdraw(agreement, [one for one, _ in parts])
-    payment = payments.create(
+    payment = new_payments.create(
         agreement.organization_id,
-        payments.NewPayment(
+        new_payments.NewPayment(
             amount=sum(wanted.values()),
             currency=agreement.currency,
             description=description,

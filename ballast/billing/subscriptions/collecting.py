@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, select
 
-from ballast.billing import budgets, invoices, payments, retries
+from ballast.billing import budgets, invoices, new_payments, payments, retries
 from ballast.billing.outcomes import UNPAID
 from ballast.billing.subscriptions import ending, letters, mandates, reading, rows, settling
 from ballast.clock import now
@@ -172,9 +172,9 @@ def _present_payment(invoice: Invoice) -> Payment | None:
 
 
 def _new_payment(invoice: Invoice, card_id: str | None) -> Payment:
-    return payments.draft(
+    return new_payments.draft(
         invoice.organization_id,
-        payments.NewPayment(
+        new_payments.NewPayment(
             amount=invoice.amount_due,
             currency=invoice.currency,
             description=f"Invoice {invoice.number}",

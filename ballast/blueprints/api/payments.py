@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, g
 from sqlalchemy import Select, select
 
-from ballast.billing import cancellations, holds, payments, velocity
+from ballast.billing import cancellations, holds, new_payments, payments, velocity
 from ballast.billing.payloads import payment_payload
 from ballast.blueprints.api import refusals
 from ballast.blueprints.api.answers import (
@@ -67,16 +67,16 @@ def create(body: PaymentCreate) -> Response:
         velocity.check(g.organization_id, body.payment_method)
 
     def begin() -> Done:
-        payment = payments.create(g.organization_id, asked)
+        payment = new_payments.create(g.organization_id, asked)
         begun = payments.begin(payment, return_url=text_of(body.return_url)) if body.confirm else None
         return Done(payment.id, partial(payments.run, begun) if begun else None)
 
     return once(key, begin, partial(show, 201))
 
 
-def asked_for(body: PaymentCreate, key: str | None) -> payments.NewPayment:
+def asked_for(body: PaymentCreate, key: str | None) -> new_payments.NewPayment:
     """What a body asks for."""
-    return payments.NewPayment(
+    return new_payments.NewPayment(
         amount=body.amount,
         currency=body.currency,
         description=body.description,

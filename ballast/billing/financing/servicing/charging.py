@@ -33,7 +33,7 @@ class Means:
 def begin(plan: Plan, installments: Sequence[Installment], seen: Preview, by: Signed, means: Means) -> payments.Begun:
     """Begin to charge what the preview says. In the caller's transaction, with agreement and installments locked and free.
 
-    Raises InvalidRequest(`payment_method_required`), and what `payments.create` and `payments.begin` raise.
+    Raises InvalidRequest(`payment_method_required`), and what `new_payments.create` and `payments.begin` raise.
     """
     agreement = plan.agreement
     wanted = seen.consequence
