@@ -211,7 +211,9 @@ class ByHand(Stack):
         for name, value in moved.items():
             for there, here in self._hosts.items():
                 moved[name] = moved[name].replace(there, here) if there in value else moved[name]
-        return clean_environment() | moved | {"PYTHONUNBUFFERED": "1"}
+        # As in the image, Python finds its modules compiled: from the second start on, wherever it may keep them.
+        mine = {name: value for name, value in clean_environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return mine | moved | {"PYTHONUNBUFFERED": "1"}
 
     def _is_ready(self, name: str) -> bool:
         process = self.running[name]

@@ -1,4 +1,5 @@
-"""A new release, one process after the other, while the shop is open: `make rolling`, RATE=200 SECONDS=60 RENEWALS=1000 for others.
+"""A new release, one process after the other, while the shop is open: `make rolling`, RATE=200 SECONDS=60 RENEWALS=1000 PAUSE=0 for
+others.
 
 Web servers are restarted in turn behind Caddy, workers and cron in turn beside them, again and again, while requests come at an even
 pace and a batch of renewals is charged. Afterwards every request has been answered, and every payment and renewal was charged once.
@@ -38,6 +39,7 @@ class Report:
     load: Load
     restarts: Counter[str]
     renewed_before_first_restart: int
+    renewed_before_last_restart: int
     seconds: float
     findings: list[str] = field(default_factory=list)
 
@@ -49,6 +51,7 @@ class Report:
             f"{load.sent} requests in {self.seconds:.0f} s ({load.sent / self.seconds:.0f} a second, {load.rate:g} wanted): {kinds}",
             f"{took}; {len(load.failures)} failed",
             f"restarts: {', '.join(f'{name} {count}' for name, count in sorted(self.restarts.items()))}",
+            f"{self.renewed_before_last_restart - self.renewed_before_first_restart} renewals charged meanwhile",
             *(self.findings or ["Every payment and every renewal was charged once."]),
         ]
 
@@ -67,9 +70,10 @@ def roll(stack: ByHand, rate: float, count: int, is_over: Callable[[int], bool],
         wait_for(lambda: stack.query(PAID)[0][0] > 0, 60, lambda: stack.tell("worker-1") + stack.tell("worker-2"))
         renewed = int(stack.query(PAID)[0][0])
         restarts, late = _restart_all(stack, is_over, pause)
+        meanwhile = int(stack.query(PAID)[0][0])
         seconds = time.monotonic() - began
     wait_for(lambda: stack.query(PAID)[0][0] == due, 60 + count / 4, lambda: _tell_what_waits(stack, due))
-    report = Report(load, restarts, renewed, seconds, late)
+    report = Report(load, restarts, renewed, meanwhile, seconds, late)
     report.findings += [f"failed: {one}" for one in load.failures[:20]]
     report.findings += _find_wrong_charges(stack, load, before, due)
     return report
@@ -147,9 +151,11 @@ def main() -> int:
     parser.add_argument(
         "--pause", type=float, default=0, help="seconds after each restart; it costs a core two or three"
     )
+    parser.add_argument("--renewing", type=float, default=20, help="renewals a second, so that the batch is never over")
     parser.add_argument("--direct", action="store_true", help="past PgBouncer, with prepared statements")
     asked = parser.parse_args()
     env = {"WEB_PROCESSES": "1", "RATE_LIMIT_DEFAULT_RPM": "1000000"}
+    env |= {"STRIPE_CHARGES_PER_SECOND": f"{asked.renewing}"}
     env |= {"DATABASE_PREPARED_STATEMENTS": "true"} if asked.direct else {}
     with (
         tempfile.TemporaryDirectory(prefix="ballast-rolling-") as folder,
