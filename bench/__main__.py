@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ballast.config import Settings
-from bench import confirming, creates, deliveries, pages, renewals, replaying
+from bench import confirming, creates, deliveries, pages, reads, renewals, replaying
 from bench.confirming import DEMO_KEY
 from bench.stack import ROOT, running_stack
 from bench.usage import memory
@@ -27,6 +27,7 @@ RENEWALS_AT_LENGTH: Final = (1_000, 100_000)
 # What is read, the figure, its unit, what is wanted of it, and what begins with the same words and is no figure of its own.
 ROWS: Final = (
     ("API create, share of four inserts in pgbench", "create_ratio", "", ">= 0.30", "create_"),
+    ("API read of a payment, times the road through Flask", "read_ratio", "", ">= 3", "read_"),
     ("create + confirm, CPU of web and SDK", "confirm_web_cpu_ms", "ms", "<= 6", "confirm_"),
     ("deliveries, sink at 0 ms", "deliveries_0ms_per_second", "/s", "36 x RQ", "deliveries_0ms_"),
     ("deliveries, sink at 100 ms", "deliveries_100ms_per_second", "/s", ">= 450", "deliveries_100ms_"),
@@ -46,6 +47,7 @@ def main() -> None:
     parts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "memory": weigh,
         "creates": creates.measure,
+        "reads": reads.measure,
         "confirming": confirming.measure,
         "deliveries": lambda local: deliveries.measure(local, _settings(local)),
     }
@@ -67,7 +69,7 @@ def main() -> None:
 
 def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("only", nargs="*", help="parts: memory creates confirming deliveries renewals replaying")
+    parser.add_argument("only", nargs="*", help="parts: memory creates reads confirming deliveries renewals replaying")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--renewals", type=int, metavar="COUNT")
     return parser.parse_args()

@@ -1,6 +1,7 @@
-"""Clients that create payments over HTTP, as fast as they are answered, at the least cost to the cores they share with the server:
-one thread, one `select`, requests written beforehand but for their key. Run as a program of its own, so that it shares no Python with
-what it measures: `python -m bench.clients URL KEY CLIENTS SECONDS BODY` prints JSON."""
+"""Clients that create or read payments over HTTP, as fast as they are answered, at the least cost to the cores they share with the
+server: one thread, one `select`, requests written beforehand but for their key. Run as a program of its own, so that it shares no
+Python with what it measures: `python -m bench.clients URL KEY CLIENTS SECONDS BODY` prints JSON. In place of the body, the id of a
+payment to read; `VERSION` after it is sent as Ballast-Version."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-CREATED = b"HTTP/1.1 201"
+DONE = b"HTTP/1.1 20"
 LENGTH = b"content-length:"
 
 
@@ -29,16 +30,17 @@ class Client:
 
 @dataclass
 class Counted:
-    """Seconds of each request that was answered with 201, and how many were not."""
+    """Seconds of each request, and how many were not answered with 200 or 201."""
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
 
 
-def main(url: str, key: str, clients: int, seconds: float, body: str) -> None:
+def main(url: str, key: str, clients: int, seconds: float, body: str, version: str = "") -> None:
     """Print {"requests", "errors", "seconds", "p50_ms", "p99_ms"}."""
     parts = urlsplit(url)
-    head, tail = written(parts.netloc, key, body.encode())
+    begun = f"HTTP/1.1\r\nHost: {parts.netloc}\r\nX-API-Key: {key}\r\n"
+    head, tail = creating(begun, body.encode()) if body.startswith("{") else reading(begun, body, version)
     selector = selectors.DefaultSelector()
     counted, started = Counted(), time.monotonic()
     for _ in range(clients):
@@ -59,10 +61,16 @@ def main(url: str, key: str, clients: int, seconds: float, body: str) -> None:
     report(counted, time.monotonic() - started)
 
 
-def written(host: str, key: str, body: bytes) -> tuple[bytes, bytes]:
+def creating(begun: str, body: bytes) -> tuple[bytes, bytes]:
     """What stands before and after the Idempotency-Key."""
-    head = f"POST /api/v1/payments HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\nIdempotency-Key: ".encode(), b"\r\n\r\n" + body
+    head = f"POST /api/v1/payments {begun}Content-Type: application/json\r\nContent-Length: {len(body)}\r\nIdempotency-Key: "
+    return head.encode(), b"\r\n\r\n" + body
+
+
+def reading(begun: str, payment_id: str, version: str) -> tuple[bytes, bytes]:
+    """What stands before and after the X-Request-Id."""
+    named = f"Ballast-Version: {version}\r\n" if version else ""
+    return f"GET /api/v1/payments/{payment_id} {begun}{named}X-Request-Id: ".encode(), b"\r\n\r\n"
 
 
 def ask(client: Client, head: bytes, tail: bytes) -> None:
@@ -83,7 +91,7 @@ def read(client: Client, counted: Counted) -> bool:
     if not client.whole or len(client.got) < client.whole:
         return False
     counted.seconds.append(time.monotonic() - client.began)
-    counted.errors += not client.got.startswith(CREATED)
+    counted.errors += not client.got.startswith(DONE)
     return True
 
 
@@ -99,4 +107,4 @@ def report(counted: Counted, took: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *sys.argv[5:7])

@@ -82,9 +82,13 @@ def open_up(local: dict[str, Any]) -> None:
 
 
 def create(local: dict[str, Any], seconds: float, **fields: Any) -> dict[str, Any]:
-    """Create payments for `seconds`, from a process of its own."""
-    body = json.dumps({**BODY, **fields})
-    command = [sys.executable, "-m", "bench.clients", local["web"], local["api_key"], str(CLIENTS), str(seconds), body]
+    """Create payments for `seconds`."""
+    return ask(local, seconds, json.dumps({**BODY, **fields}))
+
+
+def ask(local: dict[str, Any], seconds: float, *what: str) -> dict[str, Any]:
+    """Have clients in a process of their own ask for `seconds`; `what`: as `bench.clients` reads it."""
+    command = [sys.executable, "-m", "bench.clients", local["web"], local["api_key"], str(CLIENTS), str(seconds), *what]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
