@@ -138,6 +138,12 @@ class Received:
     dispute: str | None
     ours: bool
 
+    @property
+    def is_news(self) -> bool:
+        """Whether anything is to be done about it but to note that it came."""
+        told = (self.open_attempt, self.closed_attempt, self.refunds, self.waiting_refunds, self.dispute)
+        return not self.ours or any(told)
+
 
 def apply_due() -> int:
     """Apply every stored event that is due. The job behind `queue.APPLY_INBOX`."""
@@ -148,29 +154,35 @@ def apply_due() -> int:
 
 
 def _apply_batch(waiting: Due) -> tuple[int, int]:
-    events = _read(in_turn(waiting.claim(BATCH)))
+    events, done = _read(in_turn(waiting.claim(BATCH)))
     came = list(zip(events, run_until_stopped(_apply, events, THREADS), strict=True))
     release(InboxEvent, [event.key for event, verdict in came if isinstance(verdict, NotStarted)])
     judged = [(event, verdict) for event, verdict in came if not isinstance(verdict, NotStarted)]
-    with transaction():
-        for event, verdict in judged:
-            _mark(event, verdict)
-    return len(judged), sum(1 for _, verdict in judged if isinstance(verdict, Exception))
+    if judged:
+        with transaction():
+            for event, verdict in judged:
+                _mark(event, verdict)
+    return done + len(judged), sum(1 for _, verdict in judged if isinstance(verdict, Exception))
 
 
-def _read(keys: list[tuple[str, str]]) -> list[Received]:
-    """What the events are about, in one read per kind."""
+def _read(keys: list[tuple[str, str]]) -> tuple[list[Received], int]:
+    """What the events are about, in one read per kind. Those that tell what is known already, which most do, are marked at once: the
+    rest is answered, and how many those were.
+    """
     if not keys:
-        return []
+        return [], 0
+    key = tuple_(InboxEvent.organization_id, InboxEvent.id)
     with transaction() as session:
-        rows = list(
-            session.scalars(select(InboxEvent).where(tuple_(InboxEvent.organization_id, InboxEvent.id).in_(keys)))
-        )
+        rows = list(session.scalars(select(InboxEvent).where(key.in_(keys)).order_by(key).with_for_update()))
         place = {key: number for number, key in enumerate(keys)}
         rows.sort(key=lambda row: place[row.organization_id, row.id])
         attempts = attempts_of(rows)
         refunds_of = _open_refunds([(found.organization_id, found.id) for found in attempts.values()])
-        return [_received(row, attempts.get((row.organization_id, row.id)), refunds_of) for row in rows]
+        read = [(row, _received(row, attempts.get((row.organization_id, row.id)), refunds_of)) for row in rows]
+        for row, event in read:
+            if not event.is_news:
+                _settle(row, "applied")
+        return [event for _, event in read if event.is_news], sum(1 for _, event in read if not event.is_news)
 
 
 def attempts_of(rows: list[InboxEvent]) -> dict[tuple[str, str], Attempt]:
@@ -252,6 +264,11 @@ def _mark(event: Received, verdict: str | Exception) -> None:
         .where(InboxEvent.organization_id == event.key[0], InboxEvent.id == event.key[1])
         .with_for_update()
     ).one()
+    _settle(row, verdict)
+
+
+def _settle(row: InboxEvent, verdict: str | Exception) -> None:
+    """Note what came of an event, whose row is locked."""
     if row.status != "received":
         return  # Another worker had it after our lease ran out, and finished.
     row.attempts += 1

@@ -146,7 +146,7 @@ class Parcel:
     secrets: tuple[bytes, ...] = field(repr=False, metadata={"doc": "still sealed"})
     attempts: int
     schedule_from: int
-    failing: bool
+    failing_since: datetime | None
     allow_private: bool
     told_at: float = field(default=0.0, metadata={"doc": "when the event's id was made, Unix seconds"})
 
@@ -154,6 +154,11 @@ class Parcel:
     def organization_id(self) -> str:
         """Whose it is, as public id."""
         return _known_id(self.row[0], "org")
+
+    @property
+    def failing(self) -> bool:
+        """Whether its endpoint's last call failed when this was claimed."""
+        return self.failing_since is not None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -238,7 +243,7 @@ def _parcel(row: Row[Any], at: datetime) -> Parcel:
         secrets=kept_secrets(row, at),
         attempts=row.attempts,
         schedule_from=row.schedule_from,
-        failing=row.failing_since is not None,
+        failing_since=row.failing_since,
         allow_private=may_be_private(row.mode),
         told_at=moment_of(row.event_id),
     )

@@ -192,7 +192,7 @@ def test_a_worker_that_comes_back_after_another_applied_the_event_changes_nothin
     hook(world, event_of(charged))
     hook(world, event_of("pi_of_somebody"))
     with shifted(timedelta(seconds=10)), world.worker_app.app_context():
-        ours = inbox._read(drain.claim(InboxEvent, (InboxEvent.status == "received",), timedelta(seconds=0)))
+        ours, _told = inbox._read(drain.claim(InboxEvent, (InboxEvent.status == "received",), timedelta(seconds=0)))
     with shifted(timedelta(seconds=20)):
         world.drain()
     before = statuses(world)
