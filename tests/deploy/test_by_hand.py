@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import requests
+import yaml
 
 from ballast.config import Settings
 from tests.deploy import compose
@@ -46,6 +49,13 @@ def test_web_and_workers_come_by_way_of_pgbouncer_each_as_its_own_role(productio
     found = production.query_as_superuser(held)
     assert {role for role, _port in found} == {"ballast_app", "ballast_worker"}
     assert {port for _role, port in found} <= production.bouncer.outgoing_ports()
+
+
+def test_each_image_of_ours_is_built_by_one_service_alone() -> None:
+    """Compose builds at the same time, and an image that two services name the same exists already for the second."""
+    written = yaml.safe_load((compose.ROOT / "compose.yaml").read_text())["services"].values()
+    ours = {one["image"] for one in written if one["image"].startswith("ballast")}
+    assert Counter(one["image"] for one in written if "build" in one) == dict.fromkeys(ours, 1)
 
 
 def test_compose_wants_every_secret_and_gives_the_owners_to_the_migration_alone() -> None:
