@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -56,6 +57,15 @@ def test_each_image_of_ours_is_built_by_one_service_alone() -> None:
     written = yaml.safe_load((compose.ROOT / "compose.yaml").read_text())["services"].values()
     ours = {one["image"] for one in written if one["image"].startswith("ballast")}
     assert Counter(one["image"] for one in written if "build" in one) == dict.fromkeys(ours, 1)
+
+
+def test_no_setting_of_a_restored_server_is_overruled_by_the_command_line() -> None:
+    """`restore` turns archiving off: two servers that write one archive spoil it."""
+    script = (compose.ROOT / "deploy/postgres/restore").read_text()
+    restored = set(re.findall(r'printf "(\w+) = ', script))
+    assert {"restore_command", "archive_mode"} <= restored
+    command = yaml.safe_load((compose.ROOT / "compose.yaml").read_text())["services"]["postgres"]["command"]
+    assert restored.isdisjoint(word.partition("=")[0] for word in command)
 
 
 def test_compose_wants_every_secret_and_gives_the_owners_to_the_migration_alone() -> None:
