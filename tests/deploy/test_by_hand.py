@@ -68,15 +68,12 @@ def test_no_setting_of_a_restored_server_is_overruled_by_the_command_line() -> N
     assert restored.isdisjoint(word.partition("=")[0] for word in command)
 
 
-def test_compose_wants_every_secret_and_gives_the_owners_to_the_migration_alone() -> None:
+def test_compose_wants_every_servers_password_and_gives_the_owners_to_the_migration_alone() -> None:
     with pytest.raises(KeyError):
         compose.services({})
     known = ("POSTGRES", "OWNER", "APP", "WORKER", "VALKEY")
     env = {f"{name}_PASSWORD": f"secret-of-{name.lower()}" for name in known}
-    env |= dict.fromkeys(("SECRET_KEY", "JWT_SECRET", "ENCRYPTION_KEY"), "x") | {
-        "PUBLIC_URL": "https://pay.example.com"
-    }
-    found = compose.services(env)
+    found = compose.services(env | {"PUBLIC_URL": "https://pay.example.com"})
     owners = {
         name for name, one in found.items() if any("secret-of-owner" in value for value in one.environment.values())
     }
@@ -84,6 +81,8 @@ def test_compose_wants_every_secret_and_gives_the_owners_to_the_migration_alone(
     for name, one in found.items():
         if str(one.written.get("image", "")).startswith("ballast"):
             assert (one.written["read_only"], one.written["cap_drop"]) == (True, ["ALL"]), name
+        if one.written.get("image", "").startswith("ballast:"):
+            assert one.written["volumes"] == ["./secrets:/run/secrets:ro"], name
     ours = {name for name, one in found.items() if one.environment.get("BALLAST_ENV") == "production"}
     assert ours == {"web-1", "web-2", "worker-1", "worker-2", "webhooks", "cron", "migrate"}
     assert set(found["web-1"].environment) <= {name.upper() for name in Settings.model_fields}
