@@ -43,6 +43,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -51,6 +52,8 @@ from ballast import clock, ids, replica
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
+# What a statement past the session raises: it failed, or there was no connection for it.
+NO_ANSWER = (psycopg.Error, SQLAlchemyError)
 APP_ROLE = "ballast_app"
 WORKER_ROLE = "ballast_worker"
 
@@ -186,7 +189,10 @@ def past_session(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
     and no question beforehand whether the connection still lives. One that fails is closed, whatever became of its statement.
     """
     idle = _idle.setdefault(engine, deque())
-    connection = idle.pop() if idle else _connect_apart(engine)
+    try:
+        connection = idle.pop()
+    except IndexError:
+        connection = _connect_apart(engine)
     try:
         yield connection
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -191,6 +192,8 @@ def _connect(app: Flask, settings: Settings, url: str, role: str, pool: int) -> 
     """Raises ConfigurationError where a role would have to be taken on a connection that PgBouncer hands to others in between."""
     if settings.database_pooling == "transaction" and make_url(url).username != role:
         raise ConfigurationError(f"With DATABASE_POOLING=transaction the address of {role} must sign in as {role}.")
+    # Moments come in UTC, whatever zone server or role are set to: libpq says so as a connection begins, and PgBouncer passes it on.
+    os.environ["PGTZ"] = "UTC"
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": pool,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
@@ -40,6 +43,20 @@ def test_what_a_statement_was_given_is_not_in_its_error(world: World) -> None:
         add_customer(world, "Ada of the \0 typed this")
     assert "typed this" not in str(failed.value)
     assert "INSERT INTO customers" in str(failed.value)
+
+
+def test_moments_come_in_utc_whatever_zone_the_server_is_set_to(world: World, superuser: psycopg.Connection) -> None:
+    superuser.execute("alter database ballast set timezone = 'Asia/Kolkata'")
+    try:
+        db.engine.dispose()
+        with organization(world.acme.id), transaction() as session:
+            session.add(Customer(organization_id=world.acme.id, name="Ada"))
+        (made,) = rows(world, Customer)
+        assert made.created_at.utcoffset() == timedelta()
+        assert made.created_at.isoformat().endswith("+00:00")
+        assert db.session.scalar(text("show timezone")) == "UTC"
+    finally:
+        superuser.execute("alter database ballast reset timezone")
 
 
 @pytest.mark.parametrize("error", [RuntimeError, Died, KeyboardInterrupt])

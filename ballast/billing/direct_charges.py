@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import Engine
 
 from ballast import clock, logs, queue
@@ -28,7 +27,7 @@ from ballast.billing.new_payments import NewPayment
 from ballast.billing.payments import Begun, Source
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.billing.velocity import Usual
-from ballast.db import organization, past_session
+from ballast.db import NO_ANSWER, organization, past_session
 from ballast.ids import new_pair, to_uuid
 from ballast.processors.base import Approved, Prepared
 
@@ -200,7 +199,7 @@ def _mark(engine: Engine, begun: Begun, prepared: Prepared) -> datetime | None:
     }
     try:
         return deadline if _say(engine, _MARK, given) else None
-    except psycopg.Error as error:
+    except NO_ANSWER as error:
         log.warning("an attempt is marked on the plain road: %s", type(error).__name__)
         return payments.mark_submitted([(begun, prepared)]).get(begun.attempt_id)
 
@@ -234,7 +233,7 @@ def _record(engine: Engine, made: Drafted, begun: Begun, outcome: Approved) -> b
     }
     try:
         row = _say(engine, _RECORD, given)
-    except psycopg.Error as error:
+    except NO_ANSWER as error:
         log.warning("an approval is recorded on the plain road: %s", type(error).__name__)
         return None
     if row is None:
@@ -247,7 +246,7 @@ def _record(engine: Engine, made: Drafted, begun: Begun, outcome: Approved) -> b
 
 def _say(engine: Engine, statement: str, given: dict[str, Any]) -> Any:
     """The row that a statement answers, behind the wall. It and the wall's setting are one round trip (a pipeline), which is one
-    transaction; both are prepared. Raises psycopg.Error.
+    transaction; both are prepared. Raises one of NO_ANSWER.
     """
     with past_session(engine) as connection:
         with connection.pipeline():

@@ -11,14 +11,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import Engine
 
 from ballast import queue
 from ballast.billing import accounts, processing, usual_accounts
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.clock import real_time
-from ballast.db import past_session
+from ballast.db import NO_ANSWER, past_session
 from ballast.ids import new_pair, to_uuid
 from ballast.models import ProcessorAccount
 from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
@@ -67,7 +66,7 @@ def store(engine: Engine, account_id: str, raw: bytes, headers: Mapping[str, str
             row = connection.execute(_STATEMENT, _given(known, event, raw)).fetchone()
     except (BadSignature, UnreadableEvent, ValueError):
         return False
-    except psycopg.Error as error:
+    except NO_ANSWER as error:
         log.info("an event takes the plain road: %s", type(error).__name__)
         return False
     if row is not None:

@@ -16,7 +16,6 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import Engine
 
 from ballast import clock, queue
@@ -24,7 +23,7 @@ from ballast.billing import idempotency, new_payments, usual_accounts
 from ballast.billing.new_payments import NewPayment
 from ballast.billing.payloads import payment_payload
 from ballast.billing.usual_accounts import UsualAccount
-from ballast.db import past_session
+from ballast.db import NO_ANSWER, past_session
 from ballast.identity import known_keys
 from ballast.identity.known_keys import STILL_WORKS, KnownKey
 from ballast.ids import new_pair, to_uuid
@@ -238,7 +237,7 @@ def _write(engine: Engine, statement: str, given: dict[str, Any]) -> bool:
     try:
         with past_session(engine) as connection:
             row = connection.execute(statement, given).fetchone()
-    except psycopg.Error as error:
+    except NO_ANSWER as error:
         log.info("a payment takes the plain road: %s", type(error).__name__)
         return False
     if row is not None and row[0]:

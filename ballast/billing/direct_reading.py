@@ -7,18 +7,16 @@ nothing: the plain road finds out what to answer.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
 from ballast.billing.direct_payments import shown
 from ballast.clock import real_time
-from ballast.db import past_session
+from ballast.db import NO_ANSWER, past_session
 from ballast.identity import known_keys
 from ballast.identity.known_keys import STILL_WORKS, KnownKey
 from ballast.ids import from_uuid, to_uuid
@@ -42,32 +40,24 @@ _STATEMENT: Final = _TO_READ.format(key=STILL_WORKS)
 
 def read(engine: Engine, key: KnownKey, payment_id: str) -> bytes | None:
     """The answer; None where the plain road is to be taken."""
-    inside = to_uuid(payment_id, "pay")
-    if inside is None:
-        return None
     try:
         with past_session(engine) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            given = known_keys.to_ask(key, SCOPE, real_time()) | {"payment": str(inside)}
+            given = known_keys.to_ask(key, SCOPE, real_time()) | {"payment": str(to_uuid(payment_id, "pay"))}
             row = cursor.execute(_STATEMENT, given).fetchone()
-    except psycopg.Error as error:
+    except NO_ANSWER as error:
         log.info("a payment is read on the plain road: %s", type(error).__name__)
         return None
     return shown(_as_model(payment_id, row)).encode() + b"\n" if row else None
 
 
 def _as_model(payment_id: str, row: dict[str, Any]) -> Any:
-    """As the model has it: public ids, and moments in UTC."""
+    """As the model has it, with public ids."""
     ids = {
         "customer_id": _public(row["customer_id"], "cus"),
         "payment_method_id": _public(row["payment_method_id"], "pm"),
     }
-    moments = {name: _in_utc(row[name]) for name in ("created_at", "capture_before")}
-    return SimpleNamespace(**row | ids | moments, id=payment_id)
+    return SimpleNamespace(**row | ids, id=payment_id)
 
 
 def _public(value: UUID | None, prefix: str) -> str | None:
     return from_uuid(value, prefix) if value else None
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC) if moment else None

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
+from ballast import db as db_module
+from ballast.billing import direct_reading
 from ballast.clock import real_time
 from ballast.config import Settings
-from ballast.db import organization, transaction
+from ballast.db import db, organization, transaction
 from ballast.ids import new_id
 from ballast.models import ApiKey, Payment
 from tests.api.conftest import problem
@@ -171,3 +174,28 @@ def test_the_limit_is_counted_once_and_holds(api: Api, world: World, made: str) 
         left -= 1
     refused = read(api, world, made, fast=False)
     assert (refused.status_code, problem(refused)["code"]) == (429, "rate_limit_exceeded")
+    change(world, ApiKey, rate_limit=100)
+    assert read(api, world, made, fast=False).status_code == 200
+    assert read(api, world, made).headers["RateLimit-Limit"] == "100"
+
+
+def test_where_no_connection_is_to_be_had_the_plain_road_says_so(
+    api: Api, world: World, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing_left(_engine: Any) -> Any:
+        raise PoolTimeout("QueuePool limit reached")
+
+    monkeypatch.setattr(db_module, "_connect_apart", nothing_left)
+    db_module._close_idle(db.engine)
+    assert read(api, world, made, fast=False).status_code == 200
+
+
+def test_what_nobody_thought_of_is_told_and_answered_on_the_plain_road(
+    api: Api, world: World, made: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> bytes:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(direct_reading, "read", fail)
+    assert read(api, world, made, fast=False).status_code == 200
+    assert "nobody thought of this" in caplog.text

@@ -14,6 +14,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,7 @@ class ByHand(Stack):
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._hosts: dict[str, str] = {}
         self._open = ExitStack()
+        self._starter = self._open.enter_context(ThreadPoolExecutor(1))
 
     @property
     def certificate(self) -> Path:
@@ -97,9 +99,10 @@ class ByHand(Stack):
         self._open.close()
 
     def begin_service(self, name: str) -> None:
-        """Start a service with its own command."""
+        """Start a service with its own command, from a thread that lives as long as the stack: what a thread started ends with it."""
         one = self.services[name]
-        self.running[name] = processes.spawn(self._command(one), self.log_of(name), self._environment(one), ROOT)
+        asked = self._command(one), self.log_of(name), self._environment(one), ROOT
+        self.running[name] = self._starter.submit(processes.spawn, *asked).result()
 
     def await_services(self, *names: str) -> None:
         """Until these are ready, each asked as its healthcheck or its registration has it."""

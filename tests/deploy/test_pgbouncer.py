@@ -56,18 +56,25 @@ def test_two_organizations_pay_over_two_connections_and_neither_sees_the_other(w
         assert paid.get_json()["id"] in seen
         return owner, paid.status_code, seen
 
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(pay_and_look, range(10)))
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(pay_and_look, range(10)))
+        told = _deliver(world, worker)
+    finally:
+        let_go(world, app, worker)
     assert Counter(status for _owner, status, _seen in found) == {201: 10}
     of_acme, of_stranger = (set().union(*(seen for owner, _, seen in found if owner == one)) for one in keys)
     assert (len(of_acme), len(of_stranger), of_acme & of_stranger) == (5, 5, set())
+    assert [one for one in of_acme | of_stranger if one not in told] == []
+
+
+def _deliver(world: World, worker: Flask) -> str:
+    """All that was sent to endpoints."""
     with worker.app_context():
         set_organization(None)
         while webhooks.deliver_due():
             continue
-    told = "".join(event["body"] for event in world.received())
-    assert [one for one in of_acme | of_stranger if one not in told] == []
-    let_go(world, app, worker)
+    return "".join(event["body"] for event in world.received())
 
 
 def test_what_a_transaction_said_of_its_organization_ends_with_it(world: World, bouncer: Bouncer) -> None:
@@ -85,6 +92,18 @@ def test_what_a_transaction_said_of_its_organization_ends_with_it(world: World, 
             backends.add(second.execute("select pg_backend_pid()").fetchone())
             second.commit()
         assert backend in backends, "they never shared a connection, so this proved nothing"
+
+
+def test_moments_come_in_utc_through_it_too(world: World, pooled: Settings, postgres: Postgres) -> None:
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as superuser:
+        superuser.execute("alter role ballast_app set timezone = 'Asia/Kolkata'")
+        app = served(pooled)
+        try:
+            with app.app_context():
+                assert db.session.scalar(text("show timezone")) == "UTC"
+        finally:
+            superuser.execute("alter role ballast_app reset timezone")
+            let_go(world, app)
 
 
 def statement_after_statement(world: World, settings: Settings) -> set[int]:

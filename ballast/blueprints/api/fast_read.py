@@ -11,6 +11,7 @@ from ballast.billing import direct_reading
 from ballast.blueprints.api.fast_create import PATH
 from ballast.blueprints.api.fast_road import LONGEST_ANSWER, Answer, Environ, FastRoad, find_key, is_usual, take
 from ballast.errors import Unauthenticated
+from ballast.ids import to_uuid
 
 BEGINNING: Final = f"{PATH}/"
 STATEMENTS: Final = 1
@@ -31,7 +32,7 @@ class FastRead(FastRoad):
             key = find_key(environ)
         except Unauthenticated:
             return None
-        if key is None or "/" in payment_id or not take(environ, key, request_id, payment=payment_id):
+        if key is None or to_uuid(payment_id, "pay") is None or not take(environ, key, request_id, payment=payment_id):
             return None
         body = direct_reading.read(self.engine, key, payment_id)
         return Answer(200, body, STATEMENTS) if body and len(body) < LONGEST_ANSWER else None

@@ -6,6 +6,7 @@ came, and the plain road answers it: one place says what an error looks like.
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from ballast.identity.known_keys import KnownKey
 from ballast.identity.limiting import Taken
 from ballast.models.outbox import API_VERSION
 
+log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -67,7 +69,7 @@ class FastRoad(ABC):
         if environ["REQUEST_METHOD"] == self.method and self.is_for(environ):
             started = time.monotonic()
             request_id = web.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
-            answer = self.answer(environ, request_id)
+            answer = self._try(environ, request_id)
             if answer is not None:
                 said = web.Said(self.method, self.route, answer.status, time.monotonic() - started, answer.statements)
                 web.note_request(request_id, PART, said)
@@ -75,6 +77,15 @@ class FastRoad(ABC):
                 start_response(f"{answer.status} {phrase}", _headers(answer, request_id, environ[guard.COUNTED]))
                 return (answer.body,)
         return self.rest(environ, start_response)
+
+    def _try(self, environ: Environ, request_id: str) -> Answer | None:
+        try:
+            return self.answer(environ, request_id)
+        except (
+            Exception
+        ):  # the plain road says what is the matter, in the words and with the numbers of every such answer
+            log.exception("a request takes the plain road")
+            return None
 
 
 def is_usual(environ: Environ) -> bool:
@@ -89,10 +100,16 @@ def find_key(environ: Environ) -> KnownKey | None:
 
 
 def take(environ: Environ, key: KnownKey, request_id: str, **about: str) -> bool:
-    """Count the request and whether its key's limit lets it pass; the log's lines are about it from here on."""
+    """Count the request; whether the limit that its key had lets it pass. The log's lines are about it from here on.
+
+    What does not pass was not counted: the plain road asks again, by the limit that the key has now.
+    """
     logs.begin(request=request_id, organization=key.organization_id, **about)
-    taken = environ[guard.COUNTED] = rates.take(key.id, key.rate_limit)
-    return taken is None or taken.passed
+    taken = rates.take(key.id, key.rate_limit)
+    if taken is not None and not taken.passed:
+        return False
+    environ[guard.COUNTED] = taken
+    return True
 
 
 def _headers(answer: Answer, request_id: str, taken: Taken | None) -> list[tuple[str, str]]:

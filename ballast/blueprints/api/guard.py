@@ -18,7 +18,7 @@ MAX_BODY = 64 * 1024
 # A call that brings a picture may hold one of the largest in base64, and what stands around it.
 LARGER: Final = {"api_product_images.add": 3 * 1024 * 1024}
 MAX_DEPTH = 8
-# In a request's environment: what its limit said, where the fast road has asked (see fast_create).
+# In a request's environment: what its limit said, where the fast road has asked (see fast_road).
 COUNTED: Final = "ballast.counted"
 
 
