@@ -10,6 +10,7 @@ import requests
 import yaml
 
 from ballast.config import Settings
+from scripts import pin_images
 from tests.deploy import compose
 from tests.deploy.hand import ByHand
 from tests.stack import Shopper, await_value, field
@@ -57,6 +58,17 @@ def test_each_image_of_ours_is_built_by_one_service_alone() -> None:
     written = yaml.safe_load((compose.ROOT / "compose.yaml").read_text())["services"].values()
     ours = {one["image"] for one in written if one["image"].startswith("ballast")}
     assert Counter(one["image"] for one in written if "build" in one) == dict.fromkeys(ours, 1)
+
+
+def test_whatever_builds_the_image_is_named_with_its_version() -> None:
+    """`scripts/pin_images.py` pins images of FROM and `image:`; a front end of Dockerfile's own would be one more."""
+    text = (compose.ROOT / "Dockerfile").read_text()
+    assert not text.startswith("# syntax=")
+    installed = re.findall(r"pip install (?:--\S+ )*(\S+)", text)
+    assert ["==" in one for one in installed] == [True]
+    written = text + (compose.ROOT / "compose.yaml").read_text()
+    named = set(re.findall(r"^(?:FROM|\s+image:) (?!ballast)(\S+)", written, re.MULTILINE))
+    assert named == {found["name"] + (found["digest"] or "") for found in pin_images.IMAGE.finditer(written)}
 
 
 def test_no_setting_of_a_restored_server_is_overruled_by_the_command_line() -> None:
