@@ -71,6 +71,19 @@ def test_whatever_builds_the_image_is_named_with_its_version() -> None:
     assert named == {found["name"] + (found["digest"] or "") for found in pin_images.IMAGE.finditer(written)}
 
 
+def test_prometheus_tells_an_alertmanager_that_starts_with_it_and_has_a_way_for_each_severity() -> None:
+    folder = compose.ROOT / "deploy" / "prometheus"
+    written = yaml.safe_load((compose.ROOT / "compose.yaml").read_text())["services"]
+    asked = yaml.safe_load((folder / "prometheus.yml").read_text())["alerting"]["alertmanagers"][0]["static_configs"]
+    host, _, port = asked[0]["targets"][0].partition(":")
+    assert written[host]["profiles"] == written["prometheus"]["profiles"]
+    assert f"127.0.0.1:{port}:{port}" in written[host]["ports"]
+    told = yaml.safe_load((folder / "alertmanager.yml").read_text())
+    ways = {told["route"]["receiver"], *(one["receiver"] for one in told["route"]["routes"])}
+    severities = set(re.findall(r"severity: (\w+)", (folder / "alerts.yml").read_text()))
+    assert severities == ways == {one["name"] for one in told["receivers"]}
+
+
 def test_no_setting_of_a_restored_server_is_overruled_by_the_command_line() -> None:
     """`restore` turns archiving off: two servers that write one archive spoil it."""
     script = (compose.ROOT / "deploy/postgres/restore").read_text()
