@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from flask.cli import with_appcontext
 
 from ballast.db import db
@@ -63,7 +63,7 @@ def _that_leaves_newer_alone(upgrade: click.Command) -> click.Command:
 
     @with_appcontext
     def upgrade_unless_newer(**given: Any) -> None:
-        newer = _found_newer(given["directory"])
+        newer = _found_newer(given["directory"] or g.directory)
         if newer is None:
             click.get_current_context().invoke(upgrade, **given)
         elif newer.state == "ok":
