@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The production image: one program for web, worker and cron; no local stack, no sandbox servers, no tools of development.
 # A second target, `pgbouncer`, is PgBouncer from PostgreSQL's own package archive, which its image is set up for.
 
@@ -12,7 +11,7 @@ CMD ["start-pgbouncer"]
 
 FROM python:3.13-slim AS build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
-RUN pip install --no-cache-dir uv
+RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /srv/ballast
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-default-groups

@@ -16,7 +16,8 @@ from typing import Final
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from ballast.db import db
 from ballast.doctor.finding import Finding, fail, ok, warn
@@ -49,32 +50,43 @@ def check(folder: Path = MIGRATIONS) -> Iterator[Finding]:
     not see the version."""
     scripts = _scripts(folder)
     head = scripts.get_current_head() or ""
-    is_empty = db.session.execute(text("select to_regclass('alembic_version') is null")).scalar_one()
-    there = (
-        "" if is_empty else db.session.execute(text("select version_num from alembic_version")).scalars().first() or ""
-    )
+    there = _version(db.session())
     if there == head:
         yield ok("migrations", f"At {head}, the newest.")
-    elif there and there not in {one.revision for one in scripts.walk_revisions()}:
-        yield _newer(there, head)
+    elif (newer := unknown(db.session(), folder)) is not None:
+        yield newer
     else:
         yield from _pending(scripts, there, head)
 
 
-def _newer(there: str, head: str) -> Finding:
-    oldest = _noted()
+def unknown(asked: Session | Connection, folder: Path = MIGRATIONS) -> Finding | None:
+    """Whether this release may run on a database that a newer one migrated; None where it knows the database's version."""
+    scripts, there = _scripts(folder), _version(asked)
+    if not there or there in {one.revision for one in scripts.walk_revisions()}:
+        return None
+    return _newer(there, scripts.get_current_head() or "", _noted(asked))
+
+
+def _version(asked: Session | Connection) -> str:
+    """The newest migration of a database, "" for one that has none."""
+    if asked.execute(text("select to_regclass('alembic_version') is null")).scalar_one():
+        return ""
+    return asked.execute(text("select version_num from alembic_version")).scalars().first() or ""
+
+
+def _newer(there: str, head: str, oldest: str | None) -> Finding:
     if oldest is not None and oldest <= head:
         return ok("migrations", f"The database is at {there}, this release at {head}, and may run on it.")
-    mend = "Start a newer release, or bring the database back with the newer one's `flask --app app db downgrade`."
+    mend = (
+        f"Start a newer release, or bring the database back with the newer one's `flask --app app db downgrade {head}`."
+    )
     return fail(
         "migrations", f"The database is at {there}, which needs code from {oldest or there} on; this is {head}.", mend
     )
 
 
-def _noted() -> str | None:
-    found = NOTED.match(
-        db.session.execute(text("select obj_description('alembic_version'::regclass)")).scalar_one() or ""
-    )
+def _noted(asked: Session | Connection) -> str | None:
+    found = NOTED.match(asked.execute(text("select obj_description('alembic_version'::regclass)")).scalar_one() or "")
     return found[1] if found else None
 
 

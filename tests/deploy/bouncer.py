@@ -36,6 +36,7 @@ class Bouncer:
     port: int
     server: Postgres
     process: subprocess.Popen[bytes]
+    database: str = "ballast"
 
     def outgoing_ports(self) -> set[int]:
         """From where it has come to PostgreSQL."""
@@ -44,7 +45,7 @@ class Bouncer:
 
     def address(self, url: str) -> str:
         """A database address of the server's, by way of PgBouncer."""
-        return url.replace(f":{self.server.port}/", f":{self.port}/")
+        return url.replace(f":{self.server.port}/ballast", f":{self.port}/{self.database}")
 
     def answers(self) -> bool:
         try:
@@ -83,7 +84,8 @@ def running(server: Postgres, **extra: str) -> Iterator[Bouncer]:
             **extra,
         }
         log = Path(folder) / "pgbouncer.log"
-        bouncer = Bouncer(port, server, processes.spawn([*_as_nobody(folder), START], log, env))
+        process = processes.spawn([*_as_nobody(folder), START], log, env)
+        bouncer = Bouncer(port, server, process, extra.get("POSTGRES_DATABASE", "ballast"))
         try:
             wait_for(bouncer.answers, 20, lambda: processes.tail(log))
             yield bouncer

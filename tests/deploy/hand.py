@@ -159,7 +159,15 @@ class ByHand(Stack):
             "@valkey:6379": f"@{ports.HOST}:{valkey.port}",
         }
         self.redis_url = valkey.url
-        self.services = read_services(self.env)
+        self.services = read_services(self._with_a_secret_in_a_file())
+
+    def _with_a_secret_in_a_file(self) -> dict[str, str]:
+        """.env of an operator who keeps one of the secrets elsewhere: production refuses to start without it."""
+        folder = self.home / "secrets"
+        folder.mkdir()
+        (folder / "secret_key").write_text(self.env["SECRET_KEY"])
+        kept = {name: value for name, value in self.env.items() if name != "SECRET_KEY"}
+        return kept | {"SECRETS_FOLDER": str(folder)}
 
     def _start_caddy(self) -> None:
         one = self.services["caddy"]

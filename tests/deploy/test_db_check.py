@@ -85,6 +85,28 @@ def test_an_older_release_learns_from_the_database_whether_it_may_still_run(
 
 
 @pytest.mark.parametrize(
+    ("declared", "code", "said"),
+    [("", 0, "may run on it"), ('breaks_before = "9001"', 1, "newer one's `flask --app app db downgrade")],
+)
+def test_what_an_older_release_migrates_leaves_a_newer_database_as_it_is(
+    world: World, postgres: Postgres, next_release: Path, declared: str, code: int, said: str
+) -> None:
+    """`migrate` of compose.yaml, after a rollback: everything else waits until it has succeeded."""
+    write(next_release, declared)
+    assert run_upgrade(world, "--directory", str(next_release))[0] == 0
+    done = run_upgrade(world)
+    assert (done[0], said in done[1]) == (code, True), done
+    with psycopg.connect(postgres.superuser_url.rpartition("/")[0] + "/ballast") as connection:
+        connection.execute("select drilled from payments")
+
+
+def run_upgrade(world: World, *words: str) -> tuple[int, str]:
+    """`flask db upgrade`, in whichever release's folder; its exit code and what it said."""
+    done = world.app.test_cli_runner().invoke(args=["db", "upgrade", *words])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
     ("more", "said"),
     [
         ('op.drop_column("payments", "description")', "drops a column"),

@@ -150,3 +150,11 @@ def test_a_role_cannot_be_taken_on_a_connection_that_others_get_in_between(
     one_for_all = pooled.model_copy(update={"database_url": postgres.owner_url})
     with pytest.raises(ConfigurationError, match="must sign in as ballast_app"):
         build("app", one_for_all)
+
+
+def test_it_leads_to_the_database_it_is_told_as_after_a_restore(postgres: Postgres) -> None:
+    with (
+        bouncers.running(postgres, POSTGRES_DATABASE="template1") as elsewhere,
+        psycopg.connect(elsewhere.address(postgres.app_url), prepare_threshold=None) as connection,
+    ):
+        assert connection.execute("select current_database()").fetchone() == ("template1",)
