@@ -14,7 +14,7 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /srv/ballast
 COPY pyproject.toml uv.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-default-groups
+RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-default-groups --group sentry
 COPY app.py worker.py ./
 COPY migrations migrations
 COPY ballast ballast

@@ -173,7 +173,9 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] | None = Field(
         default=None, description="`text` or `json`, how lines of the log are written; empty: `json` in production"
     )
-    sentry_dsn: str = Field(default="", description="where errors are told; needs `pip install sentry-sdk`")
+    sentry_dsn: str = Field(
+        default="", description="where errors are told; needs the dependency group `sentry`, which the image has"
+    )
 
     @field_validator("database_url", "database_owner_url", "database_worker_url", "database_replica_url")
     @classmethod

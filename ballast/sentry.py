@@ -19,7 +19,7 @@ def prepare(settings: Settings) -> None:
     try:
         import sentry_sdk
     except ImportError as error:
-        raise ConfigurationError("SENTRY_DSN is set and sentry-sdk is not there: pip install sentry-sdk") from error
+        raise ConfigurationError("SENTRY_DSN is set and sentry-sdk is not there: uv sync --group sentry") from error
     scrubber = Scrubber(settings)
 
     def scrub(event: Any, _hint: Any) -> Any:
