@@ -43,7 +43,7 @@ chaos: .venv/.synced-dev ## Pay while everything is killed, paused and lied to, 
 chaos-long: .venv/.synced-dev ## The same at length: SEED=… PAYMENTS=20000 KILLS=200
 	@.venv/bin/python -m tests.chaos.campaign --payments $(or $(PAYMENTS),20000) --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
 
-rolling: .venv/.synced-dev ## Restart web, workers and cron in turn under load: no request lost, nothing charged twice; RATE=200 SECONDS=60 RENEWALS=1000 PAUSE=0
+rolling: .venv/.synced-dev ## Restart web, workers and cron in turn under load: no request lost, nothing charged twice; RATE=200 SECONDS=60 RENEWALS=600 PAUSE=5
 	@.venv/bin/python -m tests.deploy.rolling $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RENEWALS),--renewals $(RENEWALS)) $(if $(PAUSE),--pause $(PAUSE))
 
 migration-drill: .venv/.synced-dev ## Migrate an older release's data while it serves: FROM=<its commit>

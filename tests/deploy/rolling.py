@@ -1,4 +1,4 @@
-"""A new release, one process after the other, while the shop is open: `make rolling`, RATE=200 SECONDS=60 RENEWALS=1000 PAUSE=0 for
+"""A new release, one process after the other, while the shop is open: `make rolling`, RATE=200 SECONDS=60 RENEWALS=600 PAUSE=5 for
 others.
 
 Web servers are restarted in turn behind Caddy, workers and cron in turn beside them, again and again, while requests come at an even
@@ -147,11 +147,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--renewals", type=int, default=1000)
+    parser.add_argument("--renewals", type=int, default=600)
     parser.add_argument(
-        "--pause", type=float, default=0, help="seconds after each restart; it costs a core two or three"
+        "--pause", type=float, default=5, help="seconds after each restart; it costs a core two or three"
     )
-    parser.add_argument("--renewing", type=float, default=20, help="renewals a second, so that the batch is never over")
+    parser.add_argument(
+        "--renewing", type=float, default=10, help="renewals a second: the batch is not over before the restarts are"
+    )
     parser.add_argument("--direct", action="store_true", help="past PgBouncer, with prepared statements")
     asked = parser.parse_args()
     env = {"WEB_PROCESSES": "1", "RATE_LIMIT_DEFAULT_RPM": "1000000"}
