@@ -58,7 +58,9 @@ def owner_of(processor: str, account_id: str) -> str | None:
 
 def store(engine: Engine, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
     """Store an event that an account was sent which is known (`owner_of`). False: nothing was stored, or nobody knows."""
-    known = _known[account_id]
+    known = _known.get(account_id)
+    if known is None:  # forgotten since
+        return False
     try:
         adapter = processing.adapter_for(processing.open_account(known).credentials)
         event = adapter.parse_event(raw, headers, accounts.hook_url(known.processor, account_id))

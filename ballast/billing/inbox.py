@@ -160,7 +160,7 @@ def _apply_batch(waiting: Due) -> tuple[int, int]:
     judged = [(event, verdict) for event, verdict in came if not isinstance(verdict, NotStarted)]
     if judged:
         with transaction():
-            for event, verdict in judged:
+            for event, verdict in sorted(judged, key=lambda one: one[0].key):  # locked in the order of `_read`
                 _mark(event, verdict)
     return done + len(judged), sum(1 for _, verdict in judged if isinstance(verdict, Exception))
 

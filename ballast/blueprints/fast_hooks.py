@@ -6,6 +6,7 @@ Whatever else comes is handed on as it came.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -17,6 +18,7 @@ from werkzeug.datastructures import EnvironHeaders
 from ballast import logs, web
 from ballast.billing import direct_events
 
+log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -43,12 +45,19 @@ class FastHooks:
         if path.startswith(BEGINNING) and environ["REQUEST_METHOD"] == "POST":
             started = time.monotonic()
             request_id = web.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
-            if self._store(environ, path, request_id):
+            if self._try(environ, path, request_id):
                 said = web.Said("POST", ROUTE, 204, time.monotonic() - started, STATEMENTS)
                 web.note_request(request_id, "hooks", said)
                 start_response("204 NO CONTENT", [*HEADERS, *web.always(request_id)])
                 return ()
         return self.rest(environ, start_response)
+
+    def _try(self, environ: Environ, path: str, request_id: str) -> bool:
+        try:
+            return self._store(environ, path, request_id)
+        except Exception:  # the plain road stores it, or says what is the matter
+            log.exception("an event takes the plain road")
+            return False
 
     def _store(self, environ: Environ, path: str, request_id: str) -> bool:
         processor, _, account_id = path.removeprefix(BEGINNING).partition("/")

@@ -144,11 +144,12 @@ def _note_health(done: Done, recovered: Endpoints, at: datetime) -> None:
     if not failed:
         return
     well = {_endpoint(parcel) for parcel, answer in done if answer.reason is None}
-    ill = {_endpoint(parcel): parcel.failing_since for parcel, _ in failed if _endpoint(parcel) not in well}
-    _mark({one for one, since in ill.items() if since is None}, WebhookEndpoint.failing_since.is_(None), at)
+    ill = {_endpoint(parcel) for parcel, _ in failed} - well
+    _mark(ill, WebhookEndpoint.failing_since.is_(None), at)
     for endpoint in sorted({_endpoint(parcel) for parcel, answer in failed if answer.status == GONE}):
         disable(*endpoint, because="gone")
-    for endpoint in _given_up({one for one, since in ill.items() if since and since <= at - PATIENCE}, at):
+    old = {_endpoint(parcel) for parcel, _ in failed if parcel.failing_since and parcel.failing_since <= at - PATIENCE}
+    for endpoint in _given_up(ill & old, at):
         disable(*endpoint, because="failing")
 
 

@@ -84,3 +84,15 @@ def test_a_secret_that_was_changed_is_the_one_that_counts(known: World) -> None:
 def test_another_processors_address_is_nobodys(known: World) -> None:
     answer = known.app.test_client().post(f"/hooks/square/{known.acme.account_id}", data=b"{}")
     assert answer.status_code == 404
+
+
+def test_what_nobody_thought_of_is_told_and_the_event_stored_on_the_plain_road(
+    known: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> bool:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(direct_events, "store", fail)
+    assert tell(known, "evt_1", fast=False).status_code == 204
+    assert [one.external_id for one in rows(known, InboxEvent)] == ["evt_0", "evt_1"]
+    assert "nobody thought of this" in caplog.text

@@ -48,7 +48,9 @@ WITH_INTEREST = OfferTerms(installments=6, rate_bps=1200, grace_days=10, late_fe
 
 
 class Lender(Desk):
-    """Somebody at Acme who sells on plans, in a time of their own."""
+    """Somebody at Acme who sells on plans, in a time of their own. `zone`: where the agreements are kept."""
+
+    zone = "America/New_York"
 
     def offer(self, terms: OfferTerms = IN_FOUR, **fields: Any) -> str:
         """A published offer in dollars."""
@@ -73,7 +75,7 @@ class Lender(Desk):
         with self.clocked(), transaction():
             order = self._order(customer_id, price, currency)
             quote = quotes.quote(price, currency, terms, now().date())
-            consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", "127.0.0.1", "tests", "America/New_York")
+            consent = opening.Consent("<p>Agreed</p>", b"%PDF-1.7", "127.0.0.1", "tests", self.zone)
             agreement_id, order_id = opening.draft(order, offer_id, quote, consent).id, order.id
         payment_id = self.pay_with(customer_id, card, quote.due_today or 100, currency, order_id)
         with self.clocked(), transaction():

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from ballast import audit
-from ballast.billing.financing import rows
+from ballast.billing.financing import agreement_history, rows
 from ballast.billing.financing.quotes import payoff, quote
 from ballast.billing.financing.servicing import (
     acting,
@@ -28,6 +28,7 @@ from ballast.billing.financing.servicing import (
 from ballast.db import db, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Email, Event, FinancingOffer, FinancingSettings
+from ballast.templating import show_date
 from tests.financing.acts import IN_FOUR, WITH_INTEREST
 from tests.financing.servant import Servant, day
 
@@ -157,6 +158,21 @@ def test_a_payment_recorded_for_a_day_that_is_past_takes_back_the_late_fee_it_ma
     assert servant.amendments(agreement_id)[0].effective_at.date() == day(2, 20)
     with pytest.raises(InvalidRequest, match="Enter a day"):
         servant.see(agreement_id, recordings.decide, 100, day(3, 2))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles"])
+def test_the_day_that_money_came_is_the_day_it_was_where_the_agreement_is_kept(servant: Servant, zone: str) -> None:
+    servant.zone = zone
+    agreement_id = servant.agree(60000, WITH_INTEREST)
+    servant.move(days=45)
+    today, acme = rows.day_of(servant.agreement(agreement_id), servant.at), servant.world.acme.id
+    servant.do(agreement_id, recordings.decide, 1000, today - timedelta(days=1))
+    servant.do(agreement_id, recordings.decide, 1000, today)
+    with servant.clocked():
+        notes = [one.note or "" for one in agreement_history.read(acme, agreement_id).entries]
+    said = [note for note in notes if "As of" in note]
+    assert len(said) == 1
+    assert f"As of {show_date(today - timedelta(days=1))}" in said[0]
 
 
 @pytest.mark.parametrize("credit", [0, 500])

@@ -181,7 +181,7 @@ def _entries(
     entries = [
         *_told(agreement),
         *_changed(agreement, changes, {one.id: one.number for one in installments}),
-        *(_amended(one) for one in amendments),
+        *(_amended(agreement, one) for one in amendments),
         *_declined(agreement, payment_ids),
         *_mailed(agreement),
     ]
@@ -212,12 +212,12 @@ def _changed(agreement: FinancingAgreement, changes: list[AgreementEntry], numbe
         yield Entry(fact[0].created_at, fact[0].id, tone, said, note, fact[0].payment_id)
 
 
-def _amended(amendment: AgreementAmendment) -> Entry:
+def _amended(agreement: FinancingAgreement, amendment: AgreementAmendment) -> Entry:
     tone, title = AMENDED[amendment.kind]
-    late = amendment.effective_at.date() < amendment.created_at.date()
+    since, noted = (rows.day_of(agreement, one) for one in (amendment.effective_at, amendment.created_at))
     note = ". ".join(
         [f"Amendment {amendment.number}"]
-        + ([f"As of {show_date(amendment.effective_at)}"] if late else [])
+        + ([f"As of {show_date(since)}"] if since < noted else [])
         + ([f"“{amendment.reason}”"] if amendment.reason else [])
     )
     return Entry(amendment.created_at, amendment.id, tone, title, note, amendment.payment_id)

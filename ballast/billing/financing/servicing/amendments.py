@@ -85,9 +85,7 @@ def append(
 
 def _effective(agreement: FinancingAgreement, on: date | None) -> datetime:
     """Now, or the first moment of a day that is past."""
-    if on is None or rows.begins(agreement, on).date() >= now().date():
-        return now()
-    return min(rows.begins(agreement, on), now())
+    return now() if on is None or on >= rows.today(agreement) else rows.begins(agreement, on)
 
 
 def of(agreement: FinancingAgreement) -> list[AgreementAmendment]:
