@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,9 +14,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
-import psycopg
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -43,7 +40,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -52,8 +48,6 @@ from ballast import clock, ids, replica
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
-# What a statement past the session raises: it failed, or there was no connection for it.
-NO_ANSWER = (psycopg.Error, SQLAlchemyError)
 APP_ROLE = "ballast_app"
 WORKER_ROLE = "ballast_worker"
 
@@ -175,46 +169,6 @@ def assume_role(engine: Engine, role: str) -> None:
         before, connection.autocommit = connection.autocommit, True
         connection.execute(f'set role "{role}"')
         connection.autocommit = before
-
-
-# --- Past the session --------------------------------------------------------------------------------------------------------
-
-# Open connections that nobody uses, by engine.
-_idle: WeakKeyDictionary[Engine, deque[psycopg.Connection[Any]]] = WeakKeyDictionary()
-
-
-@contextmanager
-def past_session(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
-    """A connection on which each statement is a transaction of its own, for one that does all a request has to: no session, no model,
-    and no question beforehand whether the connection still lives. One that fails is closed, whatever became of its statement.
-    """
-    idle = _idle.setdefault(engine, deque())
-    try:
-        connection = idle.pop()
-    except IndexError:
-        connection = _connect_apart(engine)
-    try:
-        yield connection
-    except BaseException:
-        connection.close()
-        raise
-    idle.append(connection)
-
-
-def _connect_apart(engine: Engine) -> psycopg.Connection[Any]:
-    """Made as the engine makes its own, in the same role, and no part of its pool."""
-    taken = engine.raw_connection()
-    taken.detach()
-    connection: Any = taken.dbapi_connection
-    connection.autocommit = True
-    made: psycopg.Connection[Any] = connection
-    return made
-
-
-@event.listens_for(Engine, "engine_disposed")
-def _close_idle(engine: Engine) -> None:
-    for connection in _idle.pop(engine, ()):
-        connection.close()
 
 
 @contextmanager

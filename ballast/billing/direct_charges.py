@@ -27,7 +27,8 @@ from ballast.billing.new_payments import NewPayment
 from ballast.billing.payments import Begun, Source
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.billing.velocity import Usual
-from ballast.db import NO_ANSWER, organization, past_session
+from ballast.connections import NO_ANSWER, past_session
+from ballast.db import organization
 from ballast.ids import new_pair, to_uuid
 from ballast.processors.base import Approved, Prepared
 

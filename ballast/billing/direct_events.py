@@ -17,7 +17,7 @@ from ballast import queue
 from ballast.billing import accounts, processing, usual_accounts
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.clock import real_time
-from ballast.db import NO_ANSWER, past_session
+from ballast.connections import NO_ANSWER, past_session
 from ballast.ids import new_pair, to_uuid
 from ballast.models import ProcessorAccount
 from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent

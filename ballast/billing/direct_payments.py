@@ -23,7 +23,7 @@ from ballast.billing import idempotency, new_payments, usual_accounts
 from ballast.billing.new_payments import NewPayment
 from ballast.billing.payloads import payment_payload
 from ballast.billing.usual_accounts import UsualAccount
-from ballast.db import NO_ANSWER, past_session
+from ballast.connections import NO_ANSWER, past_session
 from ballast.identity import known_keys
 from ballast.identity.known_keys import STILL_WORKS, KnownKey
 from ballast.ids import new_pair, to_uuid

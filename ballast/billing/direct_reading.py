@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from ballast.billing.direct_payments import shown
 from ballast.clock import real_time
-from ballast.db import NO_ANSWER, past_session
+from ballast.connections import NO_ANSWER, past_session
 from ballast.identity import known_keys
 from ballast.identity.known_keys import STILL_WORKS, KnownKey
 from ballast.ids import from_uuid, to_uuid

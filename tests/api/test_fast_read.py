@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
-from ballast import db as db_module
+from ballast import connections
 from ballast.billing import direct_reading
 from ballast.clock import real_time
 from ballast.config import Settings
@@ -185,8 +185,8 @@ def test_where_no_connection_is_to_be_had_the_plain_road_says_so(
     def nothing_left(_engine: Any) -> Any:
         raise PoolTimeout("QueuePool limit reached")
 
-    monkeypatch.setattr(db_module, "_connect_apart", nothing_left)
-    db_module._close_idle(db.engine)
+    monkeypatch.setattr(connections, "_connect_apart", nothing_left)
+    connections._close_idle(db.engine)
     assert read(api, world, made, fast=False).status_code == 200
 
 
