@@ -8,14 +8,19 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from ballast.ids import to_uuid
 from tests.browser.people import Merchant
 from tests.browser.test_pages import check
-from tests.stack import Stack
+from tests.stack import Stack, await_value
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 LIST = "/admin/settings/processors"
 STRIPE = "Ballast demo (sandbox)"
+# The event that says a payment succeeded; the page shows what is there when it is opened.
+APPLIED = """
+select 1 from inbox_events as e join attempts as a on a.external_id = e.subject_id
+where a.payment_id = '{}' and e.type = 'payment_intent.succeeded' and e.status = 'applied'"""
 
 
 def open_account(page: Page, name: str = STRIPE) -> str:
@@ -79,6 +84,7 @@ def test_an_account_is_connected_shared_and_put_away(merchant: Callable[..., Mer
 
 def test_an_event_is_found_read_and_replayed(merchant: Callable[..., Merchant], stack: Stack) -> None:
     payment_id = stack.pay().json()["id"]
+    await_value(lambda: stack.query(APPLIED.format(to_uuid(payment_id, "pay"))))
     page = merchant("admin").page
     page.goto("/admin/processor-events?type=payment_intent.succeeded")
     row = page.get_by_role("row").filter(has_text=payment_id[-4:])
