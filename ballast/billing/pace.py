@@ -36,8 +36,8 @@ SETTINGS: Final = {
 }
 # Seconds: enough to keep calls going out while the worker's database thread is busy.
 HORIZON: Final = 0.6
-# A slot is used no later than this: a twentieth of a second is five in a hundred more in some second.
-LATE_SECONDS: Final = 0.05
+# A slot is used no later than this: what is late comes on top of the next second, and some lateness more lies on the way.
+LATE_SECONDS: Final = 0.03
 # A server that was silent is left alone for a while.
 LEFT_ALONE_SECONDS: Final = 5.0
 # A worker that asked within so many seconds is one of those who share the pace.
