@@ -239,6 +239,7 @@ def test_with_redis_stopped_requests_pass_and_a_key_revoked_meanwhile_is_refused
 
 
 def test_a_key_that_does_not_hold_counts_for_nobody(world: World) -> None:
+    key = world.acme.api_key
     for _ in range(3):
-        world.api(world.acme.api_key[:-1] + "x").get("/payments")
+        world.api(key[:-1] + ("y" if key.endswith("x") else "x")).get("/payments")
     assert world.api(world.acme.api_key).get("/payments").headers["RateLimit-Remaining"] == "999"

@@ -95,9 +95,9 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
 
 
-def get_status(address: str, path: str) -> int:
-    """Status of a GET, 0 if nobody answers."""
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=2)
+def get_status(address: str, path: str, within: float = 2) -> int:
+    """Status of a GET, 0 if nobody answers within so many seconds."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=within)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

@@ -24,7 +24,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.mark.parametrize("path", ["/", "/health", "/readyz", "/sign-in", "/api/docs", "/api/openapi.json"])
 def test_the_first_pages_answer(product: Product, path: str) -> None:
-    assert get_status(product.read_local()["web"], path) == 200
+    assert get_status(product.read_local()["web"], path, within=20) == 200, product.read_output()
 
 
 def test_the_published_key_opens_the_api(product: Product) -> None:
