@@ -96,7 +96,7 @@ def _bare(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("fields", "status", "fast"),
     [
-        ({"description": "Größe ☕ 'quoted' %s %(x)s \\", "metadata": {"größe": "☕", "a": ""}}, 201, True),
+        ({"description": "Größe ☕ 'quoted' %s %(x)s \\", "metadata": {"größe": "☕", "aaa": "", "b": ""}}, 201, True),
         ({"amount": 99_999_999, "return_url": "https://shop.example/back"}, 201, True),
         ({"currency": "JPY", "amount": 700}, 201, False),  # whose ledger is opened with it
         ({"capture_method": "manual"}, 201, False),

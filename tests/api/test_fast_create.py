@@ -94,7 +94,11 @@ def _last(model: Any) -> dict[str, Any]:
     "fields",
     [
         {},
-        {"payment_method": None, "description": "Größe ☕ 'quoted' \"twice\" \\", "metadata": {"größe": "☕", "a": ""}},
+        {
+            "payment_method": None,
+            "description": "Größe ☕ 'quoted' \"twice\" \\",
+            "metadata": {"größe": "☕", "aaa": "", "b": ""},
+        },
         {"processor": "stripe", "capture_method": "manual", "currency": "JPY", "amount": 1},
         {"amount": 99_999_999, "return_url": "https://shop.example/back", "customer": "a customer"},
     ],

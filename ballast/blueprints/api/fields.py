@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -48,7 +49,18 @@ Country = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z]{2}$")]
 LONGEST_KEY = 40
 MetadataKey = Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_KEY)]
 MOST_METADATA = 20
-Metadata = Annotated[dict[MetadataKey, Text], Field(max_length=MOST_METADATA, description="Yours: up to 20 keys.")]
+
+
+def as_kept(metadata: dict[str, str]) -> dict[str, str]:
+    """The keys in the order in which Postgres gives them back (jsonb: short ones first), so that whoever asks later reads the same."""
+    return dict(sorted(metadata.items(), key=lambda one: (len(one[0].encode()), one[0].encode())))
+
+
+Metadata = Annotated[
+    dict[MetadataKey, Text],
+    Field(max_length=MOST_METADATA, description="Yours: up to 20 keys."),
+    AfterValidator(as_kept),
+]
 MetadataPatch = Annotated[
     dict[MetadataKey, Text | None],
     Field(
