@@ -57,6 +57,9 @@ METRICS: Final[Mapping[str, Metric]] = {
         "counter", "What came of attempts at processors.", ("processor", "outcome", "decline_class")
     ),
     "ballast_processor_seconds": Metric("histogram", "Time a processor took for a call.", ("processor", "answer")),
+    "ballast_turned_away_total": Metric(
+        "counter", "Requests that would have waited for a processor, and were not let wait.", ("processor",)
+    ),
     "ballast_prevented_total": Metric("counter", "What would have gone wrong and was stopped.", ("kind",)),
     "ballast_late_successes_total": Metric("counter", "Successes of attempts that had been given up.", ("processor",)),
     "ballast_dunning_total": Metric(

@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ballast import audit, logs
-from ballast.billing import budgets, cards, changes, lookup, prevented, processing
+from ballast.billing import budgets, bulkhead, cards, changes, lookup, prevented, processing
 from ballast.billing.new_payments import NewPayment, check_card, check_customer
 from ballast.billing.outcomes import UNPAID, record
 from ballast.billing.processing import Account
@@ -34,7 +34,7 @@ from ballast.ids import new_id
 from ballast.models import Attempt, Payment, ProcessorAccount
 from ballast.models.payments import payment_of
 from ballast.models.states import move
-from ballast.processors.base import Charge, Outcome, Prepared
+from ballast.processors.base import Charge, NotSent, Outcome, Prepared
 from ballast.processors.declines import NOT_NEW
 
 log = logging.getLogger(__name__)
@@ -220,6 +220,11 @@ def ask(begun: Begun, mark: Callable[[Prepared], datetime | None]) -> Outcome | 
 
     `mark`: commits that the bank will be asked, and answers until when it may be; None for too late, or by somebody else already.
     """
+    with bulkhead.place(begun.account.processor) as has_place:
+        return _ask(begun, mark) if has_place else NotSent("busy")
+
+
+def _ask(begun: Begun, mark: Callable[[Prepared], datetime | None]) -> Outcome | None:
     prepared = processing.send(begun.account, lambda adapter: adapter.prepare(begun.charge), begun.send_by)
     if not isinstance(prepared, Prepared):
         return prepared

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit
-from ballast.billing import processing
+from ballast.billing import bulkhead, processing
 from ballast.clock import real_time
 from ballast.db import after_commit, db, end_reading, transaction
 from ballast.errors import TooManyAttempts
@@ -127,7 +127,10 @@ def _check_behind(organization_id: str, token: str, account_id: str | None, limi
     except ValueError:
         return  # whoever charges it says so
     end_reading()
-    who = _of_card(organization_id, processing.read(account, lambda adapter: adapter.identify(token)))
+    with bulkhead.place(account.processor) as has_place:
+        if not has_place:
+            return  # whoever charges it says so
+        who = _of_card(organization_id, processing.read(account, lambda adapter: adapter.identify(token)))
     found = limiting.look(limiting.window(limits.card, HOUR), *_key("card", who)) if who else None
     if found is not None and not found.passed:
         _hold_back(organization_id, "card", found)

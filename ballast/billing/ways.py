@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from ballast.billing import acceptance, accounts, cards, processing, routing
+from ballast.billing import acceptance, accounts, bulkhead, cards, processing, routing
 from ballast.billing.processing import Account
 from ballast.db import db, end_reading
 from ballast.errors import Conflict
@@ -73,7 +73,10 @@ def _ask(account: Account, currency: str) -> Way | None:
         return Way(account, processing.adapter_for(account.credentials).client_config(currency))
     end_reading()
     try:
-        return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
+        with bulkhead.place(account.processor) as has_place:
+            if not has_place:
+                raise UnavailableError("busy")
+            return Way(account, processing.read(account, lambda adapter: adapter.client_config(currency)))
     except UnavailableError as error:
         log.warning("account %s gives the page nothing: %s", account.id, error.reason)
         return None

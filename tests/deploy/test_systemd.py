@@ -31,7 +31,7 @@ def test_no_unit_is_given_the_owners_address() -> None:
 
 
 def test_a_unit_is_started_again_however_often_it_ends() -> None:
-    """Cron ends within half a second where Valkey is away: systemd's default, five starts in ten seconds, would be used up in eight."""
+    """Cron ends within half a second where Valkey is away: systemd's default, five starts in ten seconds, would be over in eight."""
     services = [text.partition("\n[Service]\n") for name, text in UNITS.items() if name.endswith(".service")]
     assert len(services) == 4
     for unit, _, service in services:
