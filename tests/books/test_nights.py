@@ -1,4 +1,5 @@
-"""No day is left out: one that was missed is planned, and one that was given up is taken up again each night for a week."""
+"""No day is left out: one that was missed is planned, one that was not over is compared again, and one that was given up is taken up
+again each night for a week."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.models import ProcessorAccount, Reconciliation
 from tests.billing.acts import as_worker, balance, elsewhere, pause, rows
-from tests.books.test_reconciling import today
+from tests.books.test_reconciling import compare, today
 from tests.statements import counted
 from tests.world import Api, World
 
@@ -104,6 +105,18 @@ def test_what_is_too_much_for_one_run_is_planned_by_the_next(world: World, monke
     with counted(world.worker_app) as none:
         elsewhere(world.app, plan)
     assert len(few) == len(none) + 1, "one statement writes the days, however many are missing"
+
+
+def test_a_day_that_was_compared_before_it_was_over_is_compared_again_once(world: World, api: Api) -> None:
+    assert compare(world).charges == 0
+    api.pay()
+    until(today() + timedelta(days=1))
+    night(world)
+    (row,) = rows(world, Reconciliation)
+    assert (row.status, row.charges, balance(world, "processor_fees")) == ("done", 1, 88)
+    until(today() + timedelta(days=2))
+    elsewhere(world.app, as_worker(world, days.plan_night))
+    assert compared(world) == [(today(), "done"), (today() + timedelta(days=1), "waiting")]
 
 
 def test_a_day_that_was_given_up_is_taken_up_by_the_next_night_and_once_in_it(world: World, api: Api) -> None:

@@ -6,13 +6,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Date, Select, and_, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Date, DateTime, Select, and_, cast, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, queue
 from ballast.billing import accounts
 from ballast.billing.reconciliation import nights, running
-from ballast.billing.reconciliation.nights import DAY, NIGHTS
+from ballast.billing.reconciliation.nights import DAY, FROM, NIGHTS
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.errors import InvalidRequest
@@ -44,7 +44,7 @@ def _run_batch() -> tuple[int, int]:
 
 def plan_night() -> None:
     """From one o'clock (UTC): days of the last week that nobody has planned, for every account in use, and again those whose drift
-    is open still and those that were given up."""
+    is open still, those that were not over when they were compared, and those that were given up."""
     now = real_time()
     night = nights.start_of(now.date())
     if now < night:
@@ -83,8 +83,10 @@ def _unplanned(yesterday: date) -> Select[str, str, date]:
 
 
 def _is_unsettled(night: datetime) -> ColumnElement[bool]:
-    """Compared before this night, and something differs."""
-    return and_(Reconciliation.status == "done", Reconciliation.finished_at < night, Reconciliation.drifts > 0)
+    """Compared before this night, and something differs, or the day was not over then: somebody had asked for it."""
+    over = cast(Reconciliation.day + 1, DateTime(timezone=True)) + timedelta(hours=FROM.hour)
+    is_open = or_(Reconciliation.drifts > 0, Reconciliation.finished_at < over)
+    return and_(Reconciliation.status == "done", Reconciliation.finished_at < night, is_open)
 
 
 def _is_given_up(now: datetime) -> ColumnElement[bool]:
