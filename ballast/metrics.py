@@ -79,6 +79,9 @@ METRICS: Final[Mapping[str, Metric]] = {
     "ballast_unknown_attempts": Metric("gauge", "Attempts that were sent and have no answer.", ("processor",)),
     "ballast_unknown_age_seconds": Metric("gauge", "Since when the oldest of them was sent.", ("processor",)),
     "ballast_open_drifts": Metric("gauge", "What differs from what processors list.", ("kind",)),
+    "ballast_days_uncompared": Metric(
+        "gauge", "Days that could not be compared with what processors list.", ("processor",)
+    ),
     "ballast_inbox_failed": Metric("gauge", "Events of processors that were given up."),
     "ballast_unsealed_seconds": Metric("gauge", "Age of the oldest audit entry without a seal."),
 }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, func, literal, or_, select, union_all
 
 from ballast.billing import held_back, overdue, unknown_alerts
+from ballast.billing.reconciliation import nights
 from ballast.clock import now, real_time
 from ballast.db import db
 from ballast.models import (
@@ -19,6 +20,7 @@ from ballast.models import (
     InboxEvent,
     Organization,
     PaymentMethod,
+    Reconciliation,
     Subscription,
     WebhookDelivery,
 )
@@ -80,6 +82,7 @@ def _looked_for(organization: Organization) -> dict[str, Select[Any]]:
             InboxEvent.received_at >= real_time() - RECENT,
         ),
         "drifts": select(never).where(Drift.organization_id == owner, Drift.status == "open"),
+        "days": select(never).where(Reconciliation.organization_id == owner, *nights.uncompared()),
         "cards": select(never).where(*expiring(organization)),
     }
 
@@ -163,6 +166,11 @@ def _drifts(count: int) -> Item:
     return {"tone": "danger", "text": text, "about": "drifts", "action": "Look"}
 
 
+def _days(count: int) -> Item:
+    text = f"{_many(count)} {'day' if count == 1 else 'days'} could not be compared with what a processor lists."
+    return {"tone": "danger", "text": text, "about": "days", "action": "Look"}
+
+
 def _cards(count: int) -> Item:
     cards = (
         "1 card that pays a subscription expires"
@@ -182,5 +190,6 @@ SAY: Final[dict[str, Callable[[int], Item]]] = {
     "emails": _unsent,
     "inbox": _unapplied,
     "drifts": _drifts,
+    "days": _days,
     "cards": _cards,
 }

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, func, select
 
 from ballast import metrics, queue, working
+from ballast.billing.reconciliation import nights
 from ballast.billing.subscriptions.charging import due_rows
 from ballast.clock import real_time
 from ballast.db import db
@@ -29,11 +30,13 @@ from ballast.models import (
     InboxEvent,
     Installment,
     Invoice,
+    ProcessorAccount,
     Reconciliation,
     Refund,
     Subscription,
     UnsealedEntry,
 )
+from ballast.models.customers import PROCESSORS, account_behind
 from ballast.models.states import OPEN_ATTEMPT, UNSETTLED_REFUND
 from ballast.notifications import lanes
 from ballast.notifications.turns import Due
@@ -46,7 +49,7 @@ Sample = tuple[str, tuple[str, ...], float]
 def measure_due() -> int:
     """Measure and write down. The job behind `queue.MEASURE`; takes no rows, so it answers 0."""
     try:
-        metrics.write_gauges([*_lags(), *_unknown(), *_differing(), *_sealing(), *_working(), _stamp()])
+        metrics.write_gauges([*_lags(), *_unknown(), *_differing(), *_uncompared(), *_sealing(), *_working(), _stamp()])
     except RedisError as error:
         log.warning("what was measured could not be written: %s", type(error).__name__)
     finally:
@@ -98,7 +101,7 @@ def _unknown() -> Iterator[Sample]:
     which = (Attempt.status.in_(OPEN_ATTEMPT), Attempt.status.in_(("submitted", "unknown")))
     found = select(Attempt.processor, func.count(), func.min(sent)).where(*which).group_by(Attempt.processor)
     read = {processor: (int(many), oldest) for processor, many, oldest in db.session.execute(found)}
-    for processor in ("stripe", "braintree", "square"):
+    for processor in PROCESSORS:
         many, oldest = read.get(processor, (0, None))
         yield "ballast_unknown_attempts", (processor,), many
         age = (real_time() - oldest).total_seconds() if oldest else 0.0
@@ -111,6 +114,14 @@ def _differing() -> Iterator[Sample]:
         yield "ballast_open_drifts", (kind,), int(many)
     failed = select(func.count()).select_from(InboxEvent).where(InboxEvent.status == "failed")
     yield "ballast_inbox_failed", (), int(db.session.scalar(failed) or 0)
+
+
+def _uncompared() -> Iterator[Sample]:
+    wanted = select(ProcessorAccount.processor, func.count()).join(Reconciliation, account_behind(Reconciliation))
+    grouped = wanted.where(*nights.uncompared()).group_by(ProcessorAccount.processor)
+    found = {processor: int(many) for processor, many in db.session.execute(grouped)}
+    for processor in PROCESSORS:
+        yield "ballast_days_uncompared", (processor,), found.get(processor, 0)
 
 
 def _sealing() -> Iterator[Sample]:

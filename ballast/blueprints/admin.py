@@ -79,6 +79,7 @@ ABOUT: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "inbox": ("processor_events.index", {"status": "failed"}),
     "emails": ("mails.index", {"status": "failed"}),
     "drifts": ("reconciliation.index", {}),
+    "days": ("reconciliation.index", {}),
     "cards": ("subscriptions.index", {"card": "expiring"}),
     "late_renewals": ("subscriptions.index", {"status": "active"}),
     "late_installments": ("agreements.index", {"status": "active"}),

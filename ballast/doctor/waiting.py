@@ -11,6 +11,7 @@ from rq import Worker
 from sqlalchemy import ColumnElement, func, select
 
 from ballast import queue
+from ballast.billing.reconciliation import nights
 from ballast.clock import real_time
 from ballast.db import db
 from ballast.doctor.finding import Finding, fail, ok, warn
@@ -104,7 +105,7 @@ def _lines() -> dict[str, tuple[Any, Any, tuple[ColumnElement[bool], ...]]]:
 
 
 def stuck_rows() -> Iterator[Finding]:
-    """What has been asked about for a day and nobody knows."""
+    """What has been asked about for a day and nobody knows, and what was given up."""
     old = real_time() - STUCK
     unknown = (Attempt.status.in_(("submitted", "unknown")), Attempt.send_deadline_at < old)
     failed = (InboxEvent.status == "failed",)
@@ -118,6 +119,11 @@ def stuck_rows() -> Iterator[Finding]:
             InboxEvent,
             failed,
             "Mend the reason, and replay them under Processors.",
+        ),
+        "days that could not be compared with what a processor lists": (
+            Reconciliation,
+            nights.uncompared(),
+            "Try the account's keys under Processors. The next night compares days of the last week, `flask reconcile` any.",
         ),
     }
     found = False

@@ -43,11 +43,13 @@ class Reconciliation(Scoped, Base):
     unheard: Mapped[int] = mapped_column(default=0, server_default="0")
     drifts: Mapped[int] = mapped_column(default=0, server_default="0", doc="how many are open")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(doc="why the processor gave no answer when it was last asked")
     created_at: Mapped[datetime] = mapped_column(default=real_time)
-    next_attempt_at: Mapped[datetime | None] = mapped_column(default=real_time)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(
+        default=real_time, doc="of a day that was given up: the night that takes it up again, within a week"
+    )
     lease_until: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None] = mapped_column(doc="when it was last compared")
 
 
 class Drift(Scoped, Base):

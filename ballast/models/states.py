@@ -150,7 +150,7 @@ DELIVERY: Final = _table(
     delivered="pending",
 )
 EMAIL: Final = _table(pending="sent failed", failed="pending sent", sent="pending")
-# `failed`: its processor could not be asked for days. Any day may be compared again.
+# `failed`: its processor could not be asked for a day. Each night of a week takes it up again, and any day may be asked for.
 RECONCILIATION: Final = _table(waiting="done failed", done="waiting", failed="waiting")
 # `gone`: looked for again and not found any more.
 DRIFT: Final = _table(open="repaired gone", repaired="open", gone="open")

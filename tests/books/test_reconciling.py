@@ -217,7 +217,8 @@ def test_the_night_compares_yesterday_waits_for_a_processor_that_is_away_and_giv
         for _ in range(7):
             recording.put_off(world.acme.id, row.id, "http_500")
     (row,) = rows(world, Reconciliation)
-    assert (row.status, row.attempts, row.next_attempt_at) == ("failed", 8, None)
+    next_night = datetime.combine(today() + timedelta(days=2), time(1), UTC)
+    assert (row.status, row.attempts, row.next_attempt_at) == ("failed", 8, next_night)
 
 
 def test_a_long_day_costs_as_many_statements_as_a_short_one(world: World, api: Api) -> None:

@@ -1,16 +1,18 @@
-"""Which days are compared: each night the day before, days with open drift again, and any day that somebody asks for."""
+"""Which days are compared: each night the days that nobody has planned, days with open drift and days that were given up again, and
+any day that somebody asks for."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Date, DateTime, Select, and_, cast, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ballast import audit, queue
 from ballast.billing import accounts
-from ballast.billing.reconciliation import running
+from ballast.billing.reconciliation import nights, running
+from ballast.billing.reconciliation.nights import DAY, FROM, NIGHTS
 from ballast.clock import real_time
 from ballast.db import db, transaction
 from ballast.errors import InvalidRequest
@@ -19,10 +21,6 @@ from ballast.models import ProcessorAccount, Reconciliation
 from ballast.models.states import move
 from ballast.notifications.drain import claim, drain, run_all
 
-# When a day is over at the processors too: what was begun before midnight has its answer.
-FROM: Final = time(1, 0, tzinfo=UTC)
-# Drift is looked for again on so many nights.
-NIGHTS: Final = timedelta(days=7)
 OLDEST: Final = timedelta(days=365)
 LEASE: Final = timedelta(minutes=30)
 AT_ONCE: Final = 2
@@ -45,43 +43,56 @@ def _run_batch() -> tuple[int, int]:
 
 
 def plan_night() -> None:
-    """From one o'clock (UTC): yesterday of every account in use, and days of the last week whose drift is open still."""
+    """From one o'clock (UTC): days of the last week that nobody has planned, for every account in use, and again those whose drift
+    is open still, those that were not over when they were compared, and those that were given up."""
     now = real_time()
-    night = datetime.combine(now.date(), FROM)
+    night = nights.start_of(now.date())
     if now < night:
         return
-    yesterday = now.date() - timedelta(days=1)
+    yesterday = now.date() - DAY
     with transaction() as session:
         found = session.execute(_unplanned(yesterday)).all()
         if found:
-            rows = [_row(organization_id, account_id, yesterday) for organization_id, account_id in found]
-            session.execute(insert(Reconciliation).values(rows).on_conflict_do_nothing())
+            session.execute(insert(Reconciliation).values([_row(*one) for one in found]).on_conflict_do_nothing())
         session.execute(
             update(Reconciliation)
-            .where(
-                Reconciliation.status == "done",
-                Reconciliation.drifts > 0,
-                Reconciliation.day >= yesterday - NIGHTS,
-                Reconciliation.finished_at < night,
-            )
-            .values(status="waiting", next_attempt_at=now)
+            .where(Reconciliation.day >= yesterday - NIGHTS, or_(_is_unsettled(night), _is_given_up(now)))
+            .values(status="waiting", next_attempt_at=now, attempts=0)
             .execution_options(synchronize_session=False)
         )
 
 
-def _unplanned(day: date):  # type: ignore[no-untyped-def]
+def _unplanned(yesterday: date) -> Select[str, str, date]:
+    """Organization, account and day, the oldest first. At most `PLANNED_AT_ONCE`: the next run plans the rest."""
+    back = func.generate_series(0, NIGHTS.days - 1).table_valued("days").render_derived()
+    day = literal(yesterday, Date) - back.c.days
     planned = (
         (Reconciliation.organization_id == ProcessorAccount.organization_id)
         & (Reconciliation.processor_account_id == ProcessorAccount.id)
         & (Reconciliation.day == day)
     )
     return (
-        select(ProcessorAccount.organization_id, ProcessorAccount.id)
+        select(ProcessorAccount.organization_id, ProcessorAccount.id, day)
+        .join(back, true())
         .outerjoin(Reconciliation, planned)
         .where(ProcessorAccount.archived_at.is_(None), Reconciliation.id.is_(None))
-        .where(ProcessorAccount.created_at < datetime.combine(day + timedelta(days=1), time(), UTC))
+        .where(ProcessorAccount.created_at < day + 1)
+        .order_by(day, ProcessorAccount.organization_id, ProcessorAccount.id)
         .limit(PLANNED_AT_ONCE)
     )
+
+
+def _is_unsettled(night: datetime) -> ColumnElement[bool]:
+    """Compared before this night, and something differs, or the day was not over then: somebody had asked for it."""
+    over = cast(Reconciliation.day + 1, DateTime(timezone=True)) + timedelta(hours=FROM.hour)
+    is_open = or_(Reconciliation.drifts > 0, Reconciliation.finished_at < over)
+    return and_(Reconciliation.status == "done", Reconciliation.finished_at < night, is_open)
+
+
+def _is_given_up(now: datetime) -> ColumnElement[bool]:
+    """Given up before this night, so that each night takes it up once. (An older release named no night.)"""
+    is_its_night = or_(Reconciliation.next_attempt_at.is_(None), Reconciliation.next_attempt_at <= now)
+    return and_(Reconciliation.status == "failed", is_its_night, nights.in_use())
 
 
 def _row(organization_id: str, account_id: str, day: date) -> dict[str, object]:

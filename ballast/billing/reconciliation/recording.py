@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
+from ballast.billing.reconciliation import nights
 from ballast.billing.reconciliation.comparing import Found
 from ballast.clock import real_time
 from ballast.db import db, transaction
@@ -18,7 +19,7 @@ from ballast.models.states import move
 if TYPE_CHECKING:
     from ballast.billing.reconciliation.running import Tally
 
-# A processor that cannot be asked is asked again after this, twice as long each time, and given up after so many times.
+# A processor that cannot be asked is asked again after this, twice as long each time, and after so many times in the next night.
 LATER: Final = timedelta(minutes=10)
 GIVE_UP_AFTER: Final = 8
 
@@ -71,12 +72,12 @@ def _add(row: Reconciliation, one: Found) -> None:
 
 
 def put_off(organization_id: str, reconciliation_id: str, reason: str) -> None:
-    """The processor could not say: ask again later, or after many times not any more."""
+    """The processor could not say: ask again later, or after many times not before the next night."""
     with transaction() as session:
         row = session.scalars(reconciliation_of(organization_id, reconciliation_id).with_for_update()).one()
         row.attempts, row.reason, row.lease_until = row.attempts + 1, reason[:200], None
         if row.attempts >= GIVE_UP_AFTER:
             move(row, "failed")
-            row.next_attempt_at = None
+            row.next_attempt_at = nights.following(real_time())
         else:
             row.next_attempt_at = real_time() + LATER * 2 ** (row.attempts - 1)
