@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import chain, zip_longest
 from math import ceil
 from typing import Any, Final
@@ -49,7 +50,7 @@ Key = tuple[str, str]
 class Due:
     """What is due of a model: `due_at` says when, `wanted` are further conditions; of one organization, or of all that live by real
     time, or of all whatever clock they have where `due_at` is a moment of real time (`by_real_time`). Remembers whose turn was the
-    last. Its statements are made once.
+    last. Its statements are made once, each when it is first asked for.
     """
 
     def __init__(
@@ -66,8 +67,6 @@ class Due:
         self.by_real_time, self.lease = by_real_time, lease
         self._after: str | None = None
         self._is_due = [due_at <= bindparam("now", type_=DateTime(timezone=True)), *wanted, _is_free(model)]
-        self.owners, self.heads = self._make_owners(), self._make_heads()
-        self._taking = self._make_taking()
 
     def claim(self, limit: int) -> list[Key]:
         """Take some `limit` rows under a lease: as many of each organization, the longest due first. Commits."""
@@ -97,7 +96,8 @@ class Due:
         self._after = found[-1] if len(found) == TURNS else None
         return found
 
-    def _make_owners(self) -> Select[str]:
+    @cached_property
+    def owners(self) -> Select[str]:
         """Those who have something due."""
         owners, lives = self._hop()
         has_due = exists().where(self.model.organization_id == owners.c.organization_id, *self._is_due)
@@ -132,7 +132,8 @@ class Due:
         lives = exists().where(Organization.id == owners.c.organization_id, Organization.clock_at.is_(None))
         return owners, [] if self.by_real_time else [lives]
 
-    def _make_heads(self) -> Select[str, str]:
+    @cached_property
+    def heads(self) -> Select[str, str]:
         """The longest due of each of some organizations, as many of each; rows that another worker is just taking are passed over."""
         model = self.model
         named = Organization.id == any_(bindparam("owners", type_=ARRAY(Organization.id.type)))
@@ -147,7 +148,8 @@ class Due:
         )
         return select(heads.c.organization_id, heads.c.id).select_from(owner).join(heads, true())
 
-    def _make_taking(self) -> ReturningUpdate[str, str]:
+    @cached_property
+    def _taking(self) -> ReturningUpdate[str, str]:
         model, chosen = self.model, self.heads.cte("chosen")
         return (
             update(model)
