@@ -21,7 +21,7 @@ from ballast.db import organization, own_session, transaction
 from ballast.models import Attempt, Payment, ProcessorAccount
 from ballast.models.customers import PROCESSORS, account_behind
 from ballast.models.states import OPEN_ATTEMPT
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import ActionRequired, Approved, Declined, Lookup, NotSent, Outcome, Unknown
 
 log = logging.getLogger(__name__)
@@ -62,12 +62,12 @@ def _drain(organization_id: str | None, processor: str) -> int:
 
 
 def _resolve_batch(organization_id: str | None, processor: str) -> tuple[int, int]:
-    due = _claim(organization_id, processor)
-    results = run_all(resolve, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    keys = _claim(organization_id, processor)
+    _, failed = work_all(resolve, read_open(keys), THREADS)
+    return len(keys), failed
 
 
-def _claim(organization_id: str | None, processor: str) -> list[Open]:
+def _claim(organization_id: str | None, processor: str) -> list[tuple[str, str]]:
     now = real_time()
     whose = true() if organization_id is None else Attempt.organization_id == organization_id
     chosen = (
@@ -86,8 +86,7 @@ def _claim(organization_id: str | None, processor: str) -> list[Open]:
         .execution_options(synchronize_session=False)
     )
     with transaction() as session:
-        keys = [(row[0], row[1]) for row in session.execute(taking)]
-    return read_open(keys)
+        return [(row[0], row[1]) for row in session.execute(taking)]
 
 
 def _lease() -> timedelta:

@@ -82,6 +82,15 @@ def run_all(work: Callable[[Row], Result], rows: Sequence[Row], threads: int) ->
         return [future.result() for future in futures]
 
 
+def work_all(work: Callable[[Row], Any], rows: Sequence[Row | None], threads: int) -> tuple[int, int]:
+    """A step of `drain`: do `work` on each row, as `run_all` does; answers how many rows were taken, and how many failed.
+
+    None stands for a row that was taken and cannot be worked on now. It counts as taken: others may be due behind it.
+    """
+    results = run_all(work, [row for row in rows if row is not None], threads)
+    return len(rows), sum(1 for result in results if isinstance(result, Exception))
+
+
 class NotStarted(Exception):
     """The worker was told to stop before it was this row's turn."""
 
