@@ -40,9 +40,9 @@ TELLS_OF_MONEY: Final = ("charge_paid", "dispute")
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
     """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`,
-    `event_unreadable`).
+    `event_unreadable`), ProcessorError(`processor_unavailable`).
     """
-    account = processing.open_account(accounts.find(organization_id, account_id))
+    account = processing.open_now(accounts.find(organization_id, account_id))
     url = accounts.hook_url(account.processor, account_id)
     try:
         event = processing.adapter_for(account.credentials).parse_event(raw, headers, url)
@@ -84,8 +84,11 @@ def _insertion() -> Any:
 
 
 def answer_challenge(organization_id: str, account_id: str, challenge: str) -> str:
-    """What to answer a processor that asks whether this is the right address. Raises NotFound, InvalidRequest(`challenge_invalid`)."""
-    account = processing.open_account(accounts.find(organization_id, account_id))
+    """What to answer a processor that asks whether this is the right address.
+
+    Raises NotFound, InvalidRequest(`challenge_invalid`), ProcessorError(`processor_unavailable`).
+    """
+    account = processing.open_now(accounts.find(organization_id, account_id))
     try:
         return processing.adapter_for(account.credentials).answer_challenge(challenge)
     except BadSignature:
