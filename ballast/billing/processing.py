@@ -208,6 +208,13 @@ def patience(account: Account) -> timedelta:
     return timedelta(seconds=found.connect_timeout + found.read_timeout) + REPEATING
 
 
+def longest_patience() -> timedelta:
+    """How long one call to whichever processor may last, repeating included."""
+    settings = config.current()
+    slowest = max(settings.processor_read_timeout, settings.braintree_read_timeout)
+    return timedelta(seconds=settings.processor_connect_timeout + slowest) + REPEATING
+
+
 def send_deadline() -> datetime:
     """Until when a call announced now may leave this process, real time; whoever takes over waits `patience` longer."""
     return real_time() + SEND_SLACK

@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy import select, true, tuple_, update
 
-from ballast import config, logs, queue
+from ballast import logs, queue
 from ballast.billing import processing
 from ballast.billing.outcomes import CHALLENGE_LASTS, record
 from ballast.billing.processing import Account
@@ -91,9 +91,7 @@ def _claim(organization_id: str | None, processor: str) -> list[tuple[str, str]]
 
 def _lease() -> timedelta:
     """Longer than the slowest processor may keep a row's calls waiting."""
-    settings = config.current()
-    slowest = settings.processor_connect_timeout + max(settings.processor_read_timeout, settings.braintree_read_timeout)
-    return CALLS * (timedelta(seconds=slowest) + processing.REPEATING) + processing.SEND_SLACK
+    return CALLS * processing.longest_patience() + processing.SEND_SLACK
 
 
 def read_open(keys: list[tuple[str, str]]) -> list[Open]:
