@@ -13,7 +13,7 @@ from flask import Flask, g
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from ballast import audit, db, error_answers
+from ballast import audit, db, error_answers, web
 from ballast.billing import direct_charges, direct_payments, idempotency
 from ballast.billing.direct_payments import Asker
 from ballast.billing.new_payments import NewPayment
@@ -94,8 +94,7 @@ def _keep(who: Asker, asked: NewPayment, payment_id: str) -> tuple[int, bytes]:
 
 
 def _has_body(environ: Environ) -> bool:
-    length = environ.get("CONTENT_LENGTH") or ""
-    return length.isdigit() and 0 < int(length) <= guard.MAX_BODY and environ.get("CONTENT_TYPE") == "application/json"
+    return 0 < web.body_length(environ) <= guard.MAX_BODY and environ.get("CONTENT_TYPE") == "application/json"
 
 
 def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
@@ -103,7 +102,7 @@ def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
 
     Raises BallastError, ValidationError, ValueError.
     """
-    sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    sent = environ["wsgi.input"].read(web.body_length(environ))
     environ["wsgi.input"] = BytesIO(sent)
     key, raw = find_key(environ), json.loads(sent)
     if not isinstance(raw, dict):
