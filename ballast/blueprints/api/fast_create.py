@@ -71,13 +71,17 @@ class FastCreate(FastRoad):
         with self.app.app_context(), audit.acting(actor):
             g.request_id, g.organization_id = who.request_id, who.key.organization_id
             db.count_statements()
+            # What is raised here goes to the plain road. It charges nothing twice: nobody was asked for money so far, and if the
+            # payment was written all the same it finds the Idempotency-Key taken, says so, and the resolver gives up what was not sent.
+            trying = direct_charges.begin(self.engine, who, asked, return_url, fingerprint, LONGEST_ANSWER)
+            if trying is None:
+                return None
             try:
-                charged = direct_charges.charge(self.engine, who, asked, return_url, fingerprint, LONGEST_ANSWER)
-                if charged is None:
-                    return None
+                charged = direct_charges.go_on(self.engine, trying)
                 status, body = (201, charged.answer) if charged.answer else _keep(who, asked, charged.payment_id)
             except Exception as error:  # noqa: BLE001 -- answered as what is not foreseen is answered everywhere
-                # What became of the attempt is found out by the resolver, or by whoever repeats the request.
+                # Not on the plain road, which would only find the key taken. What became of the attempt is found out by the resolver,
+                # or by whoever repeats the request.
                 with self.app.request_context(environ):
                     crash = error_answers.on_crash(error)
                 return Answer(crash.status_code, crash.get_data(), TO_CHARGE, crash.headers.get("Retry-After"))
