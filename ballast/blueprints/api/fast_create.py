@@ -71,8 +71,8 @@ class FastCreate(FastRoad):
         with self.app.app_context(), audit.acting(actor):
             g.request_id, g.organization_id = who.request_id, who.key.organization_id
             db.count_statements()
-            # What is raised here goes to the plain road. It charges nothing twice: nobody was asked for money so far, and if the
-            # payment was written all the same it finds the Idempotency-Key taken, says so, and the resolver gives up what was not sent.
+            # What is raised here goes to the plain road. It charges nothing twice: nobody was asked for money so far. If the payment
+            # was written all the same, it finds the Idempotency-Key taken and says so; the resolver gives up what was not sent.
             trying = direct_charges.begin(self.engine, who, asked, return_url, fingerprint, LONGEST_ANSWER)
             if trying is None:
                 return None
