@@ -79,6 +79,12 @@ def name_request(given: str) -> str:
     return given if sane and not looks_like_card_number(given) else new_id("req")
 
 
+def body_length(environ: Mapping[str, Any]) -> int:
+    """Bytes of a request's body, as its header has it; 0 where it says nothing, or nothing that is a length ("²" is a digit, too)."""
+    said = environ.get("CONTENT_LENGTH") or ""
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
+
+
 def _refuse_nul() -> None:
     """Postgres keeps no NUL character and nobody types one. (JSON bodies are looked through by the API's own guard.)"""
     given = [request.path, *request.args.values(), *([] if wants_json() else request.form.values())]

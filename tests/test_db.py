@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Barrier
 
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
+from ballast.connections import past_session
 from ballast.db import (
     after_commit,
     assert_no_transaction,
@@ -187,3 +189,20 @@ def test_a_request_that_looks_asks_once_and_a_transaction_each_time(world: World
             assert [glance("key", ask), glance("key", ask)] == [3, 4], "there it may change meanwhile"
             assert [once("key", ask), once("key", ask)] == [5, 5]
         assert glance("key", ask) == 6, "what was read before a transaction is not taken for what is after it"
+
+
+def test_past_the_session_as_many_connections_are_kept_as_threads_ask_at_once(world: World) -> None:
+    """docs/growth.md counts on it: eight of the pool, and one apart for each thread."""
+    db.engine.dispose()
+    meeting = Barrier(4)
+
+    def ask() -> int:
+        with past_session(db.engine) as connection:
+            meeting.wait(10)
+            (pid,) = connection.execute("select pg_backend_pid()").fetchone() or (0,)
+        return int(pid)
+
+    first, again = at_once(world.app, *[ask] * 4), at_once(world.app, *[ask] * 4)
+    assert len(set(first)) == 4
+    assert set(again) == set(first)
+    assert (db.engine.pool.size(), db.engine.pool._max_overflow) == (8, 0)  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from ballast.db import organization, transaction
 from ballast.models import PaymentMethod, ProcessorAccount
 from ballast.models.customers import account_behind, card_of
 from ballast.models.states import turn_removal
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import Declined, Removed, Unknown
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Removing:
 
 def remove(organization_id: str, card_id: str) -> None:
     """Have the processor of a detached card forget it, now. Does nothing for one that is forgotten already."""
-    for removing in _claim([(organization_id, card_id)]):
+    for removing in filter(None, _claim([(organization_id, card_id)])):
         _remove(removing)
 
 
@@ -53,16 +53,14 @@ def remove_due() -> int:
 
 
 def _remove_batch() -> tuple[int, int]:
-    due = _claim(None)
-    results = run_all(_remove, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    return work_all(_remove, _claim(None), THREADS)
 
 
-def _claim(keys: list[Key] | None) -> list[Removing]:
-    """Take those named, or some that are due, for as long as a call may last and a little more."""
+def _claim(keys: list[Key] | None) -> list[Removing | None]:
+    """Take those named, or some that are due, for as long as a call may last and a little more. None for one that has to wait."""
     with transaction() as session:
         rows = session.execute(_chosen(keys)).all()
-        return [removing for row in rows if (removing := _removing(*row))]
+        return [_removing(*row) for row in rows]
 
 
 def _chosen(keys: list[Key] | None) -> Select[PaymentMethod, ProcessorAccount]:

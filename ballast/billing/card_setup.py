@@ -29,7 +29,7 @@ from ballast.ids import new_id, to_uuid
 from ballast.models import Order, PaymentMethod, ProcessorAccount
 from ballast.models.customers import account_behind, account_of, card_of
 from ballast.models.states import move
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import ActionRequired, Declined, SaveCard, SavedCard, Unknown
 from ballast.processors.declines import AUTHENTICATION, PUBLIC_SENTENCE
 
@@ -125,7 +125,7 @@ def look(organization_id: str, card_id: str, purpose: str, put_to_use: PutToUse)
         raise NotFound("card")
     if card.status != "pending":
         return _outcome(card)
-    for setup in _claim([(organization_id, card_id)]):
+    for setup in filter(None, _claim([(organization_id, card_id)])):
         return run(setup, put_to_use)
     return Outcome("processing")
 
@@ -145,21 +145,18 @@ def finish_due(put_to_use: PutToUse) -> int:
 
 
 def _batch(put_to_use: PutToUse) -> tuple[int, int]:
-    due = _claim(None)
-
     def one(setup: Setup) -> None:
         with organization(setup.organization_id):
             run(setup, put_to_use)
 
-    results = run_all(one, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    return work_all(one, _claim(None), THREADS)
 
 
-def _claim(keys: list[tuple[str, str]] | None) -> list[Setup]:
-    """Take those named, or some that are due, for as long as a call may last and a little more."""
+def _claim(keys: list[tuple[str, str]] | None) -> list[Setup | None]:
+    """Take those named, or some that are due, for as long as a call may last and a little more. None for one that has to wait."""
     with transaction() as session:
         rows = session.execute(_chosen(keys)).all()
-        return [setup for row in rows if (setup := _setup(*row))]
+        return [_setup(*row) for row in rows]
 
 
 def _chosen(keys: list[tuple[str, str]] | None) -> Select[PaymentMethod, ProcessorAccount]:

@@ -29,7 +29,7 @@ from ballast.models import Customer, Payment, PaymentMethod, ProcessorAccount, P
 from ballast.models.customers import account_behind, card_of, cards_of
 from ballast.models.states import move, turn_removal
 from ballast.notifications import webhooks
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import Approved, Declined, Holder, SaveCard, SavedCard, Unknown
 
 log = logging.getLogger(__name__)
@@ -215,13 +215,11 @@ def store_due() -> int:
 
 
 def _store_batch() -> tuple[int, int]:
-    due = _claim()
-    results = run_all(_store, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    return work_all(_store, _claim(), THREADS)
 
 
-def _claim(limit: int = THREADS) -> list[Storing]:
-    """Take some that are due, for as long as a call may last and a little more."""
+def _claim(limit: int = THREADS) -> list[Storing | None]:
+    """Take some that are due, for as long as a call may last and a little more. None for one that has to wait."""
     with transaction() as session:
         rows = session.execute(
             select(PaymentMethod, ProcessorAccount, Payment)
@@ -235,7 +233,7 @@ def _claim(limit: int = THREADS) -> list[Storing]:
             .limit(limit)
             .with_for_update(skip_locked=True, of=PaymentMethod)
         ).all()
-        return [storing for row in rows if (storing := _storing(*row))]
+        return [_storing(*row) for row in rows]
 
 
 def _storing(card: PaymentMethod, row: ProcessorAccount, payment: Payment) -> Storing | None:

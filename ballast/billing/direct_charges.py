@@ -127,11 +127,22 @@ class Charged:
     answer: bytes | None
 
 
-def charge(
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A payment that is written with its first attempt, of which nothing was sent yet."""
+
+    made: Drafted
+    begun: Begun
+
+
+def begin(
     engine: Engine, who: Asker, asked: NewPayment, return_url: str | None, fingerprint: bytes, longest: int = 1 << 20
-) -> Charged | None:
-    """Create and charge. None where nothing was begun and the plain road is to be taken, or the answer would be `longest` bytes or
-    more. Raises what the calls and the plain recording raise, once it is begun: then the attempt is the resolver's.
+) -> Trying | None:
+    """Create a payment and begin to charge it; then `go_on`. None where the plain road is to be taken, or the answer would be
+    `longest` bytes or more.
+
+    The bank is not asked here. So the plain road may be taken whatever is raised: if the payment was written nevertheless, its key was
+    in the same statement, and is found taken.
     """
     found = _usual(who, asked)
     if found is None:
@@ -141,8 +152,14 @@ def charge(
     if len(made.said) >= longest:
         return None
     begun = _begin(engine, made, account, usual, return_url)
-    if begun is None:
-        return None
+    return Trying(made, begun) if begun else None
+
+
+def go_on(engine: Engine, trying: Trying) -> Charged:
+    """Charge what was begun, and record what came of it. Raises what the calls and the plain recording raise; the attempt is the
+    resolver's then.
+    """
+    made, begun = trying.made, trying.begun
     payment_id: str = made.payment.id
     with logs.about(payment=payment_id, attempt=begun.attempt_id), organization(begun.organization_id):
         outcome = payments.ask(begun, lambda prepared: _mark(engine, begun, prepared))

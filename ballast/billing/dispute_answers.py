@@ -34,7 +34,7 @@ from ballast.ids import to_uuid
 from ballast.models import Dispute, ProcessorAccount
 from ballast.models.customers import account_behind
 from ballast.models.disputes import NEEDS_ANSWER, dispute_of
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors import base
 from ballast.processors.adapter import Adapter
 from ballast.processors.base import Declined, Unknown
@@ -184,12 +184,11 @@ def send_due() -> int:
 
 
 def _send_batch() -> tuple[int, int]:
-    due = _claim()
-    results = run_all(_settle, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    return work_all(_settle, _claim(), THREADS)
 
 
-def _claim() -> list[Answering]:
+def _claim() -> list[Answering | None]:
+    """Take some that are due. None for one that has to wait."""
     with transaction() as session:
         due = (
             _with_account()
@@ -202,7 +201,7 @@ def _claim() -> list[Answering]:
         for dispute, account in session.execute(due).all():
             dispute.probes += 1
             found.append(_answering(dispute, account))
-        return [answering for answering in found if answering is not None]
+        return found
 
 
 def _settle(answering: Answering) -> None:

@@ -26,7 +26,7 @@ from ballast.models import Attempt, HoldAction, ProcessorAccount
 from ballast.models.customers import account_behind
 from ballast.models.payments import approved_attempt_of
 from ballast.models.states import OPEN_HOLD_ACTION, move
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import Approved, Declined, Lookup, NotSent, Outcome
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Acting:
 
 def send(organization_id: str, action_id: str) -> None:
     """Take an announced action to the processor and record what it said."""
-    for acting in _mark_submitted([(organization_id, action_id)]):
+    for acting in filter(None, _mark_submitted([(organization_id, action_id)])):
         _act(acting)
 
 
@@ -105,16 +105,14 @@ def act_due() -> int:
 
 
 def _act_batch() -> tuple[int, int]:
-    due = _mark_submitted(None)
-    results = run_all(_act, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    return work_all(_act, _mark_submitted(None), THREADS)
 
 
-def _mark_submitted(keys: list[tuple[str, str]] | None) -> list[Acting]:
-    """Commit that a call is under way, before it is: of the actions named, or of some that are due."""
+def _mark_submitted(keys: list[tuple[str, str]] | None) -> list[Acting | None]:
+    """Commit that a call is under way, before it is: of the actions named, or of some that are due. None for one that has to wait."""
     with transaction() as session:
         rows = session.execute(_chosen(keys)).all()
-        return [acting for row in rows if (acting := _submit(*row))]
+        return [_submit(*row) for row in rows]
 
 
 def _chosen(keys: list[tuple[str, str]] | None) -> Select[HoldAction, Attempt, ProcessorAccount]:

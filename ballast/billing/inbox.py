@@ -23,12 +23,11 @@ from ballast.errors import InvalidRequest, NotFound
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, InboxEvent, Refund
 from ballast.models.states import OPEN_ATTEMPT, move
-from ballast.notifications.drain import BATCH, NotStarted, drain, run_until_stopped
+from ballast.notifications.drain import BATCH, BATCH_SECONDS, NotStarted, drain, run_until_stopped
 from ballast.notifications.turns import Due, in_turn, release
 from ballast.processors.base import BadSignature, ProcessorEvent, UnreadableEvent
 
 THREADS = 8
-LEASE = timedelta(seconds=90)
 # A request that is still waiting for its own answer comes first; its event is looked at again after this.
 LATER = timedelta(seconds=3)
 GIVE_UP_AFTER: Final = 20
@@ -40,9 +39,9 @@ TELLS_OF_MONEY: Final = ("charge_paid", "dispute")
 
 def receive(organization_id: str, account_id: str, raw: bytes, headers: Mapping[str, str]) -> bool:
     """Store an event, once. Answers whether it was new. Raises NotFound, InvalidRequest(`signature_invalid`,
-    `event_unreadable`).
+    `event_unreadable`), ProcessorError(`processor_unavailable`).
     """
-    account = processing.open_account(accounts.find(organization_id, account_id))
+    account = processing.open_now(accounts.find(organization_id, account_id))
     url = accounts.hook_url(account.processor, account_id)
     try:
         event = processing.adapter_for(account.credentials).parse_event(raw, headers, url)
@@ -84,8 +83,11 @@ def _insertion() -> Any:
 
 
 def answer_challenge(organization_id: str, account_id: str, challenge: str) -> str:
-    """What to answer a processor that asks whether this is the right address. Raises NotFound, InvalidRequest(`challenge_invalid`)."""
-    account = processing.open_account(accounts.find(organization_id, account_id))
+    """What to answer a processor that asks whether this is the right address.
+
+    Raises NotFound, InvalidRequest(`challenge_invalid`), ProcessorError(`processor_unavailable`).
+    """
+    account = processing.open_now(accounts.find(organization_id, account_id))
     try:
         return processing.adapter_for(account.credentials).answer_challenge(challenge)
     except BadSignature:
@@ -149,8 +151,15 @@ def apply_due() -> int:
     """Apply every stored event that is due. The job behind `queue.APPLY_INBOX`."""
     queue.forget_mark(queue.APPLY_INBOX)
     received = (InboxEvent.status == "received",)
-    waiting = Due(InboxEvent, InboxEvent.next_attempt_at, wanted=received, by_real_time=True, lease=LEASE)
+    waiting = Due(InboxEvent, InboxEvent.next_attempt_at, wanted=received, by_real_time=True, lease=_lease())
     return drain("apply_inbox", lambda: _apply_batch(waiting), job=queue.APPLY_INBOX)
+
+
+def _lease() -> timedelta:
+    """Longer than the last call that is begun in time. An event that asks more than once may be taken up by another worker meanwhile,
+    who changes nothing by it: see `_settle`.
+    """
+    return timedelta(seconds=BATCH_SECONDS) + processing.longest_patience()
 
 
 def _apply_batch(waiting: Due) -> tuple[int, int]:

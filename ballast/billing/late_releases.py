@@ -6,6 +6,7 @@ let go, and letting go twice does nothing.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -20,8 +21,10 @@ from ballast.db import organization, transaction
 from ballast.models import Attempt, LateSuccess, ProcessorAccount
 from ballast.models.customers import account_behind
 from ballast.models.payments import payment_of
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import Approved, Lookup, NotSent, Outcome
+
+log = logging.getLogger(__name__)
 
 THREADS: Final = 4
 LEASE: Final = timedelta(seconds=90)
@@ -44,12 +47,11 @@ def release_due() -> int:
 
 
 def _release_batch() -> tuple[int, int]:
-    due = _claim()
-    results = run_all(_release, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    return work_all(_release, _claim(), THREADS)
 
 
-def _claim() -> list[Releasing]:
+def _claim() -> list[Releasing | None]:
+    """Take some that are due. None for one that has to wait."""
     wanted = (
         select(LateSuccess, Attempt, ProcessorAccount)
         .join(
@@ -65,11 +67,17 @@ def _claim() -> list[Releasing]:
         return [_releasing(*row) for row in rows]
 
 
-def _releasing(late: LateSuccess, attempt: Attempt, account: ProcessorAccount) -> Releasing:
+def _releasing(late: LateSuccess, attempt: Attempt, row: ProcessorAccount) -> Releasing | None:
+    """None for an account whose secrets cannot be unsealed: what it holds waits, and nobody else's waits with it."""
     late.next_attempt_at = real_time() + LEASE
     late.probes += 1
+    try:
+        account = processing.open_account(row)
+    except ValueError as error:
+        log.error("what is held for %s cannot be let go of, account %s: %s", attempt.id, row.id, error)
+        return None
     looked_for = Lookup(attempt.id, attempt.external_id, attempt.amount, attempt.currency, attempt.send_deadline_at)
-    return Releasing(late.organization_id, late.id, processing.open_account(account), looked_for)
+    return Releasing(late.organization_id, late.id, account, looked_for)
 
 
 def _release(one: Releasing) -> None:

@@ -7,6 +7,7 @@ call the processor said it did not begin.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ballast.billing import circuits
 from ballast.billing.usual_accounts import UsualAccount
 from ballast.clock import real_time
 from ballast.db import assert_no_transaction
-from ballast.errors import InvalidRequest
+from ballast.errors import InvalidRequest, ProcessorError
 from ballast.models import ProcessorAccount
 from ballast.processors.adapter import Adapter
 from ballast.processors.base import (
@@ -43,6 +44,8 @@ from ballast.processors.base import (
 )
 from ballast.processors.sending import sending_until
 from ballast.security import keyring
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -205,6 +208,13 @@ def patience(account: Account) -> timedelta:
     return timedelta(seconds=found.connect_timeout + found.read_timeout) + REPEATING
 
 
+def longest_patience() -> timedelta:
+    """How long one call to whichever processor may last, repeating included."""
+    settings = config.current()
+    slowest = max(settings.processor_read_timeout, settings.braintree_read_timeout)
+    return timedelta(seconds=settings.processor_connect_timeout + slowest) + REPEATING
+
+
 def send_deadline() -> datetime:
     """Until when a call announced now may leave this process, real time; whoever takes over waits `patience` longer."""
     return real_time() + SEND_SLACK
@@ -239,6 +249,19 @@ def open_account(row: ProcessorAccount | UsualAccount) -> Account:
     """The account with its credentials unsealed, and where and how patiently to reach it. Raises ValueError for a broken seal."""
     secrets = json.loads(keyring().decrypt(row.credentials, seal_name(row.id)))
     return Account(row.organization_id, row.id, credentials(row.processor, row.mode, row.public_config, secrets))
+
+
+def open_now(row: ProcessorAccount) -> Account:
+    """As `open_account`, for somebody who waits for an answer.
+
+    Raises ProcessorError(`processor_unavailable`), a 503: to ask again is right, for the keys may have been entered anew by then.
+    """
+    try:
+        return open_account(row)
+    except ValueError as error:
+        log.error("the keys of account %s cannot be read: %s", row.id, error)
+        sentence = "The keys of this processor account cannot be read."
+        raise ProcessorError("processor_unavailable", sentence, status=503) from error
 
 
 def credentials(processor: str, mode: str, public: dict[str, str], secrets: dict[str, str]) -> Credentials:

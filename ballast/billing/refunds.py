@@ -37,7 +37,7 @@ from ballast.models.payments import approved_attempt_of, refund_of
 from ballast.models.states import HELD_REFUND, OPEN_DISPUTE, UNSETTLED_REFUND, move
 from ballast.money import format_money
 from ballast.notifications import webhooks
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import RefundOutcome, RefundRequest
 
 log = logging.getLogger(__name__)
@@ -263,9 +263,9 @@ def submit_due() -> int:
 
 
 def _submit_batch() -> tuple[int, int]:
-    due = _mark_submitted(_claim())
-    results = run_all(_settle, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    keys = _claim()
+    _, failed = work_all(_settle, _mark_submitted(keys), THREADS)
+    return len(keys), failed
 
 
 def _claim(limit: int = THREADS) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy import select, true, tuple_, update
 
-from ballast import config, logs, queue
+from ballast import logs, queue
 from ballast.billing import processing
 from ballast.billing.outcomes import CHALLENGE_LASTS, record
 from ballast.billing.processing import Account
@@ -21,7 +21,7 @@ from ballast.db import organization, own_session, transaction
 from ballast.models import Attempt, Payment, ProcessorAccount
 from ballast.models.customers import PROCESSORS, account_behind
 from ballast.models.states import OPEN_ATTEMPT
-from ballast.notifications.drain import drain, run_all
+from ballast.notifications.drain import drain, work_all
 from ballast.processors.base import ActionRequired, Approved, Declined, Lookup, NotSent, Outcome, Unknown
 
 log = logging.getLogger(__name__)
@@ -62,12 +62,12 @@ def _drain(organization_id: str | None, processor: str) -> int:
 
 
 def _resolve_batch(organization_id: str | None, processor: str) -> tuple[int, int]:
-    due = _claim(organization_id, processor)
-    results = run_all(resolve, due, THREADS)
-    return len(due), sum(1 for result in results if isinstance(result, Exception))
+    keys = _claim(organization_id, processor)
+    _, failed = work_all(resolve, read_open(keys), THREADS)
+    return len(keys), failed
 
 
-def _claim(organization_id: str | None, processor: str) -> list[Open]:
+def _claim(organization_id: str | None, processor: str) -> list[tuple[str, str]]:
     now = real_time()
     whose = true() if organization_id is None else Attempt.organization_id == organization_id
     chosen = (
@@ -86,15 +86,12 @@ def _claim(organization_id: str | None, processor: str) -> list[Open]:
         .execution_options(synchronize_session=False)
     )
     with transaction() as session:
-        keys = [(row[0], row[1]) for row in session.execute(taking)]
-    return read_open(keys)
+        return [(row[0], row[1]) for row in session.execute(taking)]
 
 
 def _lease() -> timedelta:
     """Longer than the slowest processor may keep a row's calls waiting."""
-    settings = config.current()
-    slowest = settings.processor_connect_timeout + max(settings.processor_read_timeout, settings.braintree_read_timeout)
-    return CALLS * (timedelta(seconds=slowest) + processing.REPEATING) + processing.SEND_SLACK
+    return CALLS * processing.longest_patience() + processing.SEND_SLACK
 
 
 def read_open(keys: list[tuple[str, str]]) -> list[Open]:

@@ -62,10 +62,10 @@ class FastHooks:
     def _store(self, environ: Environ, path: str, request_id: str) -> bool:
         processor, _, account_id = path.removeprefix(BEGINNING).partition("/")
         owner = direct_events.owner_of(processor, account_id)
-        length = environ.get("CONTENT_LENGTH") or ""
-        if owner is None or not length.isdigit() or not 0 < int(length) <= MOST_BYTES or environ.get("HTTP_COOKIE"):
+        length = web.body_length(environ)
+        if owner is None or not 0 < length <= MOST_BYTES or environ.get("HTTP_COOKIE"):
             return False
-        raw = environ["wsgi.input"].read(int(length))
+        raw = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = BytesIO(raw)
         logs.begin(request=request_id, organization=owner)
         return direct_events.store(self.engine, account_id, raw, dict(EnvironHeaders(environ)))

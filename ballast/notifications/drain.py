@@ -1,8 +1,8 @@
 """How a batch of due rows is drained: claim under a lease, work on a bounded thread pool, record.
 
 A batch stops claiming at its own deadline, or earlier where other kinds of work wait for the same worker, or on SIGTERM (`stopping`).
-Told to stop, it finishes what it has started and gives the rest back, so that another worker takes it at once; only one that is killed
-keeps its rows until their lease runs out.
+Whether it is told to stop or whoever it asks lets it wait until the deadline has passed: it finishes what it has started and gives the
+rest back, so that another worker takes it at once; only one that is killed keeps its rows until their lease runs out.
 """
 
 from __future__ import annotations
@@ -82,17 +82,29 @@ def run_all(work: Callable[[Row], Result], rows: Sequence[Row], threads: int) ->
         return [future.result() for future in futures]
 
 
+def work_all(work: Callable[[Row], Any], rows: Sequence[Row | None], threads: int) -> tuple[int, int]:
+    """A step of `drain`: do `work` on each row, as `run_all` does; answers how many rows were taken, and how many failed.
+
+    None stands for a row that was taken and cannot be worked on now. It counts as taken: others may be due behind it.
+    """
+    results = run_all(work, [row for row in rows if row is not None], threads)
+    return len(rows), sum(1 for result in results if isinstance(result, Exception))
+
+
 class NotStarted(Exception):
-    """The worker was told to stop before it was this row's turn."""
+    """The worker was told to stop, or the batch's time was up, before it was this row's turn."""
 
 
 def run_until_stopped(work: Callable[[Row], Result], rows: Sequence[Row], threads: int) -> list[Result | Exception]:
-    """As `run_all`; once the worker is told to stop, NotStarted takes the place of each row whose turn has not come. Such a row is to
-    be given back.
+    """As `run_all`; once the worker is told to stop, or the batch has taken as long as a run may, NotStarted takes the place of each
+    row whose turn has not come. Such a row is to be given back.
+
+    So a lease has to outlast BATCH_SECONDS and one row's calls, and no batch lasts longer than that, whoever does not answer.
     """
+    began = time.monotonic()
 
     def unless_stopped(row: Row) -> Result | NotStarted:
-        return NotStarted() if stopping.is_set() else work(row)
+        return NotStarted() if stopping.is_set() or is_over(time.monotonic() - began) else work(row)
 
     return run_all(unless_stopped, rows, threads)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from ballast.billing import direct_charges, outcomes, payments
+from ballast.billing import direct_charges, direct_payments, outcomes, payments
+from ballast.clock import shifted
 from ballast.db import db, organization, transaction
 from ballast.models import (
     Attempt,
@@ -238,6 +239,58 @@ def test_what_cannot_be_marked_is_not_sent_and_left_to_the_resolver(
     assert len(world.charges()) == before
     with organization(world.acme.id):
         assert world.all_of(Attempt)[-1].status == "created"
+
+
+def _break(*_given: Any) -> None:
+    raise RuntimeError("a defect")
+
+
+def test_what_fails_before_anything_is_begun_is_charged_on_the_plain_road(
+    known: Api, world: World, monkeypatch: Patch
+) -> None:
+    key, before = str(uuid4()), len(world.charges())
+    monkeypatch.setattr(direct_payments, "draft", _break)
+    answer = pay(known, world, fast=False, key=key)
+    assert (answer.status_code, answer.get_json()["status"]) == (201, "succeeded")
+    assert known.post("/payments", BODY, key).data == answer.data
+    assert len(world.charges()) == before + 1
+
+
+def test_what_fails_after_it_is_begun_and_before_the_bank_is_asked_is_found_under_its_key(
+    known: Api, world: World, monkeypatch: Patch
+) -> None:
+    real, key, before = direct_payments.begin, str(uuid4()), len(world.charges())
+
+    def begin(*given: Any) -> None:
+        assert real(*given)
+        _break()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(direct_payments, "begin", begin)
+        answer = known.post("/payments", BODY, key)
+    assert (answer.status_code, problem(answer)["code"]) == (409, "idempotency_in_progress")
+    with organization(world.acme.id):
+        assert [one.status for one in world.all_of(Attempt)][1:] == ["created"]
+    with shifted(timedelta(minutes=5)):
+        world.drain()
+        again = known.post("/payments", BODY, key)
+    assert (again.status_code, again.get_json()["status"]) == (201, "requires_confirmation")
+    assert len(world.charges()) == before
+
+
+def test_what_fails_once_the_bank_is_asked_is_answered_where_it_failed(
+    known: Api, world: World, monkeypatch: Patch
+) -> None:
+    key, before = str(uuid4()), len(world.charges())
+    monkeypatch.setattr(direct_charges, "_record", _break)
+    answer = known.post("/payments", BODY, key)
+    assert (answer.status_code, problem(answer)["code"]) == (500, "internal_error")
+    again = known.post("/payments", BODY, key)
+    assert (again.status_code, problem(again)["code"]) == (409, "idempotency_in_progress")
+    with shifted(timedelta(minutes=5)):
+        world.drain()
+        assert known.post("/payments", BODY, key).get_json()["status"] == "succeeded"
+    assert len(world.charges()) == before + 1
 
 
 def test_what_is_changed_while_the_bank_is_asked_is_told_with_the_success(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -221,6 +222,18 @@ def test_every_endpoint_that_asked_is_told_and_no_other(known: Api, world: World
     wanted += [listen("*") for _ in range(8)]
     create(known, world, fast=False)
     assert told() == sorted(wanted)
+
+
+@pytest.mark.parametrize("length", ["²", "٣", "+5", "-1", "1_0", "", "9" * 5_000])
+def test_what_is_no_length_is_left_to_the_plain_road(known: Api, world: World, length: str) -> None:
+    sent = {"CONTENT_LENGTH": length, "CONTENT_TYPE": "application/json", "wsgi.input": BytesIO(b"{}")}
+    with counted(world.app) as seen:
+        answer = world.app.test_client().post(
+            "/api/v1/payments", headers={"X-API-Key": known.key}, environ_overrides=sent
+        )
+    assert seen, "the plain road answered"
+    assert answer.status_code in (400, 413), answer.data
+    assert "code" in problem(answer)
 
 
 def test_a_stranger_sees_nothing_of_it_and_the_limit_is_counted_once(

@@ -18,12 +18,13 @@ from uuid import uuid4
 
 import requests
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from ballast import clock
 from ballast.billing import billing_settings
 from ballast.db import db, organization, set_organization, transaction
-from ballast.models import Attempt, AuditEntry, LedgerAccount, LedgerTransfer
+from ballast.models import Attempt, AuditEntry, LedgerAccount, LedgerTransfer, ProcessorAccount
 from tests.world import World, csrf
 
 TYPED = {
@@ -136,6 +137,14 @@ def rows(world: World, model: Any) -> list[Any]:
 
 def attempts(world: World) -> list[Attempt]:
     return rows(world, Attempt)
+
+
+def break_seal(world: World, account_id: str) -> None:
+    """From now on nobody can read the keys of one of Acme's accounts; a second time, they can be read again."""
+    mine = (ProcessorAccount.organization_id == world.acme.id, ProcessorAccount.id == account_id)
+    with organization(world.acme.id), transaction() as session:
+        account = session.scalars(select(ProcessorAccount).where(*mine)).one()
+        account.credentials = account.credentials[:-1] + bytes([account.credentials[-1] ^ 1])
 
 
 def late_successes(world: World) -> list[AuditEntry]:

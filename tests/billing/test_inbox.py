@@ -20,7 +20,19 @@ from ballast.ids import new_id
 from ballast.models import Email, InboxEvent, LedgerTransfer
 from ballast.notifications import drain
 from ballast.processors.stripe import StripeAdapter
-from tests.billing.acts import Died, as_worker, at_once, attempts, elsewhere, event_of, hook, rows, taken, wire
+from tests.billing.acts import (
+    Died,
+    as_worker,
+    at_once,
+    attempts,
+    break_seal,
+    elsewhere,
+    event_of,
+    hook,
+    rows,
+    taken,
+    wire,
+)
 from tests.world import Api, World
 
 Patch = pytest.MonkeyPatch
@@ -74,6 +86,18 @@ def test_a_signed_event_that_cannot_be_kept_is_refused_with_a_code(world: World,
     answer = hook(world, raw)
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "event_unreadable")
     assert rows(world, InboxEvent) == []
+
+
+def test_events_for_an_account_whose_keys_cannot_be_read_are_to_be_sent_again(world: World) -> None:
+    raw, client = event_of("pi_1"), world.app.test_client()
+    assert hook(world, event_of("pi_0")).status_code == 204, "its account is known now, past Flask too"
+    break_seal(world, world.acme.account_id)
+    told, asked = hook(world, raw), client.get(f"/hooks/stripe/{world.acme.account_id}?bt_challenge=x")
+    for answer in (told, asked):
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "processor_unavailable")
+    break_seal(world, world.acme.account_id)
+    assert hook(world, raw).status_code == 204
+    assert len(rows(world, InboxEvent)) == 2
 
 
 def test_an_account_of_another_processor_is_not_found(world: World) -> None:

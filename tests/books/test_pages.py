@@ -12,7 +12,7 @@ from ballast.billing import rollups
 from ballast.clock import real_time
 from ballast.db import set_organization
 from ballast.models import AuditEntry, Drift, Reconciliation
-from tests.billing.acts import pause, rows
+from tests.billing.acts import break_seal, pause, rows
 from tests.books.test_reconciling import compare, today
 from tests.world import Api, World, csrf
 
@@ -45,6 +45,25 @@ def test_drift_is_shown_rehearsed_and_mended_and_only_by_those_who_may(world: Wo
     assert owner.post(address, data={"csrf_token": csrf(rehearsed)}).status_code == 409
     assert [one.action for one in rows(world, AuditEntry)].count("drift.repaired") == 1
     assert "1 thing differs" not in page(owner, "/admin/")
+
+
+def test_a_drift_at_an_account_whose_keys_cannot_be_read_is_neither_rehearsed_nor_mended(
+    world: World, api: Api
+) -> None:
+    world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    lost = api.pay().get_json()["id"]
+    pause(minutes=11)
+    compare(world)
+    (drift,) = rows(world, Drift)
+    owner, address = world.sign_in("admin"), f"/admin/reconciliation/drifts/{drift.id}"
+    rehearsed = page(owner, address)
+    break_seal(world, world.acme.account_id)
+    for answer in (owner.get(address), owner.post(address, data={"csrf_token": csrf(rehearsed)})):
+        assert answer.status_code == 503
+        assert "The keys of this processor account cannot be read." in answer.get_data(as_text=True)
+    break_seal(world, world.acme.account_id)
+    assert owner.post(address, data={"csrf_token": csrf(rehearsed)}).status_code == 303
+    assert world.payment(lost).status == "succeeded"
 
 
 def test_a_day_is_asked_for_once_and_one_that_cannot_be_is_refused(world: World) -> None:

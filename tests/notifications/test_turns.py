@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -181,6 +181,35 @@ def told_to_stop(act: Any) -> Any:
         return act(*given)
 
     return stop_and_act
+
+
+def test_a_batch_gives_back_at_its_deadline_what_it_has_not_started_whoever_lets_it_wait(
+    world: World, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds, most = plant(superuser, world), {"emails": emails.THREADS, "inbox_events": inbox.THREADS, "installments": 2}
+    for table in kinds:
+        copies(superuser, table, world.acme.id, FEW * 6)
+
+    def slowly(*_given: Any) -> Any:
+        time.sleep(0.5)
+        return "applied"
+
+    monkeypatch.setattr(drain, "BATCH_SECONDS", 0.4)
+    monkeypatch.setattr(inbox, "_apply", slowly)
+    monkeypatch.setattr(emails, "_post", lambda _letter: (slowly(), emails.Posted("sent"))[1])
+    assert as_worker(world, emails.send_due)() == most["emails"]
+    assert as_worker(world, inbox.apply_due)() == most["inbox_events"]
+    assert as_worker(world, lambda: charging.work(kinds["installments"], slowly, 2))() == (2, 0)
+    for table in ("emails", "inbox_events"):
+        assert free(superuser, table) == FEW * 6 + 1 - most[table], table
+    held = superuser.execute("select count(*) from installments where lease_until is not null").fetchone()
+    assert held == (0,)
+
+
+def test_a_lease_of_events_outlasts_the_last_call_that_is_begun_in_time(world: World) -> None:
+    with world.worker_app.app_context():
+        slowest = world.settings.processor_connect_timeout + world.settings.braintree_read_timeout
+        assert inbox._lease() > timedelta(seconds=drain.BATCH_SECONDS + slowest)
 
 
 def free(connection: psycopg.Connection, table: str) -> int:

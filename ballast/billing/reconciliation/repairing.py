@@ -62,7 +62,10 @@ def _is_under_ours(drift: Drift) -> bool:
 
 
 def rehearse(organization_id: str, drift_id: str) -> Plan:
-    """Ask the processor how it stands now, and say what would be written. Changes nothing. Raises NotFound."""
+    """Ask the processor how it stands now, and say what would be written. Changes nothing.
+
+    Raises NotFound, ProcessorError(`processor_unavailable`).
+    """
     drift = find(organization_id, drift_id)
     if drift.status != "open":
         return Plan(False, "It is not open any more.")
@@ -73,7 +76,7 @@ def rehearse(organization_id: str, drift_id: str) -> Plan:
     if drift.drift_class != "state_differs" and not _is_under_ours(drift):
         return Plan(False, BY_HAND[drift.drift_class])
     place = _place(drift)
-    account = processing.open_account(accounts.find(organization_id, place.account_id))
+    account = processing.open_now(accounts.find(organization_id, place.account_id))
     if drift.refund_id:
         refund = _refund(place, drift)
         end_reading()
@@ -128,7 +131,7 @@ def _refund_plan(ours: OurRefund, status: str) -> Plan:
 def repair(organization_id: str, drift_id: str) -> Plan:
     """Do what `rehearse` says, with what the processor says now; once more does nothing.
 
-    Raises NotFound, Conflict(`drift_not_repairable`) with what to do instead.
+    Raises NotFound, Conflict(`drift_not_repairable`) with what to do instead, ProcessorError(`processor_unavailable`).
     """
     plan = rehearse(organization_id, drift_id)
     drift = find(organization_id, drift_id)

@@ -98,7 +98,10 @@ CATALOG: Final[dict[str, Entry]] = {
         400, "This payment's method cannot be replaced by the one named: retry it as it was, or make another payment."
     ),
     "payment_method_not_stored": Entry(400, "Off-session only a stored card (`pm_…`) can be charged."),
-    "processor_unavailable": Entry(400, "No account at this processor is set up and enabled."),
+    "processor_unavailable": Entry(
+        400,
+        "No account at this processor is set up and enabled, or nobody can read its keys: they are to be entered again.",
+    ),
     "processor_unsupported": Entry(400, "This processor is not available."),
     "processor_mismatch": Entry(400, "The card is stored at another processor, and stays there."),
     "payment_in_progress": Entry(

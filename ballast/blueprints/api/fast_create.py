@@ -13,7 +13,7 @@ from flask import Flask, g
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from ballast import audit, db, error_answers
+from ballast import audit, db, error_answers, web
 from ballast.billing import direct_charges, direct_payments, idempotency
 from ballast.billing.direct_payments import Asker
 from ballast.billing.new_payments import NewPayment
@@ -71,13 +71,17 @@ class FastCreate(FastRoad):
         with self.app.app_context(), audit.acting(actor):
             g.request_id, g.organization_id = who.request_id, who.key.organization_id
             db.count_statements()
+            # What is raised here goes to the plain road. It charges nothing twice: nobody was asked for money so far. If the payment
+            # was written all the same, it finds the Idempotency-Key taken and says so; the resolver gives up what was not sent.
+            trying = direct_charges.begin(self.engine, who, asked, return_url, fingerprint, LONGEST_ANSWER)
+            if trying is None:
+                return None
             try:
-                charged = direct_charges.charge(self.engine, who, asked, return_url, fingerprint, LONGEST_ANSWER)
-                if charged is None:
-                    return None
+                charged = direct_charges.go_on(self.engine, trying)
                 status, body = (201, charged.answer) if charged.answer else _keep(who, asked, charged.payment_id)
             except Exception as error:  # noqa: BLE001 -- answered as what is not foreseen is answered everywhere
-                # What became of the attempt is found out by the resolver, or by whoever repeats the request.
+                # Not on the plain road, which would only find the key taken. What became of the attempt is found out by the resolver,
+                # or by whoever repeats the request.
                 with self.app.request_context(environ):
                     crash = error_answers.on_crash(error)
                 return Answer(crash.status_code, crash.get_data(), TO_CHARGE, crash.headers.get("Retry-After"))
@@ -94,8 +98,7 @@ def _keep(who: Asker, asked: NewPayment, payment_id: str) -> tuple[int, bytes]:
 
 
 def _has_body(environ: Environ) -> bool:
-    length = environ.get("CONTENT_LENGTH") or ""
-    return length.isdigit() and 0 < int(length) <= guard.MAX_BODY and environ.get("CONTENT_TYPE") == "application/json"
+    return 0 < web.body_length(environ) <= guard.MAX_BODY and environ.get("CONTENT_TYPE") == "application/json"
 
 
 def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
@@ -103,7 +106,7 @@ def _read(environ: Environ) -> tuple[KnownKey | None, PaymentCreate, Any]:
 
     Raises BallastError, ValidationError, ValueError.
     """
-    sent = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    sent = environ["wsgi.input"].read(web.body_length(environ))
     environ["wsgi.input"] = BytesIO(sent)
     key, raw = find_key(environ), json.loads(sent)
     if not isinstance(raw, dict):
