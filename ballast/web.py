@@ -118,8 +118,9 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def _note(response: Response) -> None:
-    """One line per request, but for those of Prometheus: the route and not the path, for paths hold tokens."""
-    if request.endpoint == "metrics.show":
+    """One line per request, but for those of Prometheus and of whoever asks each second whether we are well, while we are: the route
+    and not the path, for paths hold tokens."""
+    if request.endpoint == "metrics.show" or (request.blueprint == "health" and response.status_code == 200):
         return
     route = request.url_rule.rule if request.url_rule else "no route"
     part = (request.blueprint or "none").partition(".")[0]

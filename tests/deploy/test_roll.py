@@ -15,7 +15,7 @@ from tests.deploy.compose import ROOT
 DOCKER = """#!/bin/sh
 echo "$BALLAST_TAG: $*" >>"{told}"
 case "$*" in
-"compose config --services") echo "{services}" | tr ' ' '\\n' ;;
+"compose config --services" | "compose ps --status running --services") echo "{services}" | tr ' ' '\\n' ;;
 *db-check) exit {db_check} ;;
 esac
 """
@@ -47,8 +47,11 @@ def test_however_many_there_are_each_is_restarted_web_servers_first(tmp_path: Pa
     assert code == 0
     workers = ["worker-1", "worker-2", "worker-3"]
     assert restarted(told) == ["web-1", "web-2", "web-3", *workers, "webhooks", "cron"]
-    assert told.index("2: compose run --rm migrate") < next(i for i, line in enumerate(told) if "--detach" in line)
+    assert told.index("2: compose run --rm --no-deps migrate") < next(
+        i for i, line in enumerate(told) if "--detach" in line
+    )
     assert {line.partition(":")[0] for line in told} == {"2"}
+    assert told[-1] == "2: compose kill --signal HUP prometheus"
     assert env == "SECRET_KEY=x\nBALLAST_TAG=2\n"
 
 
