@@ -22,7 +22,6 @@ from granian.constants import Interfaces
 from sqlalchemy.orm import configure_mappers
 
 from ballast import footprint
-from ballast.billing import bulkhead
 
 # How long a worker process may take to finish its requests; longer than a processor may keep one waiting.
 # Braintree's gateway takes a minute, and a charge at Stripe is two calls of half a minute.
@@ -53,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ballast-web-") as folder:
         leaving = Path(folder) / "leaving"
         os.environ["BALLAST_LEAVING"] = str(leaving)
-        os.environ[bulkhead.THREADS] = str(asked.threads)
+        os.environ["BALLAST_WEB_THREADS"] = str(asked.threads)
         _load()
         if sys.platform == "linux":
             # From Python 3.14 on it is no longer what is done unasked.
