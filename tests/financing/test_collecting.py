@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import pytest
 
+from ballast import clock
 from ballast.billing import outcomes
-from ballast.billing.financing import collecting
+from ballast.billing.financing import charging, collecting
 from ballast.billing.financing.terms import OfferTerms
-from ballast.db import transaction
+from ballast.db import set_organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Attempt, Customer, Email, Payment, Refund
 from ballast.processors.base import ActionRequired, Approved, Card
@@ -257,6 +258,28 @@ def test_nobody_on_hold_is_charged_fined_or_charged_all_at_once_afterwards(lende
     lender.live_until(plan, 1)
     assert statuses(lender, plan) == ["paid", "scheduled", "scheduled"]
     assert lender.agreement(plan).status == "active"
+    lender.check(plan)
+
+
+def test_after_a_hold_what_is_due_waits_for_a_payment_under_way_and_is_looked_at_once(lender: Lender) -> None:
+    plan = lender.agree()
+    lender.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    lender.live_until(plan, 1)
+    hold(lender, on=True)
+    lender.live_until(plan, 2)
+    assert lender.agreement(plan).held_at is not None
+    hold(lender, on=False)
+    with lender.world.worker_app.app_context(), clock.at(lender.at):
+        set_organization(None)
+        assert charging.charge_due() == 1, "and not again and again until the run's time is up"
+    assert lender.installments(plan)[1].next_attempt_at == lender.at + timedelta(minutes=10)
+    assert statuses(lender, plan)[:2] == ["processing", "scheduled"]
+    lender.settle()
+    lender.live(lender.at + timedelta(minutes=11))
+    assert lender.agreement(plan).held_at is None
+    assert lender.installments(plan)[1].due_at > lender.at
+    lender.live_until(plan, 2)
+    assert statuses(lender, plan) == ["paid", "paid", "scheduled"]
     lender.check(plan)
 
 
