@@ -60,9 +60,9 @@ def ban(email: str, reason: str, keep_keys: bool) -> None:
 @with_appcontext
 def unban(email: str, reason: str) -> None:
     """Let EMAIL sign in again; what the ban froze or held goes on."""
-    from ballast.identity import bans
+    from ballast.billing.subscriptions import holding
 
-    _tell_effect(_told(lambda: bans.unban(email, reason)), "unbanned", "keys working again", "customers released")
+    _tell_effect(_told(lambda: holding.unban(email, reason)), "unbanned", "keys working again", "customers released")
 
 
 def _tell_effect(effect: Effect, done: str, keys: str, customers: str) -> None:

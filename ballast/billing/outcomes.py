@@ -317,15 +317,16 @@ def _leave_unknown(payment: Payment, attempt: Attempt, outcome: Unknown) -> None
 
 
 def _give_up(payment: Payment, attempt: Attempt, outcome: NotSent) -> None:
+    was_asked = attempt.status == "action_required"
     _finish(attempt, "not_sent", outcome.external_id)
     attempt.message = outcome.reason
     payment.next_action = None
     move(payment, "requires_payment_method" if payment.status == "requires_action" else "requires_confirmation")
     invoice = _invoice_of(payment)
     if invoice is not None:
-        settling.not_tried(invoice, attempt)
+        settling.not_tried(invoice, attempt, was_asked=was_asked)
     if (plan := plans.of_payment(payment)) and not _end_act(plan, payment):
-        plans.not_tried(plan, attempt)
+        plans.not_tried(plan, attempt, was_asked=was_asked)
 
 
 def _receive_late(payment: Payment, attempt: Attempt, outcome: Approved) -> None:

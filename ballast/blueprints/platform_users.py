@@ -9,6 +9,7 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask_login import current_user
 
 from ballast.audit import reading
+from ballast.billing.subscriptions import holding
 from ballast.db import end_reading
 from ballast.errors import BallastError
 from ballast.identity import bans, platform, second_factor, sessions, users
@@ -83,7 +84,7 @@ def unban_form(user_id: str) -> Response:
 @blueprint.post("/<user_id>/unban")
 def unban(user_id: str) -> Response:
     """Let in again; what the ban froze or held goes on."""
-    return _acted(user_id, "unban", bans.unban, "{} can sign in again.")
+    return _acted(user_id, "unban", holding.unban, "{} can sign in again.")
 
 
 @blueprint.get("/<user_id>/second-factor")

@@ -6,7 +6,7 @@ of the ban, so that taking it back releases that and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,8 @@ from ballast.identity import organizations, reasons, users
 from ballast.models import ApiKey, Customer, Organization, User
 from ballast.models.identity import owners_of
 
+# What is to be done where customers' charges go on: organization, the customers' ids, since when they were held.
+Release = Callable[[str, Sequence[str], datetime], None]
 # A page shows no more; a ban itself reaches all of them.
 MOST_PLACES: Final = 50
 
@@ -110,8 +112,10 @@ def ban(email: str, reason: str, keep_keys: bool = False) -> Effect:
     return effect
 
 
-def unban(email: str, reason: str) -> Effect:
+def unban(email: str, reason: str, release: Release) -> Effect:
     """Let the user in again: they sign in anew, and what the ban froze or held goes on.
+
+    `release` is called in this transaction, for each organization with customers of theirs.
 
     Raises NotFound, what `reasons.read` raises, Conflict(`not_banned`).
     """
@@ -129,9 +133,17 @@ def unban(email: str, reason: str) -> Effect:
             frozen = (ApiKey.created_by == user.id) & (ApiKey.frozen_at == since)
             effect.keys += _set(KEYS, organization_id, frozen, None)
             held = (Customer.user_id == user.id) & (Customer.held_at == since)
+            _release(organization_id, held, since, release)
             effect.customers += _set(CUSTOMERS, organization_id, held, None)
         _record(user, "user.unbanned", effect, {"reason": reason})
     return effect
+
+
+def _release(organization_id: str, held: ColumnElement[bool], since: datetime, release: Release) -> None:
+    """Before the customers are written: everybody locks what they owe before them."""
+    wanted = select(Customer.id).where(Customer.organization_id == organization_id, held)
+    if ids := db.session.scalars(wanted).all():
+        release(organization_id, ids, since)
 
 
 def _each_organization(user: User, effect: Effect) -> Iterator[str]:

@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import pytest
 
+from ballast import clock
 from ballast.billing import outcomes
-from ballast.billing.financing import collecting
+from ballast.billing.financing import charging, collecting
 from ballast.billing.financing.terms import OfferTerms
-from ballast.db import transaction
+from ballast.db import set_organization, transaction
 from ballast.errors import Conflict, InvalidRequest
 from ballast.models import Attempt, Customer, Email, Payment, Refund
-from ballast.processors.base import Approved, Card
+from ballast.processors.base import ActionRequired, Approved, Card
 from tests.billing.acts import credit_late
 from tests.financing.acts import IN_FOUR, WITH_INTEREST, Lender
 
@@ -116,6 +117,35 @@ def test_what_never_went_out_goes_again_and_a_lost_answer_is_found(lender: Lende
     assert statuses(lender, plan)[0] == "paid"
     assert len(lender.world.charges()) == 2
     lender.check(plan)
+
+
+def test_a_charge_that_never_reached_the_bank_goes_again_in_a_minute_and_is_made_once(lender: Lender) -> None:
+    plan = lender.agree()
+    lender.world.fault(kind="reset_before", operation="payment_intents.confirm", count=1)
+    lender.live_until(plan, 1)
+    lender.settle()
+    one = lender.installments(plan)[0]
+    assert (one.failures, one.first_failed_at, one.next_attempt_at) == (0, None, lender.at + timedelta(minutes=1))
+    lender.live(lender.at + timedelta(minutes=2))
+    assert statuses(lender, plan)[0] == "paid"
+    assert [one.status for one in lender.all(Attempt)] == ["approved", "not_sent", "approved"]
+    assert len(lender.world.charges()) == 2
+    assert lender.mails().count("installment_action_needed") == 0
+    lender.check(plan)
+
+
+def test_a_question_of_the_bank_that_nobody_answers_waits_for_its_customer(lender: Lender) -> None:
+    plan = lender.agree()
+    lender.world.fault(kind="reset_before", operation="payment_intents.confirm", count=1)
+    lender.live_until(plan, 1)
+    attempt = lender.all(Attempt)[-1]
+    with lender.clocked():
+        outcomes.record(lender.world.acme.id, attempt.id, ActionRequired(attempt.external_id, None, "secret"))
+    lender.settle()
+    one = lender.installments(plan)[0]
+    assert (one.failures, one.first_failed_at, one.next_attempt_at) == (1, lender.at, None)
+    lender.live(lender.at + timedelta(days=3))
+    assert [one.status for one in lender.all(Attempt)] == ["approved", "not_sent"]
 
 
 def test_a_customer_pays_an_amount_early_and_the_run_charges_the_rest(lender: Lender) -> None:
@@ -228,6 +258,28 @@ def test_nobody_on_hold_is_charged_fined_or_charged_all_at_once_afterwards(lende
     lender.live_until(plan, 1)
     assert statuses(lender, plan) == ["paid", "scheduled", "scheduled"]
     assert lender.agreement(plan).status == "active"
+    lender.check(plan)
+
+
+def test_after_a_hold_what_is_due_waits_for_a_payment_under_way_and_is_looked_at_once(lender: Lender) -> None:
+    plan = lender.agree()
+    lender.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    lender.live_until(plan, 1)
+    hold(lender, on=True)
+    lender.live_until(plan, 2)
+    assert lender.agreement(plan).held_at is not None
+    hold(lender, on=False)
+    with lender.world.worker_app.app_context(), clock.at(lender.at):
+        set_organization(None)
+        assert charging.charge_due() == 1, "and not again and again until the run's time is up"
+    assert lender.installments(plan)[1].next_attempt_at == lender.at + timedelta(minutes=10)
+    assert statuses(lender, plan)[:2] == ["processing", "scheduled"]
+    lender.settle()
+    lender.live(lender.at + timedelta(minutes=11))
+    assert lender.agreement(plan).held_at is None
+    assert lender.installments(plan)[1].due_at > lender.at
+    lender.live_until(plan, 2)
+    assert statuses(lender, plan) == ["paid", "paid", "scheduled"]
     lender.check(plan)
 
 

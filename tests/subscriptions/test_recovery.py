@@ -12,7 +12,7 @@ from ballast.billing import outcomes, payments
 from ballast.billing.subscriptions import collecting, ending
 from ballast.db import transaction
 from ballast.models import Attempt, BillingSettings, Invoice, PaymentMethod
-from ballast.processors.base import Approved, Card
+from ballast.processors.base import ActionRequired, Approved, Card
 from tests.billing.acts import balance, credit_late
 from tests.subscriptions.acts import Desk
 
@@ -110,6 +110,30 @@ def test_a_bank_that_wants_its_customer_gets_them_by_mail_and_no_second_try(desk
     desk.until(RENEWAL + timedelta(days=10))
     assert tried_at(desk) == days_after(0)
     assert desk.mails() == ["receipt", "action_needed"]
+
+
+def test_a_renewal_that_never_reached_the_bank_goes_again_in_a_minute_and_is_charged_once(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="reset_before", operation="payment_intents.confirm", count=1)
+    desk.until(RENEWAL)
+    desk.settle()
+    desk.until(RENEWAL + timedelta(minutes=2))
+    assert tried_at(desk) == [RENEWAL, RENEWAL + timedelta(minutes=1)]
+    assert (renewal(desk).status, renewal(desk).failures, desk.subscription(sub).status) == ("paid", 0, "active")
+    assert len(desk.world.charges()) == 2
+    assert "action_needed" not in desk.mails()
+
+
+def test_a_question_of_the_bank_that_nobody_answers_is_not_put_again_each_minute(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="reset_before", operation="payment_intents.confirm", count=1)
+    desk.until(RENEWAL)
+    attempt = desk.all(Attempt)[-1]
+    with desk.clocked():
+        outcomes.record(desk.world.acme.id, attempt.id, ActionRequired(attempt.external_id, None, "secret"))
+    desk.settle()
+    assert (renewal(desk).failures, renewal(desk).next_attempt_at) == (1, RENEWAL + timedelta(days=14))
+    desk.until(RENEWAL + timedelta(days=10))
+    assert tried_at(desk) == [RENEWAL]
+    assert (renewal(desk).status, desk.subscription(sub).status) == ("open", "past_due")
 
 
 def test_a_subscription_without_a_card_asks_for_one(desk: Desk, sub: str) -> None:

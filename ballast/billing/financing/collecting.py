@@ -62,6 +62,8 @@ def ready(organization_id: str, installment_id: str) -> Ready | None:
         one.next_attempt_at = None
         return None
     if holding.stops(agreement, plan.installments):
+        if agreement.held_at is not None:  # The hold is not over yet; its end sets the date anew.
+            one.next_attempt_at = now() + holding.WAIT
         return None
     if standing.claimed(organization_id, [one.id]):
         one.next_attempt_at = now() + holding.WAIT

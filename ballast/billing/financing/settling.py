@@ -218,12 +218,12 @@ def needs_action(plan: Claimed, attempt: Attempt) -> None:
             letters.action_needed(plan.agreement, one, attempt)
 
 
-def not_tried(plan: Claimed, attempt: Attempt) -> None:
+def not_tried(plan: Claimed, attempt: Attempt, *, was_asked: bool) -> None:
     """Nothing was charged and nothing will be. What never went out goes again in a minute; a question of the bank that nobody answered
-    waits for its customer, who has been told."""
+    (`was_asked`) waits for its customer. The processor calls both canceled: what the attempt was tells them apart."""
     standing.refresh(plan.agreement, plan.installments)
     for one in plan.chosen:
-        if attempt.off_session and attempt.message == "canceled":
+        if attempt.off_session and was_asked:
             failing(plan.agreement, one, "authentication", attempt)
         elif attempt.off_session:
             one.next_attempt_at = now() + retries.NOT_SENT_WAITS

@@ -78,6 +78,14 @@ def upcoming_charge(subscription: Subscription, invoice: Invoice) -> None:
     )
 
 
+def charge_moved(subscription: Subscription, invoice: Invoice) -> None:
+    """A hold on their charges is over: when their card is charged now."""
+    at = invoice.next_attempt_at
+    assert at is not None, "it is charged on a day"
+    key = f"charge_moved/{invoice.id}/{at.isoformat()}"
+    _send(subscription, "upcoming_charge", key, invoice=invoice, amount=invoice.amount_due, charge_at=at)
+
+
 def _send(subscription: Subscription, kind: str, key: str, **detail: Any) -> None:
     organization_id = subscription.organization_id
     customer = db.session.get_one(Customer, (organization_id, subscription.customer_id))

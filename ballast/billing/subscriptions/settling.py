@@ -245,9 +245,14 @@ def needs_action(invoice: Invoice, attempt: Attempt) -> None:
     letters.action_needed(subscription, invoice)
 
 
-def not_tried(invoice: Invoice, attempt: Attempt) -> None:
-    """Nothing was charged and nothing will be, for reasons of ours or the network's: again in a minute."""
-    if attempt.off_session and invoice.status == "open" and not invoice.change:
+def not_tried(invoice: Invoice, attempt: Attempt, *, was_asked: bool) -> None:
+    """Nothing was charged and nothing will be. What never went out goes again in a minute; a question of the bank that nobody answered
+    (`was_asked`) is a decline that wants the customer."""
+    if not attempt.off_session or invoice.status != "open" or invoice.change:
+        return
+    if was_asked:
+        failing(invoice, "authentication", attempt)
+    else:
         invoice.next_attempt_at = now() + retries.NOT_SENT_WAITS
 
 
