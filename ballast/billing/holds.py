@@ -18,6 +18,7 @@ from ballast import audit, queue
 from ballast.billing import attempt_locks, outcomes, processing
 from ballast.billing.payments import locked
 from ballast.billing.processing import Account
+from ballast.billing.reconciliation import nights
 from ballast.clock import now, real_time
 from ballast.db import db, organization, transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -208,6 +209,7 @@ def record(acting: Acting, outcome: Outcome) -> None:
             case Approved(captured=captured) if captured:
                 _finish(action, "succeeded" if action.kind == "capture" else "failed", "captured")
                 outcomes.collect(payment, attempt, captured)
+                nights.compare_again(attempt)
             case NotSent(reason=reason):
                 _finish(action, "succeeded" if action.kind == "void" else "failed", reason)
                 outcomes.close(payment, action.reason)

@@ -20,8 +20,9 @@ def finalized(invoice: Invoice) -> None:
 
 
 def paid_for_nothing(invoice: Invoice) -> None:
-    """What it was for can no longer be had: the customer is owed what they paid."""
-    _post(invoice, "change_of_ended", "subscription_revenue", "customer_credit", invoice.amount_paid - invoice.tax)
+    """What it was for can no longer be had: the customer is owed what they paid, by card and with their credit; not what was given."""
+    net = invoice.total - invoice.tax - invoice.waived
+    _post(invoice, "change_of_ended", "subscription_revenue", "customer_credit", net)
     _post(invoice, "change_of_ended_tax", "tax_payable", "customer_credit", invoice.tax)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from ballast import queue
 from ballast.billing.reconciliation import nights
+from ballast.billing.subscriptions import dunning
 from ballast.clock import real_time
 from ballast.db import db
 from ballast.doctor.finding import Finding, fail, ok, warn
@@ -21,6 +22,7 @@ from ballast.models import (
     AuditEntry,
     Email,
     InboxEvent,
+    Invoice,
     Reconciliation,
     Refund,
     UnsealedEntry,
@@ -35,6 +37,8 @@ LATE: Final = timedelta(minutes=2)
 MUCH_TOO_LATE: Final = timedelta(minutes=15)
 STUCK: Final = timedelta(days=1)
 UNSEALED: Final = timedelta(minutes=15)
+# So many of what is to be mended one by one are named.
+NAMED: Final = 3
 
 
 def redis() -> Iterator[Finding]:
@@ -135,6 +139,21 @@ def stuck_rows() -> Iterator[Finding]:
         yield ok("stuck", "Nothing.")
 
 
+def forgotten_invoices() -> Iterator[Finding]:
+    """Whether each invoice that was declined is looked at again."""
+    which = dunning.forgotten()
+    count = db.session.scalar(select(func.count()).select_from(Invoice).where(*which)) or 0
+    if not count:
+        yield ok("dunning", "What was declined is looked at again.")
+        return
+    named = ", ".join(db.session.scalars(select(Invoice.id).where(*which).order_by(Invoice.id).limit(NAMED)))
+    said = (
+        f"{count} invoices were declined, are owed still, and have no date on which they are looked at again ({named})."
+    )
+    mend = "`PATCH /v1/subscriptions/…` with the `payment_method` that it has: what it owes is charged. Or void the invoice."
+    yield warn("dunning", said, mend)
+
+
 def audit_seals() -> Iterator[Finding]:
     """Whether what is new in the audit log is being sealed."""
     before = id_at("aud", real_time() - UNSEALED, 0)
@@ -147,4 +166,4 @@ def audit_seals() -> Iterator[Finding]:
         yield ok("audit", "Sealed as it grows. `--deep` proves the whole chain.")
 
 
-CHECKS: Final = (redis, workers, queue_lag, stuck_rows, audit_seals)
+CHECKS: Final = (redis, workers, queue_lag, stuck_rows, forgotten_invoices, audit_seals)

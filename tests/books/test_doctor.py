@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import update
 
 from ballast import config
 from ballast.audit import seals
+from ballast.billing.subscriptions import details
 from ballast.db import organization, set_organization, transaction
 from ballast.doctor import machine
 from ballast.local.postgres import Postgres
-from ballast.models import Email
+from ballast.models import Email, Invoice, Subscription
 from tests.billing.acts import pause
+from tests.subscriptions.acts import Desk
 from tests.world import Api, World
 
 
@@ -37,7 +41,7 @@ def test_what_the_tests_stand_on_is_told_as_it_is_each_with_its_mend(world: Worl
         seals.seal_due()  # what the world began with is as old as the run of the tests
     code, found = examine(world, "--deep")
     assert code == 1
-    whole = ("migrations", "roles", "clock", "redis", "queue_lag", "stuck", "audit", "ledger", "audit_chain")
+    whole = ("migrations", "roles", "clock", "redis", "queue_lag", "stuck", "dunning", "audit", "ledger", "audit_chain")
     assert {name: states(found[name]) for name in whole} == {name: ["ok"] for name in whole}
     assert states(found["processors"]) == ["ok", "ok"]
     assert found["secrets"][0]["said"] == "ENCRYPTION_KEY is the default, which everybody knows."
@@ -106,3 +110,38 @@ def test_in_production_a_proxy_that_is_not_counted_and_a_server_without_tls_are_
         found = [*machine.proxies(), *machine.encryption()]
     assert [(one.check, one.state) for one in found] == [("proxies", "warn"), ("encryption", "warn")]
     assert found[1].said.startswith("REDIS_URL leads to another machine")
+
+
+def test_a_declined_invoice_that_nobody_looks_at_again_is_named_until_its_card_is_set_once_more(world: World) -> None:
+    desk = Desk(world)
+    sub = desk.start(desk.price(2000), desk.customer())
+    world.fault(kind="decline")
+    desk.until(desk.at + timedelta(days=32))
+    assert states(examine(world)[1]["dunning"]) == ["ok"], "it is looked at on the days of the schedule"
+    with desk.clocked(), transaction() as session:
+        session.execute(update(Invoice).values(next_attempt_at=None))
+    (told,) = examine(world)[1]["dunning"]
+    assert (told["state"], desk.invoices()[1].id in told["said"]) == ("warn", True)
+    world.forget_faults()
+    with desk.clocked(), transaction():
+        details.change(world.acme.id, sub, {"payment_method": desk.subscription(sub).payment_method_id})
+    assert states(examine(world)[1]["dunning"]) == ["ok"]
+    assert desk.run() == 1
+    assert (desk.subscription(sub).status, desk.invoices()[1].status) == ("active", "paid")
+
+
+def test_what_is_unpaid_or_being_paid_is_not_forgotten(world: World) -> None:
+    desk = Desk(world)
+    desk.start(desk.price(2000), desk.customer())
+    world.fault(kind="decline", count=1)
+    desk.until(desk.at + timedelta(days=31, hours=1))
+    world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    desk.until(desk.at + timedelta(days=1))
+    assert [(one.status, one.next_attempt_at) for one in desk.invoices()[1:]] == [("open", None)]
+    assert states(examine(world)[1]["dunning"]) == ["ok"]
+    with desk.clocked(), transaction() as session:
+        session.execute(update(Invoice).values(payment_id=None))
+    assert states(examine(world)[1]["dunning"]) == ["warn"]
+    with desk.clocked(), transaction() as session:
+        session.execute(update(Subscription).values(status="unpaid"))
+    assert states(examine(world)[1]["dunning"]) == ["ok"]

@@ -14,7 +14,7 @@ from ballast.clock import real_time
 from ballast.db import organization, transaction
 from ballast.models import ProcessorAccount, Reconciliation
 from tests.billing.acts import as_worker, balance, elsewhere, pause, rows
-from tests.books.test_reconciling import compare, today
+from tests.books.test_reconciling import CARDS, compare, today
 from tests.statements import counted
 from tests.world import Api, World
 
@@ -160,3 +160,26 @@ def test_a_day_that_an_older_release_gave_up_is_taken_up_too(world: World) -> No
     world.forget_faults()
     night(world)
     assert compared(world) == [(today(), "done")]
+
+
+@pytest.mark.parametrize("processor", ["stripe", "square"])
+def test_the_fee_of_money_that_was_held_and_taken_days_later_is_posted_once(
+    world: World, api: Api, processor: str
+) -> None:
+    world.use(processor)
+    held = api.pay(payment_method=CARDS[processor], capture_method="manual").get_json()["id"]
+    until(today() + timedelta(days=1))
+    night(world)
+    assert balance(world, "processor_fees") == 0
+    until(today() + timedelta(days=3), hour=12)
+    night(world)
+    assert {status for _day, status in compared(world)} == {"done"}
+    assert api.post(f"/payments/{held}/capture").status_code == 200
+    night(world)
+    assert [day for day, status in compared(world) if status == "waiting"] == [today()], "not before the night"
+    for after in (4, 5):
+        until(today() + timedelta(days=after))
+        night(world)
+        assert {status for _day, status in compared(world)} == {"done"}
+        assert balance(world, "processor_fees") == 88
+    assert sum(row.drifts for row in rows(world, Reconciliation)) == 0

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from ballast.billing import credit
-from ballast.billing.subscriptions import changing, ending
+from ballast.billing import credit, credit_notes
+from ballast.billing.credit_notes import NewNote
+from ballast.billing.subscriptions import changing, ending, rows
 from ballast.billing.subscriptions.changing import Change
 from ballast.db import transaction
 from ballast.errors import Conflict, InvalidRequest
@@ -162,6 +164,28 @@ def test_tax_is_given_back_with_what_it_was_paid_for(desk: Desk, prices: dict[st
     change(desk, sub, price_id=prices["small"])
     assert [(one.tax, one.total) for one in desk.invoices()] == [(1140, 7140), (-380, -2380)]
     assert -balance(desk.world, "tax_payable") == 760
+
+
+@pytest.mark.parametrize("bps", [1900, 10_000])
+def test_a_change_that_is_paid_after_its_subscription_ended_gives_all_of_it_back(
+    desk: Desk, prices: dict[str, str], sub: str, bps: int
+) -> None:
+    """Part of it was paid with credit, which comes back too; the tax may be more than what the card paid."""
+    with desk.clocked(), transaction() as session:
+        session.add(TaxRate(id=new_id("txr"), organization_id=desk.world.acme.id, name="VAT", country="DE", bps=bps))
+        session.execute(update(Customer).values(country="DE"))
+        credit_notes.create(desk.world.acme.id, NewNote(desk.invoices()[0].id, "credit", 1500))
+    books = [balance(desk.world, code) for code in ("subscription_revenue", "tax_payable")]
+    desk.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    change(desk, sub, price_id=prices["large"])
+    assert (desk.invoices()[1].credit_applied, credit_of(desk)) == (1500, 0)
+    with desk.clocked(), transaction():
+        rows.set_status(rows.locked(desk.world.acme.id, sub), "defaulted")
+    desk.settle()
+    paid = desk.invoices()[1]
+    assert (paid.status, credit_of(desk)) == ("paid", paid.total)
+    assert [balance(desk.world, code) for code in ("subscription_revenue", "tax_payable")] == books
+    assert (balance(desk.world, "receivables"), -balance(desk.world, "customer_credit")) == (0, paid.total)
 
 
 @pytest.mark.parametrize(

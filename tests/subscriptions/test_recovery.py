@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from ballast.billing import outcomes, payments
-from ballast.billing.subscriptions import collecting, ending
+from ballast.billing.subscriptions import collecting, ending, rolling
 from ballast.db import transaction
 from ballast.models import Attempt, BillingSettings, Invoice, PaymentMethod
 from ballast.processors.base import ActionRequired, Approved, Card
@@ -134,6 +134,67 @@ def test_a_question_of_the_bank_that_nobody_answers_is_not_put_again_each_minute
     desk.until(RENEWAL + timedelta(days=10))
     assert tried_at(desk) == [RENEWAL]
     assert (renewal(desk).status, desk.subscription(sub).status) == ("open", "past_due")
+
+
+def walks_away(desk: Desk, sub: str) -> None:
+    """It was declined once; its customer opens the bank's page an hour before the next try, and never comes back."""
+    desk.world.fault(kind="decline", count=1)
+    desk.until(RENEWAL + timedelta(hours=23))
+    with desk.clocked():
+        collecting.pay(desk.world.acme.id, renewal(desk).id, payments.Source("pm_card_authenticationRequired"))
+    assert desk.all(Attempt)[-1].status == "action_required"
+    desk.move(hours=1)
+
+
+def test_an_invoice_that_falls_due_while_its_customer_is_with_the_bank_is_tried_after_that(
+    desk: Desk, sub: str
+) -> None:
+    walks_away(desk, sub)
+    assert (desk.run(), desk.run()) == (1, 0), "it is put off, and not taken up again at once"
+    assert renewal(desk).next_attempt_at == desk.at + rolling.WAIT
+    desk.settle()
+    assert desk.all(Attempt)[-1].status == "not_sent"
+    desk.until(desk.at + rolling.WAIT)
+    assert (desk.subscription(sub).status, renewal(desk).status) == ("active", "paid")
+    assert len(desk.world.charges()) == 2, "the first period and the second, each once"
+
+
+def test_dunning_goes_on_after_a_challenge_that_nobody_answered(desk: Desk, sub: str) -> None:
+    walks_away(desk, sub)
+    with desk.clocked():
+        assert not collecting.collect(desk.world.acme.id, renewal(desk).id)
+    assert renewal(desk).next_attempt_at == desk.at + rolling.WAIT
+    desk.settle()
+    desk.world.fault(kind="decline")
+    desk.until(RENEWAL + timedelta(days=20))
+    assert (desk.subscription(sub).status, renewal(desk).next_attempt_at) == ("unpaid", None)
+    by_us = [attempt.created_at for attempt in desk.all(Attempt)[1:] if attempt.off_session]
+    assert by_us == [RENEWAL, *(day + rolling.WAIT * (day == days_after(1)[0]) for day in days_after(1, 3, 7, 14))]
+
+
+def test_a_dunning_that_ends_while_the_customer_is_with_the_bank_waits_for_them(desk: Desk, sub: str) -> None:
+    set_policy(desk, retry_days=[1], end_status="canceled")
+    walks_away(desk, sub)
+    recard(desk, status="detached")
+    assert desk.run() == 1
+    assert (desk.subscription(sub).status, renewal(desk).status) == ("past_due", "open")
+    desk.settle()
+    desk.until(desk.at + rolling.WAIT)
+    assert (desk.subscription(sub).status, renewal(desk).status) == ("canceled", "uncollectible")
+
+
+def test_an_invoice_that_falls_due_while_nobody_knows_of_its_payment_is_charged_once(desk: Desk, sub: str) -> None:
+    desk.world.fault(kind="decline", count=1)
+    desk.until(RENEWAL + timedelta(hours=23))
+    desk.world.fault(kind="reset_after", operation="payment_intents.confirm", count=1)
+    with desk.clocked():
+        collecting.pay(desk.world.acme.id, renewal(desk).id, payments.Source("pm_card_visa"))
+    desk.until(RENEWAL + timedelta(days=1, minutes=30))
+    assert renewal(desk).next_attempt_at == desk.at + rolling.WAIT
+    desk.settle()
+    assert (renewal(desk).status, renewal(desk).next_attempt_at) == ("paid", None)
+    desk.until(RENEWAL + timedelta(days=20))
+    assert len(desk.world.charges()) == 2
 
 
 def test_a_subscription_without_a_card_asks_for_one(desk: Desk, sub: str) -> None:

@@ -1,14 +1,15 @@
-"""When a night begins, how far back it looks, and which days no night could compare."""
+"""When a night begins, how far back it looks, which days no night could compare, and which one compares once more."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from ballast.clock import real_time
-from ballast.models import ProcessorAccount, Reconciliation
+from ballast.db import db
+from ballast.models import Attempt, ProcessorAccount, Reconciliation
 from ballast.models.customers import account_behind
 
 # When a day is over at the processors too: what was begun before midnight has its answer.
@@ -18,6 +19,8 @@ NIGHTS: Final = timedelta(days=7)
 DAY: Final = timedelta(days=1)
 # A day that could not be compared is told of for so long. Then it is history.
 TOLD: Final = timedelta(days=30)
+# A processor lists a charge as of when it was made: as it was sent, or after its shopper's challenge, which lasts an hour.
+LISTED_WITHIN: Final = timedelta(hours=2)
 
 
 def start_of(day: date) -> datetime:
@@ -48,4 +51,22 @@ def uncompared() -> tuple[ColumnElement[bool], ...]:
         Reconciliation.day >= now.date() - TOLD,
         or_(Reconciliation.status == "failed", still_waits),
         in_use(),
+    )
+
+
+def compare_again(attempt: Attempt) -> None:
+    """What an attempt held has been taken: the next night compares the day on which the processor lists it once more, where an earlier
+    one did. The fee is told only now, and the amount may be another. In the caller's transaction."""
+    sent = attempt.send_deadline_at.astimezone(UTC)
+    listed = (Reconciliation.day >= sent.date(), Reconciliation.day <= (sent + LISTED_WITHIN).date())
+    db.session.execute(
+        update(Reconciliation)
+        .where(
+            Reconciliation.organization_id == attempt.organization_id,
+            Reconciliation.processor_account_id == attempt.processor_account_id,
+            *listed,
+            Reconciliation.status == "done",
+        )
+        .values(status="waiting", next_attempt_at=following(real_time()), attempts=0)
+        .execution_options(synchronize_session=False)
     )

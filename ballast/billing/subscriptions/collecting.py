@@ -5,6 +5,7 @@ If the process dies …
   after it: the attempt is the resolver's; what it finds is recorded as any outcome is, and sets what comes next (`settling`).
 A second sweep finds the invoice not due any more: `next_attempt_at` is cleared in the commit that begins the attempt. Two at once meet
 at the invoice's row lock; past that, at the unique indexes on open attempts and on claims.
+An invoice that falls due while a charge for it is under way keeps a date: where nothing comes of that charge, nobody else sets one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 
 from ballast.billing import budgets, invoices, new_payments, payments, retries
-from ballast.billing.outcomes import UNPAID
-from ballast.billing.subscriptions import ending, letters, mandates, reading, rows, settling
+from ballast.billing.subscriptions import ending, letters, mandates, reading, rolling, rows, settling
 from ballast.clock import now
 from ballast.db import db, gather, insert_row, know, transaction
 from ballast.errors import Conflict
@@ -39,11 +39,10 @@ def collect(organization_id: str, invoice_id: str) -> bool:
     """Charge an invoice that is due, if it still is and its card may be tried. Answers whether a processor was asked."""
     with transaction():
         found = ready(organization_id, invoice_id)
-        begun = _begin(found, payment_for(found.invoice, found.card.id)) if found else None
-        if found:
-            found.invoice.next_attempt_at = None
-    if begun is None:
-        return False
+        if found is None:
+            return False
+        begun = _begin(found, payment_for(found.invoice, found.card.id))
+        found.invoice.next_attempt_at = None
     payments.run(begun)
     return True
 
@@ -79,7 +78,7 @@ def _begin_together(found: Sequence[Ready]) -> list[payments.Begun]:
         claim(invoice, payment)
     for one in found:
         one.invoice.next_attempt_at = None
-    return [one for one in begun if one]
+    return begun
 
 
 def _one_per_card(found: Iterable[Ready]) -> list[Ready]:
@@ -102,6 +101,10 @@ def ready(organization_id: str, invoice_id: str) -> Ready | None:
     subscription, invoice = lock(organization_id, invoice_id)
     is_due = invoice.next_attempt_at is not None and invoice.next_attempt_at <= now()
     if subscription is None or invoice.status != "open" or not is_due:
+        return None
+    if ending.has_charge_under_way(invoice):
+        # Its customer is with the bank, or nobody knows what became of it: no other try, and no end of dunning, before it is over.
+        invoice.next_attempt_at = now() + rolling.WAIT
         return None
     card = rows.card_of_row(subscription, rows.customer_of_row(subscription))
     if card is not None and may_try(invoice, card) and not retries.is_spent(invoice):
@@ -144,10 +147,8 @@ def _needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
     return mandates.needs_holder(invoice.currency, invoice.customer_email, invoice.amount_due, card)
 
 
-def _begin(due: Ready, payment: Payment) -> payments.Begun | None:
+def _begin(due: Ready, payment: Payment) -> payments.Begun:
     """The attempt, to be flushed by the caller, who also sees to it that the invoice is due no more."""
-    if payment.status not in UNPAID:
-        return None  # Under way already, or taken: what comes of it is recorded where it is known.
     payment.off_session = True
     return payments.write(payment, payments.Source(due.card.id, series="recurring"))
 

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import ColumnElement, select
+
+from ballast.billing.order_payments import UNDER_WAY
 from ballast.billing.retries import schedule
 from ballast.clock import now
-from ballast.models import Attempt, Invoice
+from ballast.models import Attempt, Invoice, Payment, Subscription
+from ballast.models.states import RENEWING
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,28 @@ def read(owed: Sequence[Invoice], attempts: Sequence[Attempt], days: Sequence[in
     invoice = owed[0]
     declined = (one for one in attempts if one.payment_id == invoice.payment_id and one.status == "declined")
     return Dunning(invoice, schedule(invoice.first_failed_at or now(), days), end_status, next(declined, None))
+
+
+def forgotten() -> tuple[ColumnElement[bool], ...]:
+    """Which invoices were declined, are owed still, and are looked at by nobody: they have no date, and no charge is under way.
+
+    None is, but for a mistake of ours.
+    """
+    paying = select(Payment.id).where(
+        Payment.organization_id == Invoice.organization_id,
+        Payment.id == Invoice.payment_id,
+        Payment.status.in_(UNDER_WAY),
+    )
+    # What is `unpaid`, or has ended, is not charged any more.
+    going_on = select(Subscription.id).where(
+        Subscription.organization_id == Invoice.organization_id,
+        Subscription.id == Invoice.subscription_id,
+        Subscription.status.in_(RENEWING),
+    )
+    return (
+        Invoice.status == "open",
+        Invoice.first_failed_at.is_not(None),
+        Invoice.next_attempt_at.is_(None),
+        ~paying.correlate(Invoice).exists(),
+        going_on.correlate(Invoice).exists(),
+    )

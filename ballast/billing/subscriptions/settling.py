@@ -101,7 +101,7 @@ def _apply_change(subscription: Subscription, invoice: Invoice) -> None:
     if subscription.status in rows.ENDED:
         log.error("a change was paid after its subscription had ended: %s", invoice.id)
         whose = (invoice.organization_id, invoice.customer_id, invoice.currency)
-        credit.move(*whose, invoice.amount_paid, "change_of_ended", invoice.id)
+        credit.move(*whose, invoice.total - invoice.waived, "change_of_ended", invoice.id)
         invoice_postings.paid_for_nothing(invoice)
         return
     before = {"price": subscription.price_id, "quantity": subscription.quantity}
