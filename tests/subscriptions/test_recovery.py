@@ -110,6 +110,18 @@ def test_a_bank_that_wants_its_customer_gets_them_by_mail_and_no_second_try(desk
     desk.until(RENEWAL + timedelta(days=10))
     assert tried_at(desk) == days_after(0)
     assert desk.mails() == ["receipt", "action_needed"]
+    desk.until(RENEWAL + timedelta(days=15))
+    assert tried_at(desk) == days_after(0), "not on the schedule's last day either"
+    assert (desk.subscription(sub).status, renewal(desk).next_attempt_at) == ("unpaid", None)
+
+
+def test_another_card_is_tried_although_the_bank_of_the_first_wanted_its_customer(desk: Desk, sub: str) -> None:
+    recard(desk, external_id="pm_card_authenticationRequired")
+    desk.until(RENEWAL + timedelta(days=2))
+    assert desk.subscription(sub).status == "past_due"
+    assert desk.act(sub, collecting.use_card, desk.another_card()) == 1
+    desk.until(RENEWAL + timedelta(days=2, minutes=1))
+    assert (desk.subscription(sub).status, renewal(desk).status) == ("active", "paid")
 
 
 def test_a_renewal_that_never_reached_the_bank_goes_again_in_a_minute_and_is_charged_once(desk: Desk, sub: str) -> None:

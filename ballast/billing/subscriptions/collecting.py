@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 
 from ballast.billing import budgets, invoices, new_payments, payments, retries
-from ballast.billing.subscriptions import ending, letters, mandates, reading, rolling, rows, settling
+from ballast.billing.subscriptions import ending, letters, mandates, notices, reading, rolling, rows, settling
 from ballast.clock import now
 from ballast.db import db, gather, insert_row, know, transaction
 from ballast.errors import Conflict
@@ -144,7 +144,12 @@ def may_try(invoice: Invoice, card: PaymentMethod) -> bool:
 
 
 def _needs_holder(invoice: Invoice, card: PaymentMethod) -> bool:
-    return mandates.needs_holder(invoice.currency, invoice.customer_email, invoice.amount_due, card)
+    """Whether its mandate does not reach so far, or its bank has asked for its holder before."""
+    if mandates.needs_holder(invoice.currency, invoice.customer_email, invoice.amount_due, card):
+        return True
+    # Where its card was set anew (`settling.retry_now`) there is no last failure: that is a try somebody asked for.
+    last = notices.last_declined(invoice.organization_id, invoice.payment_id) if invoice.last_failed_at else None
+    return last is not None and last.decline_class == "authentication" and last.payment_method_id == card.id
 
 
 def _begin(due: Ready, payment: Payment) -> payments.Begun:
