@@ -159,7 +159,7 @@ def _open(payment: Payment, attempt: Attempt, told: base.Dispute) -> Dispute:
     _note(row, "dispute.opened")
     _tell(row, "dispute.created")
     if row.is_open:
-        refunds.call_off(payment)
+        refunds.call_off(payment, attempt.id)
     else:
         row.finished_at = now()
         _tell(row, "dispute.closed")
@@ -192,7 +192,7 @@ def _begin_again(row: Dispute) -> None:
     """A second round asks for a new answer, and no refund may leave meanwhile."""
     row.evidence = None
     payment = db.session.scalars(payment_of(row.organization_id, row.payment_id)).one()
-    refunds.call_off(payment)
+    refunds.call_off(payment, row.attempt_id)
 
 
 def _end_action(row: Dispute) -> None:
