@@ -15,7 +15,7 @@ question, else the question is put again. What the state machine has no edge for
 
 What moves in the ledger is what the bank holds: out with the first status that withdraws, back when it is won, and out once more if
 the other side goes into a second round. An inquiry moves nothing. The processor's own fee is posted as it is told, once for each of
-its movements, and back where it is given back.
+its movements, and back where it is given back. A charge that came late is as any other, but for what it was (`late_disputes`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ballast import audit
 from ballast.billing import (
     credit_note_voids,
     dispute_notices,
+    late_disputes,
     ledger,
     lookup,
     order_parts,
@@ -44,7 +45,7 @@ from ballast.billing.processing import Account
 from ballast.clock import now
 from ballast.db import db, transaction
 from ballast.ids import new_id
-from ballast.models import Attempt, Dispute, LedgerTransfer, Payment
+from ballast.models import Attempt, Dispute, LateSuccess, LedgerAccount, LedgerTransfer, Payment
 from ballast.models.customers import account_of
 from ballast.models.disputes import NEEDS_ANSWER, WITHDRAWN, dispute_at, dispute_of
 from ballast.models.payments import payment_of
@@ -99,22 +100,27 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
             return "later" if attempt or _expects_a_charge(organization_id, account_id) else "ignored"
         plan = locks.lock(organization_id, attempt.payment_id)
         credit_note_voids.lock_invoice(organization_id, attempt.payment_id)
+        late_disputes.hold_credit(attempt)
         payment = session.scalars(payment_of(organization_id, attempt.payment_id).with_for_update()).one()
         row = session.scalars(dispute_at(organization_id, account_id, told.external_id).with_for_update()).first()
         if (row.status if row else None) != seen:
             return "changed"
-        if attempt.status == "approved":
-            _post_fees(payment, told)
+        _post_fees(payment, told)  # the processor took them, whatever became of the charge here
         if row is None:
             row = _open(payment, attempt, told)
         elif not _follow(row, told):
             return "applied"
-        if attempt.status == "approved":  # else the charge itself was never posted: a late success, alarmed of its own
-            _post(row, payment, is_inquiry=told.is_inquiry)
-            if plan is not None:
-                reopening.follow(plan, row, min(row.amount, order_parts.of_order(payment)))
+        late = late_disputes.find(attempt)
+        if (
+            attempt.status == "approved" or late
+        ):  # else the charge is not known here yet: it comes late, alarmed of its own
+            _post(row, payment, late, is_inquiry=told.is_inquiry)
+            _follow_money(plan, payment, row, late)
         if row.status in NEEDS_ANSWER:
-            dispute_notices.send(payment, row, _rounds(row)[0], told.is_inquiry)
+            number = max(
+                _rounds(row)[0], 0 if told.is_inquiry else 1
+            )  # the same before and after a late charge is known
+            dispute_notices.send(payment, row, number, told.is_inquiry)
         return "applied"
 
 
@@ -159,7 +165,7 @@ def _open(payment: Payment, attempt: Attempt, told: base.Dispute) -> Dispute:
     _note(row, "dispute.opened")
     _tell(row, "dispute.created")
     if row.is_open:
-        refunds.call_off(payment)
+        refunds.call_off(payment, attempt.id)
     else:
         row.finished_at = now()
         _tell(row, "dispute.closed")
@@ -192,7 +198,7 @@ def _begin_again(row: Dispute) -> None:
     """A second round asks for a new answer, and no refund may leave meanwhile."""
     row.evidence = None
     payment = db.session.scalars(payment_of(row.organization_id, row.payment_id)).one()
-    refunds.call_off(payment)
+    refunds.call_off(payment, row.attempt_id)
 
 
 def _end_action(row: Dispute) -> None:
@@ -204,16 +210,40 @@ def _end_action(row: Dispute) -> None:
     row.action = row.next_attempt_at = None
 
 
-def _post(row: Dispute, payment: Payment, is_inquiry: bool) -> None:
-    """Bring the ledger to what the bank holds."""
+def _post(row: Dispute, payment: Payment, late: LateSuccess | None, is_inquiry: bool) -> None:
+    """Bring the ledger to what the bank holds. `late`: what came late has no tax of an order in it."""
     out, back = _rounds(row)
     if row.status in WITHDRAWN and not is_inquiry and out == back:
-        _transfer(row, "dispute", out + 1, "disputes", "processor_receivable")
-        row.tax = tax_returns.of_dispute(payment, row)
+        _transfer(row, "dispute", out + 1, late_disputes.account(late), "processor_receivable")
+        row.tax = tax_returns.of_dispute(payment, row) if late is None else 0
         order_postings.disputed(row, out + 1)
     elif row.status == "won" and out > back:
-        _transfer(row, "dispute_returned", out, "processor_receivable", "disputes")
+        _transfer(row, "dispute_returned", out, "processor_receivable", _taken_from(row, out))
         order_postings.disputed(row, out, undone=True)
+
+
+def _taken_from(row: Dispute, number: int) -> str:
+    """The account out of which the money went, the `number`th time."""
+    wanted = (
+        select(LedgerAccount.code)
+        .join(LedgerTransfer, LedgerTransfer.debit_account_id == LedgerAccount.id)
+        .where(
+            LedgerTransfer.organization_id == row.organization_id,
+            LedgerAccount.organization_id == row.organization_id,
+            LedgerTransfer.kind == "dispute",
+            LedgerTransfer.source == f"{row.id}/{number}",
+        )
+    )
+    return db.session.scalars(wanted).one()
+
+
+def _follow_money(plan: locks.Held | None, payment: Payment, row: Dispute, late: LateSuccess | None) -> None:
+    """What the money was for is owed again once it is lost, and not any more when it is won."""
+    if plan is not None:
+        whole = min(row.amount, order_parts.of_order(payment))
+        reopening.follow(plan, row, late_disputes.on_plan(payment, late, row) if late else whole)
+    if late is not None:
+        late_disputes.follow(late, row)
 
 
 def _post_fees(payment: Payment, told: base.Dispute) -> None:

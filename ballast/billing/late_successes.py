@@ -4,7 +4,8 @@ All of it is in the transaction that records the success: the row, the posting, 
 dies before its commit nothing of it happened, and whoever tells of the charge again brings it about; after it, the worker sends the
 refund like any other. Told twice, the attempt's one row is there already; two refunds for one row are refused by a unique index.
 
-What is only held is let go (`late_releases`). What a dispute has taken back already is only told of.
+What is only held is let go (`late_releases`). What a dispute has taken back already is only told of, and goes back if its bank gives
+it back; so does what is disputed before its refund has left (`late_disputes`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, func, or_, select
 
 from ballast import audit, config, metrics, queue
 from ballast.billing import credit, ledger, lookup, prevented
@@ -25,15 +26,17 @@ from ballast.models import (
     Attempt,
     AuditEntry,
     BillingSettings,
+    Dispute,
     InboxEvent,
     LateSuccess,
     Organization,
     Payment,
     Refund,
 )
+from ballast.models.disputes import LOST
 from ballast.models.identity import owners_of
 from ballast.models.payments import payment_of
-from ballast.models.states import HELD_REFUND
+from ballast.models.states import HELD_REFUND, OPEN_DISPUTE
 from ballast.money import format_money
 from ballast.notifications import emails, webhooks
 from ballast.processors.base import Approved
@@ -98,7 +101,10 @@ def _answer(payment: Payment, attempt: Attempt, outcome: Approved, is_owed: bool
 
 
 def _is_disputed(attempt: Attempt) -> bool:
-    """Whether its bank has asked for it back: then it has gone, or goes, by that road."""
+    """Whether its bank has asked for it back, and has not given it back since: then it has gone, or goes, by that road."""
+    known = list(db.session.scalars(_disputes_of(attempt.organization_id, attempt.id)))
+    if known:
+        return any(status != "won" for status in known)
     about_it = or_(
         InboxEvent.reference == attempt.id,
         InboxEvent.subject_id == attempt.external_id,
@@ -110,6 +116,11 @@ def _is_disputed(attempt: Attempt) -> bool:
         about_it,
     )
     return db.session.scalars(told.limit(1)).first() is not None
+
+
+def _disputes_of(organization_id: str, attempt_id: str) -> Select[str]:
+    """How the disputes of one charge stand."""
+    return select(Dispute.status).where(Dispute.organization_id == organization_id, Dispute.attempt_id == attempt_id)
 
 
 def _alarm(payment: Payment, late: LateSuccess) -> None:
@@ -130,19 +141,24 @@ def _alarm(payment: Payment, late: LateSuccess) -> None:
         emails.compose(late.organization_id, "late_success", owner.email, subject, key, payment.id, context)
 
 
-def take_back(late: LateSuccess) -> Refund:
-    """Post what came as owed back, once, and reserve the refund; the worker sends it. In the caller's transaction, with the payment
-    locked."""
-    organization_id = late.organization_id
+def post(late: LateSuccess) -> None:
+    """Post what came as owed back, once. In the caller's transaction."""
     posted = ("processor_receivable", "late_receipts", late.amount, late.currency, late.payment_id)
-    ledger.post(organization_id, "late_success", late.attempt_id, *posted)
+    ledger.post(late.organization_id, "late_success", late.attempt_id, *posted)
+
+
+def take_back(late: LateSuccess, amount: int | None = None) -> Refund:
+    """Post what came as owed back, once, and reserve its refund (minor units; None for all of it); the worker sends it. In the
+    caller's transaction, with the payment locked."""
+    organization_id = late.organization_id
+    post(late)
     refund = Refund(
         id=new_id("re"),
         organization_id=organization_id,
         payment_id=late.payment_id,
         attempt_id=late.attempt_id,
         late_success_id=late.id,
-        amount=late.amount,
+        amount=late.amount if amount is None else amount,
         currency=late.currency,
         status="pending",
         reason=REASON,
@@ -159,25 +175,53 @@ def take_back(late: LateSuccess) -> Refund:
     return refund
 
 
+def go_on(late: LateSuccess) -> None:
+    """After a dispute of it: what its bank has left, or given back, goes back to the card after all. In the caller's transaction, with
+    the payment locked. Nothing while a dispute of it is open."""
+    if not _is_contested(late) and (left := _left(late)):
+        late.answer = "refund"
+        take_back(late, left)
+
+
+def _is_contested(late: LateSuccess) -> bool:
+    wanted = _disputes_of(late.organization_id, late.attempt_id).where(Dispute.status.in_(OPEN_DISPUTE))
+    return db.session.scalars(wanted).first() is not None
+
+
+def _left(late: LateSuccess) -> int:
+    """Minor units that neither its bank has taken nor a refund brings back; a late success has one refund at a time."""
+    going = select(Refund.id).where(
+        Refund.organization_id == late.organization_id,
+        Refund.late_success_id == late.id,
+        Refund.status.in_(HELD_REFUND),
+    )
+    if db.session.scalars(going).first() is not None:
+        return 0
+    lost = select(func.coalesce(func.sum(Dispute.amount), 0)).where(
+        Dispute.organization_id == late.organization_id,
+        Dispute.attempt_id == late.attempt_id,
+        Dispute.status.in_(LOST),
+    )
+    return max(late.amount - int(db.session.scalar(lost) or 0), 0)
+
+
 def refund_again(organization_id: str, late_id: str) -> Refund:
     """Give it back once more, after a refund that failed. In the caller's transaction.
 
-    Raises NotFound, Conflict(`payment_refunded`) where one is on its way or done, Conflict(`payment_not_refundable`) where it was
-    answered in another way.
+    Raises NotFound, Conflict(`payment_refunded`) where one is on its way or done or its bank has taken it,
+    Conflict(`payment_disputed`), Conflict(`payment_not_refundable`) where it was answered in another way.
     """
     wanted = select(LateSuccess).where(LateSuccess.organization_id == organization_id, LateSuccess.id == late_id)
     late: LateSuccess = lookup.find(wanted, late_id, "late", "late success")
     db.session.execute(payment_of(organization_id, late.payment_id).with_for_update())
     if late.answer != "refund":
         raise Conflict("payment_not_refundable", "This money was not to be given back.")
-    going = select(Refund.id).where(
-        Refund.organization_id == organization_id,
-        Refund.late_success_id == late.id,
-        Refund.status.in_(HELD_REFUND),
-    )
-    if db.session.scalars(going).first() is not None:
+    if _is_contested(late):
+        raise Conflict("payment_disputed", "This money is disputed. Whatever goes back goes back through the dispute.")
+    left = _left(late)
+    if not left:
         raise Conflict("payment_refunded", "This money has gone back, or is on its way.")
-    return take_back(late)
+    return take_back(late, left)
 
 
 def _credit(payment: Payment, late: LateSuccess) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Date, cast, func, select
 
 from ballast.clock import real_time
 from ballast.db import db
-from ballast.models import LateSuccess, Organization, Prevented, Refund
+from ballast.models import Dispute, LateSuccess, Organization, Prevented, Refund
 from ballast.models.prevented import ROUTES
 from ballast.templating import zone
 
@@ -21,15 +21,17 @@ SHOWN: Final = 25
 
 @dataclass(frozen=True)
 class Late:
-    """A late success and the newest refund of it, if it is given back."""
+    """A late success and the newest refund of it, if it is given back. `is_disputed`: its bank has it, or asks for it."""
 
     late: LateSuccess
     refund: Refund | None
+    is_disputed: bool = False
 
     @property
     def is_stuck(self) -> bool:
         """Whether it was to go back and did not."""
-        return self.late.answer == "refund" and (self.refund is None or self.refund.status in ("failed", "canceled"))
+        has_failed = self.refund is None or self.refund.status in ("failed", "canceled")
+        return self.late.answer == "refund" and has_failed and not self.is_disputed
 
 
 @dataclass(frozen=True)
@@ -88,4 +90,10 @@ def _late(organization_id: str) -> list[Late]:
         Refund.organization_id == organization_id, Refund.late_success_id.in_([late.id for late in found])
     )
     refunds = {refund.late_success_id: refund for refund in db.session.scalars(going.order_by(Refund.id))}
-    return [Late(late, refunds.get(late.id)) for late in found]
+    asked_for = select(Dispute.attempt_id).where(
+        Dispute.organization_id == organization_id,
+        Dispute.attempt_id.in_([late.attempt_id for late in found]),
+        Dispute.status != "won",
+    )
+    disputed = set(db.session.scalars(asked_for))
+    return [Late(late, refunds.get(late.id), late.attempt_id in disputed) for late in found]

@@ -32,7 +32,7 @@ from ballast.errors import Conflict, InvalidRequest
 from ballast.ids import new_id, to_uuid
 from ballast.models import Attempt, CreditNote, Dispute, Invoice, Payment, ProcessorAccount, Refund
 from ballast.models.customers import account_behind
-from ballast.models.disputes import LOST, disputes_of
+from ballast.models.disputes import LOST, disputes_of, of_what_paid
 from ballast.models.payments import approved_attempt_of, refund_of
 from ballast.models.states import HELD_REFUND, OPEN_DISPUTE, UNSETTLED_REFUND, move
 from ballast.money import format_money
@@ -148,18 +148,18 @@ def find(organization_id: str, refund_id: str) -> Refund:
 
 
 def is_disputed(payment: Payment) -> bool:
-    """Whether a dispute of the payment is open. Exact while the payment is locked."""
-    wanted = disputes_of(payment.organization_id, payment.id).where(Dispute.status.in_(OPEN_DISPUTE))
+    """Whether a dispute of the charge that paid it is open. Exact while the payment is locked."""
+    wanted = disputes_of(payment.organization_id, payment.id).where(Dispute.status.in_(OPEN_DISPUTE), of_what_paid())
     return db.session.scalars(wanted).first() is not None
 
 
-def call_off(payment: Payment) -> None:
-    """Cancel what is reserved and has not left: a dispute gives the money back now. In the caller's transaction, with the payment
-    locked, and its invoice before it."""
+def call_off(payment: Payment, attempt_id: str) -> None:
+    """Cancel what is reserved of one charge of the payment and has not left: a dispute of it gives the money back now. In the caller's
+    transaction, with the payment locked, and its invoice before it."""
     waiting = select(Refund).where(
         Refund.organization_id == payment.organization_id,
         Refund.payment_id == payment.id,
-        Refund.late_success_id.is_(None),
+        Refund.attempt_id == attempt_id,
         Refund.status.in_(FRESH),
     )
     for refund in db.session.scalars(waiting.with_for_update()):
@@ -167,7 +167,8 @@ def call_off(payment: Payment) -> None:
         refund.message = "The payment was disputed."
         refund.finished_at, refund.next_attempt_at = now(), None
         webhooks.publish(refund.organization_id, "refund.failed", "payment", payment.id, refund_payload(refund))
-        end(refund)
+        if refund.late_success_id is None:
+            end(refund)
 
 
 def _made_under(organization_id: str, key: str) -> Refund | None:
@@ -178,7 +179,7 @@ def _made_under(organization_id: str, key: str) -> Refund | None:
 
 def refundable(payment: Payment, part: Part | None = None) -> int:
     """Minor units that can still be refunded, of a part of it or of all: captured less what is refunded, on its way, or lost in a
-    dispute.
+    dispute of the charge that paid it.
 
     Exact while the payment is locked; 0 where a refund had left before a dispute took the whole.
     """
@@ -192,6 +193,7 @@ def refundable(payment: Payment, part: Part | None = None) -> int:
         Dispute.organization_id == payment.organization_id,
         Dispute.payment_id == payment.id,
         Dispute.status.in_(LOST),
+        of_what_paid(),
     )
     gone = db.session.scalar(select(held.scalar_subquery() + lost.scalar_subquery()))
     credited = _credited(payment)

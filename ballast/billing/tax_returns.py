@@ -22,7 +22,7 @@ from ballast.models import (
     Payment,
     Refund,
 )
-from ballast.models.disputes import WITHDRAWN
+from ballast.models.disputes import WITHDRAWN, of_what_paid
 from ballast.models.states import HELD_REFUND
 from ballast.money import round_half_up
 
@@ -164,7 +164,7 @@ def _credited(order: Order, but: str | None = None) -> Back:
 
 
 def _disputed(order: Order, but: Dispute | None = None) -> Back:
-    """What the bank has taken of it and not given back, `but` for that dispute."""
+    """What the bank has taken of what paid it and not given back, `but` for that dispute."""
     if _is_on_plan(order):
         return Back()
     wanted = (
@@ -174,6 +174,7 @@ def _disputed(order: Order, but: Dispute | None = None) -> Back:
             Payment.organization_id == order.organization_id,
             Payment.order_id == order.id,
             Dispute.status.in_(WITHDRAWN),
+            of_what_paid(),
         )
     )
     if but is not None:

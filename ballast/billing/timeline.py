@@ -94,8 +94,9 @@ class History:
 
     @property
     def lost(self) -> int:
-        """Minor units that stay with the card's holder after a dispute."""
-        return sum(dispute.amount for dispute in self.disputes if dispute.status in LOST)
+        """Minor units of what paid it that stay with the card's holder after a dispute."""
+        paid = {attempt.id for attempt in self.attempts if attempt.status == "approved"}
+        return sum(one.amount for one in self.disputes if one.status in LOST and one.attempt_id in paid)
 
     @property
     def pending(self) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Index, Select, UniqueConstraint, select
+from sqlalchemy import ColumnElement, Index, Select, UniqueConstraint, exists, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ballast.db import Base
 from ballast.models.columns import Scoped, created_column, id_column, money_checks, one_of, reference, within
+from ballast.models.payments import Attempt
 from ballast.models.states import DISPUTE, OPEN_DISPUTE
 
 # The merchant may answer; nobody else does it for them.
@@ -92,3 +93,12 @@ def disputes_of(organization_id: str, payment_id: str) -> Select[Dispute]:
     """A payment's disputes, first to last."""
     found = select(Dispute).where(Dispute.organization_id == organization_id, Dispute.payment_id == payment_id)
     return found.order_by(Dispute.id)
+
+
+def of_what_paid() -> ColumnElement[bool]:
+    """Whether a dispute is of the charge that paid its payment, and not of one that came late beside it."""
+    return exists().where(
+        Attempt.organization_id == Dispute.organization_id,
+        Attempt.id == Dispute.attempt_id,
+        Attempt.status == "approved",
+    )

@@ -380,7 +380,9 @@ def test_each_round_of_a_dispute_moves_its_money_once(counter: Desk, world: Worl
     assert len(notices(world)) == 2, "one a round that asks for an answer"
 
 
-def test_a_dispute_of_a_charge_that_was_given_up_is_alarmed_and_posts_nothing(counter: Desk, world: World) -> None:
+def test_a_dispute_of_a_charge_that_was_given_up_is_alarmed_and_leaves_nothing_in_the_books(
+    counter: Desk, world: World
+) -> None:
     """The attempt was closed as not sent, and the bank had been asked all the same."""
     payment_id = counter.pay()
     with organization(world.acme.id), transaction() as session:
@@ -389,8 +391,10 @@ def test_a_dispute_of_a_charge_that_was_given_up_is_alarmed_and_posts_nothing(co
     dispute = counter.disputed(payment_id)
     counter.await_quiet()
     assert dispute.status == "needs_response"
-    assert "dispute" not in moved(world)
-    assert len(late_successes(world)) == 1
+    assert moved(world)["late_success"] == moved(world)["dispute"], "it came and went, or is not posted yet"
+    assert balance(world, "late_receipts") == balance(world, "disputes") == 0
+    assert balance(world, "processor_receivable") == 2000 - balance(world, "processor_fees")
+    assert (len(late_successes(world)), len(notices(world))) == (1, 1)
 
 
 def decide(desk: Desk, dispute: Dispute, action: str) -> None:

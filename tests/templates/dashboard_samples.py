@@ -117,7 +117,10 @@ def radar_samples() -> Iterator[tuple[str, str, Context]]:
     chart = {"bars": bars, "ticks": [{"value": value, "text": str(value)} for value in (0, 15, 30)], "sentence": "465."}
     late = Row(id="late_1", amount=2000, currency="USD", payment_id=PAYMENT.id, released_at=NOW, noticed_at=NOW)
     answers = [("refund", False), ("refund", True), ("credit", False), ("release", False), ("dispute", False)]
-    shown = [Row(late=Row(**vars(late), answer=what), refund=REFUND, is_stuck=stuck) for what, stuck in answers]
+    shown = [
+        Row(late=Row(**vars(late), answer=what), refund=REFUND, is_stuck=stuck, is_disputed=False)
+        for what, stuck in answers
+    ]
     newest = [Row(route=route, payment_id=PAYMENT.id, at=NOW) for route in ROUTES]
     newest.append(Row(route="duplicate_event", payment_id=None, at=NOW))
     found = Row(by_route=counted, total=0, chart=None, newest=[], late=[])

@@ -25,7 +25,7 @@ def follow(plan: Held, row: Dispute, amount: int) -> None:
     """
     agreement, installments = plan
     reopened = _reopened(agreement, row)
-    if row.status in LOST and not reopened:
+    if row.status in LOST and not reopened and amount:
         _reopen(agreement, installments, row, amount)
     elif row.status not in LOST and reopened:
         _close(agreement, installments, row, reopened)
