@@ -145,6 +145,9 @@ def _said_of(call: ast.Call, new_tables: set[str | None]) -> str | None:
     makes_unique = name == "create_unique_constraint" or (name == "create_index" and _is(given.get("unique"), True))
     if makes_unique and _word(call, 1) not in new_tables:
         return "makes something unique that was not: the release before may insert it twice"
+    if name == "create_check_constraint" and _word(call, 1) not in new_tables:
+        valid = not _is(given.get("postgresql_not_valid"), True)
+        return "checks what was not checked: the release before may write what it refuses" if valid else None
     return None
 
 
