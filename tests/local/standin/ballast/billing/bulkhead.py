@@ -1,0 +1,3 @@
+"""What the web server says to the bulkhead, and nothing that listens."""
+
+THREADS = "BALLAST_WEB_THREADS"
