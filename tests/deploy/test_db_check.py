@@ -94,11 +94,67 @@ def test_what_an_older_release_migrates_leaves_a_newer_database_as_it_is(
 ) -> None:
     """`migrate` of compose.yaml, after a rollback: everything else waits until it has succeeded."""
     write(next_release, declared)
-    assert run_upgrade(world, "--directory", str(next_release))[0] == 0
+    assert run_upgrade(world, "--directory", str(next_release), "--nobody-serves")[0] == 0
     done = run_upgrade(world)
     assert (done[0], said in done[1]) == (code, True), done
     with psycopg.connect(postgres.superuser_url.rpartition("/")[0] + "/ballast") as connection:
         connection.execute("select drilled from payments")
+
+
+LATER = """\
+from alembic import op
+
+revision = "9002"
+down_revision = "9001"
+branch_labels = depends_on = None
+breaks_before = "9001"
+
+
+def upgrade() -> None:
+    op.execute("comment on table payments is 'contracted'")
+
+
+def downgrade() -> None:
+    op.execute("comment on table payments is null")
+"""
+
+
+def test_a_release_that_skips_one_takes_nothing_away_while_older_code_serves(world: World, next_release: Path) -> None:
+    """9001 expands and 9002 contracts: together they are for nobody but who has stopped every process."""
+    write(next_release)
+    (next_release / "versions" / "9002_later.py").write_text(LATER)
+    words = ("--directory", str(next_release))
+    code, said = run_upgrade(world, *words)
+    assert code == 1
+    assert f"9002 contracts: code before 9001 cannot run on what it leaves, and the database is at {newest()}" in said
+    assert "Nothing is migrated. Upgrade first to a release whose newest migration is 9001. " in said
+    assert [state for state, _said in found(world)] == ["ok"], "not even what expands"
+    assert run_upgrade(world, *words, "9001") == (0, "")
+    assert run_upgrade(world, *words) == (0, ""), "the release before is that of 9001"
+
+
+@pytest.mark.parametrize("told", ["--nobody-serves", "MIGRATION_NOBODY_SERVES"])
+def test_where_nobody_serves_a_release_may_be_skipped(
+    world: World, next_release: Path, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(next_release)
+    (next_release / "versions" / "9002_later.py").write_text(LATER)
+    if told.isupper():
+        monkeypatch.setenv(told, "1")
+    words = [told] if told.islower() else []
+    assert run_upgrade(world, "--directory", str(next_release), *words) == (0, "")
+    assert [state for state, _said in found(world, next_release)] == ["ok"]
+
+
+def test_what_one_migration_needs_and_takes_away_has_no_release_between(world: World, next_release: Path) -> None:
+    write(next_release, 'breaks_before = "9001"')
+    code, said = run_upgrade(world, "--directory", str(next_release))
+    assert (code, "Nothing is migrated. Where every process is stopped: " in said) == (1, True)
+
+
+def test_a_version_there_is_no_way_to_is_one_sentence(world: World) -> None:
+    code, said = run_upgrade(world, "4711")
+    assert (code, said.strip()) == (1, "Error: No such revision or branch '4711'")
 
 
 def run_upgrade(world: World, *words: str) -> tuple[int, str]:
