@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ballast import config
+from ballast import archiving, config
 from ballast.audit import seals
 from ballast.db import organization, set_organization, transaction
 from ballast.doctor import machine
@@ -37,7 +37,7 @@ def test_what_the_tests_stand_on_is_told_as_it_is_each_with_its_mend(world: Worl
         seals.seal_due()  # what the world began with is as old as the run of the tests
     code, found = examine(world, "--deep")
     assert code == 1
-    whole = ("migrations", "roles", "clock", "redis", "queue_lag", "stuck", "audit", "ledger", "audit_chain")
+    whole = ("migrations", "roles", "archive", "clock", "redis", "queue_lag", "stuck", "audit", "ledger", "audit_chain")
     assert {name: states(found[name]) for name in whole} == {name: ["ok"] for name in whole}
     assert states(found["processors"]) == ["ok", "ok"]
     assert found["secrets"][0]["said"] == "ENCRYPTION_KEY is the default, which everybody knows."
@@ -106,3 +106,12 @@ def test_in_production_a_proxy_that_is_not_counted_and_a_server_without_tls_are_
         found = [*machine.proxies(), *machine.encryption()]
     assert [(one.check, one.state) for one in found] == [("proxies", "warn"), ("encryption", "warn")]
     assert found[1].said.startswith("REDIS_URL leads to another machine")
+
+
+def test_an_archive_that_takes_nothing_is_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/deploy/test_archiving.py has a server that really cannot archive."""
+    monkeypatch.setattr(archiving, "is_on", lambda _session: True)
+    monkeypatch.setattr(archiving, "failing_seconds", lambda _session: 1200.0)
+    found = examine(world)[1]["archive"]
+    assert states(found) == ["fail"]
+    assert found[0]["said"].startswith("Nothing was archived for 20 minutes, and the last try failed.")
