@@ -18,7 +18,7 @@ _SINCE: Final = text("""
 
 def is_on(session: Session) -> bool:
     """Whether the server archives at all."""
-    return session.execute(text("select current_setting('archive_mode')")).scalar_one() != "off"
+    return bool(session.execute(text("select current_setting('archive_mode') <> 'off'")).scalar_one())
 
 
 def failing_seconds(session: Session) -> float:
