@@ -6,7 +6,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, worker_registration
 from rq.worker import DequeueStrategy
 from sqlalchemy.orm import configure_mappers
 
@@ -27,6 +27,21 @@ class ContextWorker(SimpleWorker):
                 return bool(super().perform_job(job, *args))
             finally:
                 db.session.remove()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """RQ says who works at what at a worker's birth only. An emptied Redis is told again, or nobody would seem to work."""
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None and not self._is_known():
+            with self.connection.pipeline() as told:
+                told.hset(self.key, mapping=self.serialize())
+                worker_registration.register(self, told)
+                told.execute()
+
+    def _is_known(self) -> bool:
+        with self.connection.pipeline(transaction=False) as asked:
+            asked.sismember(self.redis_workers_keys, self.key)
+            asked.hexists(self.key, "queues")
+            return all(asked.execute())
 
     def request_stop(self, signum: int, frame: Any) -> None:
         drain.stopping.set()

@@ -84,6 +84,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     ),
     "ballast_inbox_failed": Metric("gauge", "Events of processors that were given up."),
     "ballast_unsealed_seconds": Metric("gauge", "Age of the oldest audit entry without a seal."),
+    "ballast_archive_failing_seconds": Metric("gauge", "How long PostgreSQL could archive nothing of its log."),
 }
 
 # Shown before the first of them, for what first appears at one has not grown in Prometheus's eyes, and these alarm at the first.

@@ -1,7 +1,8 @@
 """`flask db …`. Alembic and what it brings are loaded when a command needs them: no process that serves ever does.
 
 Flask-Migrate's commands, but for `upgrade`: a release that is rolled back to finds a database that a newer one migrated. There it has
-nothing to do, which is no error where it may run on it.
+nothing to do, which is no error where it may run on it. And one that comes after a release that was skipped would take away what the
+code that serves still needs: it migrates nothing until it is told that nobody serves.
 """
 
 from __future__ import annotations
@@ -59,27 +60,45 @@ COMMANDS: Final = Commands("db", help="Perform database migrations.")
 
 
 def _that_leaves_newer_alone(upgrade: click.Command) -> click.Command:
-    """`upgrade`, which changes nothing in a database that a newer release migrated. Fails where this release may not run on it."""
+    """`upgrade`, which changes nothing in a database that a newer release migrated, or that would lose what serves still needs. Fails
+    where this release may not run on the one, and on the other."""
 
     @with_appcontext
-    def upgrade_unless_newer(**given: Any) -> None:
-        newer = _found_newer(given["directory"] or g.directory)
-        if newer is None:
+    def upgrade_with_care(nobody_serves: bool, **given: Any) -> None:
+        found = _found_amiss(given["directory"] or g.directory, given["revision"], nobody_serves)
+        if found is None:
             click.get_current_context().invoke(upgrade, **given)
-        elif newer.state == "ok":
-            click.echo(f"{newer.said} Nothing is migrated.")
+        elif found.state == "ok":
+            click.echo(f"{found.said} Nothing is migrated.")
         else:
-            raise click.ClickException(f"{newer.said} {newer.mend}")
+            raise click.ClickException(f"{found.said} Nothing is migrated. {found.mend}")
 
-    return click.Command(upgrade.name, params=upgrade.params, help=upgrade.help, callback=upgrade_unless_newer)
+    params = [*upgrade.params, NOBODY_SERVES]
+    return click.Command(upgrade.name, params=params, help=upgrade.help, callback=upgrade_with_care)
 
 
-def _found_newer(directory: str | None) -> Finding | None:
+NOBODY_SERVES: Final = click.Option(
+    ["--nobody-serves"],
+    is_flag=True,
+    envvar="MIGRATION_NOBODY_SERVES",
+    help="Every process is stopped, so take away what an older release than the one before needs, too.",
+)
+
+
+def _found_amiss(directory: str | None, revision: str, nobody_serves: bool) -> Finding | None:
     """Asked as the owner, who migrates: the other two roles may still be missing."""
+    from alembic.script.revision import RevisionError
     from sqlalchemy import create_engine, pool
 
     from ballast.doctor import schema
 
+    folder = Path(directory or MIGRATIONS)
     engine = create_engine(current_app.extensions["ballast"].settings.owner_url, poolclass=pool.NullPool)
     with engine.connect() as connection:
-        return schema.unknown(connection, Path(directory or MIGRATIONS))
+        newer = schema.unknown(connection, folder)
+        if newer is not None or nobody_serves:
+            return newer
+        try:
+            return schema.skips_a_release(connection, folder, revision)
+        except RevisionError as error:
+            raise click.ClickException(str(error)) from error

@@ -1,7 +1,8 @@
 """Whether a migration can run while the release before serves: what it takes away, and what it would lock for long.
 
-Our own rules are in ballast/doctor/schema.py; squawk reads the very statements that a migration sends to PostgreSQL. A migration that
-takes something away declares `breaks_before`; one that locks a table that is small enough says so: `locks = "why nobody waits"`.
+Our own rules are in ballast/doctor/schema.py; squawk reads the very statements that a migration sends to PostgreSQL, those of
+`op.execute` too. A migration that takes something away declares `breaks_before`, or says why the release before does not mind:
+`harmless = "why"`. One that locks a table that is small enough says so: `locks = "why nobody waits"`.
 """
 
 from __future__ import annotations
@@ -21,16 +22,20 @@ from sqlalchemy import Engine, event
 from ballast.doctor import schema
 
 # Migrations from this one on are looked at. Those before make up the first release, on a database that is still empty.
-FROM: Final = "0022"
+FROM: Final = "0020"
 SQUAWK: Final = Path(sys.executable).parent / "squawk"
-# What env.py sees to (timeouts), what our own rules say better, and what is a matter of taste.
+# What env.py sees to (timeouts), and what is a matter of taste.
 NOT_ASKED: Final = (
-    *("require-lock-timeout", "require-statement-timeout", "ban-drop-column", "ban-drop-table", "ban-drop-constraint"),
+    *("require-lock-timeout", "require-statement-timeout"),
     *("prefer-text-field", "prefer-bigint-over-int", "prefer-bigint-over-smallint", "prefer-robust-stmts"),
     *("prefer-timestamptz", "prefer-identity", "require-table-schema"),
 )
-CHANGES: Final = re.compile(r"^\s*(alter|create|drop)\s", re.IGNORECASE)
-EXCUSED: Final = re.compile(r'^locks = "(.+)"$', re.MULTILINE)
+# How squawk's rules begin that are about what the release before misses; the others are about locks.
+TAKES_AWAY: Final = ("ban-drop-", "renaming-")
+# One may stand after others, or after a comment.
+CHANGES: Final = re.compile(r"(^|;)\s*(alter|create|drop)\s", re.IGNORECASE | re.MULTILINE)
+LOCKS: Final = re.compile(r'^locks = "(.+)"$', re.MULTILINE)
+HARMLESS: Final = re.compile(r'^harmless = "(.+)"$', re.MULTILINE)
 
 
 @contextmanager
@@ -39,7 +44,7 @@ def spoken() -> Iterator[list[str]]:
     found: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        if CHANGES.match(statement):
+        if CHANGES.search(statement):
             found.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
@@ -51,13 +56,18 @@ def spoken() -> Iterator[list[str]]:
 
 def complaints(migration: Path, statements: list[str]) -> list[str]:
     """What stands against running a migration while the release before serves; empty where nothing does."""
-    taken = [] if schema.breaks_before(migration) else schema.contractions(migration)
-    found = [
-        f"{migration.name}:{one.line}: {one.said}; declare `breaks_before`, or do it a release later" for one in taken
+    written, found = migration.read_text(encoding="utf-8"), _squawk(statements)
+    taken = [one for one in found if one.startswith(TAKES_AWAY)]
+    locked = [one for one in found if one not in taken]
+    taken = [f"{one.line}: {one.said}" for one in schema.contractions(migration)] + [f" {said}" for said in taken]
+    if schema.breaks_before(migration) or HARMLESS.search(written):
+        taken = []
+    if LOCKS.search(written):
+        locked = []
+    mend = 'declare `breaks_before`, do it a release later, or say why nobody misses it: `harmless = "…"`'
+    return [f"{migration.name}:{said}; {mend}" for said in taken] + [
+        f'{migration.name}: {said}; or say why nobody waits: `locks = "…"`' for said in locked
     ]
-    if EXCUSED.search(migration.read_text(encoding="utf-8")):
-        return found
-    return found + [f'{migration.name}: {said}; or say why nobody waits: `locks = "…"`' for said in _squawk(statements)]
 
 
 def _squawk(statements: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-from ballast import config, queue
+from ballast import config, queue, working
 from ballast.clock import real_time, shifted
 from ballast.db import organization, transaction
 from ballast.local.ports import any_free
@@ -23,6 +23,7 @@ from ballast.local.valkey import Valkey
 from ballast.models import Email, WebhookDelivery
 from ballast.ticking import Cron
 from tests.billing.acts import Shopper, attempts, rows, taken
+from tests.local.checkout import wait_for
 from tests.world import Api, World
 
 ROOT = Path(__file__).parent.parent
@@ -156,26 +157,28 @@ def test_a_clock_that_is_set_back_does_not_stop_the_sweepers(redis: Redis) -> No
 BURST = """
 import worker
 from rq import Queue
-from ballast import config, queue
+from ballast import config, queue, working
 connection = queue.connect(config.current().redis_url)
 queues = [Queue(name, connection=connection) for name in queue.QUEUES]
 worker.ContextWorker(queues, connection=connection).work(burst=True, logging_level="WARNING")
 """
 
 
+def environment(world: World) -> dict[str, str]:
+    """What a process of its own is told of the world."""
+    settings = world.settings.model_dump().items()
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "REDIS_"))}
+    return plain | {name.upper(): str(value) for name, value in settings if value not in ("", None, 0)}
+
+
 def test_a_real_worker_does_what_it_was_woken_for(world: World, redis: Redis) -> None:
     shopper = Shopper(world)
     shopper.pay(shopper.buy())
     assert len(jobs(redis)) == 2
-    settings = world.settings
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "REDIS_"))}
-    environment |= {
-        name.upper(): str(value) for name, value in settings.model_dump().items() if value not in ("", None, 0)
-    }
     done = subprocess.run(
         [sys.executable, "-c", BURST],
         cwd=ROOT,
-        env=environment,
+        env=environment(world),
         capture_output=True,
         text=True,
         timeout=60,
@@ -188,3 +191,26 @@ def test_a_real_worker_does_what_it_was_woken_for(world: World, redis: Redis) ->
     assert len(world.mails()) == 1
     assert [attempt.status for attempt in attempts(world)] == ["approved"]
     assert len(taken(world)) == 1
+
+
+def hands() -> list[list[str]]:
+    """The queues of each worker that Redis knows."""
+    return [hand.queues for hand in working.look().hands]
+
+
+def test_a_worker_is_known_again_to_a_redis_that_was_emptied(world: World, redis: Redis) -> None:
+    words = [sys.executable, "worker.py", "emails", "webhooks"]
+    with subprocess.Popen(words, cwd=ROOT, env=environment(world), stderr=subprocess.PIPE) as worker:
+        try:
+            wait_for(lambda: bool(hands()), 60)
+            redis.flushall()
+            assert hands() == []
+            queue.wake_now(queue.SEND_EMAILS)  # as cron does every few seconds
+            wait_for(lambda: bool(hands()), 30)
+            assert hands() == [["emails", "webhooks"]]
+            (hand,) = working.look().hands
+            assert hand.since is not None
+            assert 0 < redis.ttl(f"rq:worker:{hand.name}") <= 1000, "it is forgotten when it dies"
+        finally:
+            worker.terminate()
+    wait_for(lambda: not hands(), 10)

@@ -15,7 +15,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, func, select
 
-from ballast import metrics, queue, working
+from ballast import archiving, metrics, queue, working
 from ballast.billing.reconciliation import nights
 from ballast.billing.subscriptions.charging import due_rows
 from ballast.clock import real_time
@@ -49,7 +49,8 @@ Sample = tuple[str, tuple[str, ...], float]
 def measure_due() -> int:
     """Measure and write down. The job behind `queue.MEASURE`; takes no rows, so it answers 0."""
     try:
-        metrics.write_gauges([*_lags(), *_unknown(), *_differing(), *_uncompared(), *_sealing(), *_working(), _stamp()])
+        rows = (*_lags(), *_unknown(), *_differing(), *_uncompared(), *_sealing(), _archiving())
+        metrics.write_gauges([*rows, *_working(), _stamp()])
     except RedisError as error:
         log.warning("what was measured could not be written: %s", type(error).__name__)
     finally:
@@ -129,6 +130,10 @@ def _sealing() -> Iterator[Sample]:
     oldest = db.session.scalar(select(UnsealedEntry.entry_id).order_by(UnsealedEntry.entry_id).limit(1))
     age = real_time().timestamp() - moment_of(oldest) if oldest else 0.0
     yield "ballast_unsealed_seconds", (), max(age, 0.0)
+
+
+def _archiving() -> Sample:
+    return "ballast_archive_failing_seconds", (), archiving.failing_seconds(db.session())
 
 
 def _working() -> Iterator[Sample]:

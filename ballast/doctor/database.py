@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import text
 
+from ballast import archiving
 from ballast.clock import real_time
 from ballast.db import APP_ROLE, WORKER_ROLE, db
 from ballast.doctor import schema
@@ -51,6 +52,18 @@ def roles() -> Iterator[Finding]:
     yield fail("roles", f"{', '.join(strong)} sees everything.", mend) if strong else ok("roles", "Held by the wall.")
 
 
+def archive() -> Iterator[Finding]:
+    """Whether what is written can be brought back to a moment; without an archive only a dump can."""
+    if not archiving.is_on(db.session()):
+        yield ok("archive", "None is kept.")
+    elif seconds := archiving.failing_seconds(db.session()):
+        said = f"Nothing was archived for {seconds / 60:.0f} minutes, and the last try failed. The log stays until the disk is full."
+        mend = "PostgreSQL's log says why `archive_command` fails; it tries again by itself."
+        yield fail("archive", said, mend)
+    else:
+        yield ok("archive", "The last try went well.")
+
+
 def clock_skew() -> Iterator[Finding]:
     """Whether this machine and the database agree on the time: leases, signatures and due dates hang on it."""
     before = real_time()
@@ -62,4 +75,4 @@ def clock_skew() -> Iterator[Finding]:
     yield ok("clock", said) if skew < SKEW[0] else (warn if skew < SKEW[1] else fail)("clock", said, mend)
 
 
-CHECKS: Final = (postgres, migrations, roles, clock_skew)
+CHECKS: Final = (postgres, migrations, roles, archive, clock_skew)

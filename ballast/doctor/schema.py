@@ -67,6 +67,29 @@ def unknown(asked: Session | Connection, folder: Path = MIGRATIONS) -> Finding |
     return _newer(there, scripts.get_current_head() or "", _noted(asked))
 
 
+def skips_a_release(asked: Session | Connection, folder: Path = MIGRATIONS, to: str = "head") -> Finding | None:
+    """Whether migrating up to `to` would take away what code as old as the database needs, which may be what serves; None where it
+    would not, or where the database is empty. Raises alembic's RevisionError where no way leads there."""
+    there = _version(asked)
+    if not there:
+        return None
+    for one in list(_scripts(folder).iterate_revisions(to, there, implicit_base=True))[::-1]:
+        needed = breaks_before(Path(one.path))
+        if needed and needed > there:
+            return _hasty(one, needed, there)
+    return None
+
+
+def _hasty(one: Script, needed: str, there: str) -> Finding:
+    """The releases between have what is needed and do not yet take it away; there is none where one migration does both."""
+    last = str(one.down_revision)
+    between = f"Upgrade first to a release whose newest migration is {needed}{f' to {last}' if last > needed else ''}. "
+    said = f"{one.revision} contracts: code before {needed} cannot run on what it leaves, "
+    said += f"and the database is at {there}, so such code may serve."
+    mend = "Where every process is stopped: `flask --app app db upgrade --nobody-serves`."
+    return fail("migrations", said, (between if needed <= last else "") + mend)
+
+
 def _version(asked: Session | Connection) -> str:
     """The newest migration of a database, "" for one that has none."""
     if asked.execute(text("select to_regclass('alembic_version') is null")).scalar_one():
@@ -145,6 +168,9 @@ def _said_of(call: ast.Call, new_tables: set[str | None]) -> str | None:
     makes_unique = name == "create_unique_constraint" or (name == "create_index" and _is(given.get("unique"), True))
     if makes_unique and _word(call, 1) not in new_tables:
         return "makes something unique that was not: the release before may insert it twice"
+    if name == "create_check_constraint" and _word(call, 1) not in new_tables:
+        valid = not _is(given.get("postgresql_not_valid"), True)
+        return "checks what was not checked: the release before may write what it refuses" if valid else None
     return None
 
 

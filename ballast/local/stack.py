@@ -195,6 +195,8 @@ def _compose_environment(stack: Stack, user: Mapping[str, str], replaced: enviro
     # For `app.py flask`: what of it is not the caller's own environment.
     settings = {name: value for name, value in env.items() if os.environ.get(name) != value}
     write_private(stack.state / "environment.json", json.dumps(settings, indent=2) + "\n")
+    if stack.postgres:  # whoever used it has been stopped, and nobody is started before it is migrated
+        stack.supervisor.env = env | {"MIGRATION_NOBODY_SERVES": "1"}
     database = env["DATABASE_URL"]
     stack.addresses = {
         "web": web.rstrip("/"),

@@ -139,6 +139,7 @@ def test_a_worker_measures_what_waits_and_what_has_no_answer(prometheus: World, 
     assert value(found, "ballast_queue_lag_seconds", kind="invoices") == 0
     assert value(found, "ballast_measured_timestamp_seconds") == pytest.approx(real_time().timestamp(), abs=60)
     assert value(found, "ballast_workers", queue="payments") == 0
+    assert found["ballast_archive_failing_seconds"] == {(): 0.0}, "the tests' PostgreSQL keeps no archive"
     assert {dict(labels)["kind"] for labels in found["ballast_queue_lag_seconds"]} >= {"deliveries", "inbox", "refunds"}
 
 

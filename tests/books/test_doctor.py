@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import update
 
-from ballast import config
+from ballast import archiving, config
 from ballast.audit import seals
 from ballast.billing.subscriptions import details
 from ballast.db import organization, set_organization, transaction
@@ -41,7 +41,8 @@ def test_what_the_tests_stand_on_is_told_as_it_is_each_with_its_mend(world: Worl
         seals.seal_due()  # what the world began with is as old as the run of the tests
     code, found = examine(world, "--deep")
     assert code == 1
-    whole = ("migrations", "roles", "clock", "redis", "queue_lag", "stuck", "dunning", "audit", "ledger", "audit_chain")
+    whole = ("migrations", "roles", "archive", "clock", "redis", "queue_lag", "stuck", "dunning", "audit", "ledger")
+    whole += ("audit_chain",)
     assert {name: states(found[name]) for name in whole} == {name: ["ok"] for name in whole}
     assert states(found["processors"]) == ["ok", "ok"]
     assert found["secrets"][0]["said"] == "ENCRYPTION_KEY is the default, which everybody knows."
@@ -145,3 +146,12 @@ def test_what_is_unpaid_or_being_paid_is_not_forgotten(world: World) -> None:
     with desk.clocked(), transaction() as session:
         session.execute(update(Subscription).values(status="unpaid"))
     assert states(examine(world)[1]["dunning"]) == ["ok"]
+
+
+def test_an_archive_that_takes_nothing_is_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/deploy/test_archiving.py has a server that really cannot archive."""
+    monkeypatch.setattr(archiving, "is_on", lambda _session: True)
+    monkeypatch.setattr(archiving, "failing_seconds", lambda _session: 1200.0)
+    found = examine(world)[1]["archive"]
+    assert states(found) == ["fail"]
+    assert found[0]["said"].startswith("Nothing was archived for 20 minutes, and the last try failed.")

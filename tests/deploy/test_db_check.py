@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask_migrate import downgrade, upgrade
+from sqlalchemy import NullPool, create_engine, text
 
 from ballast.db import db
 from ballast.doctor import schema
@@ -93,11 +94,67 @@ def test_what_an_older_release_migrates_leaves_a_newer_database_as_it_is(
 ) -> None:
     """`migrate` of compose.yaml, after a rollback: everything else waits until it has succeeded."""
     write(next_release, declared)
-    assert run_upgrade(world, "--directory", str(next_release))[0] == 0
+    assert run_upgrade(world, "--directory", str(next_release), "--nobody-serves")[0] == 0
     done = run_upgrade(world)
     assert (done[0], said in done[1]) == (code, True), done
     with psycopg.connect(postgres.superuser_url.rpartition("/")[0] + "/ballast") as connection:
         connection.execute("select drilled from payments")
+
+
+LATER = """\
+from alembic import op
+
+revision = "9002"
+down_revision = "9001"
+branch_labels = depends_on = None
+breaks_before = "9001"
+
+
+def upgrade() -> None:
+    op.execute("comment on table payments is 'contracted'")
+
+
+def downgrade() -> None:
+    op.execute("comment on table payments is null")
+"""
+
+
+def test_a_release_that_skips_one_takes_nothing_away_while_older_code_serves(world: World, next_release: Path) -> None:
+    """9001 expands and 9002 contracts: together they are for nobody but who has stopped every process."""
+    write(next_release)
+    (next_release / "versions" / "9002_later.py").write_text(LATER)
+    words = ("--directory", str(next_release))
+    code, said = run_upgrade(world, *words)
+    assert code == 1
+    assert f"9002 contracts: code before 9001 cannot run on what it leaves, and the database is at {newest()}" in said
+    assert "Nothing is migrated. Upgrade first to a release whose newest migration is 9001. " in said
+    assert [state for state, _said in found(world)] == ["ok"], "not even what expands"
+    assert run_upgrade(world, *words, "9001") == (0, "")
+    assert run_upgrade(world, *words) == (0, ""), "the release before is that of 9001"
+
+
+@pytest.mark.parametrize("told", ["--nobody-serves", "MIGRATION_NOBODY_SERVES"])
+def test_where_nobody_serves_a_release_may_be_skipped(
+    world: World, next_release: Path, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(next_release)
+    (next_release / "versions" / "9002_later.py").write_text(LATER)
+    if told.isupper():
+        monkeypatch.setenv(told, "1")
+    words = [told] if told.islower() else []
+    assert run_upgrade(world, "--directory", str(next_release), *words) == (0, "")
+    assert [state for state, _said in found(world, next_release)] == ["ok"]
+
+
+def test_what_one_migration_needs_and_takes_away_has_no_release_between(world: World, next_release: Path) -> None:
+    write(next_release, 'breaks_before = "9001"')
+    code, said = run_upgrade(world, "--directory", str(next_release))
+    assert (code, "Nothing is migrated. Where every process is stopped: " in said) == (1, True)
+
+
+def test_a_version_there_is_no_way_to_is_one_sentence(world: World) -> None:
+    code, said = run_upgrade(world, "4711")
+    assert (code, said.strip()) == (1, "Error: No such revision or branch '4711'")
 
 
 def run_upgrade(world: World, *words: str) -> tuple[int, str]:
@@ -115,6 +172,7 @@ def run_upgrade(world: World, *words: str) -> tuple[int, str]:
         ('op.alter_column("payments", "description", nullable=False)', "lets a column be empty no more"),
         ('op.add_column("payments", sa.Column("x", sa.Text(), nullable=False))', "has no default"),
         ('op.create_index("ux", "payments", ["description"], unique=True)', "unique"),
+        ('op.create_check_constraint("ck", "payments", "amount > 1")', "checks what was not checked"),
     ],
 )
 def test_what_the_release_before_cannot_live_with_is_found(next_release: Path, more: str, said: str) -> None:
@@ -122,9 +180,16 @@ def test_what_the_release_before_cannot_live_with_is_found(next_release: Path, m
     assert [said in one.said for one in schema.contractions(next_release / "versions" / "9001_drill.py")] == [True]
 
 
-def test_what_only_adds_is_no_contraction(next_release: Path) -> None:
-    more = 'op.create_table("news", sa.Column("id", sa.Text())); op.create_index("ux", "news", ["id"], unique=True)'
-    write(next_release, more=more)
+@pytest.mark.parametrize(
+    "more",
+    [
+        'op.create_index("ux", "news", ["id"], unique=True)',
+        'op.create_check_constraint("ck", "news", "id > 1")',
+        'op.create_check_constraint("ck", "payments", "amount > 1", postgresql_not_valid=True)',
+    ],
+)
+def test_what_only_adds_is_no_contraction(next_release: Path, more: str) -> None:
+    write(next_release, more=f'op.create_table("news", sa.Column("id", sa.BigInteger())); {more}')
     assert schema.contractions(next_release / "versions" / "9001_drill.py") == []
 
 
@@ -140,6 +205,47 @@ def test_what_would_lock_a_table_for_long_is_found_in_the_statements_themselves(
     assert ["require-concurrent-index-creation" in one for one in expanding.complaints(migration, statements)] == [True]
     write(next_release, declared='locks = "the table is empty"')
     assert expanding.complaints(migration, statements) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("alter table drill drop column words", "ban-drop-column"),
+        ("update drill set words = words; alter table drill drop column words", "ban-drop-column"),
+        ("-- nobody reads it\ndrop table drill", "ban-drop-table"),
+        ("alter table drill drop constraint ck_drill", "ban-drop-constraint"),
+        ("alter table drill rename words to said", "renaming-column"),
+    ],
+)
+def test_what_plain_sql_takes_away_is_found_unless_it_is_declared(
+    postgres: Postgres, tmp_path: Path, sql: str, rule: str
+) -> None:
+    """`op.execute`: no call of Alembic's says what it does, the statement that is sent does."""
+    (tmp_path / "versions").mkdir()
+    statements = sent(postgres, sql)
+    found = {}
+    for declared in ("", 'locks = "it is empty"', 'breaks_before = "9001"', 'harmless = "nobody reads it"'):
+        write(tmp_path, declared, f"op.execute({sql!r})")
+        said = expanding.complaints(tmp_path / "versions" / "9001_drill.py", statements)
+        found[declared.partition(" ")[0]] = [one for one in said if rule in one]
+    assert {word: len(said) for word, said in found.items()} == {"": 1, "locks": 1, "breaks_before": 0, "harmless": 0}
+    assert "declare `breaks_before`" in found[""][0]
+
+
+def sent(postgres: Postgres, sql: str) -> list[str]:
+    """What `make check` notes of a statement, which is sent to a table of this connection's own."""
+    engine = create_engine(postgres.owner_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(
+            text("create temp table drill (id int constraint ck_drill check (id > 0), words text, primary key (id))")
+        )
+        with expanding.spoken() as statements:
+            connection.execute(text(sql))
+    return statements
+
+
+def test_each_migration_after_the_first_release_is_looked_at() -> None:
+    assert int(expanding.FROM) <= int(newest()) + 1
 
 
 @contextmanager

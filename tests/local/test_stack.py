@@ -168,6 +168,10 @@ def test_servers_that_the_user_names_are_used_instead(running: Checkout, idle: C
     assert "sandbox" not in local
     assert (local["database_app_url"], local["redis_url"]) == (given["database_app_url"], given["redis_url"])
     assert not (idle.state / "postgres").exists()
+    with psycopg.connect(given["database_url"]) as connection:
+        told = [row[0] for row in connection.execute("select told from runs order by at")]
+    assert told[0] == "1", "nobody serves from a server of ours before it is migrated"
+    assert told[-1] is None, "somebody may, from the user's own"
 
 
 def _answers_query(address: str) -> bool:

@@ -22,8 +22,8 @@ def upgrade() -> None:
     if os.environ.get("STANDIN_FAILS") == "migrate":
         raise SystemExit("the stand-in was told to fail")
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as connection:
-        connection.execute("create table if not exists runs (at timestamptz default now())")
-        connection.execute("insert into runs default values")
+        connection.execute("create table if not exists runs (at timestamptz default now(), told text)")
+        connection.execute("insert into runs (told) values (%s)", [os.environ.get("MIGRATION_NOBODY_SERVES")])
 
 
 COMPLAINT = "Braintree is left out: the stand-in knows none."
