@@ -111,15 +111,13 @@ def record(organization_id: str, account_id: str, told: base.Dispute, seen: str 
         elif not _follow(row, told):
             return "applied"
         late = late_disputes.find(attempt)
-        if (
-            attempt.status == "approved" or late
-        ):  # else the charge is not known here yet: it comes late, alarmed of its own
+        # Else the charge is not known here yet: it comes late, alarmed of its own.
+        if attempt.status == "approved" or late:
             _post(row, payment, late, is_inquiry=told.is_inquiry)
             _follow_money(plan, payment, row, late)
         if row.status in NEEDS_ANSWER:
-            number = max(
-                _rounds(row)[0], 0 if told.is_inquiry else 1
-            )  # the same before and after a late charge is known
+            # The same number before and after a late charge is known.
+            number = max(_rounds(row)[0], 0 if told.is_inquiry else 1)
             dispute_notices.send(payment, row, number, told.is_inquiry)
         return "applied"
 

@@ -26,6 +26,7 @@ from tests.world import Api, World
 
 ROOT = Path(ballast.__file__).parent.parent
 TOKEN = "a token for Prometheus"
+COUNTED = "ballast_requests_total"
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 
@@ -195,3 +196,24 @@ def test_what_is_counted_is_written_about() -> None:
 
 def test_the_measuring_job_comes_around_several_times_before_its_alarm() -> None:
     assert queue.SCHEDULE[queue.MEASURE][1] <= 30
+
+
+def test_who_asks_each_second_whether_we_are_well_is_counted_only_where_we_are_not(
+    prometheus: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = prometheus.app.test_client()
+    before = scrape(prometheus)
+    with caplog.at_level("INFO"):
+        assert [client.get(path).status_code for path in ("/health", "/readyz")] == [200, 200]
+        (tmp_path / "leaving").touch()
+        monkeypatch.setenv("BALLAST_LEAVING", str(tmp_path / "leaving"))
+        assert client.get("/readyz").status_code == 503
+    after = scrape(prometheus)
+    asked = {name: {"route": "/readyz", "method": "GET", "status": name} for name in ("200", "503")}
+    grown = [value(after, COUNTED, **one) - value(before, COUNTED, **one) for one in asked.values()]
+    assert grown == [0, 1]
+    told = [
+        line for line in (record.getMessage() for record in caplog.records) if "/readyz" in line or "/health" in line
+    ]
+    assert len(told) == 1
+    assert " 503 " in told[0]

@@ -30,17 +30,21 @@ def archiving(folder: Path, archive: Path) -> Postgres:
     return server
 
 
-def run(server: Postgres, script: str, *words: Path | str) -> None:
-    """One of the scripts, as the superuser of a server."""
+def superuser_of(server: Postgres) -> dict[str, str]:
+    """The environment in which PostgreSQL's programs reach a server as its superuser."""
     at = urlsplit(server.superuser_url)
-    env = os.environ | {
+    return os.environ | {
         "PATH": f"{server.programs}:{os.environ['PATH']}",
         "PGHOST": str(at.hostname),
         "PGPORT": str(at.port),
         "PGUSER": str(at.username),
         "PGPASSWORD": str(at.password),
     }
-    subprocess.run([SCRIPTS / script, *words], check=True, env=env)
+
+
+def run(server: Postgres, script: str, *words: Path | str) -> None:
+    """One of the scripts, as the superuser of a server."""
+    subprocess.run([SCRIPTS / script, *words], check=True, env=superuser_of(server))
 
 
 def facts(server: Postgres) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from ballast.local.postgres import Postgres
 from tests.deploy.compose import ROOT
+from tests.deploy.point_in_time import superuser_of
 
 SCRIPT = ROOT / "scripts" / "create_roles.sh"
 # Whatever a password may hold.
@@ -33,15 +34,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 def create(server: Postgres) -> subprocess.CompletedProcess[str]:
-    at = urlsplit(server.superuser_url)
-    env = os.environ | {
-        "PATH": f"{server.programs}:{os.environ['PATH']}",
-        "PGHOST": str(at.hostname),
-        "PGPORT": str(at.port),
-        "POSTGRES_USER": str(at.username),
-        "PGPASSWORD": str(at.password),
-        **{name: f"{PASSWORD} of {name}" for name in ("OWNER_PASSWORD", "APP_PASSWORD", "WORKER_PASSWORD")},
-    }
+    env = superuser_of(server)
+    env["POSTGRES_USER"] = env["PGUSER"]
+    env |= {name: f"{PASSWORD} of {name}" for name in ("OWNER_PASSWORD", "APP_PASSWORD", "WORKER_PASSWORD")}
     return subprocess.run([SCRIPT], env=env, capture_output=True, text=True, check=False)
 
 
